@@ -1,0 +1,122 @@
+"""The change feed: gap-free, at least once, unordered. Writers call ``record`` in the transaction of the fact; readers keep a ``Cursor``.
+
+A row says only *that* a key changed. Readers see rows whose transaction id lies below the oldest one still running, so a slow commit is
+never skipped; that is why no write transaction may last over 5 s, and why the number of a row is no cursor.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from erp.core.errors import DomainError
+
+EVERYONE = ""
+
+
+class CursorExpired(DomainError):
+    """The cursor belongs to an earlier life of the database (restore, failover). The reader resyncs from the full list."""
+
+    code = "cursor_expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a reader stands: all rows of ``epoch`` whose transaction id is below ``xid`` were read."""
+
+    epoch: int
+    xid: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.xid}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Raises CursorExpired for anything that is no cursor of this house: the answer to the reader is the same, resync."""
+        epoch, _dot, xid = text.partition(".")
+        if not (epoch.isdecimal() and xid.isdecimal()):
+            raise CursorExpired(_("This is not a cursor of this feed."))
+        return cls(int(epoch), int(xid))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    topic: str
+    key: str
+    audience: str
+
+
+_INSERT = """
+INSERT INTO core_changerow (epoch, topic, key, audience, recorded_at)
+SELECT (SELECT max(id) FROM core_feedepoch), %s, key, %s, clock_timestamp() FROM unnest(%s::text[]) AS key
+"""
+
+
+def record(*, topic: str, keys: Iterable[object], audience: str = EVERYONE) -> None:
+    """Announce that ``keys`` changed. Part of the surrounding transaction: no commit, no announcement."""
+    wanted = list(dict.fromkeys(str(key) for key in keys))
+    if wanted:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, [topic, audience, wanted])
+
+
+def current_cursor() -> Cursor:
+    """A cursor for a reader who now reads the full list: taken before that read, so nothing falls between."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT max(id) FROM core_feedepoch), pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+        )
+        epoch, xid = cursor.fetchone()
+    return Cursor(epoch, xid)
+
+
+_READ = """
+SELECT topic, key, audience FROM core_changerow
+WHERE epoch = %s AND xid >= %s::text::xid8 AND xid < %s::text::xid8
+  AND (cardinality(%s::text[]) = 0 OR topic = ANY(%s)) AND (%s::text IS NULL OR audience IN ('', %s))
+GROUP BY topic, key, audience
+"""
+
+
+def read(after: Cursor, *, topics: Iterable[str] = (), audience: str | None = None) -> tuple[list[Change], Cursor]:
+    """All changes behind the horizon since ``after``, each key once, and the cursor to continue from.
+
+    ``audience`` is a channel code, which sees its own rows and everyone's; ``None`` sees all. Raises CursorExpired.
+    """
+    now = current_cursor()
+    if after.epoch != now.epoch or after.xid > now.xid:
+        raise CursorExpired(_("The database was restored since. Read the full list again."))
+    wanted = list(topics)
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [after.epoch, str(after.xid), str(now.xid), wanted, wanted, audience, audience])
+        rows = [Change(*row) for row in cursor.fetchall()]
+    return rows, now
+
+
+def start_epoch(*, reason: str, at: dt.datetime) -> None:
+    """Begin a new life of the feed, after a restore or a failover that may have lost commits. Every old cursor is refused from now on."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO core_feedepoch (started_at, reason) VALUES (%s, %s)", [at, reason])
+
+
+def ensure_partitions(*, first: dt.date, months: int = 3) -> list[str]:
+    """Create the monthly partitions from ``first`` on where they are missing. Rows without one would fall into the default partition."""
+    created = []
+    with connection.cursor() as cursor:
+        month = first.replace(day=1)
+        for _step in range(months):
+            following = (month + dt.timedelta(days=32)).replace(day=1)
+            name = f"core_changerow_{month:%Y%m}"
+            cursor.execute("SELECT to_regclass(%s)", [name])
+            if cursor.fetchone()[0] is None:
+                cursor.execute(
+                    f"CREATE TABLE {name} PARTITION OF core_changerow FOR VALUES FROM (%s) TO (%s)",
+                    [f"{month} 00:00:00+00", f"{following} 00:00:00+00"],
+                )
+                created.append(name)
+            month = following
+    return created

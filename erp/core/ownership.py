@@ -1,0 +1,66 @@
+"""One owner per fact (唯一の正): who owns each field, how the other side gets it, and what a write by a non-owner meets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+
+from erp.core.errors import NotOwner, Problem
+
+
+class Owner(StrEnum):
+    MAMORI = "mamori"
+    EC = "ec"
+
+
+class Delivery(StrEnum):
+    """How the side that does not own the fact gets it."""
+
+    READ_API = "read_api"
+    PUSH = "push"
+    INTAKE = "intake"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    asset: str
+    field: str
+    owner: Owner
+    delivery: Delivery
+
+
+_facts: dict[tuple[str, str], Fact] = {}
+
+
+def register(asset: str, *, owner: Owner, delivery: Delivery, fields: Iterable[str]) -> None:
+    """Declare who owns ``fields`` of ``asset``. Raises AssertionError when a field already has another owner."""
+    for field in fields:
+        fact = Fact(asset, field, owner, delivery)
+        known = _facts.setdefault((asset, field), fact)
+        if known != fact:
+            raise AssertionError(f"{asset}.{field} has two owners: {known.owner} and {owner}")
+
+
+def registered() -> list[Fact]:
+    return sorted(_facts.values(), key=lambda fact: (fact.asset, fact.field))
+
+
+def owner_of(asset: str, field: str) -> Owner:
+    """Raises KeyError for a field nobody declared: an API field without an owner is a bug."""
+    return _facts[(asset, field)].owner
+
+
+def refuse_foreign_fields(asset: str, fields: Iterable[str], *, writer: Owner) -> None:
+    """Raises NotOwner naming every field that ``writer`` does not own, and who does."""
+    foreign = [field for field in fields if owner_of(asset, field) is not writer]
+    if foreign:
+        raise NotOwner(
+            problems=[
+                Problem(f"/{field}", "not_owner", _("Owned by %(owner)s.") % {"owner": owner_of(asset, field)})
+                for field in foreign
+            ]
+        )

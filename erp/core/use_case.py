@@ -1,0 +1,46 @@
+"""The frame of every write use-case: one transaction, signed with its actor so that the audit trigger knows who."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import connection, transaction
+
+from erp.core.actors import Actor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def sign(by: Actor) -> None:
+    """Tell the database who acts in this transaction. Audited rows that nobody signed carry the database user instead."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('mamori.actor', %s, true), set_config('mamori.source', %s, true)", [str(by), by.source]
+        )
+
+
+def use_case(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a service in a transaction and sign it with its keyword ``by``.
+
+    A use-case called inside another joins its transaction and stands or falls with it: never catch a refusal of an inner one, ask before.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if getattr(connection, "mamori_use_case", False):
+            return function(*args, **kwargs)
+        by: Any = kwargs.get("by")
+        if not isinstance(by, Actor):
+            raise AssertionError(f"{function.__qualname__} needs an actor: pass by=Actor(...)")
+        with transaction.atomic():
+            connection.mamori_use_case = True  # type: ignore[attr-defined]
+            try:
+                sign(by)
+                return function(*args, **kwargs)
+            finally:
+                connection.mamori_use_case = False  # type: ignore[attr-defined]
+
+    return run
