@@ -6,10 +6,16 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from erp.runtime import commands
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings")
-    execute_from_command_line(sys.argv)
+    # People read what a command prints; machines read the log of the servers.
+    os.environ.setdefault("LOG_FORMAT", "plain")
+    commands.keep_no_query_log()
+    with commands.database_for(sys.argv):
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

@@ -5,36 +5,54 @@ Nothing here connects to anything: with no ``DATABASE_URL`` the address is that 
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import django_stubs_ext
 import environ
+import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
-from erp.runtime.installation import Installation
+from erp.runtime.installation import Installation, read_env_file
 
 # Lets classes of Django be written with their type, ``ModelAdmin[Sku]``, where the checker wants it.
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+read_env_file()
 env = environ.Env()
-if (BASE_DIR / ".env").exists():
-    environ.Env.read_env(BASE_DIR / ".env")
-
 INSTALLATION = Installation.of_environment()
+DATABASE_URL = env.str("DATABASE_URL", default="")
 
 # --- Security ---------------------------------------------------------------------------------------------------------
-DEBUG = env.bool("DEBUG", default=True)
+# Whoever names a database of their own and forgets the rest gets production, not a page of secrets.
+DEBUG = env.bool("DEBUG", default=not DATABASE_URL)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(
-            "Set SECRET_KEY: with DEBUG off there is no default, for it signs every session."
+            "Set SECRET_KEY: with DEBUG off there is no default, for it signs every session. (DEBUG is off when "
+            "DATABASE_URL is set; DEBUG=true is for development.)"
         )
     SECRET_KEY = INSTALLATION.secret("secret_key")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# HTTPS everywhere in production. Behind a proxy that ends TLS, name the header it sets: "X-Forwarded-Proto".
+HTTPS = env.bool("HTTPS", default=not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# Health probes come from inside and do not follow redirects.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+if proxy_header := env.str("SECURE_PROXY_HEADER", default=""):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_" + proxy_header.upper().replace("-", "_"), "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -43,7 +61,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
@@ -97,14 +114,17 @@ def database_from_url(url: str) -> dict[str, Any]:
     """Django's settings for a PostgreSQL URL, read by libpq's own parser so that every form it knows works."""
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     timeouts = {
-        # A write transaction that stays open holds back the change feed of the whole cluster.
+        # A write transaction that stays open holds back the change feed of the whole cluster. Commands that need
+        # longer raise the limit for themselves: SET transaction_timeout = 0.
         "transaction_timeout": env.int("DATABASE_TRANSACTION_TIMEOUT_MS", default=30_000),
         "idle_in_transaction_session_timeout": env.int("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", default=5_000),
     }
+    startup = [parts.pop("options", ""), *(f"-c {name}={value}" for name, value in timeouts.items() if value)]
     options: dict[str, Any] = {}
-    if startup := " ".join(f"-c {name}={value}" for name, value in timeouts.items() if value):
-        options["options"] = startup
-    if pool_size := env.int("DATABASE_POOL_SIZE", default=0):
+    if any(startup):
+        options["options"] = " ".join(filter(None, startup))
+    pool_size = env.int("DATABASE_POOL_SIZE", default=0)
+    if pool_size:
         # Only the web server sets this: Celery's prefork closes a pool after each task.
         options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
     return {
@@ -115,20 +135,36 @@ def database_from_url(url: str) -> dict[str, Any]:
         "HOST": parts.pop("host", ""),
         "PORT": parts.pop("port", ""),
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": False,
+        # A pool asks before it hands out a connection that a restart of the server has broken.
+        "CONN_HEALTH_CHECKS": bool(pool_size),
         "ATOMIC_REQUESTS": False,
         "OPTIONS": options | parts,
     }
 
 
-DATABASES = {
-    "default": database_from_url(
-        env.str("DATABASE_URL", default="") or f"postgresql://mamori@/mamori?host={INSTALLATION.socket_dir}"
-    )
-}
+DATABASES = {"default": database_from_url(DATABASE_URL or INSTALLATION.database_url)}
 
-# --- Broker -----------------------------------------------------------------------------------------------------------
-REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{INSTALLATION.socket_dir}/valkey.sock"
+# --- Background work --------------------------------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default="") or INSTALLATION.redis_url
+
+
+def broker_from_url(url: str) -> str:
+    """Celery's name for a unix socket differs from that of the Redis client."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(scheme="redis+socket")) if parts.scheme == "unix" else url
+
+
+CELERY_BROKER_URL = broker_from_url(REDIS_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = env.str("TIME_ZONE", default="Asia/Tokyo")
+CELERY_IMPORTS = ["erp.jobs"]
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 # --- Language and time ------------------------------------------------------------------------------------------------
 # No LocaleMiddleware: a Japanese back office must not turn English because of one browser's setting.
@@ -142,3 +178,55 @@ USE_TZ = True
 # --- Static files -----------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = INSTALLATION.var / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MEDIA_ROOT = INSTALLATION.var / "media"
+
+# --- Log --------------------------------------------------------------------------------------------------------------
+BEFORE_RENDERING: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *BEFORE_RENDERING,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            # Japanese stays readable in the log.
+            "processor": structlog.processors.JSONRenderer(ensure_ascii=False),
+            "foreign_pre_chain": BEFORE_RENDERING,
+        },
+        "plain": {"format": "%(levelname)s %(name)s: %(message)s"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": env.str("LOG_FORMAT", default="json")},
+    },
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django": {"handlers": [], "propagate": True}, "django.server": {"handlers": [], "propagate": True}},
+}
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "COERCE_DECIMAL_TO_STRING": True,
+}

@@ -30,7 +30,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start ``command`` in its own session, on the leash of this process.
 
-    ``identity`` is ``same``, ``namespace:UID`` (that ordinary user, in a user namespace of its own) or ``user:UID:GID``.
+    ``identity`` is ``same``, ``namespace:UID`` (that user in a user namespace of its own) or ``user:UID:GID``.
     Call it from a thread that lives as long as the process: Linux sends the signal when the starting *thread* ends.
     """
     return subprocess.Popen(

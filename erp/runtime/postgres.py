@@ -23,12 +23,11 @@ import psutil
 import psycopg
 
 from erp.runtime import leash
+from erp.runtime.installation import LONGEST_SOCKET_FOLDER, Installation
 
 SUPERUSER = "postgres"
 ROLE = "mamori"
 DATABASE = "mamori"
-# The kernel's limit for a socket path is 107 bytes, and PostgreSQL appends its file name to the folder.
-LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 # Only for data nobody will miss. synchronous_commit stays on: the change feed's horizon depends on it.
@@ -76,6 +75,8 @@ class Cluster:
         self._own_socket_dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._durable = durable
+        if socket_dir is not None and len(os.fsencode(socket_dir)) > LONGEST_SOCKET_FOLDER:
+            raise ValueError(f"the path of a socket may not be that long: {socket_dir}")
 
     @property
     def socket_dir(self) -> Path:
@@ -108,10 +109,11 @@ class Cluster:
         is_new = not (self.data_dir / "PG_VERSION").exists()
         if is_new:
             self._initialise()
-        options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [_binary("postgres"), "-D", self.data_dir, "-k", self.socket_dir]
+        command += [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as output:
             self._process = leash.start(
-                [_binary("postgres"), "-D", self.data_dir, "-k", self.socket_dir, *options],
+                command,
                 # Fast shutdown writes a checkpoint; data nobody will miss can go at once.
                 on_parent_death=signal.SIGINT if self._durable else signal.SIGQUIT,
                 identity=_identity(),
@@ -168,7 +170,8 @@ class Cluster:
 
     def _initialise(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = [_binary("initdb"), "-D", self.data_dir, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8"]
+        command: list[str | Path] = [_binary("initdb"), "-D", self.data_dir, "-U", SUPERUSER]
+        command += ["--auth=trust", "--encoding=UTF8"]
         command += ["--locale=C.UTF-8", "--no-instructions", *([] if self._durable else ["--no-sync"])]
         with self.log.open("ab") as output:
             process = leash.start(command, identity=_identity(), env=_environment(), output=output)
@@ -210,6 +213,47 @@ def throw_away_cluster(*, durable: bool = False, settings: Mapping[str, str] | N
             yield cluster
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def of_installation(installation: Installation) -> Iterator[Cluster]:
+    """The running cluster that keeps the data of an installation. Only the owner of the installation may ask."""
+    socket_dir = installation.make_socket_dir()
+    log = installation.folder(installation.log) / "postgresql.log"
+    _clear_away_the_last_server(installation.postgres_data)
+    with Cluster(installation.postgres_data, socket_dir=socket_dir, log=log) as cluster:
+        yield cluster
+
+
+def _clear_away_the_last_server(data_dir: Path, *, timeout_s: float = 60) -> None:
+    """After kill -9 of its supervisor the last server may still be writing its checkpoint.
+
+    Its number may also belong to somebody else by now, after a restart of the machine; then its file is worthless.
+    """
+    pid_file = data_dir / "postmaster.pid"
+    deadline = time.monotonic() + timeout_s
+    while (pid := _first_number(pid_file)) is not None:
+        if not _serves(pid, data_dir):
+            pid_file.unlink(missing_ok=True)
+        elif time.monotonic() > deadline:
+            raise ServerFailed(f"Another PostgreSQL (pid {pid}) keeps using {data_dir}; stop it first.")
+        else:
+            time.sleep(0.05)
+
+
+def _first_number(pid_file: Path) -> int | None:
+    try:
+        return int(pid_file.read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _serves(pid: int, data_dir: Path) -> bool:
+    """Whether this process is a PostgreSQL that works in this folder, which it makes its working directory."""
+    try:
+        return Path(psutil.Process(pid).cwd()).samefile(data_dir)
+    except (psutil.Error, OSError):
+        return False
 
 
 @cache

@@ -1,0 +1,33 @@
+"""The engine of background work. A message only wakes a reader up: PostgreSQL holds what is to be done."""
+
+import multiprocessing
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+
+from erp.runtime import leash
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings")
+
+app = Celery("mamori")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def use_our_logging(**_: Any) -> None:
+    """Celery would otherwise replace the JSON log of the settings by its own."""
+    from logging.config import dictConfig
+
+    from django.conf import settings
+
+    dictConfig(settings.LOGGING)
+
+
+@worker_process_init.connect
+def die_with_the_worker(**_: Any) -> None:
+    """A worker killed with -9 must not leave its pool behind."""
+    worker = multiprocessing.parent_process()
+    leash.die_with_parent(parent_pid=os.getppid() if worker is None else worker.pid or os.getppid())

@@ -1,0 +1,109 @@
+"""``make test``: everything that must hold before a change is accepted, in order, up to the first failure."""
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from erp.runtime import leash
+from erp.runtime.installation import PROJECT
+
+SERVERS = {"DATABASE_URL", "MAMORI_TEST_PROCESSES"}
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    command: list[str]
+
+
+def main(arguments: list[str]) -> int:
+    suites = {"lint": _lint, "test": _test, "test-all": _test_all}
+    if len(arguments) != 1 or arguments[0] not in suites:
+        sys.stderr.write(f"usage: checks {'|'.join(suites)}\n")
+        return 2
+    # A stopped run must clean up behind itself, whoever stops it.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    leash.die_with_parent(signal.SIGTERM, parent_pid=os.getppid())
+    with tempfile.TemporaryDirectory(prefix="mamori-checks-") as var:
+        return _run_until_one_fails(suites[arguments[0]](), _environment(Path(var)))
+
+
+def _lint() -> list[Check]:
+    return [
+        Check("ruff check", ["ruff", "check", "--quiet", "."]),
+        Check("ruff format", ["ruff", "format", "--quiet", "--check", "."]),
+        Check("mypy --strict", ["mypy", "--no-error-summary"]),
+        Check("import-linter", ["importlinter.cli", "lint"]),
+        Check("migrations are complete", ["manage.py", "makemigrations", "--check", "--dry-run"]),
+        Check("Japanese catalogue is complete", ["erp.runtime.catalogue", "check"]),
+    ]
+
+
+def _test() -> list[Check]:
+    return [*_lint(), Check("pytest", [*_pytest(), "-m", "not slow"])]
+
+
+def _test_all() -> list[Check]:
+    return [*_lint(), Check("pytest, slow tests too", _pytest())]
+
+
+def _pytest() -> list[str]:
+    return ["pytest", "-q", "-n", os.environ.get("MAMORI_TEST_PROCESSES", "2")]
+
+
+def _environment(var: Path) -> dict[str, str]:
+    """The caller's environment without the settings of an installation: a check must not depend on who runs it.
+
+    Only ``DATABASE_URL`` counts, because a server of one's own to test on is a choice.
+    """
+    named = set(re.findall(r"^# ([A-Z_]+)=", (PROJECT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+    kept = {name: value for name, value in os.environ.items() if name not in named - SERVERS}
+    unwanted = {"DJANGO_SETTINGS_MODULE", "PYTEST_ADDOPTS", "PYTHONPATH", "PYTHONWARNINGS"}
+    kept = {name: value for name, value in kept.items() if name not in unwanted}
+    return kept | {"DEBUG": "true", "MAMORI_ENV_FILE": "", "MAMORI_VAR": str(var)}
+
+
+def _run_until_one_fails(checks: list[Check], environment: dict[str, str]) -> int:
+    for number, check in enumerate(checks, start=1):
+        title = f"[{number}/{len(checks)}] {check.name}"
+        _say(f"{title} ...")
+        started = time.monotonic()
+        process = leash.start(_command(check), env=environment, cwd=PROJECT, on_parent_death=signal.SIGTERM)
+        try:
+            failed = process.wait() != 0
+        except KeyboardInterrupt:
+            # It has a session of its own, so the terminal's Ctrl-C did not reach it.
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            _say(f"{title}: stopped")
+            return 130
+        if failed:
+            _say(f"{title}: FAILED")
+            return 1
+        _say(f"{title}: ok ({time.monotonic() - started:.1f} s)")
+    _say("All checks passed.")
+    return 0
+
+
+def _command(check: Check) -> list[str]:
+    program, *arguments = check.command
+    if program == "manage.py":
+        # Without a running database Django warns that it cannot compare; only the files count here.
+        return [sys.executable, "-W", "ignore::RuntimeWarning", program, *arguments]
+    if program == "importlinter.cli":
+        return [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()"]
+    return [sys.executable, "-m", program, *arguments]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

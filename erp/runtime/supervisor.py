@@ -1,0 +1,259 @@
+"""``make run``: the embedded servers, the web server, the worker and its clock, under one process.
+
+However this process ends, Ctrl-C or kill -9, everything it started ends with it.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+from erp.runtime import leash, occupancy, postgres, processes, valkey
+from erp.runtime.installation import Installation, read_env_file
+from erp.runtime.processes import Keeper, Program
+
+HOST = "127.0.0.1"
+FIRST_PORT = 8000
+STOPPING_TIME_S = 15.0
+LOG_SIZE_LIMIT = 20_000_000
+NAME = "make run"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class CannotRun(RuntimeError):
+    """A reason to give up that a person can act on."""
+
+
+class StopRequested(BaseException):
+    """Somebody asked this process to stop. Not an ``Exception``, so that nobody catches it by accident."""
+
+
+def main(arguments: list[str]) -> int:
+    # What this process and its children write is nobody else's business.
+    os.umask(0o077)
+    read_env_file()
+    installation = Installation.of_environment()
+    match arguments:
+        case ["run", *options]:
+            if "--dies-with-parent" in options:
+                leash.die_with_parent(signal.SIGTERM, parent_pid=os.getppid())
+            return run(installation)
+        case ["stop"]:
+            return stop(installation)
+    sys.stderr.write("usage: supervisor run|stop\n")
+    return 2
+
+
+def run(installation: Installation) -> int:
+    """Start everything, say where it is, and stay until told to stop."""
+    before = occupancy.last_owner(installation)
+    try:
+        _listen_for_stop()
+        with occupancy.named_owner(installation, NAME):
+            if before is not None:
+                _say(f"Taking over from {before.what} (pid {before.pid}), which ended without cleaning up.")
+            with contextlib.ExitStack() as until_stopped:
+                Instance(installation, until_stopped).stay()
+    except occupancy.Occupied as occupied:
+        return _already_occupied(occupied.owner)
+    except (CannotRun, postgres.ServerFailed, valkey.ValkeyFailed) as reason:
+        _say(f"Mamori could not start: {reason}")
+        return 1
+    except StopRequested:
+        _say("Mamori has stopped.")
+    return 0
+
+
+def stop(installation: Installation, *, timeout_s: float = 90) -> int:
+    """Stop the instance that runs over the same data, from wherever it was started."""
+    owner = occupancy.current_owner(installation)
+    if owner is None or owner.what != NAME:
+        _say("Mamori does not run here.")
+        return 0
+    os.kill(owner.pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout_s
+    while occupancy.current_owner(installation) == owner:
+        if time.monotonic() > deadline:
+            _say(f"Mamori (pid {owner.pid}) has not stopped in {timeout_s:.0f} s.")
+            return 1
+        time.sleep(0.1)
+    _say(f"Mamori (pid {owner.pid}) has stopped.")
+    return 0
+
+
+class Instance:
+    """All the processes of one installation. What is started is registered to be stopped, in reverse order."""
+
+    def __init__(self, installation: Installation, until_stopped: contextlib.ExitStack) -> None:
+        self.installation = installation
+        self.until_stopped = until_stopped
+        self.keepers: list[Keeper] = []
+        # This command is for trying and developing, and listens on the loopback only.
+        self.environment = {"DEBUG": "true", **os.environ, "DJANGO_SETTINGS_MODULE": "erp.settings"}
+        self.environment["PYTHONUNBUFFERED"] = "1"
+
+    def stay(self) -> None:
+        self._start_servers()
+        _say("Preparing the database ...")
+        self._prepare()
+        port = _choose_port(self.installation)
+        programs = self._start_programs(port)
+        self._wait_until_it_answers(port, programs["Web server"])
+        address = f"http://{HOST}:{port}/"
+        occupancy.announce(self.installation, occupancy.Owner(pid=os.getpid(), what=NAME, address=address))
+        _welcome(self.installation, address)
+        while True:
+            for keeper in self.keepers:
+                keeper.look()
+            time.sleep(0.5)
+
+    def _start_servers(self) -> None:
+        """PostgreSQL and Valkey, unless the environment names others."""
+        _keep_logs_small(self.installation.folder(self.installation.log))
+        if not self.environment.get("DATABASE_URL"):
+            cluster = self.until_stopped.enter_context(postgres.of_installation(self.installation))
+            self.environment["DATABASE_URL"] = cluster.url
+            self.keepers.append(Keeper("PostgreSQL", cluster))
+        if not self.environment.get("REDIS_URL"):
+            broker = self.until_stopped.enter_context(valkey.of_installation(self.installation))
+            self.environment["REDIS_URL"] = broker.url
+            self.keepers.append(Keeper("Valkey", broker))
+
+    def _prepare(self) -> None:
+        # Migrations may take as long as they need.
+        unlimited = {"DATABASE_TRANSACTION_TIMEOUT_MS": "0", "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS": "0"}
+        program = self._program("prepare", ["-m", "erp.runtime.prepare"], unlimited)
+        program.start()
+        if program.wait() != 0:
+            raise CannotRun(f"the database could not be prepared.\n{program.log_tail()}")
+
+    def _start_programs(self, port: int) -> dict[str, Program]:
+        workers = self.environment.get("MAMORI_WEB_WORKERS", "2")
+        web = ["-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", workers]
+        # Never more requests at work in a process than its pool has connections.
+        web += ["--blocking-threads", "4", "--backpressure", "4", "--respawn-failed-workers", "erp.wsgi:application"]
+        worker = ["-m", "celery", "-A", "erp.celery", "worker", "--concurrency", "2", "--without-gossip"]
+        beat = ["-m", "celery", "-A", "erp.celery", "beat", "--pidfile="]
+        beat += ["--schedule", str(self.installation.run / "beat")]
+        programs = {
+            "Web server": self._program("web", web, {"DATABASE_POOL_SIZE": "4"}),
+            "Worker": self._program("worker", [*worker, "--without-mingle"]),
+            "Clock": self._program("beat", beat),
+        }
+        self.until_stopped.callback(processes.stop_all, programs.values(), timeout_s=STOPPING_TIME_S)
+        for name, program in programs.items():
+            program.start()
+            self.keepers.append(Keeper(name, program))
+        return programs
+
+    def _program(self, name: str, arguments: list[str], extras: dict[str, str] | None = None) -> Program:
+        return Program(
+            [sys.executable, *arguments],
+            environment=self.environment | (extras or {}),
+            log=self.installation.log / f"{name}.log",
+        )
+
+    def _wait_until_it_answers(self, port: int, web: Program, *, timeout_s: float = 60) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not _answers(f"http://{HOST}:{port}/readyz"):
+            if not web.is_running() or time.monotonic() > deadline:
+                raise CannotRun(f"the web server does not answer.\n{web.log_tail()}")
+            time.sleep(0.1)
+
+
+def _already_occupied(owner: occupancy.Owner) -> int:
+    if owner.what != NAME:
+        _say(f"{owner.what} (pid {owner.pid}) is using the database; try again when it has ended.")
+        return 1
+    _say(f"Mamori already runs: {owner.address or 'still starting'} (pid {owner.pid}). `make stop` stops it.")
+    return 0
+
+
+def _listen_for_stop() -> None:
+    def stop_once(number: int, frame: FrameType | None) -> None:
+        # Everything is on its way down within a known time; a second Ctrl-C must not cut that short.
+        for each in STOP_SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise StopRequested
+
+    for each in STOP_SIGNALS:
+        signal.signal(each, stop_once)
+
+
+def _choose_port(installation: Installation) -> int:
+    """The port of last time if it is free, else the next free one; whoever names a port gets that one or an error."""
+    remembered = installation.run / "port"
+    if wanted := os.environ.get("MAMORI_PORT"):
+        if not _is_free(int(wanted)):
+            raise CannotRun(f"port {wanted} (MAMORI_PORT) is taken.")
+        return int(wanted)
+    last = int(remembered.read_text()) if remembered.exists() else FIRST_PORT
+    candidates = [last, *range(FIRST_PORT, FIRST_PORT + 1000)]
+    port: int | None = next((each for each in candidates if _is_free(each)), None)
+    if port is None:
+        raise CannotRun("no free port was found; name one with MAMORI_PORT.")
+    remembered.write_text(str(port))
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # A port whose last connections are only fading away is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(address: str) -> bool:
+    # A proxy of the user's shell has no business with the loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _keep_logs_small(folder: Path) -> None:
+    for log in folder.glob("*.log"):
+        if log.stat().st_size > LOG_SIZE_LIMIT:
+            log.replace(log.with_name(log.name + ".1"))
+
+
+def _welcome(installation: Installation, address: str) -> None:
+    log_in = (installation.run / "log_in").read_text()
+    _say(
+        f"""
+Mamori is running; Ctrl-C stops it. Logs are in {_short(installation.log)}.
+
+  Address   {address}
+  Log in    {log_in}
+
+  Three first things to try
+  1. Open {address}admin/ and look at stock, orders and books.
+  2. In another terminal: {_short(Path(sys.executable))} manage.py check --database default
+  3. {address}readyz shows what machines ask: are database and broker there?
+"""
+    )
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
