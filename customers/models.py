@@ -119,6 +119,15 @@ class CreditGroup(models.Model):
     class Meta:
         verbose_name = _("credit group")
         verbose_name_plural = _("credit groups")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(temporary_limit=0) | Q(temporary_limit_until__isnull=False),
+                name="temporary_limit_has_an_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(credit_limit__gte=0, temporary_limit__gte=0), name="credit_limits_not_negative"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"

@@ -44,7 +44,7 @@ def update(model: type[models.Model], key: str, columns: Sequence[str], rows: Se
         cursor.execute(
             _update_statement(model, key, tuple(columns)), [list(values) for values in zip(*rows, strict=True)]
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 @contextmanager
@@ -77,7 +77,9 @@ def _update_statement(model: type[models.Model], key: str, columns: tuple[str, .
 def _array_type(model: type[models.Model], column: str) -> str:
     field = next(field for field in model._meta.concrete_fields if field.column == column)
     kind = field.rel_db_type(connection) if field.is_relation else field.cast_db_type(connection)
-    return f"{_BASE_TYPES.get(str(kind), str(kind))}[]"
+    # Without its length: a cast to varchar(100) would cut a longer text silently, an insert refuses it.
+    name = str(kind).removesuffix(f"({field.max_length})") if kind is not None else ""
+    return f"{_BASE_TYPES.get(name, name)}[]"
 
 
 _BASE_TYPES = {"serial": "integer", "bigserial": "bigint", "smallserial": "smallint"}

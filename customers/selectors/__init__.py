@@ -1,0 +1,18 @@
+"""Questions to the customer master."""
+
+from customers.selectors.accounts import AccountTerms, accounts_by_code, accounts_by_id
+from customers.selectors.credit import CreditStanding, CreditVerdict, credit_standings, exposure_terms, standing_of
+from customers.selectors.golden import golden_ids, records_of
+
+__all__ = [
+    "AccountTerms",
+    "CreditStanding",
+    "CreditVerdict",
+    "accounts_by_code",
+    "accounts_by_id",
+    "credit_standings",
+    "exposure_terms",
+    "golden_ids",
+    "records_of",
+    "standing_of",
+]
