@@ -1,0 +1,97 @@
+"""What the stock ledger says: claims of documents, values that were issued, stock of any past time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from django.db.models import Sum
+
+from erp.inventory.models import Reservation, StockDocument, StockMovement
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedPart:
+    document_id: int
+    document_line: int
+    sku_id: int
+    location_id: int
+    quantity: int
+
+
+def reserved(document_type: str, document_ids: Sequence[int]) -> list[ReservedPart]:
+    """The open claims of documents, oldest first."""
+    found = Reservation.objects.filter(
+        document_type=document_type, document_id__in=document_ids, quantity__gt=0
+    ).order_by("document_id", "document_line", "id")
+    return [
+        ReservedPart(*row)
+        for row in found.values_list("document_id", "document_line", "sku_id", "location_id", "quantity")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedPart:
+    """Pieces that left a location, and what they were worth."""
+
+    sku_id: int
+    location_id: int
+    quantity: int
+    value: Decimal
+
+
+def issued_values(source_type: str, source_lines: Iterable[int]) -> dict[int, list[IssuedPart]]:
+    """What each line of a source (a shipment line) took out of stock, in the order it was taken. Lines that took nothing are left out.
+
+    For pieces that went through transit this is what left the warehouse.
+    """
+    found = (
+        StockMovement.objects.filter(
+            document__source_type=source_type,
+            document__kind__in=[StockDocument.Kind.ISSUE, StockDocument.Kind.TRANSFER],
+            document_line__in=list(source_lines),
+            quantity__lt=0,
+        )
+        .exclude(location__kind__in=["IN_TRANSIT", "CONSIGNED"])
+        .order_by("id")
+    )
+    parts: dict[int, list[IssuedPart]] = defaultdict(list)
+    for line, sku_id, location_id, quantity, value in found.values_list(
+        "document_line", "sku_id", "location_id", "quantity", "value"
+    ):
+        parts[line].append(IssuedPart(sku_id, location_id, -quantity, -value))
+    return dict(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class StockThen:
+    """Pieces and value of one SKU at one location at some past time."""
+
+    sku_id: int
+    location_id: int
+    on_hand: int
+    value: Decimal
+
+
+def stock_as_of(
+    at: dt.datetime,
+    *,
+    clock: Literal["occurred", "recorded"] = "occurred",
+    sku_ids: Iterable[int] | None = None,
+    location_ids: Iterable[int] | None = None,
+) -> list[StockThen]:
+    """Stock at a past time, summed from the ledger. ``occurred``: as it was; ``recorded``: as the books knew it then."""
+    found = StockMovement.objects.filter(**{f"{clock}_at__lte": at})
+    if sku_ids is not None:
+        found = found.filter(sku_id__in=list(sku_ids))
+    if location_ids is not None:
+        found = found.filter(location_id__in=list(location_ids))
+    sums = found.values("sku_id", "location_id").annotate(pieces=Sum("quantity"), worth=Sum("value"))
+    return [
+        StockThen(row["sku_id"], row["location_id"], row["pieces"], row["worth"])
+        for row in sums.order_by("sku_id", "location_id")
+    ]

@@ -1,0 +1,236 @@
+"""Locks on balances and cost rows, and the claims on them. Internal to ``services``: every write to stock passes here.
+
+One statement locks in the house's order (balances by primary key, cost rows by SKU), the next acts. Amounts are added by SQL, never computed
+here and stored; the CHECKs of the table have the last word.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from erp.inventory.models import Location
+
+BalanceKey = tuple[int, int]
+"""(SKU, location)"""
+CostKey = tuple[int, int]
+"""(SKU, cost pool)"""
+
+NOT_FOR_SALE = [
+    Location.Kind.IN_TRANSIT.value,
+    Location.Kind.CONSIGNED.value,
+    Location.Kind.INSPECTION.value,
+    Location.Kind.DEFECT.value,
+]
+
+
+@dataclass(slots=True)
+class Balance:
+    """A locked row of ``StockBalance``."""
+
+    id: int
+    sku_id: int
+    location_id: int
+    on_hand: int
+    allocated: int
+    balance_seq: int
+    cost_pool_id: int
+    has_expired_holds: bool
+
+    @property
+    def unclaimed(self) -> int:
+        return self.on_hand - self.allocated
+
+
+@dataclass(slots=True)
+class Cost:
+    """A locked row of ``CostBalance``."""
+
+    id: int
+    sku_id: int
+    cost_pool_id: int
+    quantity: int
+    value: Decimal
+    account_role: str
+
+
+def _lock_statement(where: str, *, columns: str = "", joins: str = "") -> str:
+    """Balances in primary-key order: two callers that share SKUs queue up instead of deadlocking."""
+    return f"""
+SELECT b.id, b.sku_id, b.location_id, b.on_hand, b.allocated, b.balance_seq, l.cost_pool_id,
+       EXISTS (SELECT FROM inventory_holdline h WHERE h.sku_id = b.sku_id AND h.location_id = b.location_id
+               AND h.released_at IS NULL AND h.expires_at <= %s){columns}
+FROM inventory_stockbalance b JOIN inventory_location l ON l.id = b.location_id {joins}
+WHERE {where}
+ORDER BY b.id FOR NO KEY UPDATE OF b
+"""  # noqa: S608 - made of our own constants only
+
+
+_LOCK = _lock_statement("(b.sku_id, b.location_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))")
+
+
+def lock(keys: Iterable[BalanceKey], *, at: dt.datetime) -> dict[BalanceKey, Balance]:
+    """Lock the balances that exist, by primary key. A key without a row holds nothing and needs no lock."""
+    skus, locations = _columns(keys)
+    return locked(_LOCK, [at, skus, locations]) if skus else {}
+
+
+def locked(statement: str, parameters: Sequence[Any]) -> dict[BalanceKey, Balance]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return {(row[1], row[2]): Balance(*row) for row in cursor.fetchall()}
+
+
+LOCK_OF_HOLDS = _lock_statement("""(b.sku_id, b.location_id) IN (
+    SELECT line.sku_id, line.location_id FROM inventory_holdline line
+    WHERE line.hold_id = ANY(%s) AND line.released_at IS NULL)""")
+
+LOCK_OF_RESERVATIONS = _lock_statement("""(b.sku_id, b.location_id) IN (
+    SELECT r.sku_id, r.location_id FROM inventory_reservation r
+    WHERE r.document_type = %s AND r.document_id = ANY(%s) AND r.quantity > 0
+      AND (%s::bigint[] IS NULL OR r.document_line = ANY(%s)))""")
+
+# Issues take what is reserved; what goes in transit arrives on a second balance.
+LOCK_FOR_ISSUE = _lock_statement("""(b.sku_id, b.location_id) IN (
+    SELECT r.sku_id, r.location_id
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS n (document_id, document_line, sku_id)
+    JOIN inventory_reservation r USING (document_id, document_line, sku_id)
+    WHERE r.document_type = %s AND r.quantity > 0
+    UNION SELECT * FROM unnest(%s::bigint[], %s::bigint[]))""")
+
+_SELLABLE = """(
+    SELECT cl.location_id, cl.rank
+    FROM inventory_channellocation cl JOIN inventory_location place ON place.id = cl.location_id
+    WHERE cl.channel_id = %s AND place.is_active AND place.kind <> ALL(%s)
+      AND (place.kind <> 'MALL_HELD' OR place.holder_channel_id = cl.channel_id)
+) sells"""
+
+_LOCK_SELLABLE = _lock_statement(
+    "b.sku_id = ANY(%s)", columns=", sells.rank", joins=f"JOIN {_SELLABLE} ON sells.location_id = b.location_id"
+)
+
+# The balances of a hold are locked with the others, wherever they lie: a channel may have dropped a location since.
+_LOCK_SELLABLE_AND_HELD = _lock_statement(
+    f"""b.id IN (
+    SELECT wanted.id FROM inventory_stockbalance wanted JOIN {_SELLABLE} ON sells.location_id = wanted.location_id
+    WHERE wanted.sku_id = ANY(%s)
+    UNION
+    SELECT claimed.id FROM inventory_hold hold JOIN inventory_holdline line ON line.hold_id = hold.id
+    JOIN inventory_stockbalance claimed ON claimed.sku_id = line.sku_id AND claimed.location_id = line.location_id
+    WHERE hold.channel_id = %s AND hold.ref = ANY(%s) AND line.released_at IS NULL)""",  # noqa: S608 - our own constants
+    columns=", sells.rank",
+    joins=f"LEFT JOIN {_SELLABLE} ON sells.location_id = b.location_id",
+)
+
+
+def lock_sellable(
+    *, channel_id: int, sku_ids: Sequence[int], hold_refs: Sequence[str] = (), at: dt.datetime
+) -> list[tuple[Balance, int | None]]:
+    """Lock what the channel may sell of the SKUs, and what its named holds claim. Each balance comes with the location's rank.
+
+    Best rank first; rank None means: not sold from, locked only because a hold claims it.
+    """
+    places: list[Any] = [channel_id, NOT_FOR_SALE]
+    statement, parameters = _LOCK_SELLABLE, [at, *places, list(sku_ids)]
+    if hold_refs:
+        statement = _LOCK_SELLABLE_AND_HELD
+        parameters = [at, *places, *places, list(sku_ids), channel_id, list(hold_refs)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows = [(Balance(*row[:-1]), row[-1]) for row in cursor.fetchall()]
+    rows.sort(key=lambda row: (row[1] is None, row[1], row[0].id))
+    return rows
+
+
+# Looking first keeps the sequence of ids from burning on every receipt.
+_ENSURE = """
+INSERT INTO inventory_stockbalance (sku_id, location_id, on_hand, allocated, balance_seq, version)
+SELECT n.sku_id, n.location_id, 0, 0, 0, 1 FROM unnest(%s::bigint[], %s::bigint[]) AS n (sku_id, location_id)
+WHERE NOT EXISTS (SELECT FROM inventory_stockbalance b WHERE b.sku_id = n.sku_id AND b.location_id = n.location_id)
+ORDER BY n.sku_id, n.location_id
+ON CONFLICT (sku_id, location_id) DO NOTHING
+"""
+
+
+def ensure(keys: Iterable[BalanceKey]) -> None:
+    """Create the balances that pieces will arrive on. In one order, so that two receipts of the same new SKUs queue."""
+    skus, locations = _columns(keys)
+    if skus:
+        with connection.cursor() as cursor:
+            cursor.execute(_ENSURE, [skus, locations])
+
+
+_ENSURE_COSTS = """
+INSERT INTO inventory_costbalance (sku_id, cost_pool_id, quantity, value, version)
+SELECT n.sku_id, n.cost_pool_id, 0, 0, 1 FROM unnest(%s::bigint[], %s::bigint[]) AS n (sku_id, cost_pool_id)
+WHERE NOT EXISTS (SELECT FROM inventory_costbalance c WHERE c.sku_id = n.sku_id AND c.cost_pool_id = n.cost_pool_id)
+ORDER BY n.sku_id, n.cost_pool_id
+ON CONFLICT (sku_id, cost_pool_id) DO NOTHING
+"""
+
+_LOCK_COSTS = """
+SELECT c.id, c.sku_id, c.cost_pool_id, c.quantity, c.value, pool.account_role
+FROM inventory_costbalance c JOIN inventory_costpool pool ON pool.id = c.cost_pool_id
+WHERE (c.sku_id, c.cost_pool_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))
+ORDER BY c.sku_id, c.cost_pool_id FOR NO KEY UPDATE OF c
+"""
+
+
+def lock_costs(keys: Iterable[CostKey], *, create: bool) -> dict[CostKey, Cost]:
+    """Lock cost rows by SKU, after their balances. ``create`` where pieces may arrive in a pool that never held the SKU."""
+    skus, pools = _columns(keys)
+    if not skus:
+        return {}
+    with connection.cursor() as cursor:
+        if create:
+            cursor.execute(_ENSURE_COSTS, [skus, pools])
+        cursor.execute(_LOCK_COSTS, [skus, pools])
+        return {(row[1], row[2]): Cost(*row) for row in cursor.fetchall()}
+
+
+_RELEASE_EXPIRED = """
+UPDATE inventory_holdline SET released_at = %s
+WHERE released_at IS NULL AND expires_at <= %s
+  AND (sku_id, location_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))
+RETURNING sku_id, location_id, quantity
+"""
+
+
+def release_expired_holds(locked_balances: Iterable[Balance], *, at: dt.datetime) -> dict[BalanceKey, int]:
+    """Release the expired hold lines on balances that are locked. Returns the pieces that ``allocated`` must fall by, per balance.
+
+    The caller writes them with its own change (``add_to_allocated``). Costs no statement where nothing has expired.
+    """
+    expired = [(row.sku_id, row.location_id) for row in locked_balances if row.has_expired_holds]
+    freed: dict[BalanceKey, int] = {}
+    if expired:
+        skus, locations = _columns(expired)
+        with connection.cursor() as cursor:
+            cursor.execute(_RELEASE_EXPIRED, [at, at, skus, locations])
+            for sku_id, location_id, quantity in cursor.fetchall():
+                freed[sku_id, location_id] = freed.get((sku_id, location_id), 0) + quantity
+    return freed
+
+
+_ADD_TO_ALLOCATED = """
+UPDATE inventory_stockbalance b SET allocated = b.allocated + n.pieces, version = b.version + 1
+FROM unnest(%s::bigint[], %s::int[]) AS n (id, pieces) WHERE b.id = n.id
+"""
+
+
+def add_to_allocated(pieces: Mapping[int, int]) -> None:
+    """Raise (or lower) ``allocated`` of locked balances, given by id, all in one statement."""
+    changed = {balance_id: count for balance_id, count in pieces.items() if count}
+    if changed:
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD_TO_ALLOCATED, [list(changed), list(changed.values())])
+
+
+def _columns(keys: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    unique = sorted(set(keys))
+    return [first for first, _second in unique], [second for _first, second in unique]

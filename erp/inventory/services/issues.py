@@ -1,0 +1,281 @@
+"""Pieces that leave: issues of reserved stock, of stock in transit, and returns to stock at the value they left with.
+
+Takes these levels of the house's lock order: balances by primary key, cost rows by SKU. Whoever owns the event (a shipment, a return) posts it:
+the values come back for that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+
+from erp.core import rows
+from erp.core.actors import Actor
+from erp.core.money import ZERO
+from erp.core.use_case import use_case
+from erp.inventory.exceptions import NotReserved, Uncovered
+from erp.inventory.models import StockDocument
+from erp.inventory.services import balances, movements
+from erp.inventory.services.balances import Balance, BalanceKey
+from erp.inventory.services.movements import Booking
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Pieces of one line of a source (a shipment) that consume the reservation of a document's line."""
+
+    source_id: int
+    source_line: int
+    document_id: int
+    document_line: int
+    sku_id: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What left, at moving average. ``account_role`` names the inventory account its value left."""
+
+    source_id: int
+    source_line: int
+    sku_id: int
+    quantity: int
+    value: Decimal
+    account_role: str = "inventory.goods"
+
+
+@dataclass(frozen=True, slots=True)
+class TransitIssue:
+    source_id: int
+    source_line: int
+    sku_id: int
+    quantity: int
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    source_line: int
+    sku_id: int
+    quantity: int
+    location_id: int
+    value: Decimal
+
+
+@dataclass(slots=True)
+class _Claim:
+    """An open reservation while it is consumed."""
+
+    id: int
+    key: BalanceKey
+    left: int
+    consumed: int = 0
+
+
+@use_case
+def issue_reserved(
+    *,
+    source_type: str,
+    document_type: str,
+    issues: Sequence[Issue],
+    channel_id: int,
+    occurred_at: dt.datetime,
+    transit_location_id: int | None = None,
+    at: dt.datetime,
+    by: Actor,
+) -> list[Issued]:
+    """Consume reservations and write the movements at moving average, one stock document per source.
+
+    With ``transit_location_id`` the pieces move there, value and all, instead of leaving. Posts nothing.
+
+    Raises:
+        NotReserved: names every line that reservations do not cover.
+    """
+    documents = movements.new_documents(
+        kind=StockDocument.Kind.ISSUE if transit_location_id is None else StockDocument.Kind.TRANSFER,
+        source_type=source_type,
+        source_ids=[issue.source_id for issue in issues],
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    in_transit = [] if transit_location_id is None else [(issue.sku_id, transit_location_id) for issue in issues]
+    balances.ensure(in_transit)
+    locked = _lock_reserved(document_type, issues, in_transit, at=at)
+    claims = _open_claims(document_type, issues, locked)
+    parts = _match(issues, claims)
+    costs = balances.lock_costs({(key[0], row.cost_pool_id) for key, row in locked.items()}, create=bool(in_transit))
+
+    booking = Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
+    issued: dict[tuple[int, int, int, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for issue, claim, pieces in parts:
+        line = {"document_id": documents[issue.source_id], "document_line": issue.source_line}
+        booking.claim(claim.key, -pieces)
+        value = booking.take(claim.key, pieces, **line)
+        if transit_location_id is not None:
+            booking.move((issue.sku_id, transit_location_id), pieces, value=value, **line)
+        total = issued[issue.source_id, issue.source_line, issue.sku_id, booking.account_role(claim.key)]
+        total[0] += pieces
+        total[1] += value
+    with rows.pipeline():
+        _consume(claims)
+        booking.write()
+    return [
+        Issued(source_id, source_line, sku_id, int(pieces), value, role)
+        for (source_id, source_line, sku_id, role), (pieces, value) in issued.items()
+    ]
+
+
+LineKey = tuple[int, int, int]
+"""(document, line, SKU)"""
+
+
+def _lock_reserved(
+    document_type: str, issues: Sequence[Issue], arriving: Sequence[BalanceKey], *, at: dt.datetime
+) -> dict[BalanceKey, Balance]:
+    return balances.locked(
+        balances.LOCK_FOR_ISSUE,
+        [at, *_line_columns(issues), document_type, [sku for sku, _loc in arriving], [loc for _sku, loc in arriving]],
+    )
+
+
+_OPEN_CLAIMS = """
+SELECT r.id, r.sku_id, r.location_id, r.quantity, r.document_id, r.document_line FROM inventory_reservation r
+JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS n (document_id, document_line, sku_id) USING (document_id, document_line, sku_id)
+WHERE r.document_type = %s AND r.quantity > 0 ORDER BY r.id
+"""
+
+
+def _open_claims(
+    document_type: str, issues: Sequence[Issue], locked: Mapping[BalanceKey, Balance]
+) -> dict[LineKey, list[_Claim]]:
+    """Read after the lock, so they are as they are. First reserved (best rank) is first consumed."""
+    claims: dict[LineKey, list[_Claim]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN_CLAIMS, [*_line_columns(issues), document_type])
+        for claim_id, sku_id, location_id, quantity, document_id, document_line in cursor.fetchall():
+            if (sku_id, location_id) in locked:
+                claims[document_id, document_line, sku_id].append(_Claim(claim_id, (sku_id, location_id), quantity))
+    return claims
+
+
+def _line_columns(issues: Sequence[Issue]) -> tuple[list[int], list[int], list[int]]:
+    lines = list(dict.fromkeys((issue.document_id, issue.document_line, issue.sku_id) for issue in issues))
+    return [line[0] for line in lines], [line[1] for line in lines], [line[2] for line in lines]
+
+
+def _match(issues: Sequence[Issue], claims: Mapping[LineKey, Sequence[_Claim]]) -> list[tuple[Issue, _Claim, int]]:
+    parts, uncovered = [], []
+    for issue in issues:
+        missing = issue.quantity
+        for claim in claims.get((issue.document_id, issue.document_line, issue.sku_id), ()):
+            pieces = min(missing, claim.left)
+            if pieces > 0:
+                claim.left -= pieces
+                claim.consumed += pieces
+                missing -= pieces
+                parts.append((issue, claim, pieces))
+        if missing:
+            uncovered.append(
+                Uncovered(issue.source_id, issue.source_line, issue.sku_id, issue.quantity, issue.quantity - missing)
+            )
+    if uncovered:
+        raise NotReserved(uncovered)
+    return parts
+
+
+_CONSUME = """
+UPDATE inventory_reservation r SET quantity = r.quantity - n.pieces, consumed = r.consumed + n.pieces
+FROM unnest(%s::bigint[], %s::int[]) AS n (id, pieces) WHERE r.id = n.id
+"""
+
+
+def _consume(claims: Mapping[LineKey, Sequence[_Claim]]) -> None:
+    consumed = [(claim.id, claim.consumed) for group in claims.values() for claim in group if claim.consumed]
+    if consumed:
+        with connection.cursor() as cursor:
+            cursor.execute(_CONSUME, [[claim_id for claim_id, _n in consumed], [pieces for _id, pieces in consumed]])
+
+
+@use_case
+def issue_from_transit(
+    *,
+    source_type: str,
+    issues: Sequence[TransitIssue],
+    transit_location_id: int,
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    """Take pieces out of transit (or of an account's consigned stock) at exactly the value they went in with. Posts nothing.
+
+    Raises:
+        InsufficientStock: names every SKU of which the place holds less.
+    """
+    documents = movements.new_documents(
+        kind=StockDocument.Kind.ISSUE,
+        source_type=source_type,
+        source_ids=[issue.source_id for issue in issues],
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    booking = movements.open_booking(
+        {(issue.sku_id, transit_location_id) for issue in issues}, occurred_at=occurred_at, at=at
+    )
+    wanted: dict[BalanceKey, int] = defaultdict(int)
+    for issue in issues:
+        wanted[issue.sku_id, transit_location_id] += issue.quantity
+    movements.refuse_shortage(wanted, booking)
+    for issue in issues:
+        booking.move(
+            (issue.sku_id, transit_location_id),
+            -issue.quantity,
+            value=-issue.value,
+            document_id=documents[issue.source_id],
+            document_line=issue.source_line,
+        )
+    booking.write()
+
+
+@use_case
+def put_back(
+    *,
+    source_type: str,
+    source_id: int,
+    lines: Sequence[PutBack],
+    channel_id: int | None,
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    """Return pieces to stock at the value they were issued with (zero for a piece that is worth nothing any more). Posts nothing."""
+    document_id = movements.new_documents(
+        kind=StockDocument.Kind.RECEIPT,
+        source_type=source_type,
+        source_ids=[source_id],
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )[source_id]
+    booking = movements.open_booking(
+        (),
+        arriving={(line.sku_id, line.location_id) for line in lines},
+        occurred_at=occurred_at,
+        at=at,
+        channel_id=channel_id,
+    )
+    for line in lines:
+        booking.move(
+            (line.sku_id, line.location_id),
+            line.quantity,
+            value=line.value,
+            document_id=document_id,
+            document_line=line.source_line,
+        )
+    booking.write()

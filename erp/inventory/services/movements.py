@@ -1,0 +1,241 @@
+"""Movements on locked rows: the one place where ``on_hand`` and stock value change. Internal to ``services``.
+
+A ``Booking`` collects the movements of one use-case in order, carrying quantity and value along, and writes ledger, balances and cost rows at
+once. The value is carried, not the unit cost: ``value × pieces / pieces of the pool``, rounded, and the last piece takes the rest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from django.db import connection
+
+from catalog.models import Sku
+from erp.core import changes, rows
+from erp.core.actors import Actor
+from erp.core.money import ZERO, round_fraction
+from erp.inventory.exceptions import InsufficientStock, Shortage
+from erp.inventory.models import StockMovement
+from erp.inventory.services import balances
+from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
+
+_NEW_DOCUMENTS = """
+INSERT INTO inventory_stockdocument (kind, source_type, external_id, note, occurred_at, recorded_at, actor, source_id)
+SELECT %s, %s, %s, %s, %s::timestamptz, %s::timestamptz, %s, source_id
+FROM unnest(%s::bigint[]) WITH ORDINALITY AS source (source_id, number) ORDER BY number
+RETURNING id, source_id
+"""
+
+
+def new_documents(
+    *,
+    kind: str,
+    source_type: str,
+    source_ids: Iterable[int],
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+    external_id: str = "",
+    note: str = "",
+) -> dict[int, int]:
+    """One document per source, all in one statement. They need no lock, so make them before the balances are locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _NEW_DOCUMENTS,
+            [kind, source_type, external_id, note[:200], occurred_at, at, str(by), list(dict.fromkeys(source_ids))],
+        )
+        return {source_id: document_id for document_id, source_id in cursor.fetchall()}
+
+
+class Booking:
+    """The movements of one use-case, on rows that are locked."""
+
+    def __init__(
+        self,
+        locked: Mapping[BalanceKey, Balance],
+        costs: Mapping[CostKey, Cost],
+        *,
+        occurred_at: dt.datetime,
+        at: dt.datetime,
+        channel_id: int | None = None,
+    ) -> None:
+        self._balances = locked
+        self._costs = costs
+        self._occurred_at, self._at, self._channel_id = occurred_at, at, channel_id
+        self._rows: list[Sequence[object]] = []
+        self._on_hand: dict[BalanceKey, int] = {}
+        self._allocated: dict[BalanceKey, int] = {}
+        self._movements: dict[BalanceKey, int] = {}
+        self._pieces: dict[CostKey, int] = {}
+        self._values: dict[CostKey, Decimal] = {}
+
+    def on_hand(self, key: BalanceKey) -> int:
+        row = self._balances.get(key)
+        return 0 if row is None else row.on_hand + self._on_hand.get(key, 0)
+
+    def unclaimed(self, key: BalanceKey) -> int:
+        row = self._balances.get(key)
+        return 0 if row is None else self.on_hand(key) - row.allocated - self._allocated.get(key, 0)
+
+    def stock_of_pool(self, key: CostKey) -> tuple[int, Decimal]:
+        """Pieces and value of a SKU in a cost pool, as far as this booking has come."""
+        row = self._costs.get(key)
+        if row is None:
+            return 0, ZERO
+        return row.quantity + self._pieces.get(key, 0), row.value + self._values.get(key, ZERO)
+
+    def account_role(self, key: BalanceKey) -> str:
+        """The inventory account on which the value of the balance sits."""
+        return self._costs[self._cost_key(key)].account_role
+
+    def average_value(self, key: BalanceKey, pieces: int) -> Decimal:
+        """What ``pieces`` of the balance are worth at moving average; all of them: everything that is left."""
+        quantity, value = self.stock_of_pool(self._cost_key(key))
+        if pieces == quantity:
+            return value
+        return round_fraction(Fraction(value) * pieces / quantity)
+
+    def claim(self, key: BalanceKey, pieces: int) -> None:
+        """Raise ``allocated`` of a balance (lower it with a negative number), together with the movements."""
+        self._allocated[key] = self._allocated.get(key, 0) + pieces
+
+    def move(
+        self,
+        key: BalanceKey,
+        pieces: int,
+        *,
+        value: Decimal,
+        document_id: int,
+        document_line: int,
+        reason_id: int | None = None,
+    ) -> None:
+        """One movement: ``pieces`` and ``value`` are signed alike, in positive, out negative."""
+        cost_key = self._cost_key(key)
+        self._on_hand[key] = self._on_hand.get(key, 0) + pieces
+        self._movements[key] = self._movements.get(key, 0) + 1
+        self._pieces[cost_key] = self._pieces.get(cost_key, 0) + pieces
+        self._values[cost_key] = self._values.get(cost_key, ZERO) + value
+        self._rows.append(
+            (
+                document_id,
+                key[0],
+                key[1],
+                pieces,
+                self._balances[key].balance_seq + self._movements[key],
+                self.on_hand(key),
+                value,
+                document_line,
+                reason_id,
+                self._channel_id,
+                self._occurred_at,
+                self._at,
+            )
+        )
+
+    def take(
+        self,
+        key: BalanceKey,
+        pieces: int,
+        *,
+        document_id: int,
+        document_line: int,
+        reason_id: int | None = None,
+    ) -> Decimal:
+        """Pieces out at moving average. Returns their value, positive."""
+        value = self.average_value(key, pieces)
+        self.move(key, -pieces, value=-value, document_id=document_id, document_line=document_line, reason_id=reason_id)
+        return value
+
+    def write(self) -> None:
+        """Everything at once. Ledger first, so that a row that may not move is refused before anything is counted."""
+        with rows.pipeline():
+            rows.insert(StockMovement, _MOVEMENT_COLUMNS, self._rows)
+            self._write_balances()
+            self._write_costs()
+            changes.record(topic="stock", keys=[sku_id for sku_id, _location in {**self._on_hand, **self._allocated}])
+
+    def _write_balances(self) -> None:
+        keys = list({**self._on_hand, **self._allocated})
+        if keys:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    _UPDATE_BALANCES,
+                    [
+                        [self._balances[key].id for key in keys],
+                        [self._on_hand.get(key, 0) for key in keys],
+                        [self._allocated.get(key, 0) for key in keys],
+                        [self._movements.get(key, 0) for key in keys],
+                    ],
+                )
+
+    def _write_costs(self) -> None:
+        keys = list(self._pieces)
+        if keys:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    _UPDATE_COSTS,
+                    [
+                        [self._costs[key].id for key in keys],
+                        [self._pieces[key] for key in keys],
+                        [self._values[key] for key in keys],
+                    ],
+                )
+
+    def _cost_key(self, key: BalanceKey) -> CostKey:
+        return key[0], self._balances[key].cost_pool_id
+
+
+_MOVEMENT_COLUMNS = (
+    "document_id",
+    "sku_id",
+    "location_id",
+    "quantity",
+    "balance_seq",
+    "on_hand_after",
+    "value",
+    "document_line",
+    "reason_id",
+    "channel_id",
+    "occurred_at",
+    "recorded_at",
+)
+
+_UPDATE_BALANCES = """
+UPDATE inventory_stockbalance b
+SET on_hand = b.on_hand + n.on_hand, allocated = b.allocated + n.allocated, balance_seq = b.balance_seq + n.movements, version = b.version + 1
+FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[]) AS n (id, on_hand, allocated, movements) WHERE b.id = n.id
+"""
+
+_UPDATE_COSTS = """
+UPDATE inventory_costbalance c SET quantity = c.quantity + n.quantity, value = c.value + n.value, version = c.version + 1
+FROM unnest(%s::bigint[], %s::int[], %s::numeric[]) AS n (id, quantity, value) WHERE c.id = n.id
+"""
+
+
+def open_booking(
+    keys: Iterable[BalanceKey],
+    *,
+    arriving: Iterable[BalanceKey] = (),
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    channel_id: int | None = None,
+) -> Booking:
+    """Lock the balances that pieces leave (``keys``) and arrive on (created where missing), then their cost rows."""
+    arrivals = list(arriving)
+    balances.ensure(arrivals)
+    locked = balances.lock([*keys, *arrivals], at=at)
+    costs = balances.lock_costs({(key[0], row.cost_pool_id) for key, row in locked.items()}, create=bool(arrivals))
+    return Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
+
+
+def refuse_shortage(wanted: Mapping[BalanceKey, int], booking: Booking) -> None:
+    """Raises InsufficientStock naming every SKU of which a place has fewer free pieces than ``wanted``."""
+    short = {key: pieces for key, pieces in wanted.items() if pieces > booking.unclaimed(key)}
+    if short:
+        codes = dict(Sku.objects.filter(pk__in={sku_id for sku_id, _location in short}).values_list("pk", "code"))
+        raise InsufficientStock(
+            [Shortage(key[0], codes[key[0]], pieces, booking.unclaimed(key)) for key, pieces in sorted(short.items())]
+        )
