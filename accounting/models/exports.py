@@ -1,0 +1,81 @@
+"""What was handed to the accounting package, entry by entry, and the names it uses for our tax codes."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounting.models.ledger import JournalEntry
+
+
+class ExportFormat(models.TextChoices):
+    YAYOI = "YAYOI", _("Yayoi (弥生)")
+
+
+class ExportTaxLabel(models.Model):
+    """What the accounting package calls a tax code from a date on (税区分). Data, since packages rename with every reform."""
+
+    class Direction(models.TextChoices):
+        SALE = "SALE", _("Sale")
+        PURCHASE = "PURCHASE", _("Purchase")
+
+    format = models.CharField(_("format"), max_length=10, choices=ExportFormat.choices)
+    tax_code = models.CharField(_("tax code"), max_length=20)
+    direction = models.CharField(_("direction"), max_length=10, choices=Direction.choices)
+    valid_from = models.DateField(_("valid from"))
+    label = models.CharField(_("label"), max_length=50)
+
+    class Meta:
+        verbose_name = _("tax label for export")
+        verbose_name_plural = _("tax labels for export")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["format", "tax_code", "direction", "valid_from"], name="one_tax_label_per_code_and_start"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.format} {self.tax_code} {self.direction} {self.valid_from}"
+
+
+class ExportRun(models.Model):
+    """One file that was handed over. Its entries are remembered, so that the same month is not booked twice by accident."""
+
+    class Scope(models.TextChoices):
+        ALL = "ALL", _("All entries of the dates")
+        NEW_ONLY = "NEW_ONLY", _("Only entries not exported before")
+
+    format = models.CharField(_("format"), max_length=10, choices=ExportFormat.choices)
+    first_date = models.DateField(_("from"))
+    last_date = models.DateField(_("to"))
+    scope = models.CharField(_("scope"), max_length=10, choices=Scope.choices)
+    entry_count = models.PositiveIntegerField(_("entries"))
+    sha256 = models.CharField(_("SHA-256 of the file"), max_length=64)
+    recorded_at = models.DateTimeField(_("recorded at"))
+    actor = models.CharField(_("actor"), max_length=100)
+
+    class Meta:
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")
+        constraints = [
+            models.CheckConstraint(condition=Q(last_date__gte=F("first_date")), name="export_ends_after_it_starts")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.format} {self.first_date} – {self.last_date}"
+
+
+class ExportedEntry(models.Model):
+    """That an entry was part of an export."""
+
+    run = models.ForeignKey(ExportRun, verbose_name=_("export"), on_delete=models.PROTECT, related_name="entries")
+    entry = models.ForeignKey(JournalEntry, verbose_name=_("entry"), on_delete=models.PROTECT, related_name="exports")
+
+    class Meta:
+        verbose_name = _("exported entry")
+        verbose_name_plural = _("exported entries")
+        constraints = [models.UniqueConstraint(fields=["run", "entry"], name="one_exported_entry_per_run")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.entry_id}"
