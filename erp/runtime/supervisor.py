@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
-from erp.runtime import leash, occupancy, postgres, processes, valkey
+from erp.runtime import leash, occupancy, postgres, processes, quarters, valkey
 from erp.runtime.installation import Installation, read_env_file
 from erp.runtime.processes import Keeper, Program
 
@@ -62,7 +62,7 @@ def run(installation: Installation) -> int:
                 Instance(installation, until_stopped).stay()
     except occupancy.Occupied as occupied:
         return _already_occupied(occupied.owner)
-    except (CannotRun, postgres.ServerFailed, valkey.ValkeyFailed) as reason:
+    except (CannotRun, quarters.CannotHouse, postgres.ServerFailed, valkey.ValkeyFailed) as reason:
         _say(f"Mamori could not start: {reason}")
         return 1
     except StopRequested:

