@@ -1,0 +1,64 @@
+"""What an order needs to know of SKUs: one statement for any number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db import connection
+
+from catalog.models import SkuCode
+
+
+@dataclass(frozen=True, slots=True)
+class SkuFacts:
+    """``components`` are (sku id, pieces) that go into one; a SKU that is no kit is its own single component."""
+
+    sku_id: int
+    code: str
+    product_id: int
+    product_code: str
+    name: str
+    is_kit: bool
+    is_active: bool
+    tax_class: str
+    release_date: date | None
+    components: tuple[tuple[int, int], ...]
+
+
+_FACTS = """
+SELECT sku.id, sku.code, product.id, product.code, concat_ws(' ', product.name, color.name, size.name), sku.is_kit,
+       sku.is_active AND product.life_cycle <> 'DISCONTINUED', product.tax_class, product.release_date,
+       CASE WHEN sku.is_kit THEN ARRAY(SELECT ARRAY[part.component_id, part.quantity] FROM catalog_kitcomponent part
+                                       WHERE part.kit_id = sku.id ORDER BY part.component_id)
+            ELSE ARRAY[ARRAY[sku.id, 1]] END
+FROM catalog_sku sku JOIN catalog_product product ON product.id = sku.product_id
+LEFT JOIN catalog_color color ON color.id = sku.color_id LEFT JOIN catalog_size size ON size.id = sku.size_id
+WHERE
+"""
+
+
+def sku_facts(codes: Iterable[str]) -> dict[str, SkuFacts]:
+    """Facts by SKU code; a code nobody knows is missing in the answer."""
+    return {facts.code: facts for facts in _facts("sku.code = ANY(%s)", sorted(set(codes)))}
+
+
+def sku_facts_by_id(ids: Iterable[int]) -> dict[int, SkuFacts]:
+    return {facts.sku_id: facts for facts in _facts("sku.id = ANY(%s)", sorted(set(ids)))}
+
+
+def _facts(condition: str, keys: list[Any]) -> list[SkuFacts]:
+    if not keys:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS + condition, [keys])
+        found: list[Any] = cursor.fetchall()
+    return [SkuFacts(*row[:-1], components=tuple((part, pieces) for part, pieces in row[-1])) for row in found]
+
+
+def skus_by_channel_code(channel_id: int, codes: Iterable[str]) -> dict[str, str]:
+    """A channel's own item codes → our SKU codes. Unknown ones are missing in the answer."""
+    known = SkuCode.objects.filter(kind=SkuCode.Kind.CHANNEL, channel_id=channel_id, code__in=set(codes))
+    return dict(known.values_list("code", "sku__code"))

@@ -1,0 +1,19 @@
+"""Every use-case of the product master. Takes one level of the house's lock order: document, by name."""
+
+from catalog.services.announcing import announce_dated_prices, announce_prices, announce_products
+from catalog.services.codes import add_code
+from catalog.services.kits import define_kit
+from catalog.services.prices import set_cost, set_price
+from catalog.services.styles import change_life_cycle, create_matrix
+
+__all__ = [
+    "add_code",
+    "announce_dated_prices",
+    "announce_prices",
+    "announce_products",
+    "change_life_cycle",
+    "create_matrix",
+    "define_kit",
+    "set_cost",
+    "set_price",
+]

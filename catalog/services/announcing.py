@@ -1,0 +1,59 @@
+"""Versions and change rows: a reader of the feed sees that a style or a price changed, fetches it, and ignores an older version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from django.db import connection
+from django.db.models import F
+
+from catalog.models import Price, Product, Sku
+from erp.core import changes
+from erp.core.actors import Actor
+from erp.core.use_case import use_case
+
+
+@use_case
+def announce_products(*, product_ids: Iterable[int], at: datetime, by: Actor) -> None:
+    """Raise the versions of styles and of their SKUs and write change rows ``product`` keyed by style id."""
+    wanted = sorted(set(product_ids))
+    _lock_products(wanted)
+    Product.objects.filter(pk__in=wanted).update(version=F("version") + 1)
+    Sku.objects.filter(product_id__in=wanted).update(version=F("version") + 1)
+    changes.record(topic="product", keys=wanted)
+
+
+@use_case
+def announce_prices(
+    *, sku_ids: Iterable[int] = (), product_ids: Iterable[int] = (), at: datetime, by: Actor
+) -> list[int]:
+    """Write change rows ``price`` keyed by SKU id, for SKUs and for all SKUs of styles. Gives the ids."""
+    of_styles = Sku.objects.filter(product_id__in=set(product_ids)).values_list("pk", flat=True)
+    wanted = sorted({*sku_ids, *of_styles})
+    products = Sku.objects.filter(pk__in=wanted).values_list("product_id", flat=True).distinct()
+    _lock_products(sorted(products))
+    Sku.objects.filter(pk__in=wanted).update(version=F("version") + 1)
+    changes.record(topic="price", keys=wanted)
+    return wanted
+
+
+@use_case
+def announce_dated_prices(*, on: date, at: datetime, by: Actor) -> list[int]:
+    """Write change rows for prices that begin on ``on`` or ended the day before. For the job that runs as the business date turns."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('catalog:dated prices', 0))")
+    turning = Price.objects.filter(valid_from=on) | Price.objects.filter(valid_to=date.fromordinal(on.toordinal() - 1))
+    rows = list(turning.values_list("sku_id", "product_id"))
+    return announce_prices(
+        sku_ids=[sku_id for sku_id, _product_id in rows if sku_id],
+        product_ids=[product_id for _sku_id, product_id in rows if product_id],
+        at=at,
+        by=by,
+    )
+
+
+def _lock_products(ids: list[int]) -> None:
+    # All SKUs of a style change under its row's lock, so two announcements never wait for each other crosswise.
+    rows = Product.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",), no_key=True)
+    list(rows.values_list("pk"))

@@ -1,0 +1,76 @@
+"""Other codes of a SKU: JAN and other GTINs, in-store codes, suppliers' and channels' codes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from catalog.exceptions import CodeTaken
+from catalog.models import Sku, SkuCode
+from catalog.services.announcing import announce_products
+from erp.core import locks
+from erp.core.actors import Actor
+from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.identifiers import classify_gtin
+from erp.core.use_case import use_case
+
+GTIN_KINDS = {SkuCode.Kind.GTIN13, SkuCode.Kind.GTIN8, SkuCode.Kind.GTIN14, SkuCode.Kind.IN_STORE}
+
+
+@use_case
+def add_code(
+    *,
+    sku_code: str,
+    kind: str,
+    code: str,
+    at: datetime,
+    by: Actor,
+    channel_id: int | None = None,
+    supplier_id: int | None = None,
+    valid_from: date | None = None,
+    valid_to: date | None = None,
+) -> SkuCode:
+    """Give a SKU one more code. Repeatable: the same code of the same SKU is the one that exists.
+
+    A GTIN of any kind is checked and filed under what it is: a code with an in-store prefix is marked as such, a UPC becomes a GTIN-14.
+
+    Raises:
+        NotFound: no such SKU.
+        InvalidInput: wrong check digit, empty code, a channel's code without its channel.
+        CodeTaken: another SKU has it.
+    """
+    kind, code = _checked(kind, code, channel_id=channel_id)
+    locks.hold(f"code:{code}")
+    sku = Sku.objects.filter(code=sku_code).first()
+    if sku is None:
+        raise NotFound(_("No such SKU: %(sku)s.") % {"sku": sku_code})
+    key: dict[str, Any] = {"kind": kind, "code": code, "channel_id": channel_id, "supplier_id": supplier_id}
+    existing = SkuCode.objects.filter(**key).select_related("sku").first()
+    if existing is not None and existing.sku_id != sku.pk:
+        raise CodeTaken(_("%(code)s belongs to SKU %(sku)s.") % {"code": code, "sku": existing.sku.code})
+    if existing is not None:
+        return existing
+
+    created = SkuCode.objects.create(sku=sku, **key, valid_from=valid_from, valid_to=valid_to)
+    announce_products(product_ids=[sku.product_id], at=at, by=by)
+    return created
+
+
+def _checked(kind: str, code: str, *, channel_id: int | None) -> tuple[str, str]:
+    if kind in GTIN_KINDS:
+        classified = classify_gtin(code)
+        if classified is None:
+            detail = _("%(code)s is no GTIN: length or check digit is wrong.") % {"code": code}
+            raise InvalidInput([Problem("/code", "bad_gtin", detail)])
+        return classified[0].value, classified[1]
+    code = code.strip()
+    problems = []
+    if not code:
+        problems.append(Problem("/code", "empty_code", _("The code is empty.")))
+    if kind == SkuCode.Kind.CHANNEL and channel_id is None:
+        problems.append(Problem("/channel_id", "channel_missing", _("A channel's code needs its channel.")))
+    if problems:
+        raise InvalidInput(problems)
+    return SkuCode.Kind(kind).value, code

@@ -1,0 +1,74 @@
+"""Check digits and forms of public numbers: GTIN (JAN), corporate numbers (法人番号), registration numbers (登録番号). Pure functions.
+
+Text, never numbers: leading zeros count.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+
+_HYPHENS = dict.fromkeys(map(ord, "-‐‑‒–—―−ー "))
+
+
+class GtinKind(StrEnum):
+    GTIN13 = "GTIN13"
+    GTIN8 = "GTIN8"
+    GTIN14 = "GTIN14"
+    IN_STORE = "IN_STORE"
+
+
+def plain(text: str) -> str:
+    """``text`` in ordinary width, without hyphens and spaces: as people type numbers, as machines compare them."""
+    return unicodedata.normalize("NFKC", text).translate(_HYPHENS)
+
+
+def gtin_check_digit(body: str) -> str:
+    """The last digit of a GTIN of any length: weights 3, 1, 3, 1 … from the right."""
+    total = sum(int(digit) * (3 if index % 2 == 0 else 1) for index, digit in enumerate(reversed(body)))
+    return str(-total % 10)
+
+
+def is_gtin(code: str) -> bool:
+    is_form = len(code) in (8, 12, 13, 14) and code.isascii() and code.isdecimal()
+    return is_form and gtin_check_digit(code[:-1]) == code[-1]
+
+
+def classify_gtin(text: str) -> tuple[GtinKind, str] | None:
+    """Kind and stored form of a GTIN, None when it is none or its check digit is wrong.
+
+    Codes with the prefixes 02 and 20 to 29 are restricted to the company (インストアコード); a 12-digit UPC is kept as GTIN-14.
+    """
+    code = plain(text)
+    if not is_gtin(code):
+        return None
+    if len(code) == 12:
+        return GtinKind.GTIN14, code.zfill(14)
+    if len(code) == 14:
+        return GtinKind.GTIN14, code
+    if code.startswith(("02", "2")):
+        return GtinKind.IN_STORE, code
+    return (GtinKind.GTIN13 if len(code) == 13 else GtinKind.GTIN8), code
+
+
+def corporate_number_check_digit(base: str) -> str:
+    """The first digit of a corporate number from its other twelve. Source: 平成26年財務省令70号 2条."""
+    total = sum(int(digit) * (1 if index % 2 == 0 else 2) for index, digit in enumerate(reversed(base)))
+    return str(9 - total % 9)
+
+
+def is_corporate_number(text: str) -> bool:
+    code = plain(text)
+    is_form = len(code) == 13 and code.isascii() and code.isdecimal()
+    return is_form and corporate_number_check_digit(code[1:]) == code[0]
+
+
+def normalise_registration_number(text: str) -> str | None:
+    """``T`` and thirteen digits, or None when ``text`` has not that form.
+
+    A corporation's digits are its corporate number (see :func:`is_corporate_number`). For sole traders no check digit is published, so a
+    failing one is worth a warning, never a refusal.
+    """
+    code = plain(text).upper()
+    return code if re.fullmatch(r"T[1-9][0-9]{12}", code) else None
