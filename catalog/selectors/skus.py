@@ -55,7 +55,7 @@ def _facts(condition: str, keys: list[Any]) -> list[SkuFacts]:
     with connection.cursor() as cursor:
         cursor.execute(_FACTS + condition, [keys])
         found: list[Any] = cursor.fetchall()
-    return [SkuFacts(*row[:-1], components=tuple((part, pieces) for part, pieces in row[-1])) for row in found]
+    return [SkuFacts(*[*row[:-1], tuple((part, pieces) for part, pieces in row[-1])]) for row in found]
 
 
 def skus_by_channel_code(channel_id: int, codes: Iterable[str]) -> dict[str, str]:

@@ -43,7 +43,12 @@ def set_price(
     if problems:
         raise InvalidInput(problems)
     locks.hold(f"price:{price_list_id}:{product_id}:{sku_id}")
-    key: dict[str, Any] = {"price_list_id": price_list_id, "sku_id": sku_id, "product_id": product_id, "valid_from": valid_from}
+    key: dict[str, Any] = {
+        "price_list_id": price_list_id,
+        "sku_id": sku_id,
+        "product_id": product_id,
+        "valid_from": valid_from,
+    }
     known = Price.objects.filter(**key).first()
     if known is not None and (known.price, known.valid_to) == (price, valid_to):
         return known

@@ -245,7 +245,7 @@ class MessageLog(models.Model):
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("message log")
-        indexes = [models.Index(fields=["channel", "external_id"], name="message_by_external_id")]
+        indexes = [models.Index(fields=["external_id", "channel"], name="message_by_external_id")]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.kind} {self.external_id}"

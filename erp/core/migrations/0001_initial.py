@@ -409,7 +409,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "message",
                 "verbose_name_plural": "message log",
-                "indexes": [models.Index(fields=["channel", "external_id"], name="message_by_external_id")],
+                "indexes": [models.Index(fields=["external_id", "channel"], name="message_by_external_id")],
             },
         ),
     ]

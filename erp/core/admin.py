@@ -1,0 +1,264 @@
+"""What all admin pages share, and the pages of the kernel's own tables.
+
+Ledgers and documents are looked at, never edited; what can be done to them are actions that call services. Master data is edited in plain
+forms, and the audit trigger sees who did it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.core.paginator import Paginator
+from django.db import IntegrityError, connection
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from erp.core import staff_tasks
+from erp.core.actors import Actor
+from erp.core.errors import DomainError
+from erp.core.middleware import actor_of
+from erp.core.models import (
+    AuditRow,
+    Channel,
+    CompanyProfile,
+    DeductibleShare,
+    Department,
+    FeedEpoch,
+    JobRun,
+    MessageLog,
+    StaffTask,
+    TaxRate,
+    VerifyRun,
+)
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class FastPaginator(Paginator[Any]):
+    """Pages of a table of any size without counting it.
+
+    An unfiltered large table is as long as PostgreSQL believes; anything else is counted only some pages beyond the one that is shown, so the
+    last page number means "and maybe more".
+    """
+
+    page_number = 1
+    PAGES_AHEAD = 10
+    BELIEVE_FROM = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        reach = self.page_number * self.per_page
+        estimate = 0 if rows.query.where else self._estimate(rows)
+        if estimate >= self.BELIEVE_FROM and reach + self.per_page < estimate:
+            return estimate
+        counted = rows.order_by()[: reach + self.PAGES_AHEAD * self.per_page + 1].count()
+        return max(counted, estimate) if counted > reach and estimate >= self.BELIEVE_FROM else counted
+
+    @staticmethod
+    def _estimate(rows: QuerySet[Any]) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [rows.model._meta.db_table]
+            )
+            return int(cursor.fetchone()[0])
+
+
+class ServiceAdmin(ModelAdmin):
+    """An admin page that acts through services: it knows who asks, and a refusal becomes a message."""
+
+    paginator = FastPaginator
+    show_full_result_count = False
+    list_per_page = 50
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        paginator = super().get_paginator(request, *args, **options)
+        page = request.GET.get("p", "1")
+        paginator.page_number = int(page) if page.isdecimal() else 1  # type: ignore[attr-defined]
+        return paginator
+
+    def actor(self, request: HttpRequest) -> Actor:
+        return actor_of(request)
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """For actions that change documents through services: who may change the document may act, though no form opens."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    @contextmanager
+    def refusals_as_messages(self, request: HttpRequest, label: object = "") -> Iterator[None]:
+        """Show what the house refuses, naming every problem, instead of a page of error."""
+        try:
+            yield
+        except DomainError as refusal:
+            self.message_user(request, f"{label}: {refusal}" if label else str(refusal), messages.ERROR)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **options)
+        except DomainError as refusal:
+            return self._back(request, str(refusal))
+        except IntegrityError as refusal:
+            # A guard of the database that no form knows; its first line says what it keeps.
+            return self._back(request, str(refusal).partition("\n")[0])
+
+    def _back(self, request: HttpRequest, reason: str) -> HttpResponse:
+        self.message_user(request, reason, messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+
+class ReadOnlyAdmin(ServiceAdmin):
+    """Look and search. No form adds, changes or deletes a row."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(admin.TabularInline[Any, Any] if TYPE_CHECKING else admin.TabularInline):  # type: ignore[misc]
+    """Rows of a document under their document, to look at."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MasterAdmin(ServiceAdmin):
+    """Master data: edited in plain forms, kept for ever, since documents point to it. What is out of use is made inactive."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Department)
+class DepartmentAdmin(MasterAdmin):
+    list_display = ["code", "name"]
+    search_fields = ["code", "name"]
+
+
+@admin.register(Channel)
+class ChannelAdmin(MasterAdmin):
+    list_display = ["code", "name", "kind", "department", "revenue_basis", "tax_rounding", "is_active"]
+    list_select_related = ["department"]
+    list_filter = ["kind", "is_active"]
+    search_fields = ["code", "name"]
+    autocomplete_fields = ["department"]
+
+
+@admin.register(TaxRate)
+class TaxRateAdmin(MasterAdmin):
+    """A new rate is a new row; the old one gets its last day."""
+
+    list_display = ["code", "tax_class", "percent", "national_percent", "valid_from", "valid_to", "label"]
+    list_filter = ["tax_class"]
+    ordering = ["tax_class", "valid_from"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return [] if obj is None else ["tax_class", "code", "percent", "national_percent", "valid_from"]
+
+
+@admin.register(DeductibleShare)
+class DeductibleShareAdmin(MasterAdmin):
+    list_display = ["valid_from", "percent"]
+    ordering = ["valid_from"]
+
+
+@admin.register(CompanyProfile)
+class CompanyProfileAdmin(MasterAdmin):
+    list_display = ["name", "registration_number", "fiscal_year_start_month"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not CompanyProfile.objects.exists()
+
+
+@admin.register(MessageLog)
+class MessageLogAdmin(ReadOnlyAdmin):
+    list_display = ["id", "recorded_at", "direction", "channel", "kind", "external_id", "revision", "outcome", "actor"]
+    list_select_related = ["channel"]
+    list_filter = ["direction", "outcome", "channel"]
+    search_fields = ["external_id__exact"]
+    ordering = ["-id"]
+
+
+class CloseTaskForm(ActionForm):
+    """What was done about the tasks is written beside the action."""
+
+    resolution = forms.CharField(label=_("resolution"), required=False)
+
+
+@admin.register(StaffTask)
+class StaffTaskAdmin(ReadOnlyAdmin):
+    list_display = ["id", "kind", "subject_label", "detail", "due_at", "opened_at", "closed_at", "closed_by"]
+    list_filter = [("closed_at", admin.EmptyFieldListFilter)]
+    search_fields = ["kind__exact", "subject_label"]
+    ordering = ["-id"]
+    action_form = CloseTaskForm
+    actions = ["close"]
+
+    @admin.action(description=_("Close the selected tasks"), permissions=["act"])
+    def close(self, request: HttpRequest, queryset: QuerySet[StaffTask]) -> None:
+        resolution = request.POST.get("resolution", "").strip() or gettext("closed in the list")
+        done = 0
+        for task_id in queryset.order_by("pk").values_list("pk", flat=True):
+            done += staff_tasks.close_task(
+                task_id=task_id, resolution=resolution, at=timezone.now(), by=self.actor(request)
+            )
+        self.message_user(request, ngettext("%d task closed.", "%d tasks closed.", done) % done, messages.SUCCESS)
+
+
+@admin.register(AuditRow)
+class AuditRowAdmin(ReadOnlyAdmin):
+    """Who changed what, when and from where. Search by table, or by table and row: ``core_channel 7``."""
+
+    list_display = ["id", "recorded_at", "table_name", "row_id", "action", "actor", "source"]
+    list_filter = ["action"]
+    search_fields = ["table_name__exact", "row_id__exact", "actor__exact"]
+    ordering = ["-id"]
+
+
+@admin.register(JobRun)
+class JobRunAdmin(ReadOnlyAdmin):
+    list_display = ["job", "slot", "started_at", "finished_at", "detail"]
+    search_fields = ["job__exact"]
+    ordering = ["-id"]
+
+
+@admin.register(VerifyRun)
+class VerifyRunAdmin(ReadOnlyAdmin):
+    list_display = ["id", "started_at", "finished_at", "fault_count"]
+    ordering = ["-id"]
+
+    @admin.display(description=_("faults"))
+    def fault_count(self, run: VerifyRun) -> int:
+        return len(run.faults)
+
+
+@admin.register(FeedEpoch)
+class FeedEpochAdmin(ReadOnlyAdmin):
+    list_display = ["id", "started_at", "reason"]
+    ordering = ["-id"]
