@@ -65,6 +65,15 @@ class Location(models.Model):
         return f"{self.code} {self.name}"
 
 
+# Whatever a channel's list of places says, pieces of these kinds are nobody's to promise.
+NOT_FOR_SALE = [
+    Location.Kind.IN_TRANSIT.value,
+    Location.Kind.CONSIGNED.value,
+    Location.Kind.INSPECTION.value,
+    Location.Kind.DEFECT.value,
+]
+
+
 class ChannelLocation(models.Model):
     """A location a channel sells from. Smaller ``rank`` is used first."""
 
@@ -188,6 +197,7 @@ class StockDocument(models.Model):
     source_type = models.CharField(_("source document"), max_length=20)
     source_id = models.BigIntegerField(_("source id"))
     external_id = models.CharField(_("external id"), max_length=100, blank=True)
+    fingerprint = models.CharField(_("fingerprint"), max_length=64, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
     occurred_at = models.DateTimeField(_("occurred at"))
     recorded_at = models.DateTimeField(_("recorded at"))
@@ -304,6 +314,7 @@ class Hold(models.Model):
     created_at = models.DateTimeField(_("created at"))
     actor = models.CharField(_("actor"), max_length=100)
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
+    wanted = models.JSONField(_("wanted pieces"), help_text=_("Pairs of SKU and quantity, as asked for."))
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
 
     class Meta:
@@ -383,3 +394,41 @@ class ExpectedReceipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.external_id}-{self.line_no}"
+
+
+class ProvisionalReceipt(models.Model):
+    """Pieces that a physical fact took beyond the books (在庫差異・仮入庫), waiting for the receipt or count that explains them."""
+
+    sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
+    location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
+    document = models.ForeignKey(
+        StockDocument, verbose_name=_("stock document"), on_delete=models.PROTECT, related_name="+"
+    )
+    document_line = models.BigIntegerField(_("document line"))
+    quantity = models.PositiveIntegerField(_("quantity"))
+    value = models.DecimalField(_("value"), max_digits=16, decimal_places=2)
+    settled_quantity = models.PositiveIntegerField(_("explained"), default=0)
+    settled_value = models.DecimalField(_("explained value"), max_digits=16, decimal_places=2, default=0)
+    channel = models.ForeignKey(
+        Channel, verbose_name=_("sales channel"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    occurred_at = models.DateTimeField(_("occurred at"))
+
+    class Meta:
+        verbose_name = _("provisional receipt")
+        verbose_name_plural = _("provisional receipts")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(settled_quantity__lte=F("quantity")), name="not_more_explained_than_provisional"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["sku", "location", "id"],
+                condition=Q(settled_quantity__lt=F("quantity")),
+                name="open_provisional_by_balance",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"

@@ -16,7 +16,7 @@ from erp.core.actors import Actor
 from erp.core.models import Channel
 from erp.core.use_case import sign
 from erp.inventory.models import ChannelLocation, CostBalance, CostPool, Location, StockBalance, StockDocument
-from erp.inventory.services import movements
+from erp.inventory.services import documents, movements
 
 NOON = dt.datetime(2026, 11, 23, 3, 0, tzinfo=dt.UTC)
 CLERK = Actor.staff("hanako", "test")
@@ -55,7 +55,7 @@ def stock(sku: Sku, place: Location, pieces: int, *, unit_value: int = 100, at: 
     with transaction.atomic():
         sign(CLERK)
         number = next(_numbers)
-        document = movements.new_documents(
+        document = documents.new_documents(
             kind=StockDocument.Kind.RECEIPT, source_type="TEST", source_ids=[number], occurred_at=at, at=at, by=CLERK
         )[number]
         booking = movements.open_booking((), arriving=[(sku.pk, place.pk)], occurred_at=at, at=at)

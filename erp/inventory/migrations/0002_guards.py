@@ -20,4 +20,5 @@ class Migration(migrations.Migration):
         audited("inventory_hold", inserts=False),
         audited("inventory_holdline", inserts=False),
         audited("inventory_expectedreceipt", inserts=False),
+        audited("inventory_provisionalreceipt", inserts=False),
     ]

@@ -1,5 +1,7 @@
 """Questions to stock. Answers are dataclasses; nothing here locks or writes."""
 
+from erp.inventory.selectors.availability import Availability, Term, TermKind, available_to_promise, buffers
+from erp.inventory.selectors.holds import HeldSku, HoldView, hold
 from erp.inventory.selectors.ledger import (
     IssuedPart,
     ReservedPart,
@@ -10,9 +12,17 @@ from erp.inventory.selectors.ledger import (
 )
 
 __all__ = [
+    "Availability",
+    "HeldSku",
+    "HoldView",
     "IssuedPart",
     "ReservedPart",
     "StockThen",
+    "Term",
+    "TermKind",
+    "available_to_promise",
+    "buffers",
+    "hold",
     "issued_values",
     "reserved",
     "stock_as_of",

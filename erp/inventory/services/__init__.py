@@ -1,5 +1,6 @@
 """Every write to stock, by subject. Other rooms import from here."""
 
+from erp.inventory.services.holds import HoldDemand, extend_hold, place_hold, release_hold, sweep_expired_holds
 from erp.inventory.services.issues import (
     Issue,
     Issued,
@@ -14,13 +15,18 @@ from erp.inventory.services.reservations import Demand, Granted, release, reserv
 __all__ = [
     "Demand",
     "Granted",
+    "HoldDemand",
     "Issue",
     "Issued",
     "PutBack",
     "TransitIssue",
+    "extend_hold",
     "issue_from_transit",
     "issue_reserved",
+    "place_hold",
     "put_back",
     "release",
+    "release_hold",
     "reserve",
+    "sweep_expired_holds",
 ]

@@ -14,19 +14,12 @@ from typing import Any
 
 from django.db import connection
 
-from erp.inventory.models import Location
+from erp.inventory.models import NOT_FOR_SALE
 
 BalanceKey = tuple[int, int]
 """(SKU, location)"""
 CostKey = tuple[int, int]
 """(SKU, cost pool)"""
-
-NOT_FOR_SALE = [
-    Location.Kind.IN_TRANSIT.value,
-    Location.Kind.CONSIGNED.value,
-    Location.Kind.INSPECTION.value,
-    Location.Kind.DEFECT.value,
-]
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.inventory.exceptions import NotReserved, Uncovered
 from erp.inventory.models import StockDocument
-from erp.inventory.services import balances, movements
+from erp.inventory.services import balances, documents, movements
 from erp.inventory.services.balances import Balance, BalanceKey
 from erp.inventory.services.movements import Booking
 
@@ -96,7 +96,7 @@ def issue_reserved(
     Raises:
         NotReserved: names every line that reservations do not cover.
     """
-    documents = movements.new_documents(
+    headers = documents.new_documents(
         kind=StockDocument.Kind.ISSUE if transit_location_id is None else StockDocument.Kind.TRANSFER,
         source_type=source_type,
         source_ids=[issue.source_id for issue in issues],
@@ -114,7 +114,7 @@ def issue_reserved(
     booking = Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
     issued: dict[tuple[int, int, int, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for issue, claim, pieces in parts:
-        line = {"document_id": documents[issue.source_id], "document_line": issue.source_line}
+        line = {"document_id": headers[issue.source_id], "document_line": issue.source_line}
         booking.claim(claim.key, -pieces)
         value = booking.take(claim.key, pieces, **line)
         if transit_location_id is not None:
@@ -217,7 +217,7 @@ def issue_from_transit(
     Raises:
         InsufficientStock: names every SKU of which the place holds less.
     """
-    documents = movements.new_documents(
+    headers = documents.new_documents(
         kind=StockDocument.Kind.ISSUE,
         source_type=source_type,
         source_ids=[issue.source_id for issue in issues],
@@ -237,7 +237,7 @@ def issue_from_transit(
             (issue.sku_id, transit_location_id),
             -issue.quantity,
             value=-issue.value,
-            document_id=documents[issue.source_id],
+            document_id=headers[issue.source_id],
             document_line=issue.source_line,
         )
     booking.write()
@@ -255,7 +255,7 @@ def put_back(
     by: Actor,
 ) -> None:
     """Return pieces to stock at the value they were issued with (zero for a piece that is worth nothing any more). Posts nothing."""
-    document_id = movements.new_documents(
+    document_id = documents.new_documents(
         kind=StockDocument.Kind.RECEIPT,
         source_type=source_type,
         source_ids=[source_id],

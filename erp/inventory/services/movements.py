@@ -15,39 +15,11 @@ from django.db import connection
 
 from catalog.models import Sku
 from erp.core import changes, rows
-from erp.core.actors import Actor
 from erp.core.money import ZERO, round_fraction
 from erp.inventory.exceptions import InsufficientStock, Shortage
 from erp.inventory.models import StockMovement
 from erp.inventory.services import balances
 from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
-
-_NEW_DOCUMENTS = """
-INSERT INTO inventory_stockdocument (kind, source_type, external_id, note, occurred_at, recorded_at, actor, source_id)
-SELECT %s, %s, %s, %s, %s::timestamptz, %s::timestamptz, %s, source_id
-FROM unnest(%s::bigint[]) WITH ORDINALITY AS source (source_id, number) ORDER BY number
-RETURNING id, source_id
-"""
-
-
-def new_documents(
-    *,
-    kind: str,
-    source_type: str,
-    source_ids: Iterable[int],
-    occurred_at: dt.datetime,
-    at: dt.datetime,
-    by: Actor,
-    external_id: str = "",
-    note: str = "",
-) -> dict[int, int]:
-    """One document per source, all in one statement. They need no lock, so make them before the balances are locked."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _NEW_DOCUMENTS,
-            [kind, source_type, external_id, note[:200], occurred_at, at, str(by), list(dict.fromkeys(source_ids))],
-        )
-        return {source_id: document_id for document_id, source_id in cursor.fetchall()}
 
 
 class Booking:

@@ -1,0 +1,128 @@
+"""Headers of movements, and the idempotency of those that stock itself owns (receipts, adjustments, transfers). Internal to ``services``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from erp.core import locks, messages
+from erp.core.actors import Actor
+from erp.core.errors import Conflict
+from erp.inventory.models import StockDocument, StockMovement
+
+
+@dataclass(frozen=True, slots=True)
+class BookedLine:
+    """What one line moved: pieces and value, signed alike."""
+
+    line_no: int
+    sku_id: int
+    location_id: int
+    quantity: int
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The answer of a use-case with an external id. The same call again gets the same lines, with ``is_replay`` set."""
+
+    document_id: int
+    lines: tuple[BookedLine, ...]
+    is_replay: bool = False
+
+
+_NEW_DOCUMENTS = """
+INSERT INTO inventory_stockdocument
+    (kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor, source_id)
+SELECT %s, %s, '', '', '', %s::timestamptz, %s::timestamptz, %s, source_id
+FROM unnest(%s::bigint[]) WITH ORDINALITY AS source (source_id, number) ORDER BY number
+RETURNING id, source_id
+"""
+
+
+def new_documents(
+    *,
+    kind: str,
+    source_type: str,
+    source_ids: Iterable[int],
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> dict[int, int]:
+    """One document per source of another room, all in one statement. They need no lock, so make them before the balances are locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEW_DOCUMENTS, [kind, source_type, occurred_at, at, str(by), list(dict.fromkeys(source_ids))])
+        return {source_id: document_id for document_id, source_id in cursor.fetchall()}
+
+
+# A document that stock owns is its own source.
+_NEW_DOCUMENT = """
+INSERT INTO inventory_stockdocument
+    (id, source_id, kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor)
+SELECT new.id, coalesce(%s, new.id), %s, %s, %s, %s, %s, %s::timestamptz, %s::timestamptz, %s
+FROM (SELECT nextval(pg_get_serial_sequence('inventory_stockdocument', 'id')) AS id) AS new
+RETURNING id
+"""
+
+
+def replay(*, source_type: str, external_id: str, content: Any) -> Booked | None:
+    """Lock the external id and look whether it was booked before: with this content, the answer of then; with other content, a Conflict."""
+    if not external_id:
+        raise AssertionError("a document of stock needs an external id, so that sending it twice books it once")
+    locks.hold(_lock_name(source_type, external_id))
+    known = StockDocument.objects.filter(source_type=source_type, external_id=external_id).first()
+    if known is None:
+        return None
+    if known.fingerprint != messages.fingerprint(content):
+        raise Conflict(_("%(id)s was booked before with other content.") % {"id": external_id})
+    return booked(known.pk, is_replay=True)
+
+
+def new_document(
+    *,
+    kind: str,
+    source_type: str,
+    external_id: str,
+    content: Any,
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+    source_id: int | None = None,
+    note: str = "",
+) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _NEW_DOCUMENT,
+            [
+                source_id,
+                kind,
+                source_type,
+                external_id,
+                messages.fingerprint(content),
+                note[:200],
+                occurred_at,
+                at,
+                str(by),
+            ],
+        )
+        document_id: int = cursor.fetchone()[0]
+    return document_id
+
+
+def booked(document_id: int, *, is_replay: bool = False) -> Booked:
+    rows = (
+        StockMovement.objects.filter(document_id=document_id)
+        .order_by("id")
+        .values_list("document_line", "sku_id", "location_id", "quantity", "value")
+    )
+    return Booked(document_id, tuple(BookedLine(*row) for row in rows), is_replay)
+
+
+def _lock_name(source_type: str, external_id: str) -> str:
+    return f"stock:{source_type}:{external_id}"

@@ -1,0 +1,263 @@
+"""Claims with an owner and an expiry, before there is an order (仮引当・取り置き). An expired line counts as free, whether swept or not.
+
+Takes these levels of the house's lock order: the hold by name, balances by primary key, hold lines.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from catalog.models import Sku
+from erp.core import changes, locks, messages, rows
+from erp.core.actors import Actor
+from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound, Problem
+from erp.core.use_case import use_case
+from erp.inventory import selectors
+from erp.inventory.exceptions import InsufficientStock, Shortage
+from erp.inventory.models import Hold, HoldLine
+from erp.inventory.selectors.holds import HoldView
+from erp.inventory.services import balances
+from erp.inventory.services.balances import Balance, BalanceKey
+
+
+@dataclass(frozen=True, slots=True)
+class HoldDemand:
+    sku_id: int
+    quantity: int
+
+
+@use_case
+def place_hold(
+    *,
+    channel_id: int,
+    ref: str,
+    lines: Sequence[HoldDemand],
+    expires_at: dt.datetime,
+    kind: str = Hold.Kind.CART.value,
+    owner_label: str = "",
+    at: dt.datetime,
+    by: Actor,
+) -> HoldView:
+    """Keep the pieces of every line until ``expires_at``, or of none. What counts is what the channel may sell, safety stock deducted.
+
+    Again with the same lines it answers with the hold as it stands, whatever became of it; extend it to get lost pieces back.
+
+    Raises:
+        InsufficientStock: names every short SKU with what is left.
+        Conflict: the reference was used for other lines.
+        InvalidInput: no pieces, or an expiry that has passed.
+    """
+    wanted = _total(lines)
+    _refuse_senseless(lines, wanted, expires_at, at=at)
+    fingerprint = messages.fingerprint([kind, sorted(wanted.items())])
+    locks.hold(_lock_name(channel_id, ref))
+    if existing := Hold.objects.filter(channel_id=channel_id, ref=ref).first():
+        if existing.fingerprint != fingerprint:
+            raise Conflict(_("The hold %(ref)s was placed for other lines.") % {"ref": ref})
+        return selectors.hold(channel_id=channel_id, ref=ref)
+
+    hold = Hold.objects.create(
+        channel_id=channel_id,
+        ref=ref,
+        kind=kind,
+        owner_label=owner_label,
+        expires_at=expires_at,
+        created_at=at,
+        actor=str(by),
+        fingerprint=fingerprint,
+        wanted=sorted(wanted.items()),
+    )
+    _acquire(hold, wanted, at=at)
+    return selectors.hold(channel_id=channel_id, ref=ref)
+
+
+@use_case
+def extend_hold(*, channel_id: int, ref: str, expires_at: dt.datetime, at: dt.datetime, by: Actor) -> HoldView:
+    """Keep the pieces longer. Pieces that are gone by now (expired, taken by a physical fact) are acquired again, all or none.
+
+    Raises:
+        NotFound: no such hold.
+        NotAllowedNow: it was released or became an order.
+        InsufficientStock: names every SKU that cannot be had again; the hold stays as it was.
+    """
+    locks.hold(_lock_name(channel_id, ref))
+    hold = Hold.objects.filter(channel_id=channel_id, ref=ref).first()
+    if hold is None:
+        raise NotFound(_("There is no hold %(ref)s.") % {"ref": ref})
+    if expires_at <= at:
+        raise InvalidInput([Problem("/expires_at", "invalid", _("The expiry has passed."))])
+    _acquire(hold, {sku_id: quantity for sku_id, quantity in hold.wanted}, expires_at=expires_at, at=at)
+    return selectors.hold(channel_id=channel_id, ref=ref)
+
+
+@use_case
+def release_hold(*, channel_id: int, ref: str, at: dt.datetime, by: Actor) -> int:
+    """Give the pieces of a hold back and close it. Returns how many; again, there are none. Raises NotFound."""
+    locks.hold(_lock_name(channel_id, ref))
+    hold = Hold.objects.filter(channel_id=channel_id, ref=ref).first()
+    if hold is None:
+        raise NotFound(_("There is no hold %(ref)s.") % {"ref": ref})
+    locked = balances.locked(balances.LOCK_OF_HOLDS, [at, [hold.pk]])
+    freed = _release_lines([hold.pk], locked, at=at)
+    Hold.objects.filter(pk=hold.pk, closed_at__isnull=True).update(closed_at=at)
+    return sum(freed.values())
+
+
+@use_case
+def sweep_expired_holds(*, limit: int = 100, at: dt.datetime, by: Actor) -> int:
+    """Tidy up: release what has expired and close its holds. Returns how many holds; call again until it is none.
+
+    Nobody waits for it, since expiry counts when read; it also announces the pieces that the clock has freed.
+    """
+    due = list(
+        Hold.objects.filter(expires_at__lte=at, closed_at__isnull=True)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:limit]
+    )
+    if due:
+        locked = balances.locked(balances.LOCK_OF_HOLDS, [at, due])
+        # Extended meanwhile? Then its lines have a later expiry, and so has its header.
+        still_due = list(Hold.objects.filter(pk__in=due, expires_at__lte=at).values_list("pk", flat=True))
+        _release_lines(still_due, locked, at=at)
+        Hold.objects.filter(pk__in=still_due, closed_at__isnull=True).update(closed_at=at)
+    return len(due)
+
+
+def _acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_at: dt.datetime | None = None) -> None:
+    """Claim what the hold lacks of ``wanted``, all or none, and let all its lines run until the new expiry."""
+    until = expires_at or hold.expires_at
+    buffers = selectors.buffers(channel_id=hold.channel_id, sku_ids=wanted)
+    found = balances.lock_sellable(channel_id=hold.channel_id, sku_ids=list(wanted), hold_refs=[hold.ref], at=at)
+    locked = {(row.sku_id, row.location_id): row for row, _rank in found}
+    if not Hold.objects.filter(pk=hold.pk, closed_at__isnull=True).exists():
+        raise NotAllowedNow(_("The hold %(ref)s is closed.") % {"ref": hold.ref})
+    change = dict.fromkeys(locked, 0)
+    for key, pieces in balances.release_expired_holds(locked.values(), at=at).items():
+        change[key] -= pieces
+    own = HoldLine.objects.filter(hold=hold, released_at__isnull=True).values_list("sku_id", "quantity")
+    missing = dict(wanted)
+    for sku_id, quantity in own:
+        missing[sku_id] -= quantity
+
+    taken = _take(missing, [row for row, rank in found if rank is not None], change, buffers)
+    for key, pieces in taken.items():
+        change[key] += pieces
+    with rows.pipeline():
+        balances.add_to_allocated({locked[key].id: pieces for key, pieces in change.items()})
+        _write_lines(hold.pk, taken, until)
+        changes.record(topic="stock", keys=[sku_id for (sku_id, _location), pieces in change.items() if pieces])
+    if expires_at is not None:
+        HoldLine.objects.filter(hold=hold, released_at__isnull=True).update(expires_at=until)
+        Hold.objects.filter(pk=hold.pk).update(expires_at=until)
+
+
+def _take(
+    missing: Mapping[int, int],
+    sellable: Iterable[Balance],
+    change: Mapping[BalanceKey, int],
+    buffers: Mapping[int, int],
+) -> dict[BalanceKey, int]:
+    of_sku: dict[int, list[Balance]] = defaultdict(list)
+    for row in sellable:
+        of_sku[row.sku_id].append(row)
+    taken: dict[BalanceKey, int] = {}
+    short: dict[int, tuple[int, int]] = {}
+    for sku_id, needed in missing.items():
+        free = {
+            (sku_id, row.location_id): row.unclaimed - change[sku_id, row.location_id] for row in of_sku.get(sku_id, ())
+        }
+        left = max(sum(free.values()) - buffers.get(sku_id, 0), 0)
+        if needed > left:
+            short[sku_id] = (needed, left)
+            continue
+        for key, pieces in free.items():
+            if needed > 0 and pieces > 0:
+                taken[key] = min(needed, pieces)
+                needed -= taken[key]
+    if short:
+        codes = dict(Sku.objects.filter(pk__in=short).values_list("pk", "code"))
+        raise InsufficientStock(
+            [Shortage(sku_id, codes.get(sku_id, ""), wanted, left) for sku_id, (wanted, left) in sorted(short.items())]
+        )
+    return taken
+
+
+# A line that was released before comes back to life; one that lost pieces to a physical fact is filled up.
+_WRITE_LINES = """
+INSERT INTO inventory_holdline AS line (hold_id, expires_at, line_no, sku_id, location_id, quantity)
+SELECT %s, %s::timestamptz, 1, n.* FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS n
+ON CONFLICT (sku_id, location_id, hold_id, line_no) DO UPDATE
+SET quantity = EXCLUDED.quantity + CASE WHEN line.released_at IS NULL THEN line.quantity ELSE 0 END,
+    released_at = NULL, expires_at = EXCLUDED.expires_at
+"""
+
+
+def _write_lines(hold_id: int, taken: Mapping[BalanceKey, int], expires_at: dt.datetime) -> None:
+    if taken:
+        skus, locations = zip(*taken, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE_LINES, [hold_id, expires_at, list(skus), list(locations), list(taken.values())])
+
+
+_RELEASE_LINES = """
+UPDATE inventory_holdline SET released_at = %s
+WHERE hold_id = ANY(%s) AND released_at IS NULL
+  AND (sku_id, location_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))
+RETURNING sku_id, location_id, quantity
+"""
+
+
+def _release_lines(
+    hold_ids: Sequence[int], locked: Mapping[BalanceKey, Balance], *, at: dt.datetime
+) -> dict[BalanceKey, int]:
+    """Release the holds' lines on locked balances, together with the pieces. Returns the pieces per balance."""
+    freed: dict[BalanceKey, int] = defaultdict(int)
+    if locked and hold_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _RELEASE_LINES, [at, list(hold_ids), [sku for sku, _loc in locked], [loc for _sku, loc in locked]]
+            )
+            for sku_id, location_id, quantity in cursor.fetchall():
+                freed[sku_id, location_id] += quantity
+        balances.add_to_allocated({locked[key].id: -pieces for key, pieces in freed.items()})
+        changes.record(topic="stock", keys=[sku_id for sku_id, _location in freed])
+    return freed
+
+
+def _total(lines: Sequence[HoldDemand]) -> dict[int, int]:
+    wanted: dict[int, int] = defaultdict(int)
+    for line in lines:
+        wanted[line.sku_id] += line.quantity
+    return dict(wanted)
+
+
+def _refuse_senseless(
+    lines: Sequence[HoldDemand], wanted: Mapping[int, int], expires_at: dt.datetime, *, at: dt.datetime
+) -> None:
+    problems = [
+        Problem(f"/lines/{index}/quantity", "invalid", _("A line needs at least one piece."))
+        for index, line in enumerate(lines)
+        if line.quantity < 1
+    ]
+    known = set(Sku.objects.filter(pk__in=wanted, is_kit=False).values_list("pk", flat=True))
+    problems += [
+        Problem(f"/lines/{index}/sku", "unknown_sku", _("This SKU has no stock of its own."))
+        for index, line in enumerate(lines)
+        if line.sku_id not in known
+    ]
+    if not lines:
+        problems.append(Problem("/lines", "invalid", _("A hold needs lines.")))
+    if expires_at <= at:
+        problems.append(Problem("/expires_at", "invalid", _("The expiry has passed.")))
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _lock_name(channel_id: int, ref: str) -> str:
+    return f"hold:{channel_id}:{ref}"
