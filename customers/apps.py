@@ -1,8 +1,40 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+# What the EC site says of a customer, and what only Mamori knows.
+EC_FIELDS = ["kind", "company", "department", "family_name", "given_name", "family_kana", "given_kana", "email"]
+EC_FIELDS += ["email_is_relay", "phone", "address"]
+EC_ONLY_FIELDS = ["browsing_history", "newsletter_consent", "login"]
+MAMORI_FIELDS = ["golden_id", "bill_to", "account_code", "credit_limit", "credit_available", "segment", "rfm"]
+
 
 class CustomersConfig(AppConfig):
     name = "customers"
     label = "customers"
     verbose_name = _("Customers")
+
+    def ready(self) -> None:
+        from customers.selectors import verification
+        from erp.core import ownership
+        from erp.core.checks import Check, register
+
+        register(
+            Check(
+                promise="P9",
+                title="Every merge of customers can be undone",
+                count=verification.merge_count,
+                find=verification.broken_merges,
+            )
+        )
+        register(
+            Check(
+                promise="P6",
+                title="The exposure of each credit group is the sum of its ledger",
+                count=verification.credit_group_count,
+                find=verification.wrong_exposures,
+            )
+        )
+        ec, mamori = ownership.Owner.EC, ownership.Owner.MAMORI
+        ownership.register("customer", owner=ec, delivery=ownership.Delivery.INTAKE, fields=EC_FIELDS)
+        ownership.register("customer", owner=ec, delivery=ownership.Delivery.NEVER, fields=EC_ONLY_FIELDS)
+        ownership.register("customer", owner=mamori, delivery=ownership.Delivery.READ_API, fields=MAMORI_FIELDS)

@@ -24,7 +24,11 @@ class Job:
     service: str
 
 
-JOBS = (Job("clear-sessions", crontab(hour="3", minute="10"), "erp.jobs.clear_sessions"),)
+JOBS = (
+    Job("clear-sessions", crontab(hour="3", minute="10"), "erp.jobs.clear_sessions"),
+    Job("keep-feed-partitions", crontab(hour="3", minute="20"), "erp.core.changes.keep_partitions"),
+    Job("verify", crontab(hour="3", minute="30"), "erp.core.verify.run_nightly"),
+)
 
 
 @shared_task(name="erp.jobs.run_job", acks_late=True, ignore_result=True)

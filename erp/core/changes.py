@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from erp.core.errors import DomainError
@@ -104,19 +104,37 @@ def start_epoch(*, reason: str, at: dt.datetime) -> None:
 
 
 def ensure_partitions(*, first: dt.date, months: int = 3) -> list[str]:
-    """Create the monthly partitions from ``first`` on where they are missing. Rows without one would fall into the default partition."""
+    """Create the monthly partitions from ``first`` on where they are missing; gives their names.
+
+    Rows of a month without one fall into the default partition, which is sound but slower; such a month stays there.
+    """
     created = []
-    with connection.cursor() as cursor:
-        month = first.replace(day=1)
-        for _step in range(months):
-            following = (month + dt.timedelta(days=32)).replace(day=1)
-            name = f"core_changerow_{month:%Y%m}"
-            cursor.execute("SELECT to_regclass(%s)", [name])
-            if cursor.fetchone()[0] is None:
-                cursor.execute(
-                    f"CREATE TABLE {name} PARTITION OF core_changerow FOR VALUES FROM (%s) TO (%s)",
-                    [f"{month} 00:00:00+00", f"{following} 00:00:00+00"],
-                )
-                created.append(name)
-            month = following
+    month = first.replace(day=1)
+    for _step in range(months):
+        following = (month + dt.timedelta(days=32)).replace(day=1)
+        name = f"core_changerow_{month:%Y%m}"
+        if _make_partition(name, f"{month} 00:00:00+00", f"{following} 00:00:00+00"):
+            created.append(name)
+        month = following
     return created
+
+
+def _make_partition(name: str, begin: str, end: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT to_regclass(%s) IS NULL AND NOT EXISTS"
+            " (SELECT FROM core_changerow_default WHERE recorded_at >= %s AND recorded_at < %s)",
+            [name, begin, end],
+        )
+        is_wanted = bool(cursor.fetchone()[0])
+        if is_wanted:
+            cursor.execute(
+                f"CREATE TABLE {name} PARTITION OF core_changerow FOR VALUES FROM (%s) TO (%s)", [begin, end]
+            )
+    return is_wanted
+
+
+def keep_partitions(*, at: dt.datetime) -> None:
+    """The daily job: this month and the next two have their partition."""
+    with transaction.atomic():
+        ensure_partitions(first=at.astimezone(dt.UTC).date())

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Check:
     """``count`` says how many rows the check looked at, ``find`` yields what is wrong. Both only read."""
 
     promise: str
-    title: str
+    title: StrOrPromise
     count: Callable[[], int]
     find: Callable[[], Iterator[Fault]]
 
@@ -32,8 +36,8 @@ _checks: dict[str, Check] = {}
 
 def register(check: Check) -> None:
     """Add a check under its title. Registering the same title again replaces it, so a reloading server stays sound."""
-    _checks[check.title] = check
+    _checks[str(check.title)] = check
 
 
 def registered() -> list[Check]:
-    return sorted(_checks.values(), key=lambda check: (check.promise, check.title))
+    return sorted(_checks.values(), key=lambda check: (check.promise, str(check.title)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
+from erp.core.checks import Fault
 from erp.core.errors import NotOwner, Problem
 
 
@@ -64,3 +65,18 @@ def refuse_foreign_fields(asset: str, fields: Iterable[str], *, writer: Owner) -
                 for field in foreign
             ]
         )
+
+
+# What Mamori owns is read or pushed, what the EC site owns is taken in; anything may stay where it is.
+DIRECTIONS = {
+    Owner.MAMORI: {Delivery.READ_API, Delivery.PUSH, Delivery.NEVER},
+    Owner.EC: {Delivery.INTAKE, Delivery.NEVER},
+}
+
+
+def find_faults() -> Iterator[Fault]:
+    """Facts whose direction does not fit their owner: somebody who does not own them would write them."""
+    for number, fact in enumerate(registered(), start=1):
+        if fact.delivery not in DIRECTIONS[fact.owner]:
+            detail = f"owned by {fact.owner}, but delivered by {fact.delivery}"
+            yield Fault("P8", "OWNERSHIP", number, f"{fact.asset}.{fact.field}", detail)

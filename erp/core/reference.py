@@ -5,7 +5,7 @@ A new rate is a new row that staff may add themselves, so a row that is there st
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.apps import apps as installed_apps
 from django.db import connection, transaction
 from django.utils import timezone
 
+from erp.core import changes
 from erp.core.actors import Actor
 from erp.core.models import DeductibleShare, TaxClass, TaxRate
 from erp.core.use_case import sign
@@ -60,6 +61,7 @@ def load_reference_data(*, apps: Any = installed_apps, **_signal: Any) -> None:
                 " WHERE NOT EXISTS (SELECT FROM core_feedepoch)",
                 [timezone.now()],
             )
+        changes.ensure_partitions(first=timezone.now().astimezone(UTC).date())
 
 
 def _tax_rate(

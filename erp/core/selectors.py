@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from erp.core.models import DeductibleShare, TaxRate
+from erp.core.models import DeductibleShare, StaffTask, TaxRate
 from erp.core.tax import Rate
 
 
@@ -19,3 +19,7 @@ def deductible_share_on(on: date) -> Decimal:
     """Percent of purchase tax that may be deducted without the supplier's registration number. All of it before the invoice system."""
     row = DeductibleShare.objects.filter(valid_from__lte=on).order_by("-valid_from").first()
     return Decimal(100) if row is None else row.percent
+
+
+def open_task_count() -> int:
+    return StaffTask.objects.filter(closed_at__isnull=True).count()

@@ -94,3 +94,14 @@ def audited(table: str, *, inserts: bool = True, key: str = "id", columns: Seque
         f"CREATE TRIGGER {table}_audit_truncate AFTER TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION mamori_audit('{key}');",
         f"DROP TRIGGER {table}_audit ON {table}; DROP TRIGGER {table}_audit_truncate ON {table};",
     )
+
+
+def never_deleted(table: str) -> RunSQL:
+    """Rows of ``table`` may change, each change audited, but a document that existed stays."""
+    return RunSQL(
+        f"CREATE TRIGGER {table}_never_deleted BEFORE DELETE ON {table}"
+        f" FOR EACH ROW EXECUTE FUNCTION mamori_refuse_change();"
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION mamori_refuse_change();",
+        f"DROP TRIGGER {table}_never_deleted ON {table}; DROP TRIGGER {table}_no_truncate ON {table};",
+    )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +15,7 @@ class WorkQueue:
     """``count`` answers how many wait; ``url_name`` and ``query`` open the filtered list."""
 
     code: str
-    title: str
+    title: StrOrPromise
     count: Callable[[], int]
     url_name: str
     query: str = ""

@@ -1,0 +1,35 @@
+"""Periodic jobs run once per slot, however many beats and workers there are: a slot is a unique row."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from erp.core.models import JobRun
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_CLAIM = """
+INSERT INTO core_jobrun (job, slot, started_at, detail) VALUES (%s, %s, %s, '')
+ON CONFLICT (job, slot) DO UPDATE SET started_at = EXCLUDED.started_at
+WHERE core_jobrun.finished_at IS NULL AND core_jobrun.started_at < %s
+RETURNING id
+"""
+
+
+def slot_of(at: datetime, *, every: timedelta) -> datetime:
+    """The beginning of the interval that ``at`` falls into, the same on every machine."""
+    return at - (at - EPOCH) % every
+
+
+def claim(job: str, slot: datetime, at: datetime, *, stale_after: timedelta = timedelta(hours=6)) -> bool:
+    """Take a slot of a job; False when somebody has it. One that began ``stale_after`` ago and never finished may be taken again."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [job, slot, at, at - stale_after])
+        return cursor.fetchone() is not None
+
+
+def finish(job: str, slot: datetime, at: datetime, *, detail: str = "") -> None:
+    """Note that the run of a slot ended, and what it did."""
+    JobRun.objects.filter(job=job, slot=slot).update(finished_at=at, detail=detail)
