@@ -10,6 +10,7 @@ from erp.inventory.selectors.ledger import (
     reserved,
     stock_as_of,
 )
+from erp.inventory.selectors.places import location_id_of, transit_location_id
 
 __all__ = [
     "Availability",
@@ -24,6 +25,8 @@ __all__ = [
     "buffers",
     "hold",
     "issued_values",
+    "location_id_of",
     "reserved",
     "stock_as_of",
+    "transit_location_id",
 ]

@@ -1,0 +1,39 @@
+"""Refusals of the order room."""
+
+from __future__ import annotations
+
+from erp.core.errors import Conflict, DomainError, NotAllowedNow, NotFound
+
+
+class OrderConflict(Conflict):
+    """Other content came under a revision that is already recorded."""
+
+    code = "idempotency_conflict"
+
+
+class StaleRevision(DomainError):
+    """An older revision than the recorded one. It is kept in the message log and changes nothing."""
+
+    code = "stale_revision"
+
+
+class OrderNotFound(NotFound):
+    code = "order_not_found"
+
+
+class NotReleasable(NotAllowedNow):
+    """Not every order can go to the warehouse; ``problems`` names each with what it waits for."""
+
+    code = "not_releasable"
+
+
+class NotShippable(NotAllowedNow):
+    code = "not_shippable"
+
+
+class NotReturnable(NotAllowedNow):
+    code = "not_returnable"
+
+
+class NotCancellable(NotAllowedNow):
+    code = "not_cancellable"

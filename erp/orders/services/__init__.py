@@ -1,0 +1,70 @@
+"""Every write to orders, by subject. Other rooms and edges import from here."""
+
+from erp.orders.services.allocation import (
+    advance_due_orders,
+    allocate_orders,
+    allocate_waiting,
+    reconsider_lost_reservations,
+)
+from erp.orders.services.cancelling import cancel_by_staff, cancel_order
+from erp.orders.services.documents import (
+    AdjustmentInput,
+    AllocatedLine,
+    DeliveryInput,
+    FeeInput,
+    LineInput,
+    OrderInput,
+    OrderOutcome,
+    PaymentInput,
+    StatedTax,
+)
+from erp.orders.services.fulfilment import ShipRequest, cancel_release, release_orders, ship
+from erp.orders.services.holding import assign_sku, hold_order, resolve_hold
+from erp.orders.services.payments import PaymentNews, record_payment_event
+from erp.orders.services.placing import place_order, place_orders
+from erp.orders.services.returns import (
+    ReturnedLine,
+    UnlinkedLine,
+    UnlinkedReturn,
+    record_refusal,
+    record_return,
+    record_unlinked_returns,
+)
+from erp.orders.services.sales import accept, deliver
+
+__all__ = [
+    "AdjustmentInput",
+    "AllocatedLine",
+    "DeliveryInput",
+    "FeeInput",
+    "LineInput",
+    "OrderInput",
+    "OrderOutcome",
+    "PaymentInput",
+    "PaymentNews",
+    "ReturnedLine",
+    "ShipRequest",
+    "StatedTax",
+    "UnlinkedLine",
+    "UnlinkedReturn",
+    "accept",
+    "advance_due_orders",
+    "allocate_orders",
+    "allocate_waiting",
+    "assign_sku",
+    "cancel_by_staff",
+    "cancel_order",
+    "cancel_release",
+    "deliver",
+    "hold_order",
+    "place_order",
+    "place_orders",
+    "reconsider_lost_reservations",
+    "record_payment_event",
+    "record_refusal",
+    "record_return",
+    "record_unlinked_returns",
+    "release_orders",
+    "resolve_hold",
+    "ship",
+]

@@ -1,0 +1,106 @@
+"""Allocation after acceptance: when stock came, when a hold was resolved, when a date has come. Levels: document, balances, hold lines."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from django.db.models import F
+
+from erp.core import rows
+from erp.core.actors import Actor
+from erp.core.clock import business_date
+from erp.core.models import StaffTask
+from erp.core.use_case import use_case
+from erp.inventory.selectors import reserved
+from erp.inventory.services import Demand, reserve
+from erp.orders import selectors
+from erp.orders.models import Order, OrderEvent, OrderHold, OrderState
+from erp.orders.services.states import move_states
+from erp.orders.services.writing import EVENT_COLUMNS
+
+CHUNK = 100
+
+
+@use_case
+def allocate_orders(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) -> dict[int, str]:
+    """Reserve what these orders still lack, by priority and age, as far as stock goes. Returns the state of each."""
+    ids = lock_orders(order_ids)
+    allocate_locked(ids, at=at, by=by)
+    return move_states(order_ids=ids, at=at, by=by)
+
+
+def allocate_waiting(*, at: dt.datetime, by: Actor) -> int:
+    """Serve all orders that await stock, in short transactions, first by priority, then by age. Returns how many no longer wait."""
+    served, position = 0, (-1, 0)
+    while batch := selectors.orders_awaiting_stock(after=position, limit=CHUNK):
+        states = allocate_orders(order_ids=[order_id for _priority, order_id in batch], at=at, by=by)
+        served += sum(state != OrderState.AWAITING_STOCK for state in states.values())
+        position = batch[-1]
+    return served
+
+
+def advance_due_orders(*, at: dt.datetime, by: Actor) -> int:
+    """Move orders whose release or ship date has come. Safe to run as often as one likes."""
+    moved = 0
+    while batch := selectors.due_orders(today=business_date(at), limit=CHUNK):
+        states = allocate_orders(order_ids=batch, at=at, by=by)
+        progressed = [order_id for order_id, state in states.items() if state not in (
+            OrderState.AWAITING_RELEASE_DATE, OrderState.AWAITING_SHIP_DATE
+        )]  # fmt: skip
+        moved += len(progressed)
+        if not progressed:
+            break
+    return moved
+
+
+@use_case
+def reconsider_lost_reservations(*, at: dt.datetime, by: Actor) -> int:
+    """Orders that lost pieces to a physical fact go back to awaiting stock, are served again where possible, and stay a task until they are."""
+    tasks = StaffTask.objects.filter(kind="RESERVATION_LOST", subject_type="ORDER", closed_at__isnull=True)
+    ids = lock_orders(tasks.order_by("subject_id").values_list("subject_id", flat=True)[:CHUNK])
+    allocate_locked(ids, at=at, by=by)
+    states = move_states(order_ids=ids, at=at, by=by)
+    whole = [order_id for order_id, state in states.items() if state != OrderState.AWAITING_STOCK]
+    tasks.filter(subject_id__in=whole).update(closed_at=at, closed_by=str(by), resolution="allocated")
+    return len(whole)
+
+
+def lock_orders(order_ids: Iterable[int]) -> list[int]:
+    """Lock order rows in one order, so that two bulk acts queue up instead of deadlocking. Returns the ids that exist."""
+    wanted = sorted(set(order_ids))
+    rows_in_order = Order.objects.filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
+    return list(rows_in_order.values_list("pk", flat=True))
+
+
+def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> int:
+    """Reserve for orders the caller has locked, except those under a credit stop. Returns the pieces reserved."""
+    if not order_ids:
+        return 0
+    stopped = set(
+        OrderHold.objects.filter(
+            order__in=order_ids, reason=OrderHold.Reason.CREDIT_EXCEEDED, resolved_at__isnull=True
+        ).values_list("order_id", flat=True)
+    )
+    heads = {row["id"]: row for row in selectors.order_heads(order_ids) if row["id"] not in stopped}
+    needs = selectors.open_needs(heads)
+    have: dict[tuple[int, int], int] = {}
+    for part in reserved("ORDER", list(heads)):
+        have[part.document_line, part.sku_id] = have.get((part.document_line, part.sku_id), 0) + part.quantity
+    total = 0
+    by_channel: dict[int, list[Demand]] = {}
+    for order_id in sorted(heads, key=lambda key: (heads[key]["priority"], key)):
+        head = heads[order_id]
+        for need in needs.get(order_id, []):
+            missing = need.pieces - have.get((need.line_id, need.sku_id or 0), 0)
+            if need.sku_id is not None and missing > 0:
+                by_channel.setdefault(head["channel_id"], []).append(
+                    Demand(order_id, need.line_id, need.sku_id, missing, head["priority"])
+                )
+    for channel_id, demands in sorted(by_channel.items()):
+        granted = reserve(channel_id=channel_id, document_type="ORDER", demands=demands, at=at, by=by)
+        total += sum(grant.quantity for grant in granted)
+        served = sorted({grant.document_id for grant in granted})
+        rows.insert(OrderEvent, EVENT_COLUMNS, [(key, "ALLOCATED", "", "", "", at, str(by)) for key in served])
+        Order.objects.filter(pk__in=served).update(version=F("version") + 1)
+    return total

@@ -1,0 +1,144 @@
+"""Amendment by revision: until 出荷指示 the order is written anew, afterwards the change is a task for staff. Raw revisions stay in the log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from customers.models import ExposureEntry
+from customers.services import ExposureDelta, add_exposure
+from erp.core import rows, staff_tasks
+from erp.core.actors import Actor
+from erp.core.money import ZERO
+from erp.inventory.selectors import reserved
+from erp.inventory.services import release, reserve
+from erp.orders import selectors
+from erp.orders.models import (
+    Delivery,
+    Order,
+    OrderAdjustment,
+    OrderEvent,
+    OrderFee,
+    OrderHold,
+    OrderLine,
+    OrderLineComponent,
+    OrderPayment,
+    OrderTaxTotal,
+    Shipment,
+)
+from erp.orders.services.documents import AllocatedLine, OrderOutcome
+from erp.orders.services.drafting import Draft
+from erp.orders.services.states import announce, move_states
+from erp.orders.services.writing import EVENT_COLUMNS, HOLD_COLUMNS, ORDER_COLUMNS, hold_rows, order_row, write_children
+
+_REWRITTEN: tuple[Any, ...] = (OrderTaxTotal, OrderAdjustment, OrderFee)
+
+
+def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOutcome:
+    """Replace an order by its newer revision. Part of a transaction that holds the order's lock by name."""
+    from erp.orders.services import placing  # placing amends what it finds recorded
+
+    order = Order.objects.select_related("account").select_for_update(of=("self",), no_key=True).get(pk=order_id)
+    if blocker := _why_not(order):
+        finding = staff_tasks.Finding("AMEND_AFTER_RELEASE", "ORDER", order.pk, order.number, blocker)
+        staff_tasks.open_tasks([finding], at=at, by=by)
+        outcome = describe(order_id)
+        return OrderOutcome(
+            outcome.external_id, order_id, outcome.number, outcome.state, outcome.revision, outcome.lines, outcome.holds,
+            is_task=True,
+        )  # fmt: skip
+    draft.order_id, draft.number = order.pk, order.number
+    placing.register_customers([draft], at=at, by=by)
+    if order.exposure_amount and draft.account and draft.account.credit_group_id:
+        delta = ExposureDelta(
+            draft.account.credit_group_id, ExposureEntry.Kind.OPEN_ORDER, -order.exposure_amount, "ORDER", order.pk
+        )
+        add_exposure(deltas=[delta], at=at, by=by)
+    from erp.core.clock import business_date
+
+    exposures = placing.judge_credit([draft], on=business_date(at), at=at, by=by)
+    release(document_type="ORDER", document_ids=[order.pk], at=at, by=by)
+    _clear(order)
+    written = write_children([draft])
+    reserve(
+        channel_id=draft.channel.pk,
+        document_type="ORDER",
+        demands=written[order.pk].demands,
+        hold_refs={order.pk: draft.order.hold_ref} if draft.order.hold_ref else {},
+        at=at,
+        by=by,
+    )
+    row = order_row(
+        draft, state=order.state, exposure=exposures.get(order.pk, ZERO), at=at, by=by, version=order.version + 1
+    )
+    kept = {"id", "channel_id", "external_id", "number", "recorded_at", "actor", "shop_note"}
+    values = {name: value for name, value in zip(ORDER_COLUMNS, row, strict=True) if name not in kept}
+    rows.update(Order, "id", list(values), [(order.pk, *values.values())])
+    rows.insert(OrderHold, HOLD_COLUMNS, hold_rows(draft, at=at, by=by))
+    detail = _("Revision %(revision)s") % {"revision": draft.order.revision}
+    rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "AMENDED", "", "", detail, at, str(by))])
+    move_states(order_ids=[order.pk], at=at, by=by, why=detail)
+    announce(selectors.order_heads([order.pk]))
+    return describe(order.pk)
+
+
+def describe(order_id: int, *, is_replay: bool = False) -> OrderOutcome:
+    """An order as it stands, in the shape of the answer to its placing."""
+    order = Order.objects.get(pk=order_id)
+    pieces: dict[tuple[int, int], int] = {}
+    for part in reserved("ORDER", [order_id]):
+        pieces[part.document_line, part.sku_id] = pieces.get((part.document_line, part.sku_id), 0) + part.quantity
+    components: dict[int, list[tuple[int, int]]] = {}
+    for line_id, sku_id, per_unit in OrderLineComponent.objects.filter(line__order=order).values_list(
+        "line_id", "sku_id", "quantity_per_unit"
+    ):
+        components.setdefault(line_id, []).append((sku_id, per_unit))
+    lines = tuple(
+        AllocatedLine(
+            line.line_id,
+            line.sku_code,
+            line.quantity,
+            min(
+                (pieces.get((line.pk, sku), 0) // per_unit for sku, per_unit in components.get(line.pk, [])), default=0
+            ),
+        )
+        for line in OrderLine.objects.filter(order=order).order_by("line_no")
+    )
+    holds = OrderHold.objects.filter(order=order, resolved_at__isnull=True).order_by("reason")
+    return OrderOutcome(
+        external_id=order.external_id,
+        order_id=order.pk,
+        number=order.number,
+        state=order.state,
+        revision=order.revision,
+        lines=lines,
+        holds=tuple(holds.values_list("reason", flat=True)),
+        is_replay=is_replay,
+    )
+
+
+def _why_not(order: Order) -> str:
+    """Why an order can no longer be rewritten, in words for staff; empty when it can."""
+    if order.cancelled_at is not None:
+        return _("A newer revision came for a cancelled order.")
+    if Shipment.objects.filter(order=order).exclude(state=Shipment.State.CANCELLED).exists():
+        return _("A newer revision came after the order was released to the warehouse.")
+    if OrderPayment.objects.filter(order=order).exclude(received_amount=0, refunded_amount=0).exists():
+        return _("A newer revision came after money was received; settle the difference by hand.")
+    return ""
+
+
+def _clear(order: Order) -> None:
+    """Remove the rows of the old revision; its raw message and the audit trail keep what they said."""
+    for model in _REWRITTEN:
+        model.objects.filter(order=order).delete()
+    OrderHold.objects.filter(order=order, resolved_at__isnull=True).delete()
+    OrderLineComponent.objects.filter(line__order=order).delete()
+    Shipment.objects.filter(order=order).update(version=F("version") + 1)
+    OrderPayment.objects.filter(order=order, events__isnull=True).delete()
+    OrderPayment.objects.filter(order=order).update(line_no=F("line_no") + 1000, amount=0)
+    OrderLine.objects.filter(order=order, shipment_lines__isnull=True).delete()
+    Delivery.objects.filter(order=order, lines__isnull=True, shipments__isnull=True).delete()

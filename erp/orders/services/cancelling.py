@@ -1,0 +1,129 @@
+"""Cancellation. Takes the levels document, credit group, balances, open items. The goods go back, the deposit becomes a refund we owe."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from accounting.selectors import open_items
+from accounting.services import post_entries
+from customers.models import ExposureEntry
+from customers.selectors import accounts_by_id
+from customers.services import ExposureDelta, add_exposure
+from erp.core import locks, rows, staff_tasks
+from erp.core.actors import Actor
+from erp.core.clock import business_date
+from erp.core.messages import Message, store
+from erp.core.models import MessageLog
+from erp.core.money import ZERO
+from erp.core.use_case import use_case
+from erp.inventory.services import release
+from erp.orders import postings, selectors
+from erp.orders.exceptions import NotCancellable, OrderNotFound
+from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
+from erp.orders.postings import Document, MoneyPart
+from erp.orders.services.payments import customer_party, dimensions_of
+from erp.orders.services.states import announce, move_states
+from erp.orders.services.writing import EVENT_COLUMNS
+
+
+@use_case
+def cancel_order(
+    *, channel: str, external_id: str, reason: str = "", message_id: str = "cancel", at: dt.datetime, by: Actor
+) -> str | None:
+    """Cancel what has not left the house. Again = no change. Before its order a cancel is parked (returns ``None``).
+
+    When the warehouse already picks the order, the cancellation becomes a task for staff and the order stays as it is.
+    Raises NotCancellable when everything was shipped: that is a return.
+    """
+    from erp.orders.services.parking import park  # parking applies cancellations: the two rooms know each other
+
+    channel_id = selectors.channel_id_of(channel)
+    locks.hold(f"order:{channel_id}:{external_id}")
+    order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
+    body = {"external_id": external_id, "reason": reason}
+    outcome = MessageLog.Outcome.DONE if order else MessageLog.Outcome.PARKED
+    store([Message("cancel", external_id[:100], 1, body, "", outcome)], channel_id=channel_id, at=at, by=by)
+    if order is None:
+        park(
+            channel_id=channel_id, external_id=external_id, kind=ParkedMessage.Kind.CANCEL, message_id=message_id, body=body,
+            at=at, by=by,
+        )  # fmt: skip
+        return None
+    if order.cancelled_at is not None:
+        return order.state
+    if selectors.orders_being_picked([order.pk]):
+        _leave_to_staff(order, reason, at=at, by=by)
+        return order.state
+    cancel_unshipped(order_id=order.pk, reason=reason, at=at, by=by)
+    return move_states(order_ids=[order.pk], at=at, by=by, why=reason)[order.pk]
+
+
+@use_case
+def cancel_by_staff(*, order_id: int, reason: str, at: dt.datetime, by: Actor) -> str:
+    """Cancel on the order desk, also while the warehouse picks: its open shipments are called back with it.
+
+    Raises OrderNotFound, NotCancellable.
+    """
+    order = Order.objects.filter(pk=order_id).select_for_update(no_key=True).first()
+    if order is None:
+        raise OrderNotFound(_("There is no such order."))
+    if order.cancelled_at is None:
+        Shipment.objects.filter(order=order, state=Shipment.State.INSTRUCTED).update(
+            state=Shipment.State.CANCELLED, version=F("version") + 1
+        )
+        cancel_unshipped(order_id=order_id, reason=reason, at=at, by=by)
+    return move_states(order_ids=[order_id], at=at, by=by, why=reason)[order_id]
+
+
+def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) -> None:
+    """Part of a transaction that holds the order's lock: stock, credit and money of everything that has not left."""
+    order = Order.objects.select_related("channel", "account").get(pk=order_id)
+    open_lines = OrderLine.objects.filter(order=order, quantity__gt=F("shipped_quantity") + F("cancelled_quantity"))
+    if not open_lines.exists():
+        raise NotCancellable(_("%(number)s has left the house; take it back as a return.") % {"number": order.number})
+    if order.exposure_amount and order.account and (group := _credit_group_id(order)):
+        delta = ExposureDelta(group, ExposureEntry.Kind.OPEN_ORDER, -order.exposure_amount, "ORDER", order.pk)
+        add_exposure(deltas=[delta], at=at, by=by)
+    release(document_type="ORDER", document_ids=[order.pk], at=at, by=by)
+    open_lines.update(cancelled_quantity=F("quantity") - F("shipped_quantity"))
+    OrderHold.objects.filter(order=order, resolved_at__isnull=True).update(
+        resolved_at=at, resolved_by=str(by), resolution=_("Order cancelled.")
+    )
+    Order.objects.filter(pk=order.pk).update(
+        cancelled_at=at, cancel_reason=reason[:200], exposure_amount=ZERO, version=F("version") + 1
+    )
+    rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "CANCELLED", "", "", reason[:300], at, str(by))])
+    _owe_deposits_back(order, at=at, by=by)
+    announce(selectors.order_heads([order.pk]))
+
+
+def _owe_deposits_back(order: Order, *, at: dt.datetime, by: Actor) -> None:
+    customer = customer_party(order)
+    deposits = [
+        MoneyPart(item.remaining, "deposits", customer, settles=item.id)
+        for item in open_items(document_type="ORDER", document_ids=[order.pk], roles=["deposits"])
+        if item.remaining
+    ]
+    if deposits:
+        draft = postings.deposit_to_refund(
+            document=Document("ORDER", order.pk, order.number),
+            deposits=deposits,
+            customer=customer,
+            on=business_date(at),
+            dimensions=dimensions_of(order),
+        )
+        post_entries(drafts=[draft], at=at, by=by)
+
+
+def _leave_to_staff(order: Order, reason: str, *, at: dt.datetime, by: Actor) -> None:
+    detail = _("The channel cancelled while the warehouse picks. %(reason)s") % {"reason": reason}
+    finding = staff_tasks.Finding("CANCEL_WHILE_PICKING", "ORDER", order.pk, order.number, detail)
+    staff_tasks.open_tasks([finding], at=at, by=by)
+
+
+def _credit_group_id(order: Order) -> int | None:
+    terms = accounts_by_id([order.account_id]) if order.account_id else {}
+    return next((item.credit_group_id for item in terms.values()), None)

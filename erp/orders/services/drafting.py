@@ -1,0 +1,271 @@
+"""From an order as sent to an order as recorded (pure once the context is read): prices, payments, reasons to wait, rows to come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from accounting.selectors import PaymentRoutes, payment_routes
+from catalog.selectors import SkuFacts, sku_facts, skus_by_channel_code
+from customers.selectors import AccountTerms, accounts_by_code
+from erp.core.clock import business_date
+from erp.core.errors import NotFound
+from erp.core.models import Channel, TaxClass
+from erp.core.money import ZERO, Rounding
+from erp.core.selectors import tax_rates
+from erp.core.tax import Rate, RateTotal, rate_on
+from erp.orders.models import OrderHold, PaymentMethod, PaymentStatus
+from erp.orders.services.amounts import Item, PricedOrder, price_order
+from erp.orders.services.documents import DeliveryInput, LineInput, OrderInput, PaymentInput
+
+Reason = OrderHold.Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the company knows that the orders of one call need. Read once per call, whatever the number of orders."""
+
+    channel: Channel
+    rates: Sequence[Rate]
+    routes: PaymentRoutes
+    skus: Mapping[str, SkuFacts]
+    channel_codes: Mapping[str, str]
+    accounts: Mapping[str, AccountTerms]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDraft:
+    payment: PaymentInput
+    role: str
+    counterparty_id: int | None
+    party_label: str
+    must_be_paid_first: bool
+
+    @property
+    def received(self) -> Decimal:
+        is_received = self.payment.status in (PaymentStatus.CAPTURED, PaymentStatus.PAID)
+        return self.payment.amount if is_received else ZERO
+
+
+@dataclass(slots=True)
+class Draft:
+    """One order on its way in. ``holds`` maps each reason to wait to its words."""
+
+    order: OrderInput
+    fingerprint: str
+    channel: Channel
+    order_date: dt.date
+    lines: list[tuple[LineInput, SkuFacts | None, Rate]]
+    fee_rates: list[Rate]
+    priced: PricedOrder | None
+    account: AccountTerms | None
+    payments: list[PaymentDraft]
+    deliveries: tuple[DeliveryInput, ...]
+    holds: dict[str, str] = field(default_factory=dict)
+    customer_record_id: int | None = None
+    order_id: int = 0
+    number: str = ""
+
+    @property
+    def may_reserve(self) -> bool:
+        """A credit stop keeps goods from being promised; every other reason to wait keeps them for the order."""
+        return Reason.CREDIT_EXCEEDED not in self.holds
+
+    @property
+    def credit_amount(self) -> Decimal:
+        return sum(
+            (draft.payment.amount for draft in self.payments if draft.payment.method == PaymentMethod.ON_ACCOUNT), ZERO
+        )
+
+    @property
+    def ship_after(self) -> dt.date | None:
+        """The day to ship so that the earliest wished date is met."""
+        wishes = [delivery.wish_date for delivery in self.deliveries if delivery.wish_date]
+        return min(wishes) - dt.timedelta(days=settings.SHIP_DAYS_BEFORE_WISH) if wishes else None
+
+
+def read_context(channel_code: str, orders: Iterable[OrderInput]) -> Context:
+    """Raises NotFound for a channel that does not exist or was switched off."""
+    wanted = list(orders)
+    channel = Channel.objects.filter(code=channel_code, is_active=True).first()
+    if channel is None:
+        raise NotFound(_("The sales channel “%(code)s” does not exist or is off.") % {"code": channel_code})
+    lines = [line for order in wanted for line in order.lines]
+    item_codes = {line.channel_item_code for line in lines if line.channel_item_code and not line.sku}
+    channel_codes = skus_by_channel_code(channel.pk, item_codes) if item_codes else {}
+    account_codes = {order.account_code for order in wanted if order.account_code}
+    return Context(
+        channel=channel,
+        rates=tax_rates(),
+        routes=payment_routes(),
+        skus=sku_facts({line.sku for line in lines if line.sku} | set(channel_codes.values())),
+        channel_codes=channel_codes,
+        accounts=accounts_by_code(account_codes) if account_codes else {},
+    )
+
+
+def draft_order(order: OrderInput, context: Context) -> Draft:
+    """Decide everything that needs no lock. Never fails for a well-formed order: what is odd becomes a reason to wait."""
+    holds: dict[str, str] = {}
+    order_date = business_date(order.ordered_at)
+    lines = [_draft_line(line, order_date, context, holds) for line in order.lines]
+    fee_rates = [_rate(fee.tax_class, None, order_date, context, holds) for fee in order.fees]
+    account = context.accounts.get(order.account_code)
+    if order.account_code and (account is None or not account.is_active):
+        holds[Reason.UNKNOWN_ACCOUNT] = order.account_code
+    priced = _price(order, lines, fee_rates, context.channel, account, holds)
+    payments = _draft_payments(order, priced, account, context, holds)
+    if order.is_provisional:
+        holds[Reason.PROVISIONAL] = ""
+    if order.customer_note.strip():
+        holds[Reason.CUSTOMER_NOTE] = order.customer_note.strip()[:300]
+    deliveries = order.deliveries or (DeliveryInput(),)
+    _judge_addresses(deliveries, holds)
+    return Draft(
+        order=order,
+        fingerprint=order.fingerprint(),
+        channel=context.channel,
+        order_date=order_date,
+        lines=lines,
+        fee_rates=fee_rates,
+        priced=priced,
+        account=account,
+        payments=payments,
+        deliveries=deliveries,
+        holds=holds,
+    )
+
+
+def _draft_line(
+    line: LineInput, on: dt.date, context: Context, holds: dict[str, str]
+) -> tuple[LineInput, SkuFacts | None, Rate]:
+    facts = context.skus.get(line.sku or context.channel_codes.get(line.channel_item_code, ""))
+    if facts is None:
+        named = line.sku or line.channel_item_code or line.name
+        holds[Reason.UNKNOWN_SKU] = ", ".join(filter(None, [holds.get(Reason.UNKNOWN_SKU, ""), named]))[:300]
+    own_class = facts.tax_class if facts else TaxClass.STANDARD.value
+    if facts and line.tax_class and line.tax_class != own_class:
+        holds[Reason.TAX_RATE] = _("%(sku)s is %(ours)s here, sent as %(theirs)s.") % {
+            "sku": facts.code,
+            "ours": TaxClass(own_class).label,
+            "theirs": TaxClass(line.tax_class).label,
+        }
+    return line, facts, _rate(line.tax_class or own_class, line.tax_percent, on, context, holds)
+
+
+def _rate(tax_class: str, percent: Decimal | None, on: dt.date, context: Context, holds: dict[str, str]) -> Rate:
+    rate = rate_on(context.rates, tax_class=tax_class, on=on)
+    if percent is not None and percent != rate.percent:
+        holds[Reason.TAX_RATE] = _("%(ours)s%% is in force, %(theirs)s%% was sent.") % {
+            "ours": rate.percent.normalize(),
+            "theirs": percent,
+        }
+    return rate
+
+
+def _price(
+    order: OrderInput,
+    lines: Sequence[tuple[LineInput, SkuFacts | None, Rate]],
+    fee_rates: Sequence[Rate],
+    channel: Channel,
+    account: AccountTerms | None,
+    holds: dict[str, str],
+) -> PricedOrder | None:
+    unknown = order.total is None or any(line.unit_price is None for line in order.lines)
+    if unknown or any(fee.amount is None for fee in order.fees):
+        holds[Reason.AMOUNT_UNKNOWN] = ""
+        return None
+    rounding = Rounding(account.tax_rounding if account else channel.tax_rounding)
+    priced = price_order(order, lines=[rate for _line, _facts, rate in lines], fees=fee_rates, rounding=rounding)
+    if priced.problem:
+        holds[Reason.TOTAL_MISMATCH] = _mismatch(order, priced)
+    return priced
+
+
+def _mismatch(order: OrderInput, priced: PricedOrder) -> str:
+    """The figures that disagree, so that staff see at once what to ask."""
+    figures = {
+        "ours": priced.total,
+        "theirs": order.total,
+        "due": priced.total - priced.third_party,
+        "stated_due": order.amount_due if order.amount_due is not None else "–",
+        "paid": sum((payment.amount for payment in order.payments), ZERO),
+    }
+    return _("Computed %(ours)s, sent %(theirs)s; due %(due)s, sent %(stated_due)s; payments %(paid)s.") % figures
+
+
+def _draft_payments(
+    order: OrderInput,
+    priced: PricedOrder | None,
+    account: AccountTerms | None,
+    context: Context,
+    holds: dict[str, str],
+) -> list[PaymentDraft]:
+    payments = list(order.payments) or _implied_payments(order, priced, account, context.channel, holds)
+    for adjustment in order.adjustments:
+        if adjustment.funded_by != "SHOP" and adjustment.amount:
+            method = PaymentMethod.MALL if adjustment.funded_by == "MALL" else PaymentMethod.FUNDER
+            payments.append(
+                PaymentInput(method, adjustment.amount, PaymentStatus.AUTHORIZED, provider=adjustment.funded_by.lower())
+            )
+    return [_route(payment, context, holds) for payment in payments]
+
+
+def _implied_payments(
+    order: OrderInput,
+    priced: PricedOrder | None,
+    account: AccountTerms | None,
+    channel: Channel,
+    holds: dict[str, str],
+) -> list[PaymentInput]:
+    """What an order without payments means: on account for an account, through the mall at a mall, cash in a shop."""
+    due = priced.total - priced.third_party if priced else order.total
+    if not due:
+        return []
+    if account is not None or order.account_code:
+        return [PaymentInput(PaymentMethod.ON_ACCOUNT, due)]
+    if channel.kind == Channel.Kind.MALL:
+        return [PaymentInput(PaymentMethod.MALL, due, PaymentStatus.AUTHORIZED)]
+    if channel.kind == Channel.Kind.SHOP:
+        return [PaymentInput(PaymentMethod.CASH, due, PaymentStatus.PAID)]
+    holds[Reason.NO_PAYMENT_ROUTE] = _("The order says nothing of payment.")
+    return []
+
+
+def _route(payment: PaymentInput, context: Context, holds: dict[str, str]) -> PaymentDraft:
+    if payment.status == PaymentStatus.FAILED:
+        holds[Reason.PAYMENT_FAILED] = payment.reference
+    route = context.routes.find(context.channel.pk, payment.method, payment.provider)
+    if route is None and payment.method != PaymentMethod.NONE:
+        holds[Reason.NO_PAYMENT_ROUTE] = f"{payment.method} {payment.provider}".strip()
+    if route is None:
+        return PaymentDraft(payment, "", None, "", False)
+    party = route.party
+    return PaymentDraft(
+        payment, route.role, party.id if party else None, party.label if party else "", route.must_be_paid_first
+    )
+
+
+def _judge_addresses(deliveries: Iterable[DeliveryInput], holds: dict[str, str]) -> None:
+    """An address that a carrier would send back: something was given, but not enough of it."""
+    for delivery in deliveries:
+        parts = (delivery.postal_code, delivery.prefecture, delivery.city, delivery.street)
+        if any(parts) and not delivery.pickup_point and not (delivery.prefecture and delivery.city and delivery.street):
+            holds[Reason.SUSPICIOUS_ADDRESS] = " ".join(filter(None, parts))[:300]
+
+
+def priced_lines(draft: Draft) -> list[Item | None]:
+    return list(draft.priced.lines) if draft.priced else [None] * len(draft.lines)
+
+
+def priced_fees(draft: Draft) -> list[Item | None]:
+    return list(draft.priced.fees) if draft.priced else [None] * len(draft.fee_rates)
+
+
+def tax_totals(draft: Draft) -> Sequence[RateTotal]:
+    return draft.priced.totals if draft.priced else ()

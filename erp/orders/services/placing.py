@@ -1,0 +1,347 @@
+"""Order intake. Takes these levels of the lock order: document by name, customer identity, credit group, balances, hold lines.
+
+A well-formed order always enters. What can be reserved is reserved first come, first served; the rest is oversold or awaited, never refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from customers.models import ExposureEntry
+from customers.selectors import CreditVerdict
+from customers.services import ExposureDelta, OrdererNews, add_exposure, lock_credit, register_orderers
+from erp.core import changes, locks, numbering, rows, staff_tasks
+from erp.core.actors import Actor
+from erp.core.clock import business_date
+from erp.core.errors import InvalidInput
+from erp.core.messages import Message, store
+from erp.core.models import MessageLog
+from erp.core.money import ZERO
+from erp.core.use_case import use_case
+from erp.inventory.services import Granted, reserve
+from erp.orders.exceptions import OrderConflict, StaleRevision
+from erp.orders.models import Order, OrderEvent, OrderHold, OrderState, OrderType
+from erp.orders.services import amending, parking, payments
+from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
+from erp.orders.services.drafting import Draft, Reason, draft_order, read_context
+from erp.orders.services.states import OrderFacts, is_payment_settled, state_of
+from erp.orders.services.validation import find_problems
+from erp.orders.services.writing import (
+    EVENT_COLUMNS,
+    HOLD_COLUMNS,
+    ORDER_COLUMNS,
+    Written,
+    hold_rows,
+    order_row,
+    write_children,
+)
+
+Outcome = MessageLog.Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    order_id: int
+    number: str
+    revision: int
+    fingerprint: str
+    state: str
+
+
+def place_order(*, channel: str, order: OrderInput, body: Any = None, at: dt.datetime, by: Actor) -> OrderOutcome:
+    """Record one order, or amend it when it comes with a higher revision. Calling again with the same content returns the first answer.
+
+    ``body`` is the raw message, kept as it came. Raises:
+        InvalidInput: the order is malformed; every fault is named.
+        OrderConflict: other content came under a revision that is recorded.
+        StaleRevision: a newer revision is recorded. The message is kept in each of these cases.
+    """
+    outcome = place_orders(channel=channel, orders=[order], bodies=[body], at=at, by=by)[0]
+    if outcome.refusal is not None:
+        raise outcome.refusal
+    return outcome
+
+
+@use_case
+def place_orders(
+    *, channel: str, orders: Sequence[OrderInput], bodies: Sequence[Any] | None = None, at: dt.datetime, by: Actor
+) -> list[OrderOutcome]:
+    """Record up to a few hundred orders of one channel in one transaction; one bad order harms no other (see ``OrderOutcome.refusal``).
+
+    Raises NotFound for an unknown channel.
+    """
+    raw = dict(enumerate(bodies or [None] * len(orders)))
+    outcomes: dict[int, OrderOutcome] = {}
+    messages: dict[int, Message] = {}
+    well_formed = [
+        index for index in range(len(orders)) if not _refuse_malformed(index, orders[index], raw, outcomes, messages)
+    ]
+    context = read_context(channel, [orders[index] for index in well_formed])
+    names = {index: f"order:{context.channel.pk}:{orders[index].external_id}" for index in well_formed}
+    locks.hold_all(names.values())
+    known = _known_orders(context.channel.pk, [orders[index].external_id for index in well_formed])
+
+    fresh: dict[int, Draft] = {}
+    first_of: dict[str, int] = {}
+    for index in sorted(well_formed, key=lambda index: (orders[index].external_id, index)):
+        draft = draft_order(orders[index], context)
+        recorded = known.get(draft.order.external_id)
+        if draft.order.external_id in first_of:
+            recorded = _as_known(fresh[first_of[draft.order.external_id]])
+        if recorded is None:
+            first_of[draft.order.external_id] = index
+            fresh[index] = draft
+        elif draft.order.revision > recorded.revision and recorded.order_id:
+            outcomes[index] = amending.amend(draft, order_id=recorded.order_id, at=at, by=by)
+        else:
+            outcomes[index] = _answer_repeat(draft, recorded)
+    outcomes |= _record(fresh, at=at, by=by)
+    for index in well_formed:
+        messages[index] = _message(orders[index], raw[index], outcomes[index])
+    store([messages[index] for index in sorted(messages)], channel_id=context.channel.pk, at=at, by=by)
+    return [outcomes[index] for index in range(len(orders))]
+
+
+def _refuse_malformed(
+    index: int,
+    order: OrderInput,
+    raw: Mapping[int, Any],
+    outcomes: dict[int, OrderOutcome],
+    messages: dict[int, Message],
+) -> bool:
+    problems = find_problems(order)
+    if problems:
+        outcomes[index] = OrderOutcome(order.external_id, refusal=InvalidInput(problems))
+        messages[index] = _message(order, raw[index], outcomes[index])
+    return bool(problems)
+
+
+def _known_orders(channel_id: int, external_ids: Sequence[str]) -> dict[str, Known]:
+    recorded = Order.objects.filter(channel_id=channel_id, external_id__in=external_ids).values_list(
+        "external_id", "id", "number", "revision", "fingerprint", "state"
+    )
+    return {row[0]: Known(*row[1:]) for row in recorded}
+
+
+def _as_known(draft: Draft) -> Known:
+    """An order that came twice in one call: the second is judged against the first."""
+    return Known(0, draft.number, draft.order.revision, draft.fingerprint, "")
+
+
+def _answer_repeat(draft: Draft, known: Known) -> OrderOutcome:
+    order = draft.order
+    if order.revision < known.revision:
+        newer = StaleRevision(_("Revision %(revision)s is recorded.") % {"revision": known.revision})
+        return OrderOutcome(order.external_id, known.order_id, known.number, known.state, known.revision, refusal=newer)
+    if draft.fingerprint != known.fingerprint:
+        other = OrderConflict(
+            _("Order %(id)s is recorded with other content; send a higher revision to amend it.")
+            % {"id": order.external_id}
+        )
+        return OrderOutcome(order.external_id, known.order_id, known.number, known.state, known.revision, refusal=other)
+    if not known.order_id:
+        return OrderOutcome(order.external_id, is_replay=True, revision=known.revision)
+    return amending.describe(known.order_id, is_replay=True)
+
+
+def _record(fresh: Mapping[int, Draft], *, at: dt.datetime, by: Actor) -> dict[int, OrderOutcome]:
+    """Write new orders. Balances are locked as late as possible: only the orders' own rows follow, which need the outcome."""
+    if not fresh:
+        return {}
+    drafts = list(fresh.values())
+    channel = drafts[0].channel
+    order_ids = rows.allocate_ids({Order: len(drafts)})[Order]
+    for draft, number in zip(drafts, numbering.next_numbers(numbering.ORDER, len(drafts)), strict=True):
+        draft.order_id, draft.number = next(order_ids), number
+    register_customers(drafts, at=at, by=by)
+    exposures = judge_credit(drafts, on=business_date(at), at=at, by=by)
+    written = write_children(drafts)
+    granted = reserve(
+        channel_id=channel.pk,
+        document_type="ORDER",
+        demands=[demand for draft in drafts for demand in written[draft.order_id].demands],
+        hold_refs={draft.order_id: draft.order.hold_ref for draft in drafts if draft.order.hold_ref},
+        at=at,
+        by=by,
+    )
+    allocations = allocated_lines(drafts, written, granted)
+    states = {draft.order_id: _first_state(draft, allocations[draft.order_id], at=at) for draft in drafts}
+    with rows.pipeline():
+        rows.insert(
+            Order,
+            ORDER_COLUMNS,
+            [
+                order_row(
+                    draft, state=states[draft.order_id], exposure=exposures.get(draft.order_id, ZERO), at=at, by=by
+                )
+                for draft in drafts
+            ],
+        )
+        rows.insert(OrderHold, HOLD_COLUMNS, [row for draft in drafts for row in hold_rows(draft, at=at, by=by)])
+        rows.insert(
+            OrderEvent,
+            EVENT_COLUMNS,
+            [(draft.order_id, "PLACED", "", states[draft.order_id], "", at, str(by)) for draft in drafts],
+        )
+        changes.record(topic="order", keys=[draft.order.external_id for draft in drafts], audience=channel.code)
+    report_shortages(drafts, allocations, at=at, by=by)
+    payments.post_advance_receipts(drafts, written, at=at, by=by)
+    states |= parking.apply_parked(drafts, at=at, by=by)
+    return {
+        index: OrderOutcome(
+            external_id=draft.order.external_id,
+            order_id=draft.order_id,
+            number=draft.number,
+            state=states[draft.order_id],
+            revision=draft.order.revision,
+            lines=tuple(allocations[draft.order_id]),
+            holds=tuple(sorted(draft.holds)),
+        )
+        for index, draft in fresh.items()
+    }
+
+
+def register_customers(drafts: Sequence[Draft], *, at: dt.datetime, by: Actor) -> None:
+    """Point each draft at the source record of its orderer; orders that name nobody have none."""
+    named = [draft for draft in drafts if draft.order.orderer is not None]
+    if not named:
+        return
+    news = [
+        OrdererNews(draft.order.orderer_external_id or None, draft.order.orderer, draft.order.ordered_at)
+        for draft in named
+        if draft.order.orderer is not None
+    ]
+    records = register_orderers(channel_id=named[0].channel.pk, news=news, at=at, by=by)
+    for draft, record_id in zip(named, records, strict=True):
+        draft.customer_record_id = record_id
+
+
+def judge_credit(drafts: Sequence[Draft], *, on: dt.date, at: dt.datetime, by: Actor) -> dict[int, Decimal]:
+    """Check and reserve credit under the group's lock, one order after the other; returns the exposure each order adds."""
+    groups = {
+        draft.order_id: draft.account.credit_group_id
+        for draft in drafts
+        if draft.account and draft.account.credit_group_id and draft.credit_amount
+    }
+    if not groups:
+        return {}
+    standings = lock_credit(credit_group_ids=set(groups.values()), on=on)
+    taken: dict[int, Decimal] = {}
+    deltas = []
+    for draft in drafts:
+        group_id = groups.get(draft.order_id)
+        if group_id is None:
+            continue
+        already = taken.get(group_id, ZERO)
+        verdict = standings[group_id].judge(already + draft.credit_amount)
+        if verdict is CreditVerdict.EXCEEDED:
+            available = standings[group_id].available - already
+            draft.holds[Reason.CREDIT_EXCEEDED] = _("%(amount)s wanted, %(available)s available.") % {
+                "amount": draft.credit_amount,
+                "available": available,
+            }
+        elif verdict is CreditVerdict.WARNING:
+            draft.holds[Reason.CREDIT_WARNING] = ""
+        taken[group_id] = already + draft.credit_amount
+        deltas.append(
+            ExposureDelta(group_id, ExposureEntry.Kind.OPEN_ORDER, draft.credit_amount, "ORDER", draft.order_id)
+        )
+    add_exposure(deltas=deltas, at=at, by=by)
+    return {delta.document_id: delta.amount for delta in deltas}
+
+
+def allocated_lines(
+    drafts: Sequence[Draft], written: Mapping[int, Written], granted: Sequence[Granted]
+) -> dict[int, list[AllocatedLine]]:
+    """How many units of each line are reserved: as many as its scarcest component allows."""
+    pieces: dict[tuple[int, int], int] = {}
+    for grant in granted:
+        pieces[grant.document_line, grant.sku_id] = pieces.get((grant.document_line, grant.sku_id), 0) + grant.quantity
+    found: dict[int, list[AllocatedLine]] = {}
+    for draft in drafts:
+        keys = written[draft.order_id].line_keys
+        found[draft.order_id] = [
+            AllocatedLine(
+                line.line_id,
+                line.sku,
+                line.quantity,
+                min(pieces.get((keys[line.line_id], sku_id), 0) // per_unit for sku_id, per_unit in facts.components)
+                if facts
+                else 0,
+            )
+            for line, facts, _rate in draft.lines
+        ]
+    return found
+
+
+def _first_state(draft: Draft, lines: Sequence[AllocatedLine], *, at: dt.datetime) -> str:
+    releases = [facts.release_date for _line, facts, _rate in draft.lines if facts and facts.release_date]
+    facts = OrderFacts(
+        is_cancelled=False,
+        is_on_hold=bool(draft.holds),
+        is_all_shipped=False,
+        is_being_picked=False,
+        is_fully_reserved=all(line.reserved_quantity == line.quantity for line in lines),
+        is_payment_settled=all(
+            is_payment_settled(
+                method=item.payment.method, status=item.payment.status, must_be_paid_first=item.must_be_paid_first
+            )
+            for item in draft.payments
+            if item.payment.amount
+        ),
+        release_date=max(releases, default=None),
+        ship_after=draft.ship_after,
+    )
+    return state_of(facts, today=business_date(at)).value
+
+
+def report_shortages(
+    drafts: Sequence[Draft], allocations: Mapping[int, Sequence[AllocatedLine]], *, at: dt.datetime, by: Actor
+) -> None:
+    """An order that an EC site took beyond the stock is an exception for staff (売り越し), unless it was sold as a pre-order."""
+    findings = []
+    for draft in drafts:
+        promised = {line.line_id for line, _facts, _rate in draft.lines if line.promised_date}
+        short = [
+            line
+            for line in allocations[draft.order_id]
+            if line.reserved_quantity < line.quantity and line.line_id not in promised
+        ]
+        if short and draft.may_reserve and draft.order.order_type != OrderType.PREORDER:
+            detail = ", ".join(f"{line.sku} {line.reserved_quantity}/{line.quantity}" for line in short)
+            findings.append(staff_tasks.Finding("OVERSOLD", "ORDER", draft.order_id, draft.number, detail))
+    if findings:
+        staff_tasks.open_tasks(findings, at=at, by=by)
+        rows.insert(
+            OrderEvent,
+            EVENT_COLUMNS,
+            [(item.subject_id, "OVERSOLD", "", "", item.detail[:300], at, str(by)) for item in findings],
+        )
+
+
+def _message(order: OrderInput, body: Any, outcome: OrderOutcome) -> Message:
+    refusal = outcome.refusal
+    if refusal is None:
+        kind = Outcome.REPLAYED if outcome.is_replay else Outcome.DONE
+    elif isinstance(refusal, StaleRevision):
+        kind = Outcome.STALE
+    else:
+        kind = Outcome.REFUSED
+    return Message(
+        kind="order",
+        external_id=order.external_id[:100],
+        revision=max(0, min(order.revision, 2_000_000_000)),
+        body=asdict(order) if body is None else body,
+        fingerprint="" if isinstance(refusal, InvalidInput) else order.fingerprint(),
+        outcome=kind,
+        detail=str(refusal or ""),
+    )
+
+
+__all__ = ["OrderState", "place_order", "place_orders"]

@@ -1,0 +1,224 @@
+"""Writes the rows of drafted orders: one statement per table, whatever the number of orders."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from erp.core import rows
+from erp.core.actors import Actor
+from erp.core.messages import encode
+from erp.inventory.services import Demand
+from erp.orders.models import (
+    Delivery,
+    Order,
+    OrderAdjustment,
+    OrderEvent,
+    OrderFee,
+    OrderHold,
+    OrderLine,
+    OrderLineComponent,
+    OrderPayment,
+    OrderTaxTotal,
+)
+from erp.orders.services.drafting import Draft, PaymentDraft, priced_fees, priced_lines, tax_totals
+
+LINE_COLUMNS = (
+    "id", "order_id", "delivery_id", "line_no", "line_id", "sku_id", "sku_code", "channel_item_code", "name", "options",
+    "quantity", "shipped_quantity", "cancelled_quantity", "returned_quantity", "unit_price", "tax_included", "tax_class",
+    "tax_code", "tax_percent", "charged_amount", "discount_amount", "net_amount", "tax_amount", "gross_amount",
+    "promised_date", "release_date",
+)  # fmt: skip
+FEE_COLUMNS = (
+    "order_id", "delivery_id", "line_no", "kind", "amount", "tax_included", "tax_class", "tax_code", "tax_percent",
+    "discount_amount", "net_amount", "tax_amount", "gross_amount",
+)  # fmt: skip
+DELIVERY_COLUMNS = (
+    "id", "order_id", "ref", "recipient_name", "recipient_phone", "postal_code", "prefecture", "city", "street", "building",
+    "ship_to", "sender", "method", "carrier", "wish_date", "time_slot", "pickup_point", "hide_prices", "gift",
+)  # fmt: skip
+PAYMENT_COLUMNS = (
+    "id", "order_id", "line_no", "method", "provider", "amount", "status", "reference", "due_at",
+    "authorization_expires_at", "must_be_paid_first", "role", "counterparty_id", "received_amount", "applied_amount",
+    "refunded_amount",
+)  # fmt: skip
+ORDER_COLUMNS = (
+    "id", "channel_id", "external_id", "number", "revision", "fingerprint", "order_type", "is_provisional", "state",
+    "priority", "ordered_at", "order_date", "currency", "prices_include_tax", "customer_record_id", "account_id",
+    "bill_to_id", "customer_po_number", "orderer_name", "orderer_kana", "orderer_phone", "orderer_email", "orderer",
+    "revenue_basis", "net_amount", "tax_amount", "total", "amount_due", "stated_total", "stated_tax", "tax_difference",
+    "exposure_amount", "receipt", "customer_note", "shop_note", "attributes", "ship_after", "cancel_reason", "recorded_at",
+    "actor", "version",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Written:
+    """Keys of what was written for one order: its line keys by line id, what it wants from stock, its payments."""
+
+    line_keys: dict[str, int]
+    demands: list[Demand]
+    payment_keys: list[int]
+
+
+def write_children(drafts: Sequence[Draft]) -> dict[int, Written]:
+    """Insert everything below the orders (whose own rows follow in the same transaction; the keys are deferred). By order id."""
+    ids = rows.allocate_ids(
+        {
+            Delivery: sum(len(draft.deliveries) for draft in drafts),
+            OrderLine: sum(len(draft.lines) for draft in drafts),
+            OrderPayment: sum(len(draft.payments) for draft in drafts),
+        }
+    )
+    tables: dict[Any, list[tuple[Any, ...]]] = {}
+    written = {draft.order_id: _child_rows(draft, ids, tables) for draft in drafts}
+    with rows.pipeline():
+        for model, columns in _CHILDREN:
+            rows.insert(model, columns, tables.get(model, []))
+    return written
+
+
+def _child_rows(draft: Draft, ids: Mapping[Any, Iterator[int]], tables: dict[Any, list[tuple[Any, ...]]]) -> Written:
+    deliveries = {delivery.ref: next(ids[Delivery]) for delivery in draft.deliveries}
+    first_delivery = next(iter(deliveries.values()))
+    line_keys = {line.line_id: next(ids[OrderLine]) for line, _facts, _rate in draft.lines}
+    payment_keys = [next(ids[OrderPayment]) for _payment in draft.payments]
+    tables.setdefault(Delivery, []).extend(_delivery_rows(draft, deliveries))
+    tables.setdefault(OrderLine, []).extend(_line_rows(draft, line_keys, deliveries, first_delivery))
+    tables.setdefault(OrderLineComponent, []).extend(
+        (line_keys[line.line_id], sku_id, per_unit)
+        for line, facts, _rate in draft.lines
+        if facts
+        for sku_id, per_unit in facts.components
+    )
+    tables.setdefault(OrderFee, []).extend(_fee_rows(draft, deliveries))
+    tables.setdefault(OrderAdjustment, []).extend(
+        (draft.order_id, line_keys.get(item.line_id), number, item.kind, item.funded_by, item.code, item.amount)
+        for number, item in enumerate(draft.order.adjustments, 1)
+    )
+    tables.setdefault(OrderTaxTotal, []).extend(_tax_rows(draft))
+    tables.setdefault(OrderPayment, []).extend(
+        _payment_row(draft.order_id, number, key, payment)
+        for number, (key, payment) in enumerate(zip(payment_keys, draft.payments, strict=True), 1)
+    )
+    return Written(line_keys, _demands(draft, line_keys), payment_keys)
+
+
+_CHILDREN: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (Delivery, DELIVERY_COLUMNS),
+    (OrderLine, LINE_COLUMNS),
+    (OrderLineComponent, ("line_id", "sku_id", "quantity_per_unit")),
+    (OrderFee, FEE_COLUMNS),
+    (OrderAdjustment, ("order_id", "line_id", "line_no", "kind", "funded_by", "code", "amount")),
+    (OrderTaxTotal, ("order_id", "tax_code", "tax_percent", "net_amount", "tax_amount", "gross_amount", "stated_tax")),
+    (OrderPayment, PAYMENT_COLUMNS),
+)
+
+
+def _demands(draft: Draft, line_keys: Mapping[str, int]) -> list[Demand]:
+    if not draft.may_reserve:
+        return []
+    return [
+        Demand(
+            draft.order_id, line_keys[line.line_id], sku_id, line.quantity * per_unit, draft.channel.default_priority
+        )
+        for line, facts, _rate in draft.lines
+        if facts
+        for sku_id, per_unit in facts.components
+    ]
+
+
+def _delivery_rows(draft: Draft, keys: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
+    for item in draft.deliveries:
+        yield (
+            keys[item.ref], draft.order_id, item.ref, item.recipient_name, item.recipient_phone, item.postal_code,
+            item.prefecture, item.city, item.street, item.building, json(item.ship_to), json(item.sender), item.method,
+            item.carrier, item.wish_date, item.time_slot, item.pickup_point, item.hide_prices, json(item.gift),
+        )  # fmt: skip
+
+
+def _line_rows(
+    draft: Draft, keys: Mapping[str, int], deliveries: Mapping[str, int], first_delivery: int
+) -> Iterator[tuple[Any, ...]]:
+    for number, ((line, facts, rate), item) in enumerate(zip(draft.lines, priced_lines(draft), strict=True), 1):
+        amounts = (
+            (item.charged, item.discount, item.net, item.tax, item.gross)
+            if item
+            else (None, Decimal(0), None, None, None)
+        )
+        yield (
+            keys[line.line_id], draft.order_id, deliveries.get(line.delivery_ref, first_delivery), number, line.line_id,
+            facts.sku_id if facts else None, line.sku, line.channel_item_code, (line.name or (facts.name if facts else ""))[:300],
+            encode(line.options), line.quantity, 0, 0, 0, line.unit_price, line.tax_included, rate.tax_class, rate.code,
+            rate.percent, *amounts, line.promised_date, facts.release_date if facts else None,
+        )  # fmt: skip
+
+
+def _fee_rows(draft: Draft, deliveries: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
+    fees = zip(draft.order.fees, draft.fee_rates, priced_fees(draft), strict=True)
+    for number, (fee, rate, item) in enumerate(fees, 1):
+        amounts = (item.discount, item.net, item.tax, item.gross) if item else (Decimal(0), None, None, None)
+        yield (
+            draft.order_id, deliveries.get(fee.delivery_ref), number, fee.kind, fee.amount, fee.tax_included, fee.tax_class,
+            rate.code, rate.percent, *amounts,
+        )  # fmt: skip
+
+
+def _tax_rows(draft: Draft) -> Iterator[tuple[Any, ...]]:
+    stated = {item.percent: item.tax for item in draft.order.stated_taxes}
+    for total in tax_totals(draft):
+        yield (
+            draft.order_id, total.rate.code, total.rate.percent, total.net, total.tax, total.gross,
+            stated.get(total.rate.percent),
+        )  # fmt: skip
+
+
+def _payment_row(order_id: int, number: int, key: int, draft: PaymentDraft) -> tuple[Any, ...]:
+    payment = draft.payment
+    return (
+        key, order_id, number, payment.method, payment.provider, payment.amount, payment.status, payment.reference,
+        payment.due_at, payment.authorization_expires_at, draft.must_be_paid_first, draft.role, draft.counterparty_id,
+        draft.received, Decimal(0), Decimal(0),
+    )  # fmt: skip
+
+
+def order_row(
+    draft: Draft, *, state: str, exposure: Decimal, at: dt.datetime, by: Actor, version: int = 1
+) -> tuple[Any, ...]:
+    order, priced, account = draft.order, draft.priced, draft.account
+    person = order.orderer
+    stated = [
+        {"tax_class": item.tax_class, "percent": str(item.percent), "amount": str(item.amount), "tax": str(item.tax)}
+        for item in order.stated_taxes
+    ]
+    return (
+        draft.order_id, draft.channel.pk, order.external_id, draft.number, order.revision, draft.fingerprint,
+        order.order_type, order.is_provisional, state, draft.channel.default_priority, order.ordered_at, draft.order_date,
+        order.currency, order.prices_include_tax, draft.customer_record_id, account.account_id if account else None,
+        account.bill_to_id if account else None, order.customer_po_number,
+        f"{person.company} {person.family_name} {person.given_name}".strip()[:200] if person else "",
+        f"{person.family_kana} {person.given_kana}".strip()[:200] if person else "",
+        person.phone[:30] if person else "", person.email[:254] if person else "", json(order.orderer_as_sent),
+        (account.revenue_basis if account else "") or draft.channel.revenue_basis,
+        priced.net if priced else None, priced.tax if priced else None, priced.total if priced else None,
+        priced.total - priced.third_party if priced else None, order.total, json(stated or None),
+        priced.tax - sum(item.tax for item in order.stated_taxes) if priced and stated else None,
+        exposure, json(order.receipt), order.customer_note, order.shop_note, encode(dict(order.attributes)),
+        draft.ship_after, "", at, str(by), version,
+    )  # fmt: skip
+
+
+def hold_rows(draft: Draft, *, at: dt.datetime, by: Actor) -> list[tuple[Any, ...]]:
+    return [(draft.order_id, reason, detail[:300], at, str(by), "", "") for reason, detail in draft.holds.items()]
+
+
+HOLD_COLUMNS = ("order_id", "reason", "detail", "opened_at", "opened_by", "resolved_by", "resolution")
+EVENT_COLUMNS = ("order_id", "kind", "from_state", "to_state", "detail", "recorded_at", "actor")
+HEAD_MODELS = (Order, OrderHold, OrderEvent)
+
+
+def json(value: Any) -> str | None:
+    return None if value is None else encode(value)
