@@ -6,10 +6,9 @@ PYTHON ?= python3
 .PHONY: help run stop test test-all lint bench messages lock
 .DEFAULT_GOAL := help
 
-# A broken environment must not be used, so each recipe ends when making it fails. The last `exec` leaves no shell
-# between make and the program, which dies with make.
-runtime = python=$$($(PYTHON) -I erp/runtime/environment.py requirements.txt) || exit 1;
-development = python=$$($(PYTHON) -I erp/runtime/environment.py requirements-dev.txt) || exit 1;
+# One plain command each: make then starts it without a shell in between, and it can die with make.
+runtime = $(PYTHON) -I erp/runtime/environment.py requirements.txt
+development = $(PYTHON) -I erp/runtime/environment.py requirements-dev.txt
 
 help:
 	@echo "make run       start Mamori: database, web server, worker; Ctrl-C stops it"
@@ -22,28 +21,29 @@ help:
 	@echo "make lock      lock the packages named in requirements*.in"
 
 run:
-	@$(runtime) exec $$python -m erp.runtime.supervisor run --dies-with-parent
+	@$(runtime) -m erp.runtime.supervisor run --dies-with-parent
 
 stop:
-	@$(runtime) exec $$python -m erp.runtime.supervisor stop
+	@$(runtime) -m erp.runtime.supervisor stop
 
 test:
-	@$(development) exec $$python -m erp.runtime.checks test
+	@$(development) -m erp.runtime.checks test
 
 test-all:
-	@$(development) exec $$python -m erp.runtime.checks test-all
+	@$(development) -m erp.runtime.checks test-all
 
 lint:
-	@$(development) exec $$python -m erp.runtime.checks lint
+	@$(development) -m erp.runtime.checks lint
 
 bench:
-	@$(development) exec $$python -m benchmarks
+	@$(development) -m benchmarks
 
 messages:
-	@$(development) exec $$python -m erp.runtime.catalogue update
+	@$(development) -m erp.runtime.catalogue update
 
-UV = $$python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+UV = $(development) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 lock:
-	@$(development) $$python -m pip install --quiet uv && \
-	$(UV) requirements.in -o requirements.txt && $(UV) requirements-dev.in -o requirements-dev.txt
+	@$(development) -m pip install --quiet uv
+	@$(UV) requirements.in -o requirements.txt
+	@$(UV) requirements-dev.in -o requirements-dev.txt

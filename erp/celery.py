@@ -2,10 +2,11 @@
 
 import multiprocessing
 import os
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_process_init, worker_ready
 
 from erp.runtime import leash
 
@@ -31,3 +32,10 @@ def die_with_the_worker(**_: Any) -> None:
     """A worker killed with -9 must not leave its pool behind."""
     worker = multiprocessing.parent_process()
     leash.die_with_parent(parent_pid=os.getppid() if worker is None else worker.pid or os.getppid())
+
+
+@worker_ready.connect
+def tell_the_supervisor(**_: Any) -> None:
+    """``make run`` says that it runs only when the worker does."""
+    if ready_file := os.environ.get("MAMORI_READY_FILE"):
+        Path(ready_file).touch()

@@ -1,7 +1,7 @@
 """Makes the virtual environment and installs the locked packages, only when the lock changed.
 
 The one file that runs before anything is installed: standard library only, and written so that an old Python can read
-it far enough to say what is wrong. Prints the interpreter to go on with on standard output, all else on standard error.
+it far enough to say what is wrong. Then it becomes the command it was given, so that make starts us without a shell.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 PROJECT = Path(__file__).resolve().parents[2]
 NEEDED = (3, 11)
@@ -24,17 +26,19 @@ LOCKS = ["requirements.txt", "requirements-dev.txt"]
 MISLEADING = ["PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT", "__PYVENV_LAUNCHER__"]
 
 
-def main(lock: str) -> None:
+def main(lock: str, arguments: list[str]) -> None:
     if sys.version_info < NEEDED:
         _continue_with_a_newer_python()
     folder = Path(os.environ.get("MAMORI_VENV") or PROJECT / ".venv").absolute()
     python = folder / "bin" / "python"
     if not _is_installed(folder, lock):
+        leash = _leash()
+        leash.die_with_parent(signal.SIGTERM, parent_pid=os.getppid())
         with _only_one_installs(folder):
             # Another command may have done it while we waited.
             if not _is_installed(folder, lock):
                 _install(folder, python, lock)
-    sys.stdout.write(f"{python}\n")
+    os.execv(python, [str(python), *arguments])
 
 
 def _is_installed(folder: Path, lock: str) -> bool:
@@ -83,12 +87,16 @@ def _works(python: Path, environment: dict[str, str]) -> bool:
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:
+    if _leash().start(command, env=environment, output=sys.stderr.fileno()).wait() != 0:
+        raise SystemExit("The environment could not be made; the lines above say why. Nothing else was changed.")
+
+
+def _leash() -> ModuleType:
     # Only now, because an old Python could not read that file.
     sys.path.insert(0, str(PROJECT))
     from erp.runtime import leash
 
-    if leash.start(command, env=environment, output=sys.stderr.fileno()).wait() != 0:
-        raise SystemExit("The environment could not be made; the lines above say why. Nothing else was changed.")
+    return leash
 
 
 def _continue_with_a_newer_python() -> None:
@@ -105,6 +113,6 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        raise SystemExit(f"usage: environment.py {'|'.join(LOCKS)}")
-    main(sys.argv[1])
+    if len(sys.argv) < 3 or sys.argv[1] not in LOCKS:
+        raise SystemExit(f"usage: environment.py {'|'.join(LOCKS)} ARGUMENTS_FOR_PYTHON...")
+    main(sys.argv[1], sys.argv[2:])

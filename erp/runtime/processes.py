@@ -83,7 +83,7 @@ class Keeper:
             if now - self._started_at > GOOD_RUN_S:
                 self._pause_s = 0.5
             self._start_again_at = now + self._pause_s
-            sys.stdout.write(f"{self.name} has ended; starting it again in {self._pause_s:.0f} s.\n")
+            sys.stdout.write(f"{self.name} has ended; starting it again in {self._pause_s:.1f} s.\n")
             sys.stdout.flush()
         elif now >= self._start_again_at:
             self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)

@@ -4,6 +4,7 @@ However this process ends, Ctrl-C or kill -9, everything it started ends with it
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -102,9 +103,9 @@ class Instance:
         self._start_servers()
         _say("Preparing the database ...")
         self._prepare()
-        port = _choose_port(self.installation)
+        port = _choose_port(self.installation, self.until_stopped)
         programs = self._start_programs(port)
-        self._wait_until_it_answers(port, programs["Web server"])
+        self._wait_until_ready(port, programs)
         address = f"http://{HOST}:{port}/"
         occupancy.announce(self.installation, occupancy.Owner(pid=os.getpid(), what=NAME, address=address))
         _welcome(self.installation, address)
@@ -143,10 +144,13 @@ class Instance:
         beat += ["--schedule", str(self.installation.run / "beat")]
         programs = {
             "Web server": self._program("web", web, {"DATABASE_POOL_SIZE": "4"}),
-            "Worker": self._program("worker", [*worker, "--without-mingle"]),
+            "Worker": self._program(
+                "worker", [*worker, "--without-mingle"], {"MAMORI_READY_FILE": str(self._worker_is_ready)}
+            ),
             "Clock": self._program("beat", beat),
         }
         self.until_stopped.callback(processes.stop_all, programs.values(), timeout_s=STOPPING_TIME_S)
+        self._worker_is_ready.unlink(missing_ok=True)
         for name, program in programs.items():
             program.start()
             self.keepers.append(Keeper(name, program))
@@ -159,11 +163,17 @@ class Instance:
             log=self.installation.log / f"{name}.log",
         )
 
-    def _wait_until_it_answers(self, port: int, web: Program, *, timeout_s: float = 60) -> None:
+    @property
+    def _worker_is_ready(self) -> Path:
+        return self.installation.run / "worker_is_ready"
+
+    def _wait_until_ready(self, port: int, programs: dict[str, Program], *, timeout_s: float = 60) -> None:
+        """At the first start every program must come up: what fails now would fail again and again."""
         deadline = time.monotonic() + timeout_s
-        while not _answers(f"http://{HOST}:{port}/readyz"):
-            if not web.is_running() or time.monotonic() > deadline:
-                raise CannotRun(f"the web server does not answer.\n{web.log_tail()}")
+        while not (self._worker_is_ready.exists() and _answers(f"http://{HOST}:{port}/readyz")):
+            for name, program in programs.items():
+                if not program.is_running() or time.monotonic() > deadline:
+                    raise CannotRun(f"{name.lower()}: not ready, see {program.log}.\n{program.log_tail()}")
             time.sleep(0.1)
 
 
@@ -186,23 +196,27 @@ def _listen_for_stop() -> None:
         signal.signal(each, stop_once)
 
 
-def _choose_port(installation: Installation) -> int:
+def _choose_port(installation: Installation, until_stopped: contextlib.ExitStack) -> int:
     """The port of last time if it is free, else the next free one; whoever names a port gets that one or an error."""
     remembered = installation.run / "port"
     if wanted := os.environ.get("MAMORI_PORT"):
-        if not _is_free(int(wanted)):
+        if not _reserve(int(wanted), until_stopped):
             raise CannotRun(f"port {wanted} (MAMORI_PORT) is taken.")
         return int(wanted)
     last = int(remembered.read_text()) if remembered.exists() else FIRST_PORT
-    candidates = [last, *range(FIRST_PORT, FIRST_PORT + 1000)]
-    port: int | None = next((each for each in candidates if _is_free(each)), None)
-    if port is None:
-        raise CannotRun("no free port was found; name one with MAMORI_PORT.")
-    remembered.write_text(str(port))
-    return port
+    for port in itertools.chain([last], range(FIRST_PORT, FIRST_PORT + 1000)):
+        if _reserve(port, until_stopped):
+            remembered.write_text(str(port))
+            return port
+    raise CannotRun("no free port was found; name one with MAMORI_PORT.")
 
 
-def _is_free(port: int) -> bool:
+def _reserve(port: int, until_stopped: contextlib.ExitStack) -> bool:
+    """Whether the port is free, and from now on ours.
+
+    The web server opens its port in a way that lets two of them share it, so instances that start at the same moment
+    must agree in another way: by a name that the kernel gives to one process only and takes back when it ends.
+    """
     with socket.socket() as probe:
         # A port whose last connections are only fading away is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -210,6 +224,13 @@ def _is_free(port: int) -> bool:
             probe.bind((HOST, port))
         except OSError:
             return False
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0mamori-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    until_stopped.callback(name.close)
     return True
 
 

@@ -33,7 +33,7 @@ def run_manage(*arguments: str, var, **environment: str) -> subprocess.Completed
 def variables_read_by_the_code() -> set[str]:
     """First arguments of ``env.str("X")``, ``os.environ.get("X")``, ``environment.get("X")`` and their like."""
     found = set()
-    for file in [PROJECT / "erp" / "settings.py", *(PROJECT / "erp" / "runtime").glob("*.py")]:
+    for file in [*(PROJECT / "erp").glob("*.py"), *(PROJECT / "erp" / "runtime").glob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                 first = node.args[0]
@@ -48,7 +48,7 @@ def test_env_example_names_every_variable_and_no_other():
     named = re.findall(r"^# ([A-Z][A-Z_0-9]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE)
 
     assert len(named) == len(set(named))
-    set_for_programs = {"DJANGO_SETTINGS_MODULE"}
+    set_for_programs = {"DJANGO_SETTINGS_MODULE", "MAMORI_READY_FILE"}
     assert set(named) == variables_read_by_the_code() - set_for_programs
 
 
