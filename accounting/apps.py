@@ -9,7 +9,9 @@ class AccountingConfig(AppConfig):
     verbose_name = _("Accounting")
 
     def ready(self) -> None:
+        from accounting.selectors.verification import register_checks
         from accounting.services.reference_data import load_reference_data
 
         # A flush between tests sends this signal too, so the chart is back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="accounting.reference")
+        register_checks()

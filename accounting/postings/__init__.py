@@ -1,5 +1,41 @@
 """Which entries money and closings make. Orders and stock hold their own rules and use the same drafts."""
 
-from accounting.postings.drafts import CREDIT, DEBIT, EntryDraft, Line, NewItem, Party
+from accounting.postings.closings import Moved, tax_difference, three_part, three_part_closing, year_end_tax
+from accounting.postings.drafts import CREDIT, DEBIT, EntryDraft, Line, NewItem
+from accounting.postings.settlements import (
+    Settled,
+    TaxSplit,
+    deposit_received,
+    deposit_to_refund,
+    payout,
+    receipt,
+    refund,
+    signed_sum,
+    supplier_payment,
+    tax_inside,
+)
+from accounting.selectors.chart import Party
 
-__all__ = ["CREDIT", "DEBIT", "EntryDraft", "Line", "NewItem", "Party"]
+__all__ = [
+    "CREDIT",
+    "DEBIT",
+    "EntryDraft",
+    "Line",
+    "Moved",
+    "NewItem",
+    "Party",
+    "Settled",
+    "TaxSplit",
+    "deposit_received",
+    "deposit_to_refund",
+    "payout",
+    "receipt",
+    "refund",
+    "signed_sum",
+    "supplier_payment",
+    "tax_difference",
+    "tax_inside",
+    "three_part",
+    "three_part_closing",
+    "year_end_tax",
+]

@@ -1,15 +1,39 @@
 """Questions to the books. Everything returned is a figure or a dataclass; the tables stay private."""
 
 from accounting.selectors.chart import Party, PaymentRoutes, Route, account_of, payment_routes
-from accounting.selectors.items import OpenItemView, open_items, open_items_of_party
+from accounting.selectors.items import AgingRow, OpenItemView, aging, open_items, open_items_of_party
+from accounting.selectors.ledgers import (
+    Filter,
+    LedgerLine,
+    LedgerPage,
+    TrialBalance,
+    TrialBalanceRow,
+    balance_of,
+    business_year_start,
+    general_ledger,
+    subsidiary_ledger,
+    trial_balance,
+)
 
 __all__ = [
+    "AgingRow",
+    "Filter",
+    "LedgerLine",
+    "LedgerPage",
     "OpenItemView",
     "Party",
     "PaymentRoutes",
     "Route",
+    "TrialBalance",
+    "TrialBalanceRow",
     "account_of",
+    "aging",
+    "balance_of",
+    "business_year_start",
+    "general_ledger",
     "open_items",
     "open_items_of_party",
     "payment_routes",
+    "subsidiary_ledger",
+    "trial_balance",
 ]

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
 from accounting.selectors.chart import Party
+from erp.core.money import COMPANY_CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,48 @@ def open_items_of_party(
     )
 
 
-def _items(condition: str, values: dict[str, object], roles: Sequence[str], with_settled: bool) -> list[OpenItemView]:
+def _items(condition: str, values: dict[str, Any], roles: Sequence[str], with_settled: bool) -> list[OpenItemView]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_ITEMS} {condition} ORDER BY i.item_date, i.id",
             {**values, "roles": list(roles), "with_settled": with_settled},
         )
-        return [OpenItemView(*row[:4], Party(*row[4:7]), *row[7:]) for row in cursor.fetchall()]
+        return [OpenItemView(*[*row[:4], Party(*row[4:7]), *row[7:]]) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class AgingRow:
+    """What one party owes (positive) or is owed by us, by days past the due date. Items without one count from their own date."""
+
+    party: Party
+    not_due: Decimal
+    days_1_to_30: Decimal
+    days_31_to_60: Decimal
+    days_61_to_90: Decimal
+    older: Decimal
+    total: Decimal
+
+
+_AGING = """
+SELECT party_kind, party_id, max(party_label),
+       coalesce(sum(amount) FILTER (WHERE late <= 0), 0), coalesce(sum(amount) FILTER (WHERE late BETWEEN 1 AND 30), 0),
+       coalesce(sum(amount) FILTER (WHERE late BETWEEN 31 AND 60), 0),
+       coalesce(sum(amount) FILTER (WHERE late BETWEEN 61 AND 90), 0), coalesce(sum(amount) FILTER (WHERE late > 90), 0),
+       sum(amount)
+FROM (SELECT i.party_kind, i.party_id, i.party_label, %(on)s::date - coalesce(i.due_date, i.item_date) AS late,
+             CASE i.side WHEN 'DEBIT' THEN i.remaining_amount ELSE -i.remaining_amount END AS amount
+      FROM accounting_openitem i
+      WHERE i.settled_amount <> i.amount AND i.currency = %(currency)s
+        AND i.account_id IN (SELECT account_id FROM accounting_accountrole WHERE role = ANY(%(roles)s))) AS open
+GROUP BY party_kind, party_id HAVING sum(amount) <> 0 ORDER BY max(party_label), party_id
+"""
+RECEIVABLE_ROLES = (
+    "receivable.account", "receivable.card", "receivable.cod", "receivable.mall", "receivable.deferred", "receivable.agent",
+)  # fmt: skip
+
+
+def aging(*, on: date, roles: Sequence[str] = RECEIVABLE_ROLES, currency: str = COMPANY_CURRENCY) -> list[AgingRow]:
+    """売掛金年齢表: the items open now, per party, by how late they are on a date."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AGING, {"on": on, "roles": list(roles), "currency": currency})
+        return [AgingRow(*[Party(*row[:3]), *row[3:]]) for row in cursor.fetchall()]

@@ -3,7 +3,12 @@
 from accounting.postings.drafts import CREDIT, DEBIT, EntryDraft, Line, NewItem
 from accounting.selectors.chart import Party
 from accounting.services.billing import BillableDraft, add_billable_items
+from accounting.services.closings import post_tax_difference, post_year_end_tax
 from accounting.services.entries import PostedEntry, post_entries
+from accounting.services.periods import close_period, open_periods, reopen_period
+from accounting.services.seals import seal_entries
+from accounting.services.settlements import Settling, pay_refund, pay_supplier, record_payout, record_receipt
+from accounting.services.vouchers import post_voucher, reverse_entry
 
 __all__ = [
     "CREDIT",
@@ -14,6 +19,19 @@ __all__ = [
     "NewItem",
     "Party",
     "PostedEntry",
+    "Settling",
     "add_billable_items",
+    "close_period",
+    "open_periods",
+    "pay_refund",
+    "pay_supplier",
     "post_entries",
+    "post_tax_difference",
+    "post_voucher",
+    "post_year_end_tax",
+    "record_payout",
+    "record_receipt",
+    "reopen_period",
+    "reverse_entry",
+    "seal_entries",
 ]
