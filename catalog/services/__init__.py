@@ -4,9 +4,11 @@ from catalog.services.announcing import announce_dated_prices, announce_prices, 
 from catalog.services.codes import add_code
 from catalog.services.kits import define_kit
 from catalog.services.prices import set_cost, set_price
+from catalog.services.product_import import ImportReport, import_products
 from catalog.services.styles import change_life_cycle, create_matrix
 
 __all__ = [
+    "ImportReport",
     "add_code",
     "announce_dated_prices",
     "announce_prices",
@@ -14,6 +16,7 @@ __all__ = [
     "change_life_cycle",
     "create_matrix",
     "define_kit",
+    "import_products",
     "set_cost",
     "set_price",
 ]
