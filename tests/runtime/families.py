@@ -1,5 +1,6 @@
 """Sees real processes end: a family is a process with everything it started."""
 
+import contextlib
 import time
 
 import psutil
@@ -8,6 +9,15 @@ import psutil
 def family_of(pid: int) -> list[psutil.Process]:
     head = psutil.Process(pid)
     return [head, *head.children(recursive=True)]
+
+
+def commands_of(pid: int) -> list[list[str]]:
+    """The command lines of a family, in which members come and go while we look."""
+    found = []
+    for process in family_of(pid):
+        with contextlib.suppress(psutil.Error):
+            found.append(process.cmdline())
+    return found
 
 
 def wait_until_gone(family: list[psutil.Process], *, timeout_s: float = 30) -> None:

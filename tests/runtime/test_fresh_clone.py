@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from erp.runtime.installation import PROJECT
-from tests.runtime.families import family_of, wait_until, wait_until_gone
+from tests.runtime.families import commands_of, family_of, wait_until, wait_until_gone
 
 pytestmark = pytest.mark.slow
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -90,7 +90,7 @@ def test_a_half_made_environment_is_left_alone_when_make_is_killed(clone):
         cwd=folder, env=bare_environment(folder, prefix), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
-    wait_until(lambda: any("install" in each.cmdline() for each in family_of(process.pid)), timeout_s=120)
+    wait_until(lambda: any("install" in command for command in commands_of(process.pid)), timeout_s=120)
     family = family_of(process.pid)
 
     process.kill()
