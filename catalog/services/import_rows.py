@@ -50,6 +50,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "price": ("上代", "price"),
     "price_from": ("上代適用日", "price_from"),
 }
+# One transaction writes them all, and the change feed waits for it.
+MAX_ROWS = 20_000
 TAX_CLASSES = {
     TaxClass.STANDARD: ("標準", "課税", "10%"),
     TaxClass.REDUCED: ("軽減", "軽減8%", "8%"),
@@ -98,6 +100,8 @@ def read_rows(content: bytes, *, encoding: str = "") -> tuple[list[ImportRow], l
             row, faults = _row(number, columns, line)
             rows.append(row)
             problems.extend(faults)
+    if len(rows) > MAX_ROWS:
+        raise InvalidInput([Problem("row 1", "too_many_rows", _("At most %(n)d rows at a time.") % {"n": MAX_ROWS})])
     return rows, problems, ignored
 
 

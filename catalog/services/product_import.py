@@ -93,9 +93,7 @@ def _write_products(plan: Plan) -> None:
     known = [product for product in changed if not product._state.adding]
     Product.objects.bulk_create([product for product in changed if product._state.adding])
     columns = [*STYLE_CELLS, *(f"{column}_id" for column in STYLE_MASTERS)]
-    rows.update(
-        Product, "id", columns, [(item.pk, *(getattr(item, column) for column in columns)) for item in known]
-    )
+    rows.update(Product, "id", columns, [(item.pk, *(getattr(item, column) for column in columns)) for item in known])
 
 
 def _write_skus(plan: Plan) -> None:

@@ -128,9 +128,8 @@ def _make_partition(name: str, begin: str, end: str) -> bool:
         )
         is_wanted = bool(cursor.fetchone()[0])
         if is_wanted:
-            cursor.execute(
-                f"CREATE TABLE {name} PARTITION OF core_changerow FOR VALUES FROM (%s) TO (%s)", [begin, end]
-            )
+            # A table's definition takes no parameters; the bounds are dates that we wrote ourselves.
+            cursor.execute(f"CREATE TABLE {name} PARTITION OF core_changerow FOR VALUES FROM ('{begin}') TO ('{end}')")
     return is_wanted
 
 

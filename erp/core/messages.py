@@ -27,7 +27,7 @@ class Message:
 
 _STORE = """
 INSERT INTO core_messagelog (direction, channel_id, recorded_at, actor, kind, external_id, revision, body, fingerprint, outcome, detail)
-SELECT %s, %s, %s, %s, * FROM unnest(%s::text[], %s::text[], %s::int[], %s::jsonb[], %s::text[], %s::text[], %s::text[])
+SELECT %s::text, %s::bigint, %s::timestamptz, %s::text, * FROM unnest(%s::text[], %s::text[], %s::int[], %s::jsonb[], %s::text[], %s::text[], %s::text[])
 """
 
 

@@ -48,7 +48,11 @@ def test_one_row_makes_a_style_a_sku_its_code_its_cost_and_its_price():
 
     row = Sku.objects.select_related("product__brand", "product__season", "product__supplier").get()
     assert (row.code, row.product.name, row.product.tax_class) == ("TS-001-WH-M", "Tシャツ", "STANDARD")
-    assert (row.product.brand.name, row.product.season.name, row.product.supplier.name) == ("守", "2026秋冬", "髙島繊維")
+    assert (row.product.brand.name, row.product.season.name, row.product.supplier.name) == (
+        "守",
+        "2026秋冬",
+        "髙島繊維",
+    )
     assert [(item.kind, item.code) for item in row.codes.all()] == [("GTIN13", "4901234567894")]
     assert selectors.cost_on([row.pk], TODAY) == {row.pk: Decimal(1150)}
     answer = selectors.price_for(sku_ids=[row.pk], on=TODAY)[row.pk]
@@ -97,9 +101,11 @@ def test_a_dry_run_reports_the_same_and_writes_nothing():
 
     assert report.skus_created == 1
     assert not Product.objects.exists()
-    assert not AuditRow.objects.filter(table_name__startswith="catalog_", action="INSERT").exclude(
-        table_name="catalog_pricelist"
-    ).exists()
+    assert (
+        not AuditRow.objects.filter(table_name__startswith="catalog_", action="INSERT")
+        .exclude(table_name="catalog_pricelist")
+        .exists()
+    )
     assert load(HEAD + SHIRT) == report
 
 

@@ -1,0 +1,147 @@
+"""The product master in the back office: lists, forms that announce, check digits in forms, the upload."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from catalog.models import Color, Product, Sku, SkuCode, Supplier
+from catalog.services import create_matrix
+from erp.core import changes
+from erp.core.models import AuditRow
+from tests.catalog.factories import WHEN, colors, product, sizes, sku, standard_list
+
+pytestmark = pytest.mark.django_db
+MODELS = ["brand", "season", "category", "color", "size", "supplier", "product", "sku", "skucode", "pricelist", "price"]
+
+
+@pytest.fixture
+def staff(client):
+    client.force_login(User.objects.create_superuser("mika"))
+    return client
+
+
+def inlines(*prefixes, **fields):
+    empty = {f"{prefix}-{name}": "0" for prefix in prefixes for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    return {**empty, **fields}
+
+
+SKU_INLINES = ("codes", "costs", "prices", "components")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_list_opens_and_can_be_searched(staff, model):
+    assert staff.get(f"/admin/catalog/{model}/").status_code == 200
+    assert staff.get(f"/admin/catalog/{model}/?q=x").status_code == 200
+
+
+def test_a_style_shows_its_matrix_in_the_order_of_sizes(staff):
+    style = product()
+    colors("WH"), sizes("S", "M", "L")
+    create_matrix(product_code="TS-001", color_codes=["WH"], size_codes=["L", "S"], **WHEN)
+
+    page = staff.get(f"/admin/catalog/product/{style.pk}/change/").content.decode()
+
+    assert page.index("TS-001-WH-S") < page.index("TS-001-WH-L")
+
+
+def test_a_saved_form_raises_the_version_and_is_announced_once(staff):
+    style = product()
+    row = sku(product=style)
+    cursor = changes.current_cursor()
+    data = {"code": "TS-001", "name": "新しい名", "tax_class": "STANDARD", "life_cycle": "ACTIVE"}
+
+    assert staff.post(f"/admin/catalog/product/{style.pk}/change/", inlines("prices", **data)).status_code == 302
+
+    style.refresh_from_db()
+    row.refresh_from_db()
+    assert (style.name, style.version, row.version) == ("新しい名", 2, 2)
+    assert AuditRow.objects.filter(actor="staff:mika", table_name="catalog_product").exists()
+    assert cursor.epoch == changes.current_cursor().epoch
+
+    staff.post(f"/admin/catalog/product/{style.pk}/change/", inlines("prices", **data))
+    style.refresh_from_db()
+    assert style.version == 2
+
+
+def sku_data(row: Sku, **fields):
+    return inlines(*SKU_INLINES, code=row.code, product=row.product_id, is_active="on", **fields)
+
+
+def test_a_wrong_check_digit_is_refused_in_the_form_and_a_right_one_filed_under_what_it_is(staff):
+    row = sku()
+    code = {"codes-TOTAL_FORMS": "1", "codes-0-kind": "GTIN13", "codes-0-sku": row.pk}
+    url = f"/admin/catalog/sku/{row.pk}/change/"
+
+    page = staff.post(url, sku_data(row, **code, **{"codes-0-code": "4901234567890"}))
+    assert page.status_code == 200
+    assert not SkuCode.objects.exists()
+
+    assert staff.post(url, sku_data(row, **code, **{"codes-0-code": "0212345678909"})).status_code == 302
+    assert SkuCode.objects.get().kind == "IN_STORE"
+
+
+def test_a_kit_is_defined_in_the_form_and_a_refusal_changes_nothing(staff):
+    kit, part = sku("KIT"), sku("PART")
+    url = f"/admin/catalog/sku/{kit.pk}/change/"
+
+    staff.post(url, sku_data(kit, kit_definition="PART 2"))
+    kit.refresh_from_db()
+    assert (kit.is_kit, [(item.component, item.quantity) for item in kit.components.all()]) == (True, [(part, 2)])
+
+    page = staff.post(url, sku_data(kit, weight_g="5", kit_definition="KIT 1"), follow=True)
+    kit.refresh_from_db()
+    assert kit.weight_g is None
+    assert "own_component" in page.content.decode()
+    assert staff.post(url, sku_data(kit, kit_definition="PART two")).status_code == 200
+
+
+def test_sizes_and_colours_are_ordered_in_their_list(staff):
+    white, black = colors("WH", "BK")
+
+    data = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "2", "form-0-id": white.pk, "form-0-sort_order": "9"}
+    staff.post("/admin/catalog/color/", {**data, "form-1-id": black.pk, "form-1-sort_order": "1", "_save": "x"})
+
+    assert list(Color.objects.order_by("sort_order").values_list("code", flat=True)) == ["BK", "WH"]
+
+
+def test_a_registration_number_is_brought_to_form_and_a_failing_check_digit_only_warns(staff):
+    data = {
+        "code": "S1", "name": "A", "lead_time_days": 0, "closing_day": 31, "payment_month_offset": 1, "payment_day": 31,
+    }  # fmt: skip
+
+    page = staff.post(
+        "/admin/catalog/supplier/add/", {**data, "registration_number": "Ｔ７１２３４５６７８９０１３"}, follow=True
+    )
+
+    assert Supplier.objects.get().registration_number == "T7123456789013"
+    assert "T7123456789013" in page.content.decode()
+    assert staff.post("/admin/catalog/supplier/add/", {**data, "registration_number": "T0"}).status_code == 200
+    assert Supplier.objects.count() == 1
+
+
+def upload(text, **fields):
+    return {"file": SimpleUploadedFile("p.csv", text.encode("cp932")), **fields}
+
+
+def test_a_file_is_checked_then_imported_and_its_problems_are_listed(staff):
+    standard_list()
+    url, good = "/admin/catalog/product/import/", "品番,品名,上代\n0001,髙級シャツ,1000\n"
+    assert staff.get(url).status_code == 200
+
+    page = staff.post(url, upload(good, dry_run="on"))
+    assert page.context["report"].skus_created == 1
+    assert not Product.objects.exists()
+
+    assert staff.post(url, upload(good)).status_code == 302
+    assert Product.objects.get().code == "0001"
+
+    page = staff.post(url, upload("品番,JAN\nX,1\n"))
+    assert [problem.code for problem in page.context["problems"]] == ["bad_gtin", "missing"]
+
+
+def test_who_may_only_look_may_not_upload(client):
+    looker = User.objects.create_user("look", is_staff=True)
+    client.force_login(looker)
+
+    assert client.post("/admin/catalog/product/import/", upload("品番,品名\nA,B\n")).status_code == 403
+    assert not Product.objects.exists()
