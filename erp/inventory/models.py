@@ -1,4 +1,4 @@
-"""Stock. ``on_hand`` is the sum of an append-only ledger, ``allocated`` the sum of open claims; both are kept under row locks and proved by ``verify``.
+"""Stock. ``on_hand`` is the sum of an append-only ledger, ``allocated`` the sum of open claims, both kept under row locks and proved by ``verify``.
 
 Private to this app; other rooms call ``inventory.services`` and ``inventory.selectors``. Rows name documents by (type, id, line) values.
 """
@@ -176,6 +176,7 @@ class CostBalance(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["sku", "cost_pool"], name="one_cost_balance_per_sku_pool"),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="cost_quantity_not_negative"),
+            models.CheckConstraint(condition=Q(value__gte=0), name="cost_value_not_negative"),
             models.CheckConstraint(condition=~Q(quantity=0) | Q(value=0), name="no_value_without_pieces"),
         ]
 

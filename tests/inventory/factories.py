@@ -87,3 +87,15 @@ def statements(call: Callable[[], object]) -> list[str]:
     with CaptureQueriesContext(connection) as context:
         call()
     return [query["sql"] for query in context.captured_queries if "SAVEPOINT" not in query["sql"]]
+
+
+def entries(source_type: str, source_id: int) -> dict[tuple[str, str], int]:
+    """What a document posted: {(account code, side): amount}, read from the ledger table itself."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.code, p.side, sum(p.amount)::int FROM accounting_posting p"
+            " JOIN accounting_journalentry e ON e.id = p.entry_id JOIN accounting_ledgeraccount a ON a.id = p.account_id"
+            " WHERE e.source_type = %s AND e.source_id = %s GROUP BY 1, 2",
+            [source_type, source_id],
+        )
+        return {(code, side): amount for code, side, amount in cursor.fetchall()}

@@ -1,6 +1,7 @@
 """Questions to stock. Answers are dataclasses; nothing here locks or writes."""
 
 from erp.inventory.selectors.availability import Availability, Term, TermKind, available_to_promise, buffers
+from erp.inventory.selectors.expectations import Incoming, incoming, late_expectation_count, provisional_count
 from erp.inventory.selectors.holds import HeldSku, HoldView, hold
 from erp.inventory.selectors.ledger import (
     IssuedPart,
@@ -10,13 +11,15 @@ from erp.inventory.selectors.ledger import (
     reserved,
     stock_as_of,
 )
-from erp.inventory.selectors.places import location_id_of, transit_location_id
+from erp.inventory.selectors.valuation import PoolValue, stock_values
 
 __all__ = [
     "Availability",
     "HeldSku",
     "HoldView",
+    "Incoming",
     "IssuedPart",
+    "PoolValue",
     "ReservedPart",
     "StockThen",
     "Term",
@@ -24,9 +27,11 @@ __all__ = [
     "available_to_promise",
     "buffers",
     "hold",
+    "incoming",
     "issued_values",
-    "location_id_of",
+    "late_expectation_count",
+    "provisional_count",
     "reserved",
     "stock_as_of",
-    "transit_location_id",
+    "stock_values",
 ]

@@ -1,5 +1,8 @@
 """Every write to stock, by subject. Other rooms import from here."""
 
+from erp.inventory.services.adjustments import AdjustmentLine, WriteDownLine, add_late_cost, adjust, write_down
+from erp.inventory.services.documents import Booked, BookedLine
+from erp.inventory.services.expectations import ExpectedLine, cancel_expected, expect_receipt
 from erp.inventory.services.holds import HoldDemand, extend_hold, place_hold, release_hold, sweep_expired_holds
 from erp.inventory.services.issues import (
     Issue,
@@ -10,23 +13,54 @@ from erp.inventory.services.issues import (
     issue_reserved,
     put_back,
 )
+from erp.inventory.services.physical import Count, PhysicalLine, record_count, record_physical_fact
+from erp.inventory.services.receipts import (
+    PurchaseBooks,
+    ReceiptLine,
+    SupplierReturnLine,
+    receive,
+    return_to_supplier,
+)
 from erp.inventory.services.reservations import Demand, Granted, release, reserve
+from erp.inventory.services.transfers import TransferLine, arrive, transfer
 
 __all__ = [
+    "AdjustmentLine",
+    "Booked",
+    "BookedLine",
+    "Count",
     "Demand",
+    "ExpectedLine",
     "Granted",
     "HoldDemand",
     "Issue",
     "Issued",
+    "PhysicalLine",
+    "PurchaseBooks",
     "PutBack",
+    "ReceiptLine",
+    "SupplierReturnLine",
+    "TransferLine",
     "TransitIssue",
+    "WriteDownLine",
+    "add_late_cost",
+    "adjust",
+    "arrive",
+    "cancel_expected",
+    "expect_receipt",
     "extend_hold",
     "issue_from_transit",
     "issue_reserved",
     "place_hold",
     "put_back",
+    "receive",
+    "record_count",
+    "record_physical_fact",
     "release",
     "release_hold",
     "reserve",
+    "return_to_supplier",
     "sweep_expired_holds",
+    "transfer",
+    "write_down",
 ]

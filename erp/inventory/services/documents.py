@@ -40,7 +40,7 @@ class Booked:
 _NEW_DOCUMENTS = """
 INSERT INTO inventory_stockdocument
     (kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor, source_id)
-SELECT %s, %s, '', '', '', %s::timestamptz, %s::timestamptz, %s, source_id
+SELECT %s::text, %s::text, '', '', '', %s::timestamptz, %s::timestamptz, %s::text, source_id
 FROM unnest(%s::bigint[]) WITH ORDINALITY AS source (source_id, number) ORDER BY number
 RETURNING id, source_id
 """
@@ -65,7 +65,8 @@ def new_documents(
 _NEW_DOCUMENT = """
 INSERT INTO inventory_stockdocument
     (id, source_id, kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor)
-SELECT new.id, coalesce(%s, new.id), %s, %s, %s, %s, %s, %s::timestamptz, %s::timestamptz, %s
+SELECT new.id, coalesce(%s::bigint, new.id), %s::text, %s::text, %s::text, %s::text, %s::text,
+       %s::timestamptz, %s::timestamptz, %s::text
 FROM (SELECT nextval(pg_get_serial_sequence('inventory_stockdocument', 'id')) AS id) AS new
 RETURNING id
 """

@@ -92,7 +92,7 @@ def extend_hold(*, channel_id: int, ref: str, expires_at: dt.datetime, at: dt.da
         raise NotFound(_("There is no hold %(ref)s.") % {"ref": ref})
     if expires_at <= at:
         raise InvalidInput([Problem("/expires_at", "invalid", _("The expiry has passed."))])
-    _acquire(hold, {sku_id: quantity for sku_id, quantity in hold.wanted}, expires_at=expires_at, at=at)
+    _acquire(hold, dict(hold.wanted), expires_at=expires_at, at=at)
     return selectors.hold(channel_id=channel_id, ref=ref)
 
 
@@ -191,7 +191,7 @@ def _take(
 # A line that was released before comes back to life; one that lost pieces to a physical fact is filled up.
 _WRITE_LINES = """
 INSERT INTO inventory_holdline AS line (hold_id, expires_at, line_no, sku_id, location_id, quantity)
-SELECT %s, %s::timestamptz, 1, n.* FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS n
+SELECT %s::bigint, %s::timestamptz, 1, n.* FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS n
 ON CONFLICT (sku_id, location_id, hold_id, line_no) DO UPDATE
 SET quantity = EXCLUDED.quantity + CASE WHEN line.released_at IS NULL THEN line.quantity ELSE 0 END,
     released_at = NULL, expires_at = EXCLUDED.expires_at

@@ -63,12 +63,25 @@ class Booking:
         """The inventory account on which the value of the balance sits."""
         return self._costs[self._cost_key(key)].account_role
 
+    def cost_pool(self, key: BalanceKey) -> int:
+        return self._balances[key].cost_pool_id
+
     def average_value(self, key: BalanceKey, pieces: int) -> Decimal:
         """What ``pieces`` of the balance are worth at moving average; all of them: everything that is left."""
         quantity, value = self.stock_of_pool(self._cost_key(key))
-        if pieces == quantity:
-            return value
+        if pieces == quantity or not pieces:
+            return value if pieces else ZERO
         return round_fraction(Fraction(value) * pieces / quantity)
+
+    def average_cost(self, key: BalanceKey) -> Fraction | None:
+        """The exact average of a piece in the pool, None when it holds none."""
+        quantity, value = self.stock_of_pool(self._cost_key(key))
+        return Fraction(value) / quantity if quantity else None
+
+    def value_within(self, key: BalanceKey, pieces: int, wished: Decimal) -> Decimal:
+        """The value that ``pieces`` may leave with when ``wished`` for: all of what is left with the last piece, never more than there is."""
+        quantity, value = self.stock_of_pool(self._cost_key(key))
+        return value if pieces == quantity else min(wished, value)
 
     def claim(self, key: BalanceKey, pieces: int) -> None:
         """Raise ``allocated`` of a balance (lower it with a negative number), together with the movements."""

@@ -148,7 +148,7 @@ def _grant(
 _UPSERT = """
 INSERT INTO inventory_reservation AS r (document_type, reserved_at, actor, consumed, released,
                                         document_id, document_line, sku_id, location_id, quantity, priority)
-SELECT %s, %s::timestamptz, %s, 0, 0, n.*
+SELECT %s::text, %s::timestamptz, %s::text, 0, 0, n.*
 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::smallint[]) AS n
 ON CONFLICT (document_type, document_id, document_line, sku_id, location_id) DO UPDATE
 SET quantity = r.quantity + EXCLUDED.quantity, priority = EXCLUDED.priority, reserved_at = EXCLUDED.reserved_at, actor = EXCLUDED.actor

@@ -1,0 +1,137 @@
+"""What ``manage.py verify`` asks of stock: P1, P2, and that stock value equals the inventory accounts (P6). Nothing here writes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from accounting import selectors as accounting
+from erp.core.checks import Check, Fault, register
+from erp.core.money import ZERO
+from erp.inventory.models import CostBalance, CostPool, StockBalance, StockMovement
+
+_LABEL = "sku.code || ' @ ' || place.code"
+
+_ON_HAND = f"""
+SELECT b.id, {_LABEL}, b.on_hand, coalesce(m.pieces, 0), b.balance_seq, coalesce(m.last, 0), coalesce(m.count, 0)
+FROM inventory_stockbalance b
+JOIN catalog_sku sku ON sku.id = b.sku_id JOIN inventory_location place ON place.id = b.location_id
+LEFT JOIN (SELECT sku_id, location_id, sum(quantity) AS pieces, max(balance_seq) AS last, count(*) AS count
+           FROM inventory_stockmovement GROUP BY sku_id, location_id) m
+    ON m.sku_id = b.sku_id AND m.location_id = b.location_id
+WHERE b.on_hand <> coalesce(m.pieces, 0) OR b.balance_seq <> coalesce(m.last, 0) OR b.balance_seq <> coalesce(m.count, 0)
+"""  # noqa: S608 - made of our own constants
+
+_CHAIN = f"""
+SELECT m.id, {_LABEL}, m.balance_seq, m.on_hand_after, m.expected
+FROM (SELECT id, sku_id, location_id, balance_seq, on_hand_after,
+             sum(quantity) OVER (PARTITION BY sku_id, location_id ORDER BY balance_seq) AS expected
+      FROM inventory_stockmovement) m
+JOIN catalog_sku sku ON sku.id = m.sku_id JOIN inventory_location place ON place.id = m.location_id
+WHERE m.on_hand_after <> m.expected
+"""  # noqa: S608
+
+_WITHOUT_BALANCE = f"""
+SELECT min(m.id), {_LABEL} FROM inventory_stockmovement m
+JOIN catalog_sku sku ON sku.id = m.sku_id JOIN inventory_location place ON place.id = m.location_id
+WHERE NOT EXISTS (SELECT FROM inventory_stockbalance b WHERE b.sku_id = m.sku_id AND b.location_id = m.location_id)
+GROUP BY sku.code, place.code
+"""  # noqa: S608
+
+_ALLOCATED = f"""
+SELECT b.id, {_LABEL}, b.allocated, coalesce(c.reserved, 0), coalesce(c.held, 0), b.on_hand
+FROM (SELECT sku_id, location_id, sum(reserved) AS reserved, sum(held) AS held
+      FROM (SELECT sku_id, location_id, quantity AS reserved, 0 AS held FROM inventory_reservation WHERE quantity > 0
+            UNION ALL
+            SELECT sku_id, location_id, 0, quantity FROM inventory_holdline WHERE released_at IS NULL) claims
+      GROUP BY sku_id, location_id) c
+FULL JOIN inventory_stockbalance b ON b.sku_id = c.sku_id AND b.location_id = c.location_id
+LEFT JOIN catalog_sku sku ON sku.id = coalesce(b.sku_id, c.sku_id)
+LEFT JOIN inventory_location place ON place.id = coalesce(b.location_id, c.location_id)
+WHERE b.id IS NULL OR b.allocated <> coalesce(c.reserved, 0) + coalesce(c.held, 0) OR b.allocated NOT BETWEEN 0 AND b.on_hand
+"""  # noqa: S608
+
+_COSTS = """
+SELECT c.id, sku.code || ' / ' || pool.code, c.quantity, coalesce(b.pieces, 0), c.value, coalesce(m.worth, 0)
+FROM (SELECT m.sku_id, place.cost_pool_id, sum(m.value) AS worth
+      FROM inventory_stockmovement m JOIN inventory_location place ON place.id = m.location_id GROUP BY 1, 2) m
+FULL JOIN inventory_costbalance c ON c.sku_id = m.sku_id AND c.cost_pool_id = m.cost_pool_id
+LEFT JOIN (SELECT b.sku_id, place.cost_pool_id, sum(b.on_hand) AS pieces
+           FROM inventory_stockbalance b JOIN inventory_location place ON place.id = b.location_id GROUP BY 1, 2) b
+    ON b.sku_id = coalesce(c.sku_id, m.sku_id) AND b.cost_pool_id = coalesce(c.cost_pool_id, m.cost_pool_id)
+LEFT JOIN catalog_sku sku ON sku.id = coalesce(c.sku_id, m.sku_id)
+LEFT JOIN inventory_costpool pool ON pool.id = coalesce(c.cost_pool_id, m.cost_pool_id)
+WHERE c.id IS NULL OR c.quantity <> coalesce(b.pieces, 0) OR c.value <> coalesce(m.worth, 0)
+"""
+
+
+def _rows(statement: str) -> Iterator[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        yield from cursor.fetchall()
+
+
+def _on_hand() -> Iterator[Fault]:
+    for pk, label, on_hand, pieces, seq, last, count in _rows(_ON_HAND):
+        detail = _(
+            "on hand %(on_hand)s, movements %(pieces)s; number %(seq)s, movements %(count)s up to number %(last)s"
+        )
+        figures = {"on_hand": on_hand, "pieces": pieces, "seq": seq, "count": count, "last": last}
+        yield Fault("P1", "BALANCE", pk, label, detail % figures)
+    for pk, label in _rows(_WITHOUT_BALANCE):
+        yield Fault("P1", "MOVEMENT", pk, label, _("movements without a balance"))
+
+
+def _chain() -> Iterator[Fault]:
+    for pk, label, number, said, expected in _rows(_CHAIN):
+        detail = _("movement %(number)s says %(said)s on hand after it, the ones before make %(expected)s")
+        yield Fault("P1", "MOVEMENT", pk, label, detail % {"number": number, "said": said, "expected": expected})
+
+
+def _allocated() -> Iterator[Fault]:
+    for pk, label, allocated, reserved, held, on_hand in _rows(_ALLOCATED):
+        detail = _("allocated %(allocated)s, reserved %(reserved)s, held %(held)s, on hand %(on_hand)s")
+        figures = {"allocated": allocated, "reserved": reserved, "held": held, "on_hand": on_hand}
+        yield Fault("P2", "BALANCE", pk or 0, label, detail % figures)
+
+
+def _costs() -> Iterator[Fault]:
+    for pk, label, quantity, pieces, value, worth in _rows(_COSTS):
+        detail = _("pieces %(quantity)s, on hand %(pieces)s; value %(value)s, movements %(worth)s")
+        figures = {"quantity": quantity, "pieces": pieces, "value": value, "worth": worth}
+        yield Fault("P1", "STOCK_VALUE", pk or 0, label, detail % figures)
+
+
+def _accounts() -> Iterator[Fault]:
+    """Roles that play on one account are compared together, since the account cannot tell them apart."""
+    carried: dict[int, Decimal] = defaultdict(lambda: ZERO)
+    roles: dict[int, str] = {}
+    codes: dict[int, str] = {}
+    worth = dict(CostBalance.objects.values_list("cost_pool__account_role").annotate(Sum("value")))
+    for role in CostPool.objects.values_list("account_role", flat=True).distinct().order_by("account_role"):
+        account = accounting.account_of(role)
+        carried[account.pk] += worth.get(role, ZERO)
+        roles[account.pk], codes[account.pk] = role, str(account)
+    for account_id, value in carried.items():
+        ledger = accounting.balance_of(roles[account_id])
+        if ledger != value:
+            detail = _("stock is worth %(value)s, the account says %(ledger)s") % {"value": value, "ledger": ledger}
+            yield Fault("P6", "LEDGER_ACCOUNT", account_id, codes[account_id], detail)
+
+
+def register_checks() -> None:
+    for promise, title, model, find in (
+        ("P1", gettext_noop("On hand equals the sum of movements, numbered without a gap"), StockBalance, _on_hand),
+        ("P1", gettext_noop("Each movement says what was on hand after it"), StockMovement, _chain),
+        ("P1", gettext_noop("Stock value equals its movements and pieces"), CostBalance, _costs),
+        ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
+        ("P6", gettext_noop("Stock value equals the inventory accounts"), CostPool, _accounts),
+    ):
+        register(Check(promise, title, model.objects.count, find))

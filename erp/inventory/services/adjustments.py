@@ -1,0 +1,268 @@
+"""Corrections that staff decide: pieces with a reason, value without pieces. Movements are never rewritten, these are new rows.
+
+Takes these levels of the house's lock order: the document by name, balances by primary key, cost rows by SKU, open items.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from django.utils.translation import gettext as _
+
+from accounting.services import post_entries
+from catalog.selectors import cost_on
+from erp.core.actors import Actor
+from erp.core.clock import business_date
+from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.money import ZERO, round_fraction
+from erp.core.use_case import use_case
+from erp.inventory import postings
+from erp.inventory.models import Reason, StockDocument
+from erp.inventory.postings import Sums
+from erp.inventory.services import documents, movements
+from erp.inventory.services.balances import BalanceKey
+from erp.inventory.services.documents import Booked
+
+ADJUSTMENT, WRITE_DOWN, LATE_COST = "ADJUSTMENT", "WRITE_DOWN", "LATE_COST"
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentLine:
+    """Pieces more (positive) or less (negative). ``unit_cost`` values found pieces; without it they take the average."""
+
+    line_no: int
+    sku_id: int
+    quantity: int
+    unit_cost: Decimal | None = None
+
+
+@use_case
+def adjust(
+    *,
+    external_id: str,
+    location_id: int,
+    lines: Sequence[AdjustmentLine],
+    reason_code: str,
+    note: str = "",
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> Booked:
+    """Change stock for a reason, whose account bears the value. What is gone already is ``record_physical_fact``: this one asks first.
+
+    Repeatable by ``external_id``.
+
+    Raises:
+        InvalidInput: names every line without pieces or against the reason's direction.
+        InsufficientStock: names every SKU of which fewer pieces are free.
+        Conflict, PeriodClosed: as for ``receive``.
+    """
+    content = [location_id, reason_code, occurred_at, [asdict(line) for line in lines]]
+    if earlier := documents.replay(source_type=ADJUSTMENT, external_id=external_id, content=content):
+        return earlier
+    reason = Reason.objects.filter(code=reason_code, is_active=True).first()
+    if reason is None:
+        raise NotFound(_("There is no reason %(code)s.") % {"code": reason_code})
+    _refuse_against_direction(lines, reason)
+    on = business_date(occurred_at)
+    document_id = documents.new_document(
+        kind=StockDocument.Kind.ADJUSTMENT,
+        source_type=ADJUSTMENT,
+        external_id=external_id,
+        content=content,
+        note=note,
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    wanted: dict[BalanceKey, int] = defaultdict(int)
+    for line in lines:
+        wanted[line.sku_id, location_id] -= line.quantity
+    booking = movements.open_booking((), arriving=wanted, occurred_at=occurred_at, at=at)
+    movements.refuse_shortage({key: pieces for key, pieces in wanted.items() if pieces > 0}, booking)
+    costs = cost_on([line.sku_id for line in lines if line.quantity > 0], on)
+    sums = Sums()
+    # Found pieces first, so that a line that takes more than was there meets them.
+    for line in sorted(lines, key=lambda line: line.quantity < 0):
+        key = (line.sku_id, location_id)
+        if line.quantity > 0:
+            unit = line.unit_cost if line.unit_cost is not None else booking.average_cost(key)
+            value = round_fraction(Fraction(costs.get(line.sku_id, ZERO) if unit is None else unit) * line.quantity)
+        else:
+            value = -booking.average_value(key, -line.quantity)
+        booking.move(
+            key,
+            line.quantity,
+            value=value,
+            document_id=document_id,
+            document_line=line.line_no,
+            reason_id=reason.pk,
+        )
+        sums.debit(booking.account_role(key), value)
+        sums.credit(reason.account_role, value)
+    booking.write()
+    description = _("Adjustment %(id)s: %(reason)s") % {"id": external_id, "reason": reason.name}
+    post_entries(
+        drafts=postings.entry(
+            sums.lines(), on=on, description=description, source_type=ADJUSTMENT, source_id=document_id
+        ),
+        at=at,
+        by=by,
+    )
+    return documents.booked(document_id)
+
+
+def _refuse_against_direction(lines: Sequence[AdjustmentLine], reason: Reason) -> None:
+    forbidden = {Reason.Direction.UP: -1, Reason.Direction.DOWN: 1}.get(Reason.Direction(reason.direction))
+    problems = []
+    for index, line in enumerate(lines):
+        if line.quantity == 0:
+            problems.append(Problem(f"/lines/{index}/quantity", "invalid", _("A line needs at least one piece.")))
+        elif forbidden is not None and line.quantity * forbidden > 0:
+            problems.append(
+                Problem(f"/lines/{index}/quantity", "wrong_direction", _("This reason is for the other direction."))
+            )
+    if not lines:
+        problems.append(Problem("/lines", "invalid", _("An adjustment needs lines.")))
+    if problems:
+        raise InvalidInput(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDownLine:
+    """``amount`` is what the pieces lose, in all."""
+
+    line_no: int
+    sku_id: int
+    amount: Decimal
+
+
+@use_case
+def write_down(
+    *,
+    external_id: str,
+    location_id: int,
+    lines: Sequence[WriteDownLine],
+    note: str = "",
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> Booked:
+    """Lower the value of stock to what it will fetch (商品評価損). No piece moves. Repeatable by ``external_id``.
+
+    Raises:
+        InvalidInput: names every line that is not positive or exceeds the value there is.
+        Conflict, PeriodClosed: as for ``receive``.
+    """
+    content = [location_id, occurred_at, [asdict(line) for line in lines]]
+    if earlier := documents.replay(source_type=WRITE_DOWN, external_id=external_id, content=content):
+        return earlier
+    document_id = documents.new_document(
+        kind=StockDocument.Kind.REVALUATION,
+        source_type=WRITE_DOWN,
+        external_id=external_id,
+        content=content,
+        note=note,
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    keys = [(line.sku_id, location_id) for line in lines]
+    booking = movements.open_booking((), arriving=keys, occurred_at=occurred_at, at=at)
+    sums, problems = Sums(), []
+    for index, (line, key) in enumerate(zip(lines, keys, strict=True)):
+        if not 0 < line.amount <= booking.average_value(key, booking.on_hand(key)):
+            problems.append(
+                Problem(
+                    f"/lines/{index}/amount", "invalid", _("More than nothing, and not more than the value there is.")
+                )
+            )
+            continue
+        booking.move(key, 0, value=-line.amount, document_id=document_id, document_line=line.line_no)
+        sums.credit(booking.account_role(key), line.amount)
+        sums.debit(postings.WRITE_DOWN, line.amount)
+    if problems:
+        raise InvalidInput(problems)
+    booking.write()
+    post_entries(
+        drafts=postings.entry(
+            sums.lines(),
+            on=business_date(occurred_at),
+            description=_("Write-down %(id)s") % {"id": external_id},
+            source_type=WRITE_DOWN,
+            source_id=document_id,
+        ),
+        at=at,
+        by=by,
+    )
+    return documents.booked(document_id)
+
+
+@use_case
+def add_late_cost(
+    *,
+    external_id: str,
+    receipt_id: int,
+    amounts: Sequence[tuple[int, Decimal]],
+    contra_role: str,
+    note: str = "",
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> Booked:
+    """Add cost (freight, duty, a corrected price; negative lowers it) to lines of a receipt: (line number, amount).
+
+    What is still in stock takes its share of it, what was sold is cost of sales of today: the past keeps its figures. Repeatable by
+    ``external_id``.
+
+    Raises:
+        NotFound: the receipt has no such line.
+        Conflict, PeriodClosed: as for ``receive``.
+    """
+    content = [receipt_id, contra_role, occurred_at, [list(amount) for amount in amounts]]
+    if earlier := documents.replay(source_type=LATE_COST, external_id=external_id, content=content):
+        return earlier
+    received = {line.line_no: line for line in documents.booked(receipt_id).lines if line.quantity > 0}
+    if unknown := [line_no for line_no, _amount in amounts if line_no not in received]:
+        raise NotFound(_("The receipt has no lines %(lines)s.") % {"lines": ", ".join(map(str, unknown))})
+    document_id = documents.new_document(
+        kind=StockDocument.Kind.REVALUATION,
+        source_type=LATE_COST,
+        external_id=external_id,
+        content=content,
+        note=note,
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    keys = {line_no: (received[line_no].sku_id, received[line_no].location_id) for line_no, _amount in amounts}
+    booking = movements.open_booking(keys.values(), occurred_at=occurred_at, at=at)
+    sums = Sums()
+    for line_no, amount in amounts:
+        key = keys[line_no]
+        in_stock, value = booking.stock_of_pool((key[0], booking.cost_pool(key)))
+        stays = postings.stays_in_stock(amount, received=received[line_no].quantity, in_stock=in_stock)
+        stays = max(stays, -value)
+        if stays:
+            booking.move(key, 0, value=stays, document_id=document_id, document_line=line_no)
+        sums.debit(booking.account_role(key), stays)
+        sums.debit(postings.COST_OF_SALES, amount - stays)
+        sums.credit(contra_role, amount)
+    booking.write()
+    post_entries(
+        drafts=postings.entry(
+            sums.lines(),
+            on=business_date(occurred_at),
+            description=_("Late cost %(id)s") % {"id": external_id},
+            source_type=LATE_COST,
+            source_id=document_id,
+        ),
+        at=at,
+        by=by,
+    )
+    return documents.booked(document_id)

@@ -1,0 +1,91 @@
+"""Pieces that should arrive (入荷予定). They are received by ``receive``, in parts; purchasing will write them from its orders."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from erp.core import locks
+from erp.core.actors import Actor
+from erp.core.errors import InvalidInput, Problem
+from erp.core.use_case import use_case
+from erp.inventory.models import ExpectedReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLine:
+    line_no: int
+    sku_id: int
+    quantity: int
+    expected_date: dt.date
+    unit_cost: Decimal | None = None
+
+
+_EXPECT = """
+INSERT INTO inventory_expectedreceipt AS e
+    (external_id, location_id, supplier_id, received_quantity, version, line_no, sku_id, quantity, expected_date, unit_cost)
+SELECT %s::text, %s::bigint, %s::bigint, 0, 1, n.* FROM unnest(%s::int[], %s::bigint[], %s::int[], %s::date[], %s::numeric[]) AS n
+ON CONFLICT (sku_id, external_id, line_no) DO UPDATE
+SET quantity = greatest(EXCLUDED.quantity, e.received_quantity), expected_date = EXCLUDED.expected_date, unit_cost = EXCLUDED.unit_cost,
+    location_id = EXCLUDED.location_id, supplier_id = EXCLUDED.supplier_id, cancelled_at = NULL, version = e.version + 1
+WHERE (e.quantity, e.expected_date, e.location_id, e.cancelled_at IS NULL) IS DISTINCT FROM
+      (greatest(EXCLUDED.quantity, e.received_quantity), EXCLUDED.expected_date, EXCLUDED.location_id, true)
+   OR e.unit_cost IS DISTINCT FROM EXCLUDED.unit_cost OR e.supplier_id IS DISTINCT FROM EXCLUDED.supplier_id
+"""
+
+
+@use_case
+def expect_receipt(
+    *,
+    external_id: str,
+    location_id: int,
+    lines: Sequence[ExpectedLine],
+    supplier_id: int | None = None,
+    at: dt.datetime,
+    by: Actor,
+) -> list[int]:
+    """Note what an order to a supplier will bring, or bring what was noted up to date. Returns the expectations' ids in line order.
+
+    What was received already stays received. Repeatable: the same content changes nothing. Raises InvalidInput.
+    """
+    problems = [
+        Problem(f"/lines/{index}/quantity", "invalid", _("A line needs at least one piece."))
+        for index, line in enumerate(lines)
+        if line.quantity < 1
+    ]
+    if len({line.line_no for line in lines}) < len(lines):
+        problems.append(Problem("/lines", "invalid", _("Every line needs a number of its own.")))
+    if problems:
+        raise InvalidInput(problems)
+    locks.hold(f"expected:{external_id}")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _EXPECT,
+            [
+                external_id,
+                location_id,
+                supplier_id,
+                [line.line_no for line in lines],
+                [line.sku_id for line in lines],
+                [line.quantity for line in lines],
+                [line.expected_date for line in lines],
+                [line.unit_cost for line in lines],
+            ],
+        )
+    ids = dict(ExpectedReceipt.objects.filter(external_id=external_id).values_list("line_no", "pk"))
+    return [ids[line.line_no] for line in lines]
+
+
+@use_case
+def cancel_expected(*, external_id: str, at: dt.datetime, by: Actor) -> int:
+    """Nothing more will come of this order. Returns how many expectations ended; again, there are none."""
+    locks.hold(f"expected:{external_id}")
+    return ExpectedReceipt.objects.filter(
+        external_id=external_id, cancelled_at__isnull=True, received_quantity__lt=F("quantity")
+    ).update(cancelled_at=at)

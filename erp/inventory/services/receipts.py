@@ -1,0 +1,315 @@
+"""Pieces that come in: from suppliers, as opening stock, and back to suppliers. Each is booked once per external id and posted with it.
+
+Takes these levels of the house's lock order: the document by name, balances by primary key, cost rows by SKU, open items.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from accounting import selectors as accounting
+from accounting.services import CREDIT, Line, NewItem, Party, post_entries
+from catalog.models import Supplier
+from catalog.selectors import sku_facts_by_id
+from erp.core import selectors as core
+from erp.core.actors import Actor
+from erp.core.business_days import closing_date, due_date
+from erp.core.clock import business_date
+from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.money import Rounding
+from erp.core.use_case import use_case
+from erp.inventory import postings
+from erp.inventory.models import StockDocument
+from erp.inventory.postings import Purchase, Sums
+from erp.inventory.services import documents, movements, provisional
+from erp.inventory.services.balances import BalanceKey
+from erp.inventory.services.documents import Booked
+
+RECEIPT = "RECEIPT"
+SUPPLIER_RETURN = "SUPPLIER_RETURN"
+OPENING_CONTRA = "retained_earnings"
+
+
+class PurchaseBooks(StrEnum):
+    """When the payable is booked: with the goods (検収), or with the supplier's invoice (仕入未請求)."""
+
+    PAYABLE = "PAYABLE"
+    NOT_INVOICED = "NOT_INVOICED"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """``unit_cost`` is tax-exclusive. ``expected_receipt_id`` names the expectation that these pieces fulfil, in part or whole."""
+
+    line_no: int
+    sku_id: int
+    quantity: int
+    unit_cost: Decimal
+    expected_receipt_id: int | None = None
+
+
+@use_case
+def receive(
+    *,
+    external_id: str,
+    location_id: int,
+    lines: Sequence[ReceiptLine],
+    supplier_id: int | None = None,
+    contra_role: str = OPENING_CONTRA,
+    books: PurchaseBooks = PurchaseBooks.PAYABLE,
+    tax_rounding: Rounding = Rounding.DOWN,
+    note: str = "",
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> Booked:
+    """Book goods in at cost. With a supplier the payable (or 仕入未請求) opens with tax; without one it is opening stock against ``contra_role``.
+
+    Tax is rounded once per rate. From a supplier without registration number on that day, the share that may not be deducted is cost. Pieces
+    that provisional receipts had already let out are taken out again at their true cost. Repeatable by ``external_id``.
+
+    Raises:
+        InvalidInput: names every line without pieces, with a negative cost or an unknown SKU.
+        Conflict: ``external_id`` was booked with other content.
+        PeriodClosed: the books of that day are closed.
+    """
+    content = [location_id, supplier_id, contra_role, books, occurred_at, [asdict(line) for line in lines]]
+    if earlier := documents.replay(source_type=RECEIPT, external_id=external_id, content=content):
+        return earlier
+    on = business_date(occurred_at)
+    facts = sku_facts_by_id(line.sku_id for line in lines)
+    _refuse_senseless(lines, {sku_id for sku_id, fact in facts.items() if not fact.is_kit})
+    supplier = None if supplier_id is None else _supplier(supplier_id)
+    nets = [postings.line_amount(line.unit_cost, line.quantity) for line in lines]
+    bought = _purchase(supplier, nets, [facts[line.sku_id].tax_class for line in lines], on, tax_rounding)
+
+    document_id = documents.new_document(
+        kind=StockDocument.Kind.RECEIPT,
+        source_type=RECEIPT,
+        external_id=external_id,
+        content=content,
+        note=note,
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    keys = [(line.sku_id, location_id) for line in lines]
+    booking = movements.open_booking((), arriving=keys, occurred_at=occurred_at, at=at)
+    sums = Sums()
+    received: dict[BalanceKey, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    for line, key, cost in zip(lines, keys, bought.costs, strict=True):
+        booking.move(key, line.quantity, value=cost, document_id=document_id, document_line=line.line_no)
+        sums.debit(booking.account_role(key), cost)
+        received[key][0] += line.quantity
+        received[key][1] += cost
+    provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
+    booking.write()
+    _fulfil_expectations(lines)
+    post_entries(
+        drafts=postings.entry(
+            [*sums.lines(), *_contra(supplier, bought, contra_role, books, document_id, external_id, on)],
+            on=on,
+            description=_("Receipt %(id)s") % {"id": external_id},
+            source_type=RECEIPT,
+            source_id=document_id,
+        ),
+        at=at,
+        by=by,
+    )
+    return documents.booked(document_id)
+
+
+def _purchase(
+    supplier: Supplier | None, nets: Sequence[Decimal], tax_classes: Sequence[str], on: dt.date, rounding: Rounding
+) -> Purchase:
+    if supplier is None:
+        return Purchase(tuple(nets), {}, sum(nets, Decimal(0)))
+    return postings.purchase(
+        nets,
+        tax_classes,
+        rates=core.tax_rates(),
+        on=on,
+        share_percent=Decimal(100) if is_registered(supplier, on) else core.deductible_share_on(on),
+        rounding=rounding,
+    )
+
+
+def is_registered(supplier: Supplier, on: dt.date) -> bool:
+    """Whether the supplier issues 適格請求書 on that day."""
+    return (
+        bool(supplier.registration_number)
+        and (supplier.registered_from is None or supplier.registered_from <= on)
+        and (supplier.registered_to is None or on <= supplier.registered_to)
+    )
+
+
+def _contra(
+    supplier: Supplier | None,
+    bought: Purchase,
+    contra_role: str,
+    books: PurchaseBooks,
+    document_id: int,
+    external_id: str,
+    on: dt.date,
+) -> list[Line]:
+    sums = Sums()
+    if supplier is None:
+        sums.credit(contra_role, bought.gross)
+        return sums.lines()
+    if books is PurchaseBooks.NOT_INVOICED:
+        sums.credit(postings.NOT_INVOICED, sum(bought.costs, Decimal(0)))
+        return sums.lines()
+    for tax_code, tax in bought.deductible.items():
+        sums.debit(postings.INPUT_TAX, tax, tax_code=tax_code)
+    item = supplier_item(supplier, on=on, document_type=RECEIPT, document_id=document_id, label=external_id)
+    return [*sums.lines(), *postings.owed_to_supplier(bought.gross, item)]
+
+
+def supplier_item(supplier: Supplier, *, on: dt.date, document_type: str, document_id: int, label: str) -> NewItem:
+    """What we owe a supplier, due by the supplier's terms."""
+    closing = closing_date(on, supplier.closing_day)
+    return NewItem(
+        Party("SUPPLIER", supplier.pk, supplier.name),
+        due_date(closing, supplier.payment_month_offset, supplier.payment_day),
+        document_type,
+        document_id,
+        label,
+    )
+
+
+_FULFIL = """
+UPDATE inventory_expectedreceipt e
+SET quantity = greatest(e.quantity, e.received_quantity + n.pieces), received_quantity = e.received_quantity + n.pieces, version = e.version + 1
+FROM (SELECT id, sum(pieces) AS pieces FROM unnest(%s::bigint[], %s::int[]) AS line (id, pieces) GROUP BY id) n WHERE e.id = n.id
+"""
+
+
+def _fulfil_expectations(lines: Sequence[ReceiptLine]) -> None:
+    """Count what came on what was expected. More than expected is a fact, so the expectation grows with it."""
+    fulfilled = [(line.expected_receipt_id, line.quantity) for line in lines if line.expected_receipt_id is not None]
+    if fulfilled:
+        with connection.cursor() as cursor:
+            cursor.execute(_FULFIL, [[expected for expected, _n in fulfilled], [pieces for _id, pieces in fulfilled]])
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierReturnLine:
+    """``unit_cost`` is what the supplier credits per piece, tax-exclusive."""
+
+    line_no: int
+    sku_id: int
+    quantity: int
+    unit_cost: Decimal
+
+
+@use_case
+def return_to_supplier(
+    *,
+    external_id: str,
+    location_id: int,
+    lines: Sequence[SupplierReturnLine],
+    supplier_id: int,
+    receipt_id: int | None = None,
+    tax_rounding: Rounding = Rounding.DOWN,
+    note: str = "",
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> Booked:
+    """Send goods back (仕入返品). They leave at the cost that is credited; what the average makes of the difference is cost of sales.
+
+    The credit lowers what is open of ``receipt_id``, the rest becomes a claim against the supplier. Repeatable by ``external_id``.
+
+    Raises:
+        InsufficientStock: names every SKU of which fewer pieces are free.
+        InvalidInput, Conflict, PeriodClosed: as for ``receive``.
+    """
+    content = [location_id, supplier_id, receipt_id, occurred_at, [asdict(line) for line in lines]]
+    if earlier := documents.replay(source_type=SUPPLIER_RETURN, external_id=external_id, content=content):
+        return earlier
+    on = business_date(occurred_at)
+    facts = sku_facts_by_id(line.sku_id for line in lines)
+    _refuse_senseless(lines, set(facts))
+    supplier = _supplier(supplier_id)
+    nets = [postings.line_amount(line.unit_cost, line.quantity) for line in lines]
+    credited = _purchase(supplier, nets, [facts[line.sku_id].tax_class for line in lines], on, tax_rounding)
+    document_id = documents.new_document(
+        kind=StockDocument.Kind.ISSUE,
+        source_type=SUPPLIER_RETURN,
+        external_id=external_id,
+        content=content,
+        note=note,
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    wanted: dict[BalanceKey, int] = defaultdict(int)
+    for line in lines:
+        wanted[line.sku_id, location_id] += line.quantity
+    booking = movements.open_booking(wanted, occurred_at=occurred_at, at=at)
+    movements.refuse_shortage(wanted, booking)
+    sums = Sums()
+    for line, cost in zip(lines, credited.costs, strict=True):
+        key = (line.sku_id, location_id)
+        value = booking.value_within(key, line.quantity, cost)
+        booking.move(key, -line.quantity, value=-value, document_id=document_id, document_line=line.line_no)
+        sums.credit(booking.account_role(key), value)
+        sums.debit(postings.COST_OF_SALES, value - cost)
+    booking.write()
+    for tax_code, tax in credited.deductible.items():
+        sums.credit(postings.INPUT_TAX, tax, tax_code=tax_code)
+    payables = (
+        []
+        if receipt_id is None
+        else accounting.open_items(document_type=RECEIPT, document_ids=[receipt_id], roles=[postings.PAYABLE])
+    )
+    claim = supplier_item(supplier, on=on, document_type=SUPPLIER_RETURN, document_id=document_id, label=external_id)
+    credit_lines = postings.credited_by_supplier(
+        credited.gross,
+        open_payables=[(item.id, item.remaining) for item in payables if item.side == CREDIT],
+        rest=claim,
+    )
+    post_entries(
+        drafts=postings.entry(
+            [*credit_lines, *sums.lines()],
+            on=on,
+            description=_("Return to supplier %(id)s") % {"id": external_id},
+            source_type=SUPPLIER_RETURN,
+            source_id=document_id,
+        ),
+        at=at,
+        by=by,
+    )
+    return documents.booked(document_id)
+
+
+def _supplier(supplier_id: int) -> Supplier:
+    supplier = Supplier.objects.filter(pk=supplier_id).first()
+    if supplier is None:
+        raise NotFound(_("There is no supplier %(id)s.") % {"id": supplier_id})
+    return supplier
+
+
+def _refuse_senseless(lines: Sequence[ReceiptLine | SupplierReturnLine], stocked: set[int]) -> None:
+    problems = []
+    for index, line in enumerate(lines):
+        if line.quantity < 1:
+            problems.append(Problem(f"/lines/{index}/quantity", "invalid", _("A line needs at least one piece.")))
+        if line.unit_cost < 0:
+            problems.append(Problem(f"/lines/{index}/unit_cost", "invalid", _("A cost is not negative.")))
+        if line.sku_id not in stocked:
+            problems.append(Problem(f"/lines/{index}/sku", "unknown_sku", _("This SKU has no stock of its own.")))
+    if len({line.line_no for line in lines}) < len(lines):
+        problems.append(Problem("/lines", "invalid", _("Every line needs a number of its own.")))
+    if not lines:
+        problems.append(Problem("/lines", "invalid", _("A receipt needs lines.")))
+    if problems:
+        raise InvalidInput(problems)

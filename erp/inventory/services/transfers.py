@@ -1,0 +1,217 @@
+"""Pieces that change their place, at cost: in one step, or over the road through an in-transit location.
+
+Takes these levels of the house's lock order: the document by name, balances by primary key, cost rows by SKU.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from accounting.services import post_entries
+from erp.core.actors import Actor
+from erp.core.clock import business_date
+from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.money import share_so_far
+from erp.core.use_case import use_case
+from erp.inventory import postings
+from erp.inventory.models import StockDocument, StockMovement
+from erp.inventory.postings import Sums
+from erp.inventory.services import documents, movements
+from erp.inventory.services.balances import BalanceKey
+from erp.inventory.services.documents import Booked
+
+TRANSFER, ARRIVAL = "TRANSFER", "TRANSFER_ARRIVAL"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLine:
+    line_no: int
+    sku_id: int
+    quantity: int
+
+
+@use_case
+def transfer(
+    *,
+    external_id: str,
+    from_location_id: int,
+    to_location_id: int,
+    lines: Sequence[TransferLine],
+    note: str = "",
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> Booked:
+    """Move free pieces at moving average. With an in-transit location as ``to_location_id``, ``arrive`` takes them on from there.
+
+    Posts only where the places keep their value on different accounts. Repeatable by ``external_id``.
+
+    Raises:
+        InsufficientStock: names every SKU of which fewer pieces are free.
+        InvalidInput, Conflict, PeriodClosed: as for ``receive``.
+    """
+    content = [from_location_id, to_location_id, occurred_at, [asdict(line) for line in lines]]
+    if earlier := documents.replay(source_type=TRANSFER, external_id=external_id, content=content):
+        return earlier
+    _refuse_senseless(lines, from_location_id, to_location_id)
+    document_id = documents.new_document(
+        kind=StockDocument.Kind.TRANSFER,
+        source_type=TRANSFER,
+        external_id=external_id,
+        content=content,
+        note=note,
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    wanted: dict[BalanceKey, int] = defaultdict(int)
+    for line in lines:
+        wanted[line.sku_id, from_location_id] += line.quantity
+    booking = movements.open_booking(
+        wanted, arriving=[(line.sku_id, to_location_id) for line in lines], occurred_at=occurred_at, at=at
+    )
+    movements.refuse_shortage(wanted, booking)
+    sums = Sums()
+    for line in lines:
+        source, target = (line.sku_id, from_location_id), (line.sku_id, to_location_id)
+        value = booking.take(source, line.quantity, document_id=document_id, document_line=line.line_no)
+        booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)
+        sums.credit(booking.account_role(source), value)
+        sums.debit(booking.account_role(target), value)
+    booking.write()
+    _post(sums, TRANSFER, document_id, external_id, occurred_at, at=at, by=by)
+    return documents.booked(document_id)
+
+
+@use_case
+def arrive(
+    *,
+    external_id: str,
+    transfer_id: int,
+    to_location_id: int,
+    lines: Sequence[TransferLine],
+    note: str = "",
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> Booked:
+    """Take pieces of a transfer off the road, all or a part, at the value they were sent with; the last ones take the rest.
+
+    ``line_no`` is the line of the transfer. Repeatable by ``external_id``.
+
+    Raises:
+        InvalidInput: names every line of which less is on the road.
+        NotFound, Conflict, PeriodClosed.
+    """
+    content = [transfer_id, to_location_id, occurred_at, [asdict(line) for line in lines]]
+    if earlier := documents.replay(source_type=ARRIVAL, external_id=external_id, content=content):
+        return earlier
+    sent = {line.line_no: line for line in documents.booked(transfer_id).lines if line.quantity > 0}
+    if not sent:
+        raise NotFound(_("There is no transfer %(id)s.") % {"id": transfer_id})
+    keys = [(line.sku_id, sent[line.line_no].location_id) for line in lines if line.line_no in sent]
+    booking = movements.open_booking(
+        keys, arriving=[(line.sku_id, to_location_id) for line in lines], occurred_at=occurred_at, at=at
+    )
+    arrived = _arrived_before(transfer_id)
+    _refuse_more_than_sent(lines, sent, arrived)
+    document_id = documents.new_document(
+        kind=StockDocument.Kind.TRANSFER,
+        source_type=ARRIVAL,
+        external_id=external_id,
+        source_id=transfer_id,
+        content=content,
+        note=note,
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    sums = Sums()
+    for line in lines:
+        origin = sent[line.line_no]
+        source, target = (line.sku_id, origin.location_id), (line.sku_id, to_location_id)
+        before = arrived.get(line.line_no, 0)
+        value = share_so_far(origin.value, done=before + line.quantity, of=origin.quantity)
+        value -= share_so_far(origin.value, done=before, of=origin.quantity)
+        arrived[line.line_no] = before + line.quantity
+        booking.move(source, -line.quantity, value=-value, document_id=document_id, document_line=line.line_no)
+        booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)
+        sums.credit(booking.account_role(source), value)
+        sums.debit(booking.account_role(target), value)
+    booking.write()
+    _post(sums, ARRIVAL, document_id, external_id, occurred_at, at=at, by=by)
+    return documents.booked(document_id)
+
+
+def _post(
+    sums: Sums,
+    source_type: str,
+    document_id: int,
+    external_id: str,
+    occurred_at: dt.datetime,
+    *,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    post_entries(
+        drafts=postings.entry(
+            sums.lines(),
+            on=business_date(occurred_at),
+            description=_("Transfer %(id)s") % {"id": external_id},
+            source_type=source_type,
+            source_id=document_id,
+        ),
+        at=at,
+        by=by,
+    )
+
+
+def _arrived_before(transfer_id: int) -> dict[int, int]:
+    """Read after the balances of the road are locked, so no other arrival is under way."""
+    found = StockMovement.objects.filter(
+        document__source_type=ARRIVAL, document__source_id=transfer_id, quantity__gt=0
+    ).values_list("document_line")
+    return dict(found.annotate(Sum("quantity")))
+
+
+def _refuse_more_than_sent(
+    lines: Sequence[TransferLine], sent: Mapping[int, documents.BookedLine], arrived: Mapping[int, int]
+) -> None:
+    problems = []
+    wanted: dict[int, int] = defaultdict(int)
+    for index, line in enumerate(lines):
+        wanted[line.line_no] += line.quantity
+        origin = sent.get(line.line_no)
+        left = 0 if origin is None else origin.quantity - arrived.get(line.line_no, 0)
+        if origin is None or origin.sku_id != line.sku_id or line.quantity < 1 or wanted[line.line_no] > left:
+            problems.append(
+                Problem(
+                    f"/lines/{index}/quantity",
+                    "not_on_the_road",
+                    _("%(left)d pieces are on the road.") % {"left": left},
+                )
+            )
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _refuse_senseless(lines: Sequence[TransferLine], from_location_id: int, to_location_id: int) -> None:
+    problems = [
+        Problem(f"/lines/{index}/quantity", "invalid", _("A line needs at least one piece."))
+        for index, line in enumerate(lines)
+        if line.quantity < 1
+    ]
+    if len({line.line_no for line in lines}) < len(lines):
+        problems.append(Problem("/lines", "invalid", _("Every line needs a number of its own.")))
+    if not lines:
+        problems.append(Problem("/lines", "invalid", _("A transfer needs lines.")))
+    if from_location_id == to_location_id:
+        problems.append(Problem("/to_location", "invalid", _("The pieces are there already.")))
+    if problems:
+        raise InvalidInput(problems)
