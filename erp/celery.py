@@ -17,6 +17,15 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+@app.on_after_finalize.connect
+def schedule_the_jobs(sender: Celery, **_: Any) -> None:
+    from erp import jobs
+
+    sender.conf.beat_schedule = jobs.beat_schedule()
+    # There are no results; without this, beat would sweep them every night.
+    sender.conf.result_expires = None
+
+
 @setup_logging.connect
 def use_our_logging(**_: Any) -> None:
     """Celery would otherwise replace the JSON log of the settings by its own."""

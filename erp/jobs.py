@@ -1,7 +1,8 @@
-"""What runs by the clock, as data. A job names a function of a domain service or command; nothing is decided here.
+"""What runs by the clock, as data. A job names a service of the domain; nothing is decided here.
 
-To add one, add a line to ``JOBS``. Its function takes the time by keyword, ``at``, and is safe to run twice: beat may
-send a wake-up late, early or more than once.
+To add one, add a line to ``JOBS``. Its service takes ``at`` and ``by`` by keyword and is safe to run twice: beat may send
+a wake-up late or more than once, and a worker may die in the middle. Each slot of a job is claimed in the database, so
+that any number of beats and workers run it once.
 """
 
 from collections.abc import Callable
@@ -9,25 +10,38 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from celery import shared_task
 from celery.schedules import crontab
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from erp.core import job_slots
+from erp.core.actors import Actor
+
+log = structlog.get_logger(__name__)
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Job:
-    """``when`` is an interval or a crontab in company time; ``service`` the dotted path of what is called."""
+    """``service`` is a dotted path; ``daily_at`` an hour and minute in company time, for jobs of once a day."""
 
     name: str
-    when: timedelta | crontab
     service: str
+    every: timedelta = DAY
+    daily_at: tuple[int, int] | None = None
 
 
 JOBS = (
-    Job("clear-sessions", crontab(hour="3", minute="10"), "erp.jobs.clear_sessions"),
-    Job("keep-feed-partitions", crontab(hour="3", minute="20"), "erp.core.changes.keep_partitions"),
-    Job("verify", crontab(hour="3", minute="30"), "erp.core.verify.run_nightly"),
+    Job("expired-holds", "erp.inventory.services.sweep_expired_holds", every=MINUTE),
+    Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
+    Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),
+    Job("waiting-orders", "erp.orders.services.allocate_waiting", every=5 * MINUTE),
+    Job("sessions", "erp.jobs.clear_sessions", daily_at=(3, 0)),
+    Job("feed-partitions", "erp.jobs.keep_feed_partitions", daily_at=(3, 5)),
+    Job("verify", "erp.core.verify.run_verify_and_file", daily_at=(3, 10)),
 )
 
 
@@ -36,17 +50,46 @@ def run_job(*, name: str, **_: object) -> None:
     """Run one job of ``JOBS``. Unknown names are skipped, so that an old worker survives a deploy."""
     for job in JOBS:
         if job.name == name:
-            service: Callable[..., Any] = import_string(job.service)
-            service(at=timezone.now())
+            run_once_per_slot(job, at=timezone.now())
+
+
+def run_once_per_slot(job: Job, *, at: datetime) -> bool:
+    """Run ``job`` unless somebody has this slot; says whether it ran. A failed run is not retried before it is stale."""
+    slot = job_slots.slot_of(at, every=job.every)
+    if not job_slots.claim(job.name, slot, at, stale_after=max(job.every / 4, MINUTE)):
+        return False
+    service: Callable[..., Any] = import_string(job.service)
+    outcome = service(at=at, by=Actor.job(job.name))
+    job_slots.finish(job.name, slot, timezone.now(), detail="" if outcome is None else str(outcome)[:200])
+    return True
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:
-    """``JOBS`` in Celery's words. A wake-up nobody took before the next one is due is worthless and expires."""
-    return {job.name: {"task": run_job.name, "schedule": job.when, "kwargs": {"name": job.name}} for job in JOBS}
+    """``JOBS`` in Celery's words. A wake-up that nobody took before the next one is due is worthless and expires."""
+    return {
+        job.name: {
+            "task": run_job.name,
+            "schedule": job.every if job.daily_at is None else _crontab(*job.daily_at),
+            "kwargs": {"name": job.name},
+            "options": {"expires": job.every.total_seconds()},
+        }
+        for job in JOBS
+    }
 
 
-def clear_sessions(*, at: datetime) -> None:
+def _crontab(hour: int, minute: int) -> crontab:
+    return crontab(hour=str(hour), minute=str(minute))
+
+
+def clear_sessions(*, at: datetime, by: Actor) -> None:
     """Delete expired log-in sessions; Django asks the clock itself."""
     from django.core.management import call_command
 
     call_command("clearsessions")
+
+
+def keep_feed_partitions(*, at: datetime, by: Actor) -> None:
+    """The months ahead have a partition before the first row of theirs is written."""
+    from erp.core import changes
+
+    changes.keep_partitions(at=at)
