@@ -1,8 +1,10 @@
 """``make test``: everything that must hold before a change is accepted, in order, up to the first failure."""
 
+import contextlib
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -25,8 +27,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in suites:
         sys.stderr.write(f"usage: checks {'|'.join(suites)}\n")
         return 2
-    # A stopped run must clean up behind itself, whoever stops it.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # A stopped run must clean up behind itself, whoever stops it, also as a background job that ignores Ctrl-C.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     leash.die_with_parent(signal.SIGTERM, parent_pid=os.getppid())
     with scratch.folder() as var:
         return run_until_one_fails(suites[arguments[0]](), _environment(var))
@@ -77,9 +80,7 @@ def run_until_one_fails(checks: list[Check], environment: dict[str, str]) -> int
         try:
             failed = process.wait() != 0
         except KeyboardInterrupt:
-            # It has a session of its own, so the terminal's Ctrl-C did not reach it.
-            process.send_signal(signal.SIGINT)
-            process.wait()
+            _stop(process)
             _say(f"{title}: stopped")
             return 130
         if failed:
@@ -88,6 +89,16 @@ def run_until_one_fails(checks: list[Check], environment: dict[str, str]) -> int
         _say(f"{title}: ok ({time.monotonic() - started:.1f} s)")
     _say("All checks passed.")
     return 0
+
+
+def _stop(process: subprocess.Popen[bytes], *, timeout_s: float = 8) -> None:
+    """It has a session of its own, so the terminal's Ctrl-C did not reach it. A second one ends the wait."""
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.wait(timeout=timeout_s)
+    # Its workers and their servers are on leashes of their own.
+    process.kill()
+    process.wait()
 
 
 def _command(check: Check) -> list[str]:

@@ -96,8 +96,16 @@ def _become(identity: str) -> None:
         os.setuid(int(numbers[0]))
 
 
+def _listen_to_signals() -> None:
+    """A script's background job ignores Ctrl-C, and what it starts inherits that: it could not be stopped."""
+    for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(each, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
 def main(arguments: list[str]) -> None:
     parent_pid, on_parent_death, identity, *command = arguments
+    _listen_to_signals()
     # A change of identity clears the parent-death signal, so the leash comes second.
     _become(identity)
     die_with_parent(signal.Signals(int(on_parent_death)), parent_pid=int(parent_pid))

@@ -193,7 +193,9 @@ def _listen_for_stop() -> None:
         raise StopRequested
 
     for each in STOP_SIGNALS:
-        signal.signal(each, stop_once)
+        # Whoever started us with nohup wants us to survive the end of the terminal.
+        if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, stop_once)
 
 
 def _choose_port(installation: Installation, until_stopped: contextlib.ExitStack) -> int:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from erp.runtime import leash, postgres, quarters, scratch, valkey
 from erp.runtime.installation import PROJECT
-from tests.runtime.families import family_of, wait_until_gone
+from tests.runtime.families import family_of, wait_until, wait_until_gone
 
 
 @pytest.mark.django_db
@@ -90,6 +90,20 @@ def test_a_child_whose_parent_is_gone_before_the_leash_is_on_does_not_start():
 
     assert late.returncode == -signal.SIGKILL
     assert late.stdout == b""
+
+
+def test_a_child_of_a_background_job_can_still_be_stopped():
+    # A shell without a terminal lets its background jobs ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = leash.start(["sleep", "60"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_until(lambda: psutil.Process(child.pid).name() == "sleep")
+
+    child.send_signal(signal.SIGINT)
+
+    assert child.wait(timeout=10) == -signal.SIGINT
 
 
 def test_no_permission_outside_the_data_folder_changes(tmp_path):
