@@ -31,6 +31,7 @@ from erp.orders.services.returns import (
     record_unlinked_returns,
 )
 from erp.orders.services.sales import accept, deliver
+from erp.orders.services.validation import find_problems
 
 __all__ = [
     "AdjustmentInput",
@@ -56,6 +57,7 @@ __all__ = [
     "cancel_order",
     "cancel_release",
     "deliver",
+    "find_problems",
     "hold_order",
     "place_order",
     "place_orders",

@@ -1,117 +1,211 @@
-"""What makes an order malformed. Anything else is accepted: a well-formed order is never lost, at worst it waits for a person."""
+"""What makes an order malformed. Anything else is accepted: a well-formed order is never lost, at worst it waits for a person.
+
+What the tables cannot keep (too long, too large, a fraction of a yen) is malformed; it must never surface as an error of the database.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 from django.utils.translation import gettext as _
 
+from customers.models import ChannelIdentity, CustomerRecord
 from erp.core.errors import Problem
 from erp.core.models import TaxClass
-from erp.core.money import DECIMALS
-from erp.orders.models import OrderAdjustment, OrderFee, OrderType, PaymentMethod, PaymentStatus
+from erp.core.money import DECIMALS, ZERO
+from erp.orders.models import (
+    Delivery,
+    Order,
+    OrderAdjustment,
+    OrderFee,
+    OrderLine,
+    OrderPayment,
+    OrderType,
+    PaymentMethod,
+    PaymentStatus,
+)
 from erp.orders.services.documents import OrderInput
 
-MAX_LINES = 500
+# The largest order in our real data has 1,114 lines.
+MAX_LINES = 2_000
 MAX_QUANTITY = 1_000_000
 MAX_AMOUNT = Decimal(10**12)
+MAX_UNIT_PRICE = Decimal(10**10)
+# The first day of consumption tax; the far end keeps arithmetic with dates inside the calendar.
+FIRST_TIME, LAST_TIME = dt.datetime(1989, 4, 1, tzinfo=dt.UTC), dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 _TAX_CLASSES, _FEES = frozenset(TaxClass.values), frozenset(OrderFee.Kind.values)
 _DISCOUNTS, _FUNDERS = frozenset(OrderAdjustment.Kind.values), frozenset(OrderAdjustment.Funder.values)
 _METHODS, _STATUSES = frozenset(PaymentMethod.values), frozenset(PaymentStatus.values)
 _TYPES = frozenset(OrderType.values)
+_HEAD = {"customer_po_number": "/customer_po_number"}
+_PERSON = ("company", "department", "family_name", "given_name", "family_kana", "given_kana", "email", "phone")
+_PLACE = ("country", "postal_code", "prefecture", "city", "street", "building")
+_ORDERER = {name: f"/orderer/{name}" for name in _PERSON} | {name: f"/orderer/address/{name}" for name in _PLACE}
+_DELIVERY = {name: f"/{name}" for name in ("ref", "method", "carrier", "time_slot", "pickup_point")} | {
+    "recipient_name": "/ship_to",
+    "recipient_phone": "/ship_to/phone",
+    **{name: f"/ship_to/address/{name}" for name in _PLACE if name != "country"},
+}
+_LINE = {"sku": "/sku", "channel_item_code": "/channel_item_code"}
+_COLUMN = {"sku": "sku_code"}
 
 
 def find_problems(order: OrderInput) -> list[Problem]:
     """Every fault of an order, with JSON pointers into the contract's body. Empty for a well-formed one."""
-    return [*_head_problems(order), *_line_problems(order), *_extra_problems(order)]
+    return [
+        *_head_problems(order),
+        *_orderer_problems(order),
+        *_line_problems(order),
+        *_delivery_problems(order),
+        *_extra_problems(order),
+        *_payment_problems(order),
+    ]
 
 
-def _head_problems(order: OrderInput) -> list[Problem]:
-    found = []
+def _head_problems(order: OrderInput) -> Iterator[Problem]:
     if not order.external_id or len(order.external_id) > 100:
-        found.append(Problem("/external_id", "bad_external_id", _("1 to 100 characters are needed.")))
-    if order.ordered_at.tzinfo is None:
-        found.append(Problem("/ordered_at", "no_offset", _("A time needs its offset from UTC.")))
+        yield Problem("/external_id", "bad_external_id", _("1 to 100 characters are needed."))
+    yield from _bad_time("/ordered_at", order.ordered_at)
     if not 1 <= order.revision <= 2_000_000_000:
-        found.append(Problem("/revision", "bad_revision", _("A whole number from 1 on is needed.")))
+        yield Problem("/revision", "bad_revision", _("A whole number from 1 on is needed."))
     if order.currency not in DECIMALS:
-        found.append(Problem("/currency", "unknown_currency", _("This currency is not known here.")))
+        yield Problem("/currency", "unknown_currency", _("This currency is not known here."))
     if order.order_type not in _TYPES:
-        found.append(_unknown("/order_type", order.order_type))
-    found += _bad_amount("/total", order.total)
-    found += _bad_amount("/amount_due", order.amount_due)
-    return found
+        yield _unknown("/order_type", order.order_type)
+    yield from _too_long(order, Order, _HEAD)
+    if len(order.hold_ref) > 100:
+        yield _longer_than("/hold_ref", 100)
+    yield from _bad_sum("/total", order.total, order.currency)
+    yield from _bad_sum("/amount_due", order.amount_due, order.currency)
+    for index, tax in enumerate(order.stated_taxes):
+        at = f"/tax_summary/rates/{index}"
+        yield from _bad_amount(f"{at}/rate", tax.percent)
+        yield from _bad_amount(f"{at}/amount", tax.amount)
+        yield from _bad_amount(f"{at}/tax", tax.tax)
 
 
-def _line_problems(order: OrderInput) -> list[Problem]:
-    found = []
+def _orderer_problems(order: OrderInput) -> Iterator[Problem]:
+    if order.orderer is not None:
+        yield from _too_long(order.orderer, CustomerRecord, _ORDERER)
+    most = ChannelIdentity._meta.get_field("external_id").max_length or 0
+    if len(order.orderer_external_id) > most:
+        yield _longer_than("/orderer/external_id", most)
+
+
+def _line_problems(order: OrderInput) -> Iterator[Problem]:
     if not 1 <= len(order.lines) <= MAX_LINES:
-        found.append(Problem("/lines", "bad_line_count", _("1 to %(most)s lines are needed.") % {"most": MAX_LINES}))
+        yield Problem("/lines", "bad_line_count", _("1 to %(most)s lines are needed.") % {"most": MAX_LINES})
     refs = {delivery.ref for delivery in order.deliveries}
     seen: set[str] = set()
+    charged = ZERO
     for index, line in enumerate(order.lines):
         at = f"/lines/{index}"
         if not line.line_id or len(line.line_id) > 60 or line.line_id in seen:
-            found.append(
-                Problem(f"{at}/line_id", "bad_line_id", _("A line id of its own is needed, at most 60 characters."))
-            )
+            yield Problem(f"{at}/line_id", "bad_line_id", _("A line id of its own is needed, at most 60 characters."))
         seen.add(line.line_id)
         if not 1 <= line.quantity <= MAX_QUANTITY:
-            found.append(
-                Problem(
-                    f"{at}/quantity", "bad_quantity", _("1 to %(most)s pieces are possible.") % {"most": MAX_QUANTITY}
-                )
-            )
+            detail = _("1 to %(most)s pieces are possible.") % {"most": MAX_QUANTITY}
+            yield Problem(f"{at}/quantity", "bad_quantity", detail)
         if not (line.sku or line.channel_item_code or line.name):
-            found.append(Problem(f"{at}/sku", "no_item", _("A SKU, an item code or a name is needed.")))
+            yield Problem(f"{at}/sku", "no_item", _("A SKU, an item code or a name is needed."))
         if line.tax_class and line.tax_class not in _TAX_CLASSES:
-            found.append(_unknown(f"{at}/tax_class", line.tax_class))
+            yield _unknown(f"{at}/tax_class", line.tax_class)
         if line.delivery_ref and refs and line.delivery_ref not in refs:
-            found.append(_unknown(f"{at}/delivery_ref", line.delivery_ref))
-        found += _bad_amount(f"{at}/unit_price", line.unit_price)
-    return found
+            yield _unknown(f"{at}/delivery_ref", line.delivery_ref)
+        yield from _too_long(line, OrderLine, _LINE, at)
+        wrong = [*_bad_amount(f"{at}/unit_price", line.unit_price, below=MAX_UNIT_PRICE)]
+        yield from wrong
+        yield from _bad_amount(f"{at}/tax_rate", line.tax_percent)
+        charged += ZERO if wrong else (line.unit_price or ZERO) * max(line.quantity, 0)
+    if charged >= MAX_AMOUNT:
+        yield Problem("/lines", "bad_amount", _("The lines come to more than 999,999,999,999."))
 
 
-def _extra_problems(order: OrderInput) -> list[Problem]:
-    found = []
+def _delivery_problems(order: OrderInput) -> Iterator[Problem]:
     refs = [delivery.ref for delivery in order.deliveries]
     if len(set(refs)) != len(refs):
-        found.append(Problem("/deliveries", "repeated_ref", _("Two deliveries have the same reference.")))
-    line_ids = {line.line_id for line in order.lines}
+        yield Problem("/deliveries", "repeated_ref", _("Two deliveries have the same reference."))
+    for index, delivery in enumerate(order.deliveries):
+        at = f"/deliveries/{index}"
+        yield from _too_long(delivery, Delivery, _DELIVERY, at)
+        if delivery.wish_date and not FIRST_TIME.date() <= delivery.wish_date <= LAST_TIME.date():
+            yield Problem(f"{at}/wish_date", "bad_time", _("This is no date of our time."))
+
+
+def _extra_problems(order: OrderInput) -> Iterator[Problem]:
+    refs = {delivery.ref for delivery in order.deliveries}
     for index, fee in enumerate(order.fees):
         at = f"/fees/{index}"
         if fee.kind not in _FEES:
-            found.append(_unknown(f"{at}/kind", fee.kind))
+            yield _unknown(f"{at}/kind", fee.kind)
         if fee.tax_class not in _TAX_CLASSES:
-            found.append(_unknown(f"{at}/tax_class", fee.tax_class))
+            yield _unknown(f"{at}/tax_class", fee.tax_class)
         if fee.delivery_ref and fee.delivery_ref not in refs:
-            found.append(_unknown(f"{at}/delivery_ref", fee.delivery_ref))
-        found += _bad_amount(f"{at}/amount", fee.amount)
+            yield _unknown(f"{at}/delivery_ref", fee.delivery_ref)
+        yield from _bad_sum(f"{at}/amount", fee.amount, order.currency)
+    line_ids = {line.line_id for line in order.lines}
     for index, discount in enumerate(order.adjustments):
         at = f"/adjustments/{index}"
         if discount.kind not in _DISCOUNTS:
-            found.append(_unknown(f"{at}/kind", discount.kind))
+            yield _unknown(f"{at}/kind", discount.kind)
         if discount.funded_by not in _FUNDERS:
-            found.append(_unknown(f"{at}/funded_by", discount.funded_by))
+            yield _unknown(f"{at}/funded_by", discount.funded_by)
         if discount.line_id and discount.line_id not in line_ids:
-            found.append(_unknown(f"{at}/line_id", discount.line_id))
-        found += _bad_amount(f"{at}/amount", discount.amount)
+            yield _unknown(f"{at}/line_id", discount.line_id)
+        yield from _too_long(discount, OrderAdjustment, {"code": "/code"}, at)
+        yield from _bad_sum(f"{at}/amount", discount.amount, order.currency)
+
+
+def _payment_problems(order: OrderInput) -> Iterator[Problem]:
     for index, payment in enumerate(order.payments):
         at = f"/payments/{index}"
         if payment.method not in _METHODS:
-            found.append(_unknown(f"{at}/method", payment.method))
+            yield _unknown(f"{at}/method", payment.method)
         if payment.status not in _STATUSES:
-            found.append(_unknown(f"{at}/status", payment.status))
-        found += _bad_amount(f"{at}/amount", payment.amount)
-    return found
+            yield _unknown(f"{at}/status", payment.status)
+        yield from _too_long(payment, OrderPayment, {"provider": "/provider", "reference": "/reference"}, at)
+        yield from _bad_sum(f"{at}/amount", payment.amount, order.currency)
+        for name in ("due_at", "authorization_expires_at"):
+            moment = getattr(payment, name)
+            if moment is not None:
+                yield from _bad_time(f"{at}/{name}", moment)
 
 
-def _bad_amount(pointer: str, amount: Decimal | None) -> list[Problem]:
-    if amount is None or (
-        amount.is_finite() and 0 <= amount < MAX_AMOUNT and amount == amount.quantize(Decimal("0.0001"))
-    ):
-        return []
-    return [Problem(pointer, "bad_amount", _("An amount from 0 to 999,999,999,999 with at most 4 decimals is needed."))]
+def _too_long(source: Any, model: Any, pointers: Mapping[str, str], at: str = "") -> Iterator[Problem]:
+    """Texts that the columns of ``model`` cannot hold: they are refused, never cut in silence."""
+    for name, pointer in pointers.items():
+        most = model._meta.get_field(_COLUMN.get(name, name)).max_length
+        if len(getattr(source, name)) > most:
+            yield _longer_than(f"{at}{pointer}", most)
+
+
+def _longer_than(pointer: str, most: int) -> Problem:
+    return Problem(pointer, "too_long", _("At most %(most)s characters are possible.") % {"most": most})
+
+
+def _bad_time(pointer: str, moment: dt.datetime) -> Iterator[Problem]:
+    if moment.tzinfo is None:
+        yield Problem(pointer, "no_offset", _("A time needs its offset from UTC."))
+    elif not FIRST_TIME <= moment < LAST_TIME:
+        yield Problem(pointer, "bad_time", _("This is no date of our time."))
+
+
+def _bad_sum(pointer: str, amount: Decimal | None, currency: str) -> Iterator[Problem]:
+    """A sum of money comes in whole units of its currency; only unit prices may be finer."""
+    wrong = [*_bad_amount(pointer, amount)]
+    yield from wrong
+    if amount is not None and not wrong and amount != round(amount, DECIMALS.get(currency, 2)):
+        yield Problem(pointer, "bad_amount", _("An amount in whole units of the currency is needed."))
+
+
+def _bad_amount(pointer: str, amount: Decimal | None, *, below: Decimal = MAX_AMOUNT) -> Iterator[Problem]:
+    if amount is None or (amount.is_finite() and 0 <= amount < below and amount == round(amount, 4)):
+        return
+    detail = _("An amount from 0 to %(most)s with at most 4 decimals is needed.") % {"most": f"{below - 1:,}"}
+    yield Problem(pointer, "bad_amount", detail)
 
 
 def _unknown(pointer: str, value: str) -> Problem:
