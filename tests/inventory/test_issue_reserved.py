@@ -8,7 +8,7 @@ import pytest
 
 from erp.inventory import selectors, services
 from erp.inventory.exceptions import InsufficientStock, NotReserved, Uncovered
-from erp.inventory.models import StockDocument, StockMovement
+from erp.inventory.models import Location, StockDocument, StockMovement
 from erp.inventory.selectors import IssuedPart
 from erp.inventory.services import Demand, Issue, Issued, PutBack, TransitIssue
 from tests.inventory.factories import (
@@ -83,10 +83,19 @@ def test_one_call_issues_many_sources_and_one_sku_many_times():
     ]
     assert StockDocument.objects.filter(source_type="SHIPMENT").count() == 2
     assert selectors.reserved("ORDER", [1, 2]) == []
-    assert selectors.issued_values("SHIPMENT", [101, 103, 999]) == {
+    assert selectors.issued_values("SHIPMENT", [101, 103, 999], source_ids=[10, 11]) == {
         101: [IssuedPart(shirt.pk, warehouse.pk, 1, Decimal(100))],
         103: [IssuedPart(shirt.pk, warehouse.pk, 2, Decimal(200))],
     }
+
+
+def test_places_for_goods_on_the_road_and_for_defective_ones_are_there_from_the_start():
+    transit = Location.objects.get(pk=selectors.transit_location_id())
+    defect = Location.objects.get(pk=selectors.location_id_of("DEFECT"))
+
+    assert (transit.kind, transit.cost_pool.account_role) == ("IN_TRANSIT", "inventory.in_transit")
+    # Written down to nothing, defective pieces must not thin the average of the good ones.
+    assert (defect.kind, defect.cost_pool.code) == ("DEFECT", "DEFECT")
 
 
 def test_refuses_naming_every_line_that_reservations_do_not_cover():

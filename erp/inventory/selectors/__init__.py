@@ -11,6 +11,7 @@ from erp.inventory.selectors.ledger import (
     reserved,
     stock_as_of,
 )
+from erp.inventory.selectors.places import location_id_of, transit_location_id
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 
 __all__ = [
@@ -30,8 +31,10 @@ __all__ = [
     "incoming",
     "issued_values",
     "late_expectation_count",
+    "location_id_of",
     "provisional_count",
     "reserved",
     "stock_as_of",
     "stock_values",
+    "transit_location_id",
 ]

@@ -44,14 +44,19 @@ class IssuedPart:
     value: Decimal
 
 
-def issued_values(source_type: str, source_lines: Iterable[int]) -> dict[int, list[IssuedPart]]:
-    """What each line of a source (a shipment line) took out of stock, in the order it was taken. Lines that took nothing are left out.
+def issued_values(
+    source_type: str, source_lines: Iterable[int], *, source_ids: Iterable[int]
+) -> dict[int, list[IssuedPart]]:
+    """What each line of these sources (a shipment's lines) took out of stock, in the order it was taken. Lines that took nothing are left out.
+
+    ``source_ids`` are the sources (the shipments): through them the movements are found by index, however long the ledger is.
 
     For pieces that went through transit this is what left the warehouse.
     """
     found = (
         StockMovement.objects.filter(
             document__source_type=source_type,
+            document__source_id__in=list(source_ids),
             document__kind__in=[StockDocument.Kind.ISSUE, StockDocument.Kind.TRANSFER],
             document_line__in=list(source_lines),
             quantity__lt=0,

@@ -1,4 +1,4 @@
-"""The cost pools, the place of goods on the road and the reasons that a new company starts with.
+"""The cost pools, the places of goods on the road and of defective ones, and the reasons that a new company starts with.
 
 Loaded after every migration. A row that is there stays as staff left it. Names are data of a Japanese company and are therefore Japanese.
 """
@@ -21,7 +21,7 @@ POOLS = [
     ("CONSIGNED", "委託先在庫", "inventory.consigned"),
     ("DEFECT", "不良品", "inventory.goods"),
 ]
-TRANSIT = "TRANSIT"
+TRANSIT, DEFECT = "TRANSIT", "DEFECT"
 
 UP, DOWN, BOTH = Reason.Direction.UP, Reason.Direction.DOWN, Reason.Direction.BOTH
 REASONS = [
@@ -46,9 +46,12 @@ def load_reference_data(*, apps: Any = installed_apps, **_signal: Any) -> None:
         CostPool.objects.bulk_create(
             [CostPool(code=code, name=name, account_role=role) for code, name, role in POOLS], ignore_conflicts=True
         )
-        on_the_road = CostPool.objects.get(code="IN_TRANSIT")
+        pools = {pool.code: pool for pool in CostPool.objects.filter(code__in=["IN_TRANSIT", "DEFECT"])}
         Location.objects.bulk_create(
-            [Location(code=TRANSIT, name="積送中", kind=Location.Kind.IN_TRANSIT, cost_pool=on_the_road)],
+            [
+                Location(code=TRANSIT, name="積送中", kind=Location.Kind.IN_TRANSIT, cost_pool=pools["IN_TRANSIT"]),
+                Location(code=DEFECT, name="不良品置場", kind=Location.Kind.DEFECT, cost_pool=pools["DEFECT"]),
+            ],
             ignore_conflicts=True,
         )
         Reason.objects.bulk_create(

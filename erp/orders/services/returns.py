@@ -228,7 +228,7 @@ def _parts_of(order: Order, lines: Sequence[ReturnedLine], *, on: dt.date) -> li
     ]
     if problems or not wanted or len(wanted) != len(lines):
         raise NotReturnable(_("This cannot be taken back."), problems=problems)
-    issued = issued_values("SHIPMENT", list(found))
+    issued = issued_values("SHIPMENT", list(found), source_ids={line.shipment_id for line in found.values()})
     defect_id = location_id_of(DEFECT_LOCATION) if any(x.condition == Condition.DEFECTIVE for x in lines) else None
     parts = []
     for key, line in sorted(found.items()):

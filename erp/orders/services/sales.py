@@ -94,7 +94,7 @@ def _leave_transit(shipments: Sequence[Shipment], *, on: dt.date, at: dt.datetim
     shipment_of = dict(ShipmentLine.objects.filter(shipment__in=ids).values_list("pk", "shipment_id"))
     issues = [
         TransitIssue(shipment_of[line_id], line_id, part.sku_id, part.quantity, part.value)
-        for line_id, parts in sorted(issued_values("SHIPMENT", list(shipment_of)).items())
+        for line_id, parts in sorted(issued_values("SHIPMENT", list(shipment_of), source_ids=ids).items())
         for part in parts
     ]
     issue_from_transit(
