@@ -2,6 +2,8 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
+OWNED = ["entries", "postings", "open_items", "billable_items", "settlements", "payment_routes"]
+
 
 class AccountingConfig(AppConfig):
     name = "accounting"
@@ -9,9 +11,32 @@ class AccountingConfig(AppConfig):
     verbose_name = _("Accounting")
 
     def ready(self) -> None:
+        from accounting.selectors import overdue_count
         from accounting.selectors.verification import register_checks
         from accounting.services.reference_data import load_reference_data
+        from erp.core import documents, ownership, work_queues
 
         # A flush between tests sends this signal too, so the chart is back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="accounting.reference")
         register_checks()
+        ownership.register("accounting", owner=ownership.Owner.MAMORI, delivery=ownership.Delivery.NEVER, fields=OWNED)
+        work_queues.register(
+            work_queues.WorkQueue(
+                code="OVERDUE_ITEMS",
+                title=_("Overdue open items"),
+                count=overdue_count,
+                url_name="admin:accounting_openitem_changelist",
+                query="state=overdue",
+            )
+        )
+        entry, settlement = "admin:accounting_journalentry_change", "admin:accounting_settlement_change"
+        for kind, label, url_name in (
+            ("ENTRY", _("Journal entry"), entry),
+            ("VOUCHER", _("Manual voucher"), entry),
+            ("OPEN_ITEM", _("Open item"), "admin:accounting_openitem_change"),
+            ("PAYOUT", _("Payout"), settlement),
+            ("MONEY_RECEIPT", _("Receipt of money"), settlement),
+            ("SUPPLIER_PAYMENT", _("Payment to a supplier"), settlement),
+            ("MONEY_REFUND", _("Refund paid"), settlement),
+        ):
+            documents.register(kind, label=label, url_name=url_name)

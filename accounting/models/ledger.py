@@ -50,7 +50,10 @@ class JournalEntry(models.Model):
 
 
 class OpenItem(models.Model):
-    """What a debtor owes us or we owe (未消込明細). Its balance is the sum of the postings that name it; ``settled_amount`` is kept under its lock."""
+    """What a debtor owes us or we owe (未消込明細).
+
+    Its balance is the sum of the postings that name it; ``settled_amount`` is kept under its lock.
+    """
 
     account = models.ForeignKey(
         LedgerAccount, verbose_name=_("ledger account"), on_delete=models.PROTECT, related_name="+"

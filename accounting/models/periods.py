@@ -28,6 +28,7 @@ class Period(models.Model):
     class Meta:
         verbose_name = _("accounting period")
         verbose_name_plural = _("accounting periods")
+        permissions = [("reopen_period", "Can reopen a closed accounting period")]
         constraints = [
             models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="period_ends_after_it_starts"),
             ExclusionConstraint(

@@ -16,7 +16,8 @@ from accounting.selectors.chart import Party
 from erp.core.money import ZERO, Rounding, round_fraction
 from erp.core.tax import Rate
 
-PAYOUT, RECEIPT, SUPPLIER_PAYMENT, REFUND = "PAYOUT", "RECEIPT", "SUPPLIER_PAYMENT", "REFUND"
+# Names of source documents; a receipt of goods and a return have names of their own.
+PAYOUT, RECEIPT, SUPPLIER_PAYMENT, REFUND = "PAYOUT", "MONEY_RECEIPT", "SUPPLIER_PAYMENT", "MONEY_REFUND"
 
 
 @dataclass(frozen=True, slots=True)

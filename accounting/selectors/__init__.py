@@ -1,7 +1,7 @@
 """Questions to the books. Everything returned is a figure or a dataclass; the tables stay private."""
 
 from accounting.selectors.chart import Party, PaymentRoutes, Route, account_of, payment_routes
-from accounting.selectors.items import AgingRow, OpenItemView, aging, open_items, open_items_of_party
+from accounting.selectors.items import AgingRow, OpenItemView, aging, open_items, open_items_of_party, overdue_count
 from accounting.selectors.ledgers import (
     Filter,
     LedgerLine,
@@ -33,6 +33,7 @@ __all__ = [
     "general_ledger",
     "open_items",
     "open_items_of_party",
+    "overdue_count",
     "payment_routes",
     "subsidiary_ledger",
     "trial_balance",

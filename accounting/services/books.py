@@ -11,7 +11,6 @@ from django.db import connection
 from accounting.models import OpenItem, PartyKind
 from accounting.postings.drafts import EntryDraft, Line
 from erp.core import rows
-from erp.core.numbering import ENTRY
 
 DEPOSITS = "deposits"
 
@@ -30,9 +29,9 @@ _CLOSED = """
 SELECT DISTINCT day FROM unnest(%s::date[]) AS day
 JOIN accounting_period p ON p.state = 'CLOSED' AND day BETWEEN p.starts_on AND p.ends_on
 """
-_IDS = f"""
+_IDS = """
 SELECT ARRAY(SELECT nextval(pg_get_serial_sequence('accounting_journalentry', 'id')) FROM generate_series(1, %s)),
-       ARRAY(SELECT nextval('core_number_{ENTRY}') FROM generate_series(1, %s)),
+       ARRAY(SELECT nextval('core_number_entry') FROM generate_series(1, %s)),
        ARRAY(SELECT nextval(pg_get_serial_sequence('accounting_posting', 'id')) FROM generate_series(1, %s)),
        ARRAY(SELECT nextval(pg_get_serial_sequence('accounting_openitem', 'id')) FROM generate_series(1, %s))
 """

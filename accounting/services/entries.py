@@ -90,11 +90,8 @@ def write(
     entries, items, postings, posted = [], [], [], []
     for draft in drafts:
         entry = PostedEntry(next(books.entry_ids), format_number(ENTRY, next(books.numbers)), [])
-        source_id = draft.source_id or entry.id
-        entries.append(
-            (entry.id, entry.number, kind, draft.entry_date, draft.description[:200], draft.source_type)
-            + (source_id, reversal_of, at, str(by))
-        )
+        document = (draft.description[:200], draft.source_type, draft.source_id or entry.id)
+        entries.append((entry.id, entry.number, kind, draft.entry_date, *document, reversal_of, at, str(by)))
         for line_no, line in enumerate(draft.lines, start=1):
             account = books.account_of(line)
             item_id = line.settles

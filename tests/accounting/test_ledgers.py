@@ -53,7 +53,7 @@ def full_scan(first: date, last: date, channel_id: int | None) -> dict[str, tupl
             figures[0] += amount
         else:
             figures[1 if row.side == "DEBIT" else 2] += row.amount
-    return {code: tuple(figures) for code, figures in sums.items() if any(figures)}
+    return {code: (figures[0], figures[1], figures[2]) for code, figures in sums.items() if any(figures)}
 
 
 entries = st.lists(

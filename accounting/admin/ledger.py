@@ -1,0 +1,152 @@
+"""Entries with their postings, open items, and the manual voucher. Nothing here is edited; an entry is corrected by its reversal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import F, Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounting import services
+from accounting.admin import vouchers
+from accounting.models import JournalEntry, OpenItem, Posting
+from erp.core import documents
+from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+
+
+def document_link(document_type: str, document_id: int) -> str:
+    """The document's name, linked to its page where its owner registered one."""
+    label = f"{documents.label_of(document_type)} {document_id}"
+    url = documents.url_of(document_type, document_id)
+    return format_html('<a href="{}">{}</a>', url, label) if url else label
+
+
+class ReverseForm(ActionForm):
+    """The date and the reason of a reversal are written beside the action."""
+
+    reversal_date = forms.DateField(label=_("date"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(label=_("reason"), required=False)
+
+
+class PostingInline(ReadOnlyInline):
+    model = Posting
+    fields = ["line_no", "account", "side", "amount", "currency", "tax_code", "channel", "department", "party", "item"]
+    readonly_fields = ["party", "item"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        rows: QuerySet[Posting] = super().get_queryset(request)
+        return rows.select_related("account", "channel", "department", "open_item").order_by("line_no")
+
+    @admin.display(description=_("party"))
+    def party(self, posting: Posting) -> str:
+        return posting.open_item.party_label if posting.open_item else ""
+
+    @admin.display(description=_("open item"))
+    def item(self, posting: Posting) -> str:
+        return document_link("OPEN_ITEM", posting.open_item_id) if posting.open_item_id else ""
+
+
+@admin.register(JournalEntry)
+class JournalEntryAdmin(ReadOnlyAdmin):
+    list_display = ["number", "entry_date", "kind", "description", "source", "recorded_at", "actor"]
+    list_filter = ["kind", "source_type", "entry_date"]
+    search_fields = ["number__exact", "description"]
+    date_hierarchy = None
+    ordering = ["-id"]
+    fields = ["number", "kind", "entry_date", "description", "source", "reversal_of", "recorded_at", "actor"]
+    readonly_fields = ["source"]
+    inlines = [PostingInline]
+    action_form = ReverseForm
+    actions = ["reverse"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("accounting.add_journalentry")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return vouchers.voucher_view(self, request)
+
+    @admin.display(description=_("source document"))
+    def source(self, entry: JournalEntry) -> str:
+        return document_link(entry.source_type, entry.source_id)
+
+    @admin.action(description=_("Reverse the selected entries"), permissions=["act"])
+    def reverse(self, request: HttpRequest, queryset: QuerySet[JournalEntry]) -> None:
+        now = timezone.now()
+        day = forms.DateField(required=False).clean(request.POST.get("reversal_date")) or timezone.localdate(now)
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            self.message_user(request, gettext("Write the reason of the reversal beside the action."), messages.ERROR)
+            return
+        for entry in queryset.order_by("pk"):
+            with self.refusals_as_messages(request, entry):
+                mirror = services.reverse_entry(
+                    entry_id=entry.pk, entry_date=day, reason=reason, at=now, by=self.actor(request)
+                )
+                text = gettext("%(number)s reverses %(entry)s.") % {"number": mirror.number, "entry": entry}
+                self.message_user(request, text, messages.SUCCESS)
+
+
+@admin.register(Posting)
+class PostingAdmin(ReadOnlyAdmin):
+    list_display = ["entry_date", "entry_number", "account", "side", "amount", "tax_code", "channel", "source"]
+    list_select_related = ["entry", "account", "channel"]
+    list_filter = ["side", "entry_date"]
+    search_fields = ["entry__number__exact", "account__code__exact"]
+    ordering = ["-id"]
+
+    @admin.display(description=_("entry"))
+    def entry_number(self, posting: Posting) -> str:
+        return document_link("ENTRY", posting.entry_id) if posting.entry_id else ""
+
+    @admin.display(description=_("source document"))
+    def source(self, posting: Posting) -> str:
+        return document_link(posting.entry.source_type, posting.entry.source_id)
+
+
+class RemainingFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("Open")), ("overdue", _("Overdue")), ("settled", _("Settled"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[OpenItem]) -> QuerySet[OpenItem]:
+        if self.value() == "settled":
+            return queryset.filter(settled_amount=F("amount"))
+        if self.value() == "overdue":
+            return queryset.exclude(settled_amount=F("amount")).filter(due_date__lt=timezone.localdate())
+        return queryset.exclude(settled_amount=F("amount")) if self.value() == "open" else queryset
+
+
+class SettlingInline(ReadOnlyInline):
+    """Which postings opened and settled the item."""
+
+    model = Posting
+    fields = ["entry_date", "entry", "side", "amount", "description"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
+        rows: QuerySet[Posting] = super().get_queryset(request)
+        return rows.select_related("entry").order_by("pk")
+
+
+@admin.register(OpenItem)
+class OpenItemAdmin(ReadOnlyAdmin):
+    list_display = [
+        "id", "account", "side", "party_label", "document", "item_date", "due_date", "amount", "remaining_amount",
+    ]  # fmt: skip
+    list_select_related = ["account"]
+    list_filter = [RemainingFilter, "side", "party_kind"]
+    search_fields = ["party_label", "document_label__exact"]
+    ordering = ["-id"]
+    inlines = [SettlingInline]
+
+    @admin.display(description=_("document"))
+    def document(self, item: OpenItem) -> str:
+        return document_link(item.document_type, item.document_id)

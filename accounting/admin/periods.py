@@ -1,0 +1,62 @@
+"""Months of the books: opened, closed and reopened through the services, and the seals over what was written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounting import services
+from accounting.models import Period, Seal
+from erp.core.admin import ReadOnlyAdmin
+
+
+@admin.register(Period)
+class PeriodAdmin(ReadOnlyAdmin):
+    change_list_template = "admin/accounting/period/change_list.html"
+    list_display = ["starts_on", "ends_on", "state", "closed_at", "closed_by"]
+    list_filter = ["state"]
+    ordering = ["-starts_on"]
+    actions = ["close", "reopen"]
+
+    def has_reopen_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounting.reopen_period")
+
+    def get_urls(self) -> list[URLPattern]:
+        opening = path("open/", self.admin_site.admin_view(self.open_months), name="accounting_period_open")
+        return [opening, *super().get_urls()]
+
+    def open_months(self, request: HttpRequest) -> HttpResponse:
+        """Create the months up to the current one."""
+        if request.method == "POST" and self.has_act_permission(request):
+            now = timezone.now()
+            with self.refusals_as_messages(request):
+                opened = services.open_periods(through=timezone.localdate(now), at=now, by=self.actor(request))
+                self.message_user(request, gettext("%(count)d months opened.") % {"count": opened}, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:accounting_period_changelist"))
+
+    @admin.action(description=_("Close the selected periods"), permissions=["act"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Period]) -> None:
+        self._each(request, queryset.order_by("starts_on"), services.close_period, gettext("%(period)s is closed."))
+
+    @admin.action(description=_("Reopen the selected periods"), permissions=["reopen"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Period]) -> None:
+        self._each(request, queryset.order_by("-starts_on"), services.reopen_period, gettext("%(period)s is open."))
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Period], act: Any, done: str) -> None:
+        for period in queryset:
+            with self.refusals_as_messages(request, period):
+                act(period_id=period.pk, at=timezone.now(), by=self.actor(request))
+                self.message_user(request, done % {"period": period}, messages.SUCCESS)
+
+
+@admin.register(Seal)
+class SealAdmin(ReadOnlyAdmin):
+    list_display = ["id", "sealed_at", "first_entry_id", "last_entry_id", "entry_count", "hash"]
+    ordering = ["-id"]
