@@ -30,6 +30,27 @@ def allocate_ids(counts: Mapping[type[models.Model], int]) -> dict[type[models.M
     return {model: iter(block) for (model, _count), block in zip(wanted, blocks, strict=True)}
 
 
+class Answer:
+    """The rows of a question that was asked in a pipeline, fetched when the pipeline has been left (or earlier, which waits for it)."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def all(self) -> list[Any]:
+        with self._cursor:
+            found: list[Any] = self._cursor.fetchall()
+        return found
+
+
+def ask(statement: str, parameters: Sequence[Any] = ()) -> Answer:
+    """Send a question now, read its answer later: inside ``pipeline()`` several questions cost one round trip."""
+    cursor = connection.cursor()
+    cursor.execute(statement, parameters)
+    return Answer(cursor)
+
+
 def insert(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Insert ``rows`` (values in the order of ``columns``, which are database column names). Columns left out take database defaults.
 

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import connection, transaction
 
+from erp.core import rows
 from erp.core.actors import Actor
 
 P = ParamSpec("P")
@@ -38,7 +39,8 @@ def use_case(function: Callable[P, R]) -> Callable[P, R]:
         with transaction.atomic():
             connection.mamori_use_case = True  # type: ignore[attr-defined]
             try:
-                sign(by)
+                with rows.pipeline():  # BEGIN and the signature travel together
+                    sign(by)
                 return function(*args, **kwargs)
             finally:
                 connection.mamori_use_case = False  # type: ignore[attr-defined]

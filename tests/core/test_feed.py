@@ -1,0 +1,173 @@
+"""The change feed: gap-free under concurrent commits, at least once, by audience, and refused after a restore."""
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection, connections, transaction
+
+from erp.core import changes
+from erp.core.changes import Change, Cursor, CursorExpired
+
+NOON = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def other_session():
+    """A second connection to the same database, in whose transaction a test stays as long as it likes."""
+    session = connection.get_new_connection(connection.get_connection_params())
+    yield session
+    session.rollback()
+    session.close()
+
+
+def write(session, key: str) -> int:
+    sql = "INSERT INTO core_changerow (epoch, topic, key, recorded_at) VALUES (%s, 'stock', %s, now()) RETURNING id"
+    with session.cursor() as cursor:
+        cursor.execute(sql, [changes.current_cursor().epoch, key])
+        return cursor.fetchone()[0]
+
+
+def keys(found: list[Change]) -> set[str]:
+    return {change.key for change in found}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_that_came_late_is_not_missed_where_an_id_cursor_misses_it(other_session):
+    start = changes.current_cursor()
+    slow_id = write(other_session, "slow")
+    with transaction.atomic():
+        changes.record(topic="stock", keys=["quick"])
+
+    # A reader by number sees only the quick row now, and would continue behind it.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(id) FROM core_changerow WHERE epoch = %s", [start.epoch])
+        [seen_up_to] = cursor.fetchone()
+    first, middle = changes.read(start)
+    assert keys(first) == set()
+
+    other_session.commit()
+    second, end = changes.read(middle)
+    assert keys(second) == {"quick", "slow"}
+    assert slow_id < seen_up_to  # so "WHERE id > seen_up_to" would never have shown it
+    assert keys(changes.read(end)[0]) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_long_transaction_between_holds_back_and_loses_nothing(other_session):
+    start = changes.current_cursor()
+    write(other_session, "long")
+    for number in range(5):
+        with transaction.atomic():
+            changes.record(topic="stock", keys=[number])
+    before, cursor = changes.read(start)
+    other_session.rollback()
+
+    after, _end = changes.read(cursor)
+
+    assert keys(before) | keys(after) == {"0", "1", "2", "3", "4"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_writers_and_a_reader_lose_nothing():
+    start = changes.current_cursor()
+    done = threading.Event()
+    seen: set[str] = set()
+
+    def writer(name: str) -> None:
+        try:
+            for number in range(50):
+                with transaction.atomic():
+                    changes.record(topic="stock", keys=[f"{name}-{number}"])
+        finally:
+            connections.close_all()
+
+    def reader() -> None:
+        cursor = start
+        try:
+            while not done.is_set():
+                found, cursor = changes.read(cursor)
+                seen.update(keys(found))
+            seen.update(keys(changes.read(cursor)[0]))
+        finally:
+            connections.close_all()
+
+    reading = threading.Thread(target=reader)
+    writing = [threading.Thread(target=writer, args=[name]) for name in "abcd"]
+    for thread in [reading, *writing]:
+        thread.start()
+    for thread in writing:
+        thread.join(timeout=60)
+    done.set()
+    reading.join(timeout=60)
+
+    assert seen == {f"{name}-{number}" for name in "abcd" for number in range(50)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_fact_is_not_announced():
+    start = changes.current_cursor()
+
+    with pytest.raises(RuntimeError), transaction.atomic():
+        changes.record(topic="stock", keys=[1])
+        raise RuntimeError
+
+    assert changes.read(start)[0] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_channel_sees_its_own_rows_and_everyones_and_topics_can_be_chosen():
+    start = changes.current_cursor()
+    with transaction.atomic():
+        changes.record(topic="order", keys=[1, 1], audience="EC1")
+        changes.record(topic="order", keys=[2], audience="EC2")
+        changes.record(topic="stock", keys=[3])
+
+    assert set(changes.read(start, audience="EC1")[0]) == {Change("order", "1", "EC1"), Change("stock", "3", "")}
+    assert keys(changes.read(start, audience="EC1", topics=["order"])[0]) == {"1"}
+    assert keys(changes.read(start, topics=["stock", "order"])[0]) == {"1", "2", "3"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_epoch_refuses_every_old_cursor():
+    old = changes.current_cursor()
+    with transaction.atomic():
+        changes.record(topic="stock", keys=["lost in the restore"])
+
+    changes.start_epoch(reason="restored", at=NOON)
+
+    with pytest.raises(CursorExpired):
+        changes.read(old)
+    fresh = changes.current_cursor()
+    assert fresh.epoch > old.epoch
+    assert changes.read(fresh)[0] == []
+
+
+@pytest.mark.django_db
+def test_a_cursor_from_the_future_is_refused():
+    now = changes.current_cursor()
+
+    with pytest.raises(CursorExpired):
+        changes.read(Cursor(now.epoch, now.xid + 1_000_000))
+
+
+def test_a_cursor_survives_being_written_and_anything_else_is_refused():
+    assert Cursor.parse(str(Cursor(3, 4711))) == Cursor(3, 4711)
+    for text in ("", "3", "3.", "x.1", "1.-2", "1.2.3"):
+        with pytest.raises(CursorExpired):
+            Cursor.parse(text)
+
+
+@pytest.mark.django_db
+def test_months_have_their_partition_and_a_month_with_early_rows_keeps_them():
+    first = datetime(2031, 1, 15, tzinfo=UTC).date()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO core_changerow (epoch, topic, key, recorded_at) VALUES (1, 'stock', 'early', '2031-02-10')"
+        )
+
+    assert changes.ensure_partitions(first=first) == ["core_changerow_203101", "core_changerow_203103"]
+    assert changes.ensure_partitions(first=first) == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tableoid::regclass::text FROM core_changerow WHERE key = 'early'")
+        assert cursor.fetchone() == ("core_changerow_default",)
