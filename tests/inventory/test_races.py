@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
+
 import pytest
 
+from erp.core import checks
 from erp.inventory import services
-from erp.inventory.models import Reservation, StockBalance
-from erp.inventory.services import Demand, Granted
-from tests.inventory.factories import CLERK, NOON, channel, figures, location, sku, stock
+from erp.inventory.exceptions import InsufficientStock
+from erp.inventory.models import CostBalance, Hold, Reservation, StockBalance, StockDocument
+from erp.inventory.services import Demand, Granted, HoldDemand, Issue, Issued, PhysicalLine, ReceiptLine
+from tests.inventory.factories import CLERK, NOON, channel, figures, location, sku, stock, worth
 from tests.racing import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
+LATER = NOON + dt.timedelta(minutes=15)
 
 
-def reserving(site, *demands):
-    return lambda: services.reserve(channel_id=site.pk, document_type="ORDER", demands=demands, at=NOON, by=CLERK)
+def reserving(site, *demands, **options):
+    return lambda: services.reserve(
+        channel_id=site.pk, document_type="ORDER", demands=demands, at=NOON, by=CLERK, **options
+    )
+
+
+def holding(site, item, pieces, ref):
+    return lambda: services.place_hold(
+        channel_id=site.pk, ref=ref, lines=[HoldDemand(item.pk, pieces)], expires_at=LATER, at=NOON, by=CLERK
+    )
+
+
+def receiving(place, external_id, *lines):
+    return lambda: services.receive(
+        external_id=external_id,
+        location_id=place.pk,
+        lines=[ReceiptLine(number, item.pk, pieces, Decimal(100)) for number, (item, pieces) in enumerate(lines, 1)],
+        occurred_at=NOON,
+        at=NOON,
+        by=CLERK,
+    )
+
+
+def issuing(site, document_id, item, pieces):
+    return lambda: services.issue_reserved(
+        source_type="SHIPMENT",
+        document_type="ORDER",
+        issues=[Issue(document_id, document_id, document_id, 1, item.pk, pieces)],
+        channel_id=site.pk,
+        occurred_at=NOON,
+        at=NOON,
+        by=CLERK,
+    )
+
+
+def no_faults():
+    return [fault for check in checks.registered() if check.promise in ("P1", "P2") for fault in check.find()]
 
 
 def test_the_last_piece_is_sold_once():
@@ -31,6 +72,40 @@ def test_the_last_piece_is_sold_once():
     assert sorted(len(granted) for granted in outcomes) == [0, 1]
     assert figures(shirt, warehouse) == (1, 1)
     assert Reservation.objects.count() == 1
+
+
+def test_a_cart_and_an_order_do_not_both_get_the_last_piece():
+    warehouse, shirt = location(), sku()
+    stock(shirt, warehouse, 1)
+    site = channel(warehouse)
+
+    held, granted = race(
+        holding(site, shirt, 1, "cart"),
+        reserving(site, Demand(1, 1, shirt.pk, 1, 50)),
+        hold=StockBalance.objects.all(),
+    )
+
+    assert isinstance(held, InsufficientStock) == (granted != [])
+    assert figures(shirt, warehouse) == (1, 1)
+    assert no_faults() == []
+
+
+def test_one_hold_becomes_one_order():
+    warehouse, shirt = location(), sku()
+    stock(shirt, warehouse, 2)
+    site = channel(warehouse)
+    holding(site, shirt, 1, "cart")()
+    reserving(site, Demand(9, 1, shirt.pk, 1, 50))()
+
+    outcomes = race(
+        reserving(site, Demand(1, 1, shirt.pk, 1, 50), hold_refs={1: "cart"}),
+        reserving(site, Demand(2, 1, shirt.pk, 1, 50), hold_refs={2: "cart"}),
+        hold=StockBalance.objects.all(),
+    )
+
+    assert sorted(len(granted) for granted in outcomes) == [0, 1]
+    assert figures(shirt, warehouse) == (2, 2)
+    assert no_faults() == []
 
 
 def test_opposite_orders_of_the_same_skus_do_not_deadlock():
@@ -51,3 +126,125 @@ def test_opposite_orders_of_the_same_skus_do_not_deadlock():
         Granted(winner, 1 if winner == 1 else 2, shirt.pk, warehouse.pk, 1),
         Granted(winner, 2 if winner == 1 else 1, hat.pk, warehouse.pk, 1),
     ]
+
+
+def test_pieces_are_given_back_once():
+    warehouse, shirt = location(), sku()
+    stock(shirt, warehouse, 4)
+    site = channel(warehouse)
+    reserving(site, Demand(1, 1, shirt.pk, 2, 50), Demand(2, 1, shirt.pk, 2, 50))()
+
+    def releasing():
+        return services.release(document_type="ORDER", document_ids=[1], at=NOON, by=CLERK)
+
+    outcomes = race(releasing, releasing, hold=StockBalance.objects.all())
+
+    assert sorted(outcomes) == [0, 2]
+    assert figures(shirt, warehouse) == (4, 2)
+
+
+def test_a_shipment_and_an_order_on_one_balance_follow_each_other():
+    warehouse, shirt = location(), sku()
+    stock(shirt, warehouse, 3)
+    site = channel(warehouse)
+    reserving(site, Demand(1, 1, shirt.pk, 2, 50))()
+
+    issued, granted = race(
+        issuing(site, 1, shirt, 2), reserving(site, Demand(2, 1, shirt.pk, 2, 50)), hold=StockBalance.objects.all()
+    )
+
+    assert issued == [Issued(1, 1, shirt.pk, 2, Decimal(200))]
+    assert granted == [Granted(2, 1, shirt.pk, warehouse.pk, 1)]
+    assert figures(shirt, warehouse) == (1, 1)
+    assert no_faults() == []
+
+
+def test_a_reservation_is_shipped_once():
+    warehouse, shirt = location(), sku()
+    stock(shirt, warehouse, 4)
+    site = channel(warehouse)
+    reserving(site, Demand(1, 1, shirt.pk, 2, 50), Demand(2, 1, shirt.pk, 2, 50))()
+
+    outcomes = race(issuing(site, 1, shirt, 2), issuing(site, 1, shirt, 2), hold=StockBalance.objects.all())
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NotReserved", "list"]
+    assert figures(shirt, warehouse) == (2, 2)
+    assert no_faults() == []
+
+
+def test_two_places_share_one_average_without_losing_a_yen():
+    warehouse, shop, shirt = location(), location("SHOP"), sku()
+    stock(shirt, warehouse, 1, unit_value=100)
+    stock(shirt, shop, 2, unit_value=0)
+    site, till = channel(warehouse), channel(shop)
+    reserving(site, Demand(1, 1, shirt.pk, 1, 50))()
+    reserving(till, Demand(2, 1, shirt.pk, 2, 50))()
+
+    race(issuing(site, 1, shirt, 1), issuing(till, 2, shirt, 2), hold=CostBalance.objects.all())
+
+    assert worth(shirt) == (0, Decimal(0))
+    assert no_faults() == []
+
+
+def test_two_receipts_of_new_skus_in_opposite_order_create_each_balance_once():
+    warehouse, shirt, hat = location(), sku(), sku()
+
+    outcomes = race(
+        receiving(warehouse, "R-1", (shirt, 2), (hat, 2)),
+        receiving(warehouse, "R-2", (hat, 3), (shirt, 3)),
+        table="inventory_stockbalance",
+    )
+
+    assert [outcome.is_replay for outcome in outcomes] == [False, False]
+    assert (figures(shirt, warehouse), figures(hat, warehouse)) == ((5, 0), (5, 0))
+    assert no_faults() == []
+
+
+def test_one_receipt_sent_twice_at_once_is_booked_once():
+    warehouse, shirt = location(), sku()
+
+    outcomes = race(
+        receiving(warehouse, "R-1", (shirt, 2)),
+        receiving(warehouse, "R-1", (shirt, 2)),
+        names=["stock:RECEIPT:R-1"],
+    )
+
+    assert sorted(outcome.is_replay for outcome in outcomes) == [False, True]
+    assert figures(shirt, warehouse) == (2, 0)
+    assert StockDocument.objects.count() == 1
+
+
+def test_one_hold_sent_twice_at_once_is_placed_once():
+    warehouse, shirt = location(), sku()
+    stock(shirt, warehouse, 2)
+    site = channel(warehouse)
+
+    outcomes = race(holding(site, shirt, 1, "cart"), holding(site, shirt, 1, "cart"), names=[f"hold:{site.pk}:cart"])
+
+    assert outcomes[0] == outcomes[1]
+    assert Hold.objects.count() == 1
+    assert figures(shirt, warehouse) == (2, 1)
+
+
+def test_a_shop_sale_and_an_order_do_not_both_keep_the_last_piece():
+    shop, shirt = location("SHOP"), sku()
+    stock(shirt, shop, 1)
+    site = channel(shop)
+
+    race(
+        lambda: services.record_physical_fact(
+            source_type="SHOP_SALE",
+            source_id=1,
+            location_id=shop.pk,
+            lines=[PhysicalLine(1, shirt.pk, 1)],
+            occurred_at=NOON,
+            at=NOON,
+            by=CLERK,
+        ),
+        reserving(site, Demand(1, 1, shirt.pk, 1, 50)),
+        hold=StockBalance.objects.all(),
+    )
+
+    assert figures(shirt, shop) == (0, 0)
+    assert sum(Reservation.objects.values_list("quantity", flat=True)) == 0
+    assert no_faults() == []

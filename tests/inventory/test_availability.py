@@ -1,0 +1,131 @@
+"""What a channel may sell, and that its terms add up to it, whatever the stock."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from erp.inventory import selectors, services
+from erp.inventory.models import ChannelBuffer, ChannelLocation, StockBalance
+from erp.inventory.selectors import Term, TermKind
+from erp.inventory.services import Demand, HoldDemand
+from tests.inventory.factories import CLERK, NOON, channel, location, sku, statements, stock
+
+pytestmark = pytest.mark.django_db
+LATER = NOON + dt.timedelta(minutes=15)
+
+
+def ask(site, *goods, at=NOON):
+    return selectors.available_to_promise(channel_id=site.pk, sku_ids=[item.pk for item in goods], at=at)
+
+
+def test_every_term_is_named_and_they_add_up():
+    near, far, corner = location(), location("SHOP"), location("DEFECT")
+    shirt = sku()
+    for place, pieces in ((near, 10), (far, 4), (corner, 3)):
+        stock(shirt, place, pieces)
+    site = channel(near, far, corner)
+    services.reserve(
+        channel_id=site.pk, document_type="ORDER", demands=[Demand(1, 1, shirt.pk, 2, 50)], at=NOON, by=CLERK
+    )
+    services.place_hold(
+        channel_id=site.pk, ref="cart", lines=[HoldDemand(shirt.pk, 3)], expires_at=LATER, at=NOON, by=CLERK
+    )
+    ChannelBuffer.objects.create(channel=site, quantity=9)
+    ChannelBuffer.objects.create(channel=site, sku=shirt, quantity=1)
+
+    now, then = ask(site, shirt)[shirt.pk], ask(site, shirt, at=LATER)[shirt.pk]
+
+    assert (now.available, now.next_change_at) == (8, LATER)
+    assert (then.available, then.next_change_at) == (11, None)
+    assert then.terms == (
+        Term(TermKind.ON_HAND, 10, near.pk, near.code),
+        Term(TermKind.ALLOCATED, -5, near.pk, near.code),
+        Term(TermKind.EXPIRED_HOLDS, 3, near.pk, near.code),
+        Term(TermKind.ON_HAND, 4, far.pk, far.code),
+        Term(TermKind.ON_HAND, 3, corner.pk, corner.code),
+        Term(TermKind.NOT_COUNTED, -3, corner.pk, corner.code),
+        Term(TermKind.BUFFER, -1),
+    )
+
+
+def test_never_below_zero_and_a_term_says_so():
+    shirt = sku()
+    site = channel(location())
+    ChannelBuffer.objects.create(channel=site, quantity=2)
+
+    answer = ask(site, shirt)[shirt.pk]
+
+    assert answer.available == 0
+    assert answer.terms == (Term(TermKind.BUFFER, -2), Term(TermKind.FLOOR, 2))
+
+
+def test_the_version_rises_with_every_change_behind_the_number():
+    warehouse, shirt = location(), sku()
+    site = channel(warehouse)
+    stock(shirt, warehouse, 1)
+    before = ask(site, shirt)[shirt.pk].version
+
+    stock(shirt, warehouse, 1)
+
+    assert ask(site, shirt)[shirt.pk].version > before
+
+
+def test_many_skus_are_answered_by_the_same_two_statements():
+    warehouse = location()
+    goods = [sku() for _ in range(50)]
+    for item in goods:
+        stock(item, warehouse, 1)
+    site = channel(warehouse)
+
+    one, fifty = statements(lambda: ask(site, goods[0])), statements(lambda: ask(site, *goods))
+
+    assert len(one) == len(fifty) == 2
+
+
+PLACES = st.lists(
+    st.tuples(
+        st.sampled_from(["WAREHOUSE", "SHOP", "MALL_HELD", "IN_TRANSIT", "INSPECTION", "DEFECT", "CONSIGNED"]),
+        st.integers(0, 20),
+        st.integers(0, 20),
+        st.booleans(),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(places=PLACES, buffer=st.integers(0, 10), held=st.integers(0, 5), expired=st.booleans())
+def test_the_terms_always_add_up_to_the_number(django_db_blocker, places, buffer, held, expired):
+    shirt, other = sku(), channel()
+    shelves = [
+        location(kind, holder_account_id=1, holder_channel=other, is_active=active) for kind, _p, _r, active in places
+    ]
+    site = channel()
+    for rank, (shelf, (_kind, pieces, allocated, _active)) in enumerate(zip(shelves, places, strict=True)):
+        ChannelLocation.objects.create(channel=site, location=shelf, rank=rank)
+        if pieces:
+            stock(shirt, shelf, pieces)
+            StockBalance.objects.filter(sku=shirt, location=shelf).update(allocated=min(allocated, pieces))
+    if buffer:
+        ChannelBuffer.objects.create(channel=site, quantity=buffer)
+    if held and ask(site, shirt)[shirt.pk].available >= held:
+        services.place_hold(
+            channel_id=site.pk, ref="h", lines=[HoldDemand(shirt.pk, held)], expires_at=LATER, at=NOON, by=CLERK
+        )
+
+    answer = ask(site, shirt, at=LATER if expired else NOON)[shirt.pk]
+
+    assert answer.available == sum(term.quantity for term in answer.terms) >= 0
+    free = sum(
+        pieces - min(allocated, pieces)
+        for kind, pieces, allocated, active in places
+        if active and kind in ("WAREHOUSE", "SHOP")
+    )
+    kept = 0
+    if held and max(free - buffer, 0) >= held and not expired:
+        kept = held
+    assert answer.available == max(free - kept - buffer, 0)

@@ -1,0 +1,133 @@
+"""The worked example of the five methods, and stock of past times. The moving average is the ledger itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from erp.inventory import selectors, services
+from erp.inventory.models import Location
+from erp.inventory.selectors import PoolValue, StockThen
+from erp.inventory.selectors import valuation as methods
+from erp.inventory.selectors.valuation import Lot, Valuation
+from erp.inventory.services import Demand, Issue, ReceiptLine, TransferLine
+from tests.inventory.factories import CLERK, NOON, channel, location, sku, worth
+
+DAY = dt.timedelta(days=1)
+
+
+def receive(place, item, pieces, cost, external_id, at):
+    services.receive(
+        external_id=external_id,
+        location_id=place.pk,
+        lines=[ReceiptLine(1, item.pk, pieces, Decimal(cost))],
+        occurred_at=at,
+        at=at,
+        by=CLERK,
+    )
+
+
+def sell(site, item, pieces, document, at):
+    services.reserve(
+        channel_id=site.pk,
+        document_type="ORDER",
+        demands=[Demand(document, 1, item.pk, pieces, 50)],
+        at=at,
+        by=CLERK,
+    )
+    (issued,) = services.issue_reserved(
+        source_type="SHIPMENT",
+        document_type="ORDER",
+        issues=[Issue(document, document, document, 1, item.pk, pieces)],
+        channel_id=site.pk,
+        occurred_at=at,
+        at=at,
+        by=CLERK,
+    )
+    return issued.value
+
+
+@pytest.fixture
+def example():
+    """期首 10 @1,000; 仕入 20 @1,150; 売 15; 仕入 30 @1,200; 売 25; 期末 20."""
+    warehouse, shirt = location(), sku()
+    site = channel(warehouse)
+    receive(warehouse, shirt, 10, 1000, "opening", NOON - DAY)
+    receive(warehouse, shirt, 20, 1150, "second", NOON)
+    first = sell(site, shirt, 15, 1, NOON + DAY)
+    receive(warehouse, shirt, 30, 1200, "third", NOON + 2 * DAY)
+    second = sell(site, shirt, 25, 2, NOON + 3 * DAY)
+    return warehouse, shirt, first, second
+
+
+@pytest.mark.django_db
+def test_moving_average_is_what_the_ledger_keeps(example):
+    _warehouse, shirt, first, second = example
+
+    assert (first, second) == (16_500, 29_167)
+    assert first + second == 45_667
+    assert worth(shirt) == (20, Decimal(23_333))
+    assert selectors.stock_values() == [PoolValue("MAIN", "商品", "inventory.goods", 20, Decimal(23_333))]
+
+
+@pytest.mark.django_db
+def test_the_other_methods_report_from_the_same_ledger(example):
+    _warehouse, shirt, _first, _second = example
+
+    flow = methods.flow(sku_id=shirt.pk, pool_code="MAIN", first=NOON.date(), last=(NOON + 3 * DAY).date())
+
+    assert flow.lots == (Lot(10, Decimal(10_000)), Lot(20, Decimal(23_000)), Lot(30, Decimal(36_000)))
+    assert (flow.issued, flow.closing_quantity, flow.cost) == (40, 20, 69_000)
+    assert methods.at_total_average(flow) == Valuation(Decimal(46_000), Decimal(23_000))
+    assert methods.first_in_first_out(flow) == Valuation(Decimal(45_000), Decimal(24_000))
+    assert methods.at_last_purchase(flow) == Valuation(Decimal(45_000), Decimal(24_000))
+    assert methods.retail_of_group([flow], sales=Decimal(80_000), closing_retail=Decimal(40_000)) == Valuation(
+        Decimal(46_000), Decimal(23_000)
+    )
+
+
+def test_fifo_and_last_purchase_differ_when_more_is_left_than_came_last():
+    flow = methods.Flow((Lot(10, Decimal(10_000)), Lot(20, Decimal(23_000)), Lot(30, Decimal(36_000))), issued=25)
+
+    assert methods.first_in_first_out(flow).closing_value == 41_750
+    assert methods.at_last_purchase(flow).closing_value == 42_000
+
+
+@pytest.mark.django_db
+def test_stock_of_any_past_time_as_it_was_and_as_it_was_known(example):
+    warehouse, shirt, _first, _second = example
+    services.receive(
+        external_id="late",
+        location_id=warehouse.pk,
+        lines=[ReceiptLine(1, shirt.pk, 7, Decimal(1000))],
+        occurred_at=NOON,
+        at=NOON + 9 * DAY,
+        by=CLERK,
+    )
+
+    assert selectors.stock_as_of(NOON) == [StockThen(shirt.pk, warehouse.pk, 37, Decimal(40_000))]
+    assert selectors.stock_as_of(NOON, clock="recorded") == [StockThen(shirt.pk, warehouse.pk, 30, Decimal(33_000))]
+    assert selectors.stock_as_of(NOON - 2 * DAY) == []
+    assert selectors.stock_as_of(NOON, location_ids=[location().pk]) == []
+
+
+@pytest.mark.django_db
+def test_a_transfer_within_the_pool_is_no_flow(example):
+    warehouse, shirt, _first, _second = example
+    shop = location("SHOP")
+    services.transfer(
+        external_id="T",
+        from_location_id=warehouse.pk,
+        to_location_id=shop.pk,
+        lines=[TransferLine(1, shirt.pk, 5)],
+        occurred_at=NOON + 3 * DAY,
+        at=NOON + 3 * DAY,
+        by=CLERK,
+    )
+
+    flow = methods.flow(sku_id=shirt.pk, pool_code="MAIN", first=NOON.date(), last=(NOON + 3 * DAY).date())
+
+    assert (flow.issued, flow.closing_quantity) == (40, 20)
+    assert Location.objects.get(pk=shop.pk).cost_pool.code == "MAIN"
