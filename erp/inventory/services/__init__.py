@@ -12,8 +12,10 @@ from erp.inventory.services.issues import (
     issue_from_transit,
     issue_reserved,
     put_back,
+    put_back_all,
 )
 from erp.inventory.services.physical import Count, PhysicalLine, record_count, record_physical_fact
+from erp.inventory.services.places import open_location, sell_from
 from erp.inventory.services.receipts import (
     PurchaseBooks,
     ReceiptLine,
@@ -51,8 +53,10 @@ __all__ = [
     "extend_hold",
     "issue_from_transit",
     "issue_reserved",
+    "open_location",
     "place_hold",
     "put_back",
+    "put_back_all",
     "receive",
     "record_count",
     "record_physical_fact",
@@ -60,6 +64,7 @@ __all__ = [
     "release_hold",
     "reserve",
     "return_to_supplier",
+    "sell_from",
     "sweep_expired_holds",
     "transfer",
     "write_down",

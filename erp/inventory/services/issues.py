@@ -255,27 +255,49 @@ def put_back(
     by: Actor,
 ) -> None:
     """Return pieces to stock at the value they were issued with (zero for a piece that is worth nothing any more). Posts nothing."""
-    document_id = documents.new_documents(
-        kind=StockDocument.Kind.RECEIPT,
+    put_back_all(
         source_type=source_type,
-        source_ids=[source_id],
+        lines={source_id: lines},
+        channel_id=channel_id,
         occurred_at=occurred_at,
         at=at,
         by=by,
-    )[source_id]
+    )
+
+
+@use_case
+def put_back_all(
+    *,
+    source_type: str,
+    lines: Mapping[int, Sequence[PutBack]],
+    channel_id: int | None,
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    """As ``put_back``, for many sources (key of the source → its lines) in a constant number of statements."""
+    headers = documents.new_documents(
+        kind=StockDocument.Kind.RECEIPT,
+        source_type=source_type,
+        source_ids=list(lines),
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
     booking = movements.open_booking(
         (),
-        arriving={(line.sku_id, line.location_id) for line in lines},
+        arriving={(line.sku_id, line.location_id) for pieces in lines.values() for line in pieces},
         occurred_at=occurred_at,
         at=at,
         channel_id=channel_id,
     )
-    for line in lines:
-        booking.move(
-            (line.sku_id, line.location_id),
-            line.quantity,
-            value=line.value,
-            document_id=document_id,
-            document_line=line.source_line,
-        )
+    for source_id, pieces in lines.items():
+        for line in pieces:
+            booking.move(
+                (line.sku_id, line.location_id),
+                line.quantity,
+                value=line.value,
+                document_id=headers[source_id],
+                document_line=line.source_line,
+            )
     booking.write()

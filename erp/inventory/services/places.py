@@ -1,0 +1,48 @@
+"""Places that hold stock, and which channel sells from which. Takes one level of the house's lock order: document, by name."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.utils.translation import gettext as _
+
+from erp.core import locks
+from erp.core.actors import Actor
+from erp.core.errors import Conflict, NotFound
+from erp.core.use_case import use_case
+from erp.inventory.models import ChannelLocation, CostPool, Location
+
+
+@use_case
+def open_location(
+    *,
+    code: str,
+    name: str,
+    kind: str = Location.Kind.WAREHOUSE,
+    cost_pool: str = "MAIN",
+    at: dt.datetime,
+    by: Actor,
+) -> int:
+    """Open a place under its code, valued in a cost pool. Calling again returns the place that is there.
+
+    Raises:
+        NotFound: no such cost pool.
+        Conflict: the code belongs to a place of another kind.
+    """
+    locks.hold(f"location:{code}")
+    known = Location.objects.filter(code=code).first()
+    if known is not None and known.kind != kind:
+        raise Conflict(_("%(code)s is a place of another kind.") % {"code": code})
+    if known is not None:
+        return known.pk
+    pool = CostPool.objects.filter(code=cost_pool).first()
+    if pool is None:
+        raise NotFound(_("There is no cost pool “%(code)s”.") % {"code": cost_pool})
+    return Location.objects.create(code=code, name=name, kind=kind, cost_pool=pool).pk
+
+
+@use_case
+def sell_from(*, channel_id: int, location_id: int, rank: int = 100, at: dt.datetime, by: Actor) -> None:
+    """Let a channel sell what a place holds; smaller ranks are used first. Calling again brings the rank up to date."""
+    locks.hold(f"channel locations:{channel_id}")
+    ChannelLocation.objects.update_or_create(channel_id=channel_id, location_id=location_id, defaults={"rank": rank})
