@@ -1,4 +1,7 @@
-"""Product master: 品番 → SKUs as a colour × size matrix, kits, codes, suppliers, costs and prices. Mamori owns all of it; the EC site owns how it is shown."""
+"""Product master: 品番 → SKUs as a colour × size matrix, kits, codes, suppliers, costs and prices.
+
+Mamori owns all of it; the EC site owns how it is shown.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 import django.db.models.deletion
-import erp.core.models
 from django.db import migrations, models
+
+import erp.core.models
 
 
 class Migration(migrations.Migration):

@@ -67,7 +67,7 @@ SELECT identity.external_id, record.id, record.golden_id, record.source_updated_
 FROM customers_channelidentity identity JOIN customers_customerrecord record ON record.id = identity.record_id
 WHERE identity.channel_id = %s AND identity.external_id = ANY(%s)
 ORDER BY record.id FOR NO KEY UPDATE OF record
-"""
+"""  # noqa: S608 - the columns are ours
 
 
 @use_case

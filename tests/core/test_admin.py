@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from erp.core.admin import FastPaginator
+from erp.core.admin import ChannelAdmin, FastPaginator
 from erp.core.models import AuditRow, Channel, Department, JobRun, StaffTask, TaxRate
 
 NOON = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -68,7 +69,11 @@ def test_a_write_outside_of_a_transaction_is_signed_too(rf):
     request = rf.post("/anywhere")
     request.user = User(username="mika")
 
-    ActorMiddleware(lambda _request: Department.objects.create(code="D1", name="EC"))(request)
+    def view(_request: HttpRequest) -> HttpResponse:
+        Department.objects.create(code="D1", name="EC")
+        return HttpResponse()
+
+    ActorMiddleware(view)(request)
 
     assert AuditRow.objects.get(table_name="core_department", action="INSERT").actor == "staff:mika"
 
@@ -182,7 +187,7 @@ def test_a_refusal_becomes_a_message_naming_every_problem(rf, staff):
 
     request = rf.get("/")
     request._messages = CookieStorage(request)
-    page = site._registry[Channel]
+    page = ChannelAdmin(Channel, site)
 
     with page.refusals_as_messages(request, "SO-1"):
         raise Conflict("no", problems=[Problem("/a", "one", "first"), Problem("/b", "two", "second")])

@@ -88,9 +88,13 @@ def test_nothing_to_write_is_no_statement(django_assert_num_queries):
 
 
 def test_an_error_inside_a_pipeline_surfaces_and_rolls_back():
-    with pytest.raises(IntegrityError), transaction.atomic(), rows.pipeline():
-        rows.insert(Department, ["code", "name"], [("A", "a")])
-        rows.insert(Department, ["code", "name"], [("A", "again")])
+    def write_twice() -> None:
+        with transaction.atomic(), rows.pipeline():
+            rows.insert(Department, ["code", "name"], [("A", "a")])
+            rows.insert(Department, ["code", "name"], [("A", "again")])
+
+    with pytest.raises(IntegrityError):
+        write_twice()
 
     assert not Department.objects.exists()
 

@@ -1,7 +1,7 @@
 import django.db.models.deletion
-import erp.core.models
 from django.db import migrations, models
 
+import erp.core.models
 from erp.core.triggers import APPEND_ONLY_FUNCTION, AUDIT_FUNCTION, BORN_WITH_HEADER_FUNCTION
 
 EXTENSIONS = "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gist;"
