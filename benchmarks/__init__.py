@@ -1,1 +1,1 @@
-"""Every benchmark of `make bench`, each printed as a ratio to the raw limit of the same machine."""
+"""``make bench``: every speed promise as a ratio measured in one run on one machine."""

@@ -1,6 +1,6 @@
 """Questions to the books. Everything returned is a figure or a dataclass; the tables stay private."""
 
-from accounting.selectors.chart import Party, PaymentRoutes, Route, account_of, payment_routes
+from accounting.selectors.chart import Party, PaymentRoutes, Route, account_of, ask_payment_routes, payment_routes
 from accounting.selectors.items import AgingRow, OpenItemView, aging, open_items, open_items_of_party, overdue_count
 from accounting.selectors.ledgers import (
     Filter,
@@ -28,6 +28,7 @@ __all__ = [
     "TrialBalanceRow",
     "account_of",
     "aging",
+    "ask_payment_routes",
     "balance_of",
     "business_year_start",
     "general_ledger",

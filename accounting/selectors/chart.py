@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from accounting.models import AccountRole, Counterparty, LedgerAccount, PartyKind, PaymentRoute
+from accounting.models import AccountRole, Counterparty, LedgerAccount, PartyKind
+from erp.core import rows
 from erp.core import selectors as core
 from erp.core.tax import Rate, rate_on
 
@@ -45,16 +46,28 @@ class PaymentRoutes:
         return None
 
 
+_ROUTES = """
+SELECT route.channel_id, upper(route.method), upper(route.provider), route.role, route.must_be_paid_first, party.id, party.name
+FROM accounting_paymentroute route LEFT JOIN accounting_counterparty party ON party.id = route.counterparty_id
+"""
+
+
 def payment_routes() -> PaymentRoutes:
-    rows = PaymentRoute.objects.select_related("counterparty")
-    return PaymentRoutes(
-        {
-            (row.channel_id, row.method.upper(), row.provider.upper()): Route(
-                row.role, counterparty_party(row.counterparty) if row.counterparty else None, row.must_be_paid_first
-            )
-            for row in rows
-        }
-    )
+    return ask_payment_routes()()
+
+
+def ask_payment_routes() -> Callable[[], PaymentRoutes]:
+    """The same as a question: call the result when its pipeline has been left."""
+    answer = rows.ask(_ROUTES)
+
+    def routes() -> PaymentRoutes:
+        found = {}
+        for channel_id, method, provider, role, first, party_id, name in answer.all():
+            party = Party(PartyKind.COUNTERPARTY.value, party_id, name) if party_id is not None else None
+            found[channel_id, method, provider] = Route(role, party, first)
+        return PaymentRoutes(found)
+
+    return routes
 
 
 def counterparty_party(counterparty: Counterparty) -> Party:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db import connection
-
 from catalog.models import SkuCode
+from erp.core import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,14 @@ WHERE
 
 def sku_facts(codes: Iterable[str]) -> dict[str, SkuFacts]:
     """Facts by SKU code; a code nobody knows is missing in the answer."""
-    return {facts.code: facts for facts in _facts("sku.code = ANY(%s)", sorted(set(codes)))}
+    return ask_sku_facts(codes)()
+
+
+def ask_sku_facts(codes: Iterable[str]) -> Callable[[], dict[str, SkuFacts]]:
+    """The same as a question: call the result when its pipeline has been left."""
+    wanted = sorted(set(codes))
+    answer = rows.ask(_FACTS + "sku.code = ANY(%s::text[])", [wanted]) if wanted else None
+    return lambda: {row[1]: _sku_facts(row) for row in answer.all()} if answer else {}
 
 
 def sku_facts_by_id(ids: Iterable[int]) -> dict[int, SkuFacts]:
@@ -50,12 +56,12 @@ def sku_facts_by_id(ids: Iterable[int]) -> dict[int, SkuFacts]:
 
 
 def _facts(condition: str, keys: list[Any]) -> list[SkuFacts]:
-    if not keys:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(_FACTS + condition, [keys])
-        found: list[Any] = cursor.fetchall()
-    return [SkuFacts(*[*row[:-1], tuple((part, pieces) for part, pieces in row[-1])]) for row in found]
+    return [_sku_facts(row) for row in rows.ask(_FACTS + condition, [keys]).all()] if keys else []
+
+
+def _sku_facts(row: Any) -> SkuFacts:
+    components = tuple((part, pieces) for part, pieces in row[-1])
+    return SkuFacts(*row[:-1], components)
 
 
 def skus_by_channel_code(channel_id: int, codes: Iterable[str]) -> dict[str, str]:

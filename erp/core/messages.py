@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+import msgspec
 
+from erp.core import rows
 from erp.core.actors import Actor
+from erp.core.models import MessageLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,43 +28,52 @@ class Message:
     detail: str = ""
 
 
-_STORE = """
-INSERT INTO core_messagelog (direction, channel_id, recorded_at, actor, kind, external_id, revision, body, fingerprint, outcome, detail)
-SELECT %s::text, %s::bigint, %s::timestamptz, %s::text, * FROM unnest(%s::text[], %s::text[], %s::int[], %s::jsonb[], %s::text[], %s::text[], %s::text[])
-"""
+_COLUMNS = (
+    "direction", "channel_id", "kind", "external_id", "revision", "body", "fingerprint", "outcome", "detail", "recorded_at",
+    "actor",
+)  # fmt: skip
 
 
 def store(
     messages: Sequence[Message], *, channel_id: int | None, at: dt.datetime, by: Actor, direction: str = "IN"
 ) -> None:
     """Keep raw messages. Part of the surrounding transaction; for a message whose effect failed, call it in a second one."""
-    if messages:
-        columns = zip(
-            *[
-                (
-                    item.kind,
-                    item.external_id,
-                    item.revision,
-                    encode(item.body),
-                    item.fingerprint,
-                    item.outcome,
-                    item.detail,
-                )
-                for item in messages
-            ],
-            strict=True,
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(_STORE, [direction, channel_id, at, str(by), *(list(column) for column in columns)])
+    rows.insert(
+        MessageLog,
+        _COLUMNS,
+        [
+            (
+                direction, channel_id, item.kind, item.external_id, item.revision, encode(item.body), item.fingerprint,
+                item.outcome, item.detail, at, str(by),
+            )
+            for item in messages
+        ],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A body that is canonical JSON already."""
+
+    text: str
+
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def encode(body: Any) -> str:
-    """Canonical JSON: sorted keys, no spaces, decimals and dates as text. NUL, which PostgreSQL cannot store, becomes U+FFFD."""
-    return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).replace(
-        "\\u0000", "�"
-    )
+    """Canonical JSON: sorted keys, no spaces, decimals and dates as text. What PostgreSQL cannot store (NUL, half a surrogate pair)
+    becomes U+FFFD or a question mark, so that even a broken message is kept."""
+    if isinstance(body, Encoded):
+        return body.text
+    try:
+        text = msgspec.json.encode(body, enc_hook=str, order="deterministic").decode()
+    except (UnicodeEncodeError, OverflowError):
+        text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+        text = text.encode("utf-8", "replace").decode()
+    return _NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
 
 
 def fingerprint(body: Any) -> str:
     """SHA-256 of the canonical form, for telling a repeat from other content under the same key."""
-    return hashlib.sha256(encode(body).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(encode(body).encode()).hexdigest()

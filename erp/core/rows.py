@@ -6,7 +6,7 @@ connection. Hundreds of rows go by COPY instead, which is faster still.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -21,13 +21,16 @@ _encode = msgspec.json.Encoder().encode
 
 def allocate_ids(counts: Mapping[type[models.Model], int]) -> dict[type[models.Model], Iterator[int]]:
     """Take primary keys for rows that will be inserted, for all tables in one round trip. Unused ones leave gaps."""
-    wanted = [(model, count) for model, count in counts.items() if count]
+    return {model: iter(block) for model, block in ask_ids(counts)().items()}
+
+
+def ask_ids(counts: Mapping[type[models.Model], int]) -> Callable[[], dict[type[models.Model], list[int]]]:
+    """The same as a question: call the result when its pipeline has been left."""
+    wanted = {model: count for model, count in counts.items() if count}
     if not wanted:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_ids_statement(tuple(model for model, _count in wanted)), [count for _model, count in wanted])
-        blocks = cursor.fetchone()
-    return {model: iter(block) for (model, _count), block in zip(wanted, blocks, strict=True)}
+        return dict
+    answer = ask(_ids_statement(tuple(wanted)), list(wanted.values()))
+    return lambda: dict(zip(wanted, answer.all()[0], strict=True))
 
 
 class Answer:
@@ -103,9 +106,9 @@ class _Plan:
         settings = ", ".join(f'"{column}" = new."{column}"' for column in columns[1:])
         self.columns = columns
         self.json_columns = [i for i, column in enumerate(columns) if isinstance(fields[column], models.JSONField)]
-        self.insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM json_to_recordset(%s::json) AS new ({typed})"
+        self.insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM json_to_recordset(%s::json) AS new ({typed})"  # noqa: S608 - names of our own models
         self.copy = f"COPY {table} ({names}) FROM STDIN"
-        self.update = (
+        self.update = (  # noqa: S608 - names of our own models
             f"UPDATE {table} SET {settings} FROM json_to_recordset(%s::json) AS new ({typed})"
             f' WHERE {table}."{columns[0]}" = new."{columns[0]}"'
         )

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -229,19 +228,17 @@ def big_file(count: int, tag: str = "") -> str:
 
 
 @pytest.mark.usefixtures("retail")
-def test_10_000_rows_are_fast_and_the_statements_do_not_grow():
+def test_10_000_rows_take_no_more_statements_than_one():
     def statements(count: int, tag: str) -> int:
         with CaptureQueriesContext(connection) as queries:
             load(big_file(count, tag))
         return len(queries)
 
     few = statements(1, "A")
-    begun = time.monotonic()
     many = statements(10_000, "BB")
 
     assert few == many
     assert Sku.objects.count() == 10_001
-    assert time.monotonic() - begun < 20
 
 
 @pytest.mark.usefixtures("retail")

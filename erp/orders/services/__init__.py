@@ -7,6 +7,7 @@ from erp.orders.services.allocation import (
     reconsider_lost_reservations,
 )
 from erp.orders.services.cancelling import cancel_by_staff, cancel_order
+from erp.orders.services.charges import Charge, ChargeLine, record_charges
 from erp.orders.services.documents import (
     AdjustmentInput,
     AllocatedLine,
@@ -24,18 +25,20 @@ from erp.orders.services.payments import PaymentNews, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.returns import (
     ReturnedLine,
-    UnlinkedLine,
-    UnlinkedReturn,
+    ReturnRequest,
     record_refusal,
     record_return,
-    record_unlinked_returns,
+    record_returns,
 )
 from erp.orders.services.sales import accept, deliver
+from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, record_unlinked_returns
 from erp.orders.services.validation import find_problems
 
 __all__ = [
     "AdjustmentInput",
     "AllocatedLine",
+    "Charge",
+    "ChargeLine",
     "DeliveryInput",
     "FeeInput",
     "LineInput",
@@ -43,6 +46,7 @@ __all__ = [
     "OrderOutcome",
     "PaymentInput",
     "PaymentNews",
+    "ReturnRequest",
     "ReturnedLine",
     "ShipRequest",
     "StatedTax",
@@ -62,9 +66,11 @@ __all__ = [
     "place_order",
     "place_orders",
     "reconsider_lost_reservations",
+    "record_charges",
     "record_payment_event",
     "record_refusal",
     "record_return",
+    "record_returns",
     "record_unlinked_returns",
     "release_orders",
     "resolve_hold",

@@ -32,7 +32,15 @@ from erp.orders.models import (
 from erp.orders.services.documents import AllocatedLine, OrderOutcome
 from erp.orders.services.drafting import Draft
 from erp.orders.services.states import announce, move_states
-from erp.orders.services.writing import EVENT_COLUMNS, HOLD_COLUMNS, ORDER_COLUMNS, hold_rows, order_row, write_children
+from erp.orders.services.writing import (
+    EVENT_COLUMNS,
+    HOLD_COLUMNS,
+    ORDER_COLUMNS,
+    ask_keys,
+    hold_rows,
+    order_row,
+    write_children,
+)
 
 _REWRITTEN: tuple[Any, ...] = (OrderTaxTotal, OrderAdjustment, OrderFee)
 
@@ -62,7 +70,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     exposures = placing.judge_credit([draft], on=business_date(at), at=at, by=by)
     release(document_type="ORDER", document_ids=[order.pk], at=at, by=by)
     _clear(order)
-    written = write_children([draft])
+    written = write_children([draft], ask_keys([draft.order])())
     reserve(
         channel_id=draft.channel.pk,
         document_type="ORDER",

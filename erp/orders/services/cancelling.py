@@ -41,7 +41,7 @@ def cancel_order(
     from erp.orders.services.parking import park  # parking applies cancellations: the two rooms know each other
 
     channel_id = selectors.channel_id_of(channel)
-    locks.hold(f"order:{channel_id}:{external_id}")
+    locks.hold(f"order:{channel}:{external_id}")
     order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
     body = {"external_id": external_id, "reason": reason}
     outcome = MessageLog.Outcome.DONE if order else MessageLog.Outcome.PARKED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -127,9 +127,9 @@ class OrderInput:
     shop_note: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
-    def fingerprint(self) -> str:
-        """Of the validated content, so that a repeat with other spacing or key order is still a repeat."""
-        return messages.fingerprint(asdict(self))
+    def canonical(self) -> str:
+        """The validated content as JSON with sorted keys, so that a repeat with other spacing or key order is still a repeat."""
+        return messages.encode(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from accounting.selectors import PaymentRoutes, payment_routes
-from catalog.selectors import SkuFacts, sku_facts, skus_by_channel_code
+from accounting.selectors import PaymentRoutes, ask_payment_routes
+from catalog.selectors import SkuFacts, ask_sku_facts, sku_facts, skus_by_channel_code
 from customers.selectors import AccountTerms, accounts_by_code
+from erp.core import messages, rows
 from erp.core.clock import business_date
 from erp.core.errors import NotFound
 from erp.core.models import Channel, TaxClass
 from erp.core.money import ZERO, Rounding
-from erp.core.selectors import tax_rates
+from erp.core.selectors import ask_tax_rates
 from erp.core.tax import Rate, RateTotal, rate_on
 from erp.orders.models import OrderHold, PaymentMethod, PaymentStatus
 from erp.orders.services.amounts import Item, PricedOrder, price_order
@@ -57,6 +58,7 @@ class Draft:
     """One order on its way in. ``holds`` maps each reason to wait to its words."""
 
     order: OrderInput
+    canonical: str
     fingerprint: str
     channel: Channel
     order_date: dt.date
@@ -89,24 +91,39 @@ class Draft:
         return min(wishes) - dt.timedelta(days=settings.SHIP_DAYS_BEFORE_WISH) if wishes else None
 
 
-def read_context(channel_code: str, orders: Iterable[OrderInput]) -> Context:
-    """Raises NotFound for a channel that does not exist or was switched off."""
+_CHANNEL_FIELDS = (
+    "id", "code", "kind", "department_id", "currency", "tax_rounding", "revenue_basis", "default_priority",
+)  # fmt: skip
+_CHANNEL = f"SELECT {', '.join(_CHANNEL_FIELDS)} FROM core_channel WHERE code = %s AND is_active"  # noqa: S608
+
+
+def ask_context(channel_code: str, orders: Iterable[OrderInput]) -> Callable[[], Context]:
+    """Ask for all of it at once; call the result when the pipeline has been left. That raises NotFound for a channel that does not
+    exist or was switched off."""
     wanted = list(orders)
-    channel = Channel.objects.filter(code=channel_code, is_active=True).first()
-    if channel is None:
-        raise NotFound(_("The sales channel “%(code)s” does not exist or is off.") % {"code": channel_code})
     lines = [line for order in wanted for line in order.lines]
-    item_codes = {line.channel_item_code for line in lines if line.channel_item_code and not line.sku}
-    channel_codes = skus_by_channel_code(channel.pk, item_codes) if item_codes else {}
-    account_codes = {order.account_code for order in wanted if order.account_code}
-    return Context(
-        channel=channel,
-        rates=tax_rates(),
-        routes=payment_routes(),
-        skus=sku_facts({line.sku for line in lines if line.sku} | set(channel_codes.values())),
-        channel_codes=channel_codes,
-        accounts=accounts_by_code(account_codes) if account_codes else {},
-    )
+    channel = rows.ask(_CHANNEL, [channel_code])
+    rates, routes = ask_tax_rates(), ask_payment_routes()
+    skus = ask_sku_facts({line.sku for line in lines if line.sku})
+
+    def context() -> Context:
+        found = channel.all()
+        if not found:
+            raise NotFound(_("The sales channel “%(code)s” does not exist or is off.") % {"code": channel_code})
+        its = Channel(**dict(zip(_CHANNEL_FIELDS, found[0], strict=True)))
+        item_codes = {line.channel_item_code for line in lines if line.channel_item_code and not line.sku}
+        channel_codes = skus_by_channel_code(its.pk, item_codes) if item_codes else {}
+        account_codes = {order.account_code for order in wanted if order.account_code}
+        return Context(
+            channel=its,
+            rates=rates(),
+            routes=routes(),
+            skus={**skus(), **(sku_facts(channel_codes.values()) if channel_codes else {})},
+            channel_codes=channel_codes,
+            accounts=accounts_by_code(account_codes) if account_codes else {},
+        )
+
+    return context
 
 
 def draft_order(order: OrderInput, context: Context) -> Draft:
@@ -126,9 +143,11 @@ def draft_order(order: OrderInput, context: Context) -> Draft:
         holds[Reason.CUSTOMER_NOTE] = order.customer_note.strip()[:300]
     deliveries = order.deliveries or (DeliveryInput(),)
     _judge_addresses(deliveries, holds)
+    canonical = order.canonical()
     return Draft(
         order=order,
-        fingerprint=order.fingerprint(),
+        canonical=canonical,
+        fingerprint=messages.fingerprint(messages.Encoded(canonical)),
         channel=context.channel,
         order_date=order_date,
         lines=lines,

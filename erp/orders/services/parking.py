@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from erp.core import rows
@@ -34,14 +35,28 @@ def park(
     )
 
 
-def apply_parked(drafts: Sequence[Draft], *, at: dt.datetime, by: Actor) -> dict[int, str]:
+_PARKED = """
+SELECT p.id, p.external_id, p.kind, p.body FROM orders_parkedmessage p JOIN core_channel c ON c.id = p.channel_id
+WHERE c.code = %s AND p.external_id = ANY(%s::text[]) AND p.applied_at IS NULL ORDER BY p.id
+"""
+
+
+def ask_parked(channel: str, external_ids: Sequence[str]) -> Callable[[], list[ParkedMessage]]:
+    """What waits for these orders; call the result when the pipeline has been left."""
+    answer = rows.ask(_PARKED, [channel, list(external_ids)])
+    return lambda: [
+        ParkedMessage(
+            pk=key, external_id=external_id, kind=kind, body=json.loads(body) if isinstance(body, str) else body
+        )
+        for key, external_id, kind, body in answer.all()
+    ]
+
+
+def apply_parked(
+    drafts: Sequence[Draft], waiting: Sequence[ParkedMessage], *, at: dt.datetime, by: Actor
+) -> dict[int, str]:
     """Apply what was parked for orders that have just been written. Returns the states that changed by it."""
     by_external_id = {draft.order.external_id: draft for draft in drafts}
-    waiting = list(
-        ParkedMessage.objects.filter(
-            channel=drafts[0].channel, external_id__in=list(by_external_id), applied_at__isnull=True
-        ).order_by("pk")
-    )
     states: dict[int, str] = {}
     for message in waiting:
         order_id = by_external_id[message.external_id].order_id

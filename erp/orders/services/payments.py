@@ -79,7 +79,7 @@ def record_payment_event(
 
     _refuse_malformed(event)
     channel_id = selectors.channel_id_of(channel)
-    locks.hold(f"order:{channel_id}:{external_id}")
+    locks.hold(f"order:{channel}:{external_id}")
     order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
     if order is None:
         body = {**asdict(event), "occurred_at": event.occurred_at.isoformat()}

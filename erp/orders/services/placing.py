@@ -6,8 +6,8 @@ A well-formed order always enters. What can be reserved is reserved first come, 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -16,27 +16,29 @@ from django.utils.translation import gettext as _
 from customers.models import ExposureEntry
 from customers.selectors import CreditVerdict
 from customers.services import ExposureDelta, OrdererNews, add_exposure, lock_credit, register_orderers
-from erp.core import changes, locks, numbering, rows, staff_tasks
+from erp.core import changes, locks, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput
-from erp.core.messages import Message, store
+from erp.core.messages import Encoded, Message, store
 from erp.core.models import MessageLog
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.inventory.services import Granted, reserve
 from erp.orders.exceptions import OrderConflict, StaleRevision
-from erp.orders.models import Order, OrderEvent, OrderHold, OrderState, OrderType
+from erp.orders.models import Order, OrderEvent, OrderHold, OrderType, ParkedMessage
 from erp.orders.services import amending, parking, payments
 from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
-from erp.orders.services.drafting import Draft, Reason, draft_order, read_context
+from erp.orders.services.drafting import Draft, Reason, ask_context, draft_order
 from erp.orders.services.states import OrderFacts, is_payment_settled, state_of
 from erp.orders.services.validation import find_problems
 from erp.orders.services.writing import (
     EVENT_COLUMNS,
     HOLD_COLUMNS,
     ORDER_COLUMNS,
+    Keys,
     Written,
+    ask_keys,
     hold_rows,
     order_row,
     write_children,
@@ -76,62 +78,51 @@ def place_orders(
 
     Raises NotFound for an unknown channel.
     """
-    raw = dict(enumerate(bodies or [None] * len(orders)))
-    outcomes: dict[int, OrderOutcome] = {}
-    messages: dict[int, Message] = {}
-    well_formed = [
-        index for index in range(len(orders)) if not _refuse_malformed(index, orders[index], raw, outcomes, messages)
-    ]
-    context = read_context(channel, [orders[index] for index in well_formed])
-    names = {index: f"order:{context.channel.pk}:{orders[index].external_id}" for index in well_formed}
-    locks.hold_all(names.values())
-    known = _known_orders(context.channel.pk, [orders[index].external_id for index in well_formed])
+    bodies = bodies or [None] * len(orders)
+    outcomes = {
+        index: OrderOutcome(order.external_id, refusal=InvalidInput(problems))
+        for index, order in enumerate(orders)
+        if (problems := find_problems(order))
+    }
+    wanted = {index: order for index, order in enumerate(orders) if index not in outcomes}
+    with rows.pipeline():
+        locks.hold_all(f"order:{channel}:{order.external_id}" for order in wanted.values())
+        known_orders = _ask_known(channel, [order.external_id for order in wanted.values()])
+        context_of = ask_context(channel, wanted.values())
+        new_keys = ask_keys(wanted.values())
+        parked = parking.ask_parked(channel, [order.external_id for order in wanted.values()])
+    context, known, keys = context_of(), known_orders(), new_keys()
 
+    drafts = {index: draft_order(order, context) for index, order in wanted.items()}
     fresh: dict[int, Draft] = {}
-    first_of: dict[str, int] = {}
-    for index in sorted(well_formed, key=lambda index: (orders[index].external_id, index)):
-        draft = draft_order(orders[index], context)
+    for index in sorted(drafts, key=lambda index: (orders[index].external_id, index)):
+        draft = drafts[index]
         recorded = known.get(draft.order.external_id)
-        if draft.order.external_id in first_of:
-            recorded = _as_known(fresh[first_of[draft.order.external_id]])
         if recorded is None:
-            first_of[draft.order.external_id] = index
             fresh[index] = draft
+            draft.order_id, draft.number = next(keys[Order]), next(keys.numbers)
+            known[draft.order.external_id] = Known(0, draft.number, draft.order.revision, draft.fingerprint, "")
         elif draft.order.revision > recorded.revision and recorded.order_id:
             outcomes[index] = amending.amend(draft, order_id=recorded.order_id, at=at, by=by)
         else:
             outcomes[index] = _answer_repeat(draft, recorded)
-    outcomes |= _record(fresh, at=at, by=by)
-    for index in well_formed:
-        messages[index] = _message(orders[index], raw[index], outcomes[index])
-    store([messages[index] for index in sorted(messages)], channel_id=context.channel.pk, at=at, by=by)
+    outcomes |= _record(fresh, keys, parked(), at=at, by=by)
+    messages = [
+        _message(order, bodies[index], drafts.get(index), outcomes[index]) for index, order in enumerate(orders)
+    ]
+    store(messages, channel_id=context.channel.pk, at=at, by=by)
     return [outcomes[index] for index in range(len(orders))]
 
 
-def _refuse_malformed(
-    index: int,
-    order: OrderInput,
-    raw: Mapping[int, Any],
-    outcomes: dict[int, OrderOutcome],
-    messages: dict[int, Message],
-) -> bool:
-    problems = find_problems(order)
-    if problems:
-        outcomes[index] = OrderOutcome(order.external_id, refusal=InvalidInput(problems))
-        messages[index] = _message(order, raw[index], outcomes[index])
-    return bool(problems)
+_KNOWN = """
+SELECT external_id, o.id, number, revision, fingerprint, state FROM orders_order o JOIN core_channel c ON c.id = o.channel_id
+WHERE c.code = %s AND o.external_id = ANY(%s::text[])
+"""
 
 
-def _known_orders(channel_id: int, external_ids: Sequence[str]) -> dict[str, Known]:
-    recorded = Order.objects.filter(channel_id=channel_id, external_id__in=external_ids).values_list(
-        "external_id", "id", "number", "revision", "fingerprint", "state"
-    )
-    return {row[0]: Known(*row[1:]) for row in recorded}
-
-
-def _as_known(draft: Draft) -> Known:
-    """An order that came twice in one call: the second is judged against the first."""
-    return Known(0, draft.number, draft.order.revision, draft.fingerprint, "")
+def _ask_known(channel: str, external_ids: Sequence[str]) -> Callable[[], dict[str, Known]]:
+    answer = rows.ask(_KNOWN, [channel, list(external_ids)])
+    return lambda: {row[0]: Known(*row[1:]) for row in answer.all()}
 
 
 def _answer_repeat(draft: Draft, known: Known) -> OrderOutcome:
@@ -150,18 +141,17 @@ def _answer_repeat(draft: Draft, known: Known) -> OrderOutcome:
     return amending.describe(known.order_id, is_replay=True)
 
 
-def _record(fresh: Mapping[int, Draft], *, at: dt.datetime, by: Actor) -> dict[int, OrderOutcome]:
+def _record(
+    fresh: Mapping[int, Draft], keys: Keys, parked: Sequence[ParkedMessage], *, at: dt.datetime, by: Actor
+) -> dict[int, OrderOutcome]:
     """Write new orders. Balances are locked as late as possible: only the orders' own rows follow, which need the outcome."""
     if not fresh:
         return {}
     drafts = list(fresh.values())
     channel = drafts[0].channel
-    order_ids = rows.allocate_ids({Order: len(drafts)})[Order]
-    for draft, number in zip(drafts, numbering.next_numbers(numbering.ORDER, len(drafts)), strict=True):
-        draft.order_id, draft.number = next(order_ids), number
     register_customers(drafts, at=at, by=by)
     exposures = judge_credit(drafts, on=business_date(at), at=at, by=by)
-    written = write_children(drafts)
+    written = write_children(drafts, keys)
     granted = reserve(
         channel_id=channel.pk,
         document_type="ORDER",
@@ -172,7 +162,7 @@ def _record(fresh: Mapping[int, Draft], *, at: dt.datetime, by: Actor) -> dict[i
     )
     allocations = allocated_lines(drafts, written, granted)
     states = {draft.order_id: _first_state(draft, allocations[draft.order_id], at=at) for draft in drafts}
-    with rows.pipeline():
+    with rows.pipeline(unless=len(drafts) >= rows.COPY_FROM):
         rows.insert(
             Order,
             ORDER_COLUMNS,
@@ -192,7 +182,7 @@ def _record(fresh: Mapping[int, Draft], *, at: dt.datetime, by: Actor) -> dict[i
         changes.record(topic="order", keys=[draft.order.external_id for draft in drafts], audience=channel.code)
     report_shortages(drafts, allocations, at=at, by=by)
     payments.post_advance_receipts(drafts, written, at=at, by=by)
-    states |= parking.apply_parked(drafts, at=at, by=by)
+    states |= parking.apply_parked(drafts, parked, at=at, by=by)
     return {
         index: OrderOutcome(
             external_id=draft.order.external_id,
@@ -325,7 +315,7 @@ def report_shortages(
         )
 
 
-def _message(order: OrderInput, body: Any, outcome: OrderOutcome) -> Message:
+def _message(order: OrderInput, body: Any, draft: Draft | None, outcome: OrderOutcome) -> Message:
     refusal = outcome.refusal
     if refusal is None:
         kind = Outcome.REPLAYED if outcome.is_replay else Outcome.DONE
@@ -333,15 +323,14 @@ def _message(order: OrderInput, body: Any, outcome: OrderOutcome) -> Message:
         kind = Outcome.STALE
     else:
         kind = Outcome.REFUSED
+    if body is None:
+        body = Encoded(draft.canonical) if draft else order
     return Message(
         kind="order",
         external_id=order.external_id[:100],
         revision=max(0, min(order.revision, 2_000_000_000)),
-        body=asdict(order) if body is None else body,
-        fingerprint="" if isinstance(refusal, InvalidInput) else order.fingerprint(),
+        body=body,
+        fingerprint=draft.fingerprint if draft else "",
         outcome=kind,
         detail=str(refusal or ""),
     )
-
-
-__all__ = ["OrderState", "place_order", "place_orders"]

@@ -1,36 +1,38 @@
-"""What came back: returns, refused parcels, refunds without goods. The only documents that re-stock.
+"""What came back of known sales: returns, refused parcels. With ``unlinked_returns`` the only documents that re-stock.
 
-Takes the levels document, balances, cost rows, open items. A return uses the rate and amount of the original sale and the cost of the original issue.
+Takes the levels document, balances, cost rows, open items. A return uses the rate and amount of the original sale and the cost of the original
+issue. One call takes any number of returns in a constant number of statements.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from accounting.selectors import open_items
-from accounting.services import BillableDraft, Party, add_billable_items, post_entries
+from accounting.selectors import OpenItemView, open_items
+from accounting.services import BillableDraft, EntryDraft, Party, add_billable_items, post_entries
 from erp.core import changes, locks, messages, numbering, rows
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import Conflict, Problem
-from erp.core.models import Channel
+from erp.core.errors import Problem
 from erp.core.money import ZERO, Rounding, share_so_far
 from erp.core.selectors import tax_rates
-from erp.core.tax import Rate, RateTotal, TaxedAmount, allocate_tax, document_tax, rate_on
+from erp.core.tax import rate_on
 from erp.core.use_case import use_case
 from erp.inventory.selectors import IssuedPart, issued_values, location_id_of
-from erp.inventory.services import PutBack, put_back
+from erp.inventory.services import PutBack
 from erp.orders import postings, selectors
 from erp.orders.exceptions import NotReturnable, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
-from erp.orders.postings import Dimensions, Document, MoneyPart, SalePart
+from erp.orders.postings import Document, MoneyPart, SalePart
+from erp.orders.services import return_documents
 from erp.orders.services.amounts import tax_inside
 from erp.orders.services.payments import counterparty, customer_party, dimensions_of
+from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.sales import fee_part, moment_of, reduced_codes
 from erp.orders.services.states import announce
 from erp.orders.services.writing import EVENT_COLUMNS
@@ -49,17 +51,14 @@ class ReturnedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class UnlinkedLine:
-    """Units of a SKU sold before these books began (or a mere amount, without SKU): the net refunded, and the cost at which they come back."""
+class ReturnRequest:
+    """One return of goods of one order."""
 
-    description: str
-    quantity: int
-    net_amount: Decimal
-    sku_id: int | None = None
-    sku_code: str = ""
-    condition: str = Condition.SELLABLE
-    cost: Decimal = ZERO
-    tax_class: str = "STANDARD"
+    order_id: int
+    external_id: str
+    lines: tuple[ReturnedLine, ...]
+    refund_fees: bool = False
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -74,6 +73,33 @@ class _Part:
     tax: Decimal
     cost: Decimal
     back: list[PutBack]
+    key: int = 0
+
+
+@dataclass(slots=True)
+class _Taking:
+    """One return while it is recorded."""
+
+    request: ReturnRequest
+    order: Order
+    fingerprint: str
+    parts: list[_Part] = field(default_factory=list)
+    fees: list[OrderFee] = field(default_factory=list)
+    fee_keys: list[int] = field(default_factory=list)
+    document: Document = field(default_factory=lambda: Document("RETURN", 0, ""))
+
+    @property
+    def shipment_ids(self) -> set[int]:
+        return {part.line.shipment_id for part in self.parts}
+
+    @property
+    def sale_parts(self) -> list[SalePart]:
+        role = postings.SALES_ROLE[self.order.channel.kind]
+        goods = [SalePart(role, p.net, p.tax, p.order_line.tax_code, p.key) for p in self.parts]
+        return [*goods, *(fee_part(fee) for fee in self.fees)]
+
+    def cost_in(self, condition: str) -> Decimal:
+        return sum((part.cost for part in self.parts if part.condition == condition), ZERO)
 
 
 @use_case
@@ -92,18 +118,19 @@ def record_return(
 
     Raises OrderNotFound, NotReturnable (more than was shipped, revenue not yet met), Conflict for other content under the same id.
     """
-    return _take_back(
-        Return.Kind.RETURN,
-        order_id,
-        external_id,
-        lines,
-        refund_fees,
-        ZERO,
-        reason,
-        return_date or business_date(at),
-        at,
-        by,
-    )
+    request = ReturnRequest(order_id, external_id, tuple(lines), refund_fees, reason)
+    return _take_back(Return.Kind.RETURN, [request], ZERO, return_date or business_date(at), at=at, by=by)[0]
+
+
+@use_case
+def record_returns(
+    *, returns: Sequence[ReturnRequest], return_date: dt.date | None = None, at: dt.datetime, by: Actor
+) -> list[Return]:
+    """As ``record_return`` for many returns of one channel and one day, all or none, in a constant number of statements.
+
+    Several may take from the same shipment line, one after the other. Raises as ``record_return``, naming every line of every return.
+    """
+    return _take_back(Return.Kind.RETURN, returns, ZERO, return_date or business_date(at), at=at, by=by)
 
 
 @use_case
@@ -121,155 +148,158 @@ def record_refusal(
     shipment = Shipment.objects.filter(pk=shipment_id).first()
     if shipment is None:
         raise OrderNotFound(_("There is no such shipment."))
-    lines = [
+    lines = tuple(
         ReturnedLine(line.pk, line.quantity - line.returned_quantity, condition)
         for line in ShipmentLine.objects.filter(shipment=shipment).order_by("pk")
-    ]
-    document = _take_back(
-        Return.Kind.REFUSED,
-        shipment.order_id,
-        external_id,
-        lines,
-        True,
-        freight,
-        "",
-        return_date or business_date(at),
-        at,
-        by,
     )
+    request = ReturnRequest(shipment.order_id, external_id, lines, refund_fees=True)
+    on = return_date or business_date(at)
+    document = _take_back(Return.Kind.REFUSED, [request], freight, on, at=at, by=by)[0]
     Shipment.objects.filter(pk=shipment_id).update(state=Shipment.State.RETURNED)
     return document
 
 
 def _take_back(
-    kind: str, order_id: int, external_id: str, lines: Sequence[ReturnedLine], refund_fees: bool, freight: Decimal,
-    reason: str, on: dt.date, at: dt.datetime, by: Actor,
-) -> Return:  # fmt: skip
-    order = (
-        Order.objects.select_related("channel", "account")
-        .select_for_update(of=("self",), no_key=True)
-        .filter(pk=order_id)
-        .first()
+    kind: str, requests: Sequence[ReturnRequest], freight: Decimal, on: dt.date, *, at: dt.datetime, by: Actor
+) -> list[Return]:
+    takings = _lock(kind, requests, freight)
+    if not takings:
+        return []
+    channel = takings[0].order.channel
+    replays = return_documents.find_replays(
+        channel.pk, {taking.request.external_id: taking.fingerprint for taking in takings}
     )
-    if order is None:
+    fresh = [taking for taking in takings if taking.request.external_id not in replays]
+    documents: list[NewReturn] = []
+    if fresh:
+        _find_parts(fresh)
+        documents = _documents(kind, fresh, on)
+        return_documents.write(documents, at=at, by=by)
+        _count_returned(fresh)
+        return_documents.restock(documents, channel_id=channel.pk, occurred_at=moment_of(on, at), at=at, by=by)
+        entries = _entries(kind, fresh, freight, on)
+        post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
+        reduced = reduced_codes()
+        billables = [item for taking in fresh for item in _billables(taking, on, reduced)]
+        add_billable_items(items=billables, at=at, by=by)
+        events = [
+            (t.order.pk, "RETURNED", "", "", f"{t.document.number} {t.request.reason}"[:300], at, str(by))
+            for t in fresh
+        ]
+        rows.insert(OrderEvent, EVENT_COLUMNS, events)
+        changes.record(topic="return", keys=[taking.document.number for taking in fresh], audience=channel.code)
+        announce(selectors.order_heads({taking.order.pk for taking in fresh}))
+    return return_documents.stored(documents, replays, [request.external_id for request in requests])
+
+
+def _lock(kind: str, requests: Sequence[ReturnRequest], freight: Decimal) -> list[_Taking]:
+    """Lock the orders in key order, then the names of the returns."""
+    found = (
+        Order.objects.select_related("channel", "account")
+        .filter(pk__in={request.order_id for request in requests})
+        .order_by("pk")
+        .select_for_update(of=("self",), no_key=True)
+    )
+    orders = {order.pk: order for order in found}
+    if any(request.order_id not in orders for request in requests):
         raise OrderNotFound(_("There is no such order."))
+    channels = {order.channel_id for order in orders.values()}
+    if len(channels) > 1 or len({request.external_id for request in requests}) < len(requests):
+        raise AssertionError("one call takes back goods of one channel, each return under an id of its own")
+    locks.hold_all(f"return:{orders[request.order_id].channel_id}:{request.external_id}" for request in requests)
+    return [_Taking(request, orders[request.order_id], _fingerprint(kind, request, freight)) for request in requests]
+
+
+def _fingerprint(kind: str, request: ReturnRequest, freight: Decimal) -> str:
     content = {
         "kind": kind,
-        "order": order_id,
-        "lines": sorted(map(str, map(asdict, lines))),
-        "fees": refund_fees,
+        "order": request.order_id,
+        "lines": sorted(map(str, map(asdict, request.lines))),
+        "fees": request.refund_fees,
         "freight": freight,
     }
-    fingerprint = messages.fingerprint(content)
-    locks.hold(f"return:{order.channel_id}:{external_id}")
-    if existing := _replay(order.channel_id, external_id, fingerprint, is_refusal=kind == Return.Kind.REFUSED):
-        return existing
-    number = numbering.next_numbers(numbering.RETURN)[0]
-    document_id = next(rows.allocate_ids({Return: 1})[Return])
-    parts = _parts_of(order, lines, on=on)
-    shipments = {part.line.shipment_id for part in parts}
-    fees = list(OrderFee.objects.filter(shipment__in=shipments, refunds__isnull=True)) if refund_fees else []
-    sale_parts = [
-        *(
-            SalePart(postings.SALES_ROLE[order.channel.kind], p.net, p.tax, p.order_line.tax_code, p.line.pk)
-            for p in parts
-        ),
-        *(fee_part(fee) for fee in fees),
-    ]
-    net = sum((part.net for part in sale_parts), ZERO)
-    tax = sum((part.tax for part in sale_parts), ZERO)
-    line_keys = _write_document(
-        document_id, number, kind, order, external_id, fingerprint, parts, fees, net, tax, reason, on, at, by
-    )
-    _restock(document_id, order, parts, line_keys, on=on, at=at, by=by)
-    document = Document("RETURN", document_id, number)
-    money = _money_back(order, shipments, net + tax)
-    _post(kind, document, order, parts, sale_parts, money, freight, on, at=at, by=by)
-    add_billable_items(items=_billables(document, order, parts, fees, line_keys, on), at=at, by=by)
-    rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "RETURNED", "", "", f"{number} {reason}"[:300], at, str(by))])
-    changes.record(topic="return", keys=[number], audience=order.channel.code)
-    announce(selectors.order_heads([order.pk]))
-    return Return.objects.get(pk=document_id)
+    return messages.fingerprint(content)
 
 
-def _replay(channel_id: int, external_id: str, fingerprint: str, *, is_refusal: bool = False) -> Return | None:
-    existing = Return.objects.filter(channel_id=channel_id, external_id=external_id).first()
-    if existing is None:
-        return None
-    # A refused parcel has nothing left to come back, so its repeat cannot carry the same lines: the id alone decides.
-    if existing.fingerprint != fingerprint and not (is_refusal and existing.kind == Return.Kind.REFUSED):
-        raise Conflict(_("Return %(id)s is recorded with other content.") % {"id": external_id})
-    return existing
-
-
-def _parts_of(order: Order, lines: Sequence[ReturnedLine], *, on: dt.date) -> list[_Part]:
-    """Lock and check the shipment lines, and give each its share of amounts, cost and pieces. The last unit takes the rest."""
-    wanted = {line.shipment_line_id: line for line in lines}
-    found = {
-        line.pk: line
-        for line in ShipmentLine.objects.filter(pk__in=wanted, shipment__order=order)
+def _find_parts(takings: Sequence[_Taking]) -> None:
+    """Lock and check the shipment lines, and give each return its share of amounts, cost and pieces. The last unit takes the rest."""
+    wanted = {line.shipment_line_id for taking in takings for line in taking.request.lines}
+    locked = (
+        ShipmentLine.objects.filter(pk__in=wanted)
         .select_related("order_line", "shipment")
         .order_by("pk")
         .select_for_update(of=("self",), no_key=True)
-    }
-    problems = [
-        Problem(
-            str(key),
-            "not_returnable",
-            _("%(asked)s came back, %(possible)s can.") % {"asked": line.quantity, "possible": _left(found.get(key))},
-        )
-        for key, line in wanted.items()
-        if not 0 < line.quantity <= _left(found.get(key))
-    ]
-    problems += [
-        Problem(line.shipment.number, "revenue_not_met", _("The sale was not posted yet."))
-        for line in found.values()
-        if line.shipment.revenue_date is None
-    ]
-    if problems or not wanted or len(wanted) != len(lines):
-        raise NotReturnable(_("This cannot be taken back."), problems=problems)
+    )
+    found = {line.pk: line for line in locked}
+    returned = {key: line.returned_quantity for key, line in found.items()}
     issued = issued_values("SHIPMENT", list(found), source_ids={line.shipment_id for line in found.values()})
-    defect_id = location_id_of(DEFECT_LOCATION) if any(x.condition == Condition.DEFECTIVE for x in lines) else None
-    parts = []
-    for key, line in sorted(found.items()):
-        before, after = line.returned_quantity, line.returned_quantity + wanted[key].quantity
-
-        def part_of(total: Decimal, line: ShipmentLine = line, before: int = before, after: int = after) -> Decimal:
-            return share_so_far(total, done=after, of=line.quantity) - share_so_far(
-                total, done=before, of=line.quantity
-            )
-
-        condition = wanted[key].condition
-        back = _pieces_back(key, issued.get(key, []), line, before, after, condition, defect_id)
-        cost = part_of(line.cost_amount) if condition != Condition.NOT_RETURNED else ZERO
-        parts.append(
-            _Part(
-                line,
-                line.order_line,
-                after - before,
-                condition,
-                part_of(line.net_amount),
-                part_of(line.tax_amount),
-                cost,
-                back,
-            )
-        )
-    _settle_cost(parts)
-    return parts
+    is_defective = any(line.condition == Condition.DEFECTIVE for t in takings for line in t.request.lines)
+    defect_id = location_id_of(DEFECT_LOCATION) if is_defective else None
+    problems = []
+    for taking in takings:
+        mine = {key: line for key, line in found.items() if line.shipment.order_id == taking.order.pk}
+        problems += _faults(taking.request, mine, returned)
+        for asked in sorted(taking.request.lines, key=lambda line: line.shipment_line_id):
+            if (line := mine.get(asked.shipment_line_id)) is not None:
+                before = returned[line.pk]
+                returned[line.pk] = before + asked.quantity
+                taking.parts.append(_part(line, asked, before, issued.get(line.pk, ()), defect_id))
+    if problems:
+        raise NotReturnable(_("This cannot be taken back."), problems=problems)
+    with_fees = {key for taking in takings if taking.request.refund_fees for key in taking.shipment_ids}
+    if with_fees:
+        for fee in OrderFee.objects.filter(shipment__in=with_fees, refunds__isnull=True).order_by(
+            "order_id", "line_no"
+        ):
+            next(t for t in takings if fee.shipment_id in t.shipment_ids and t.request.refund_fees).fees.append(fee)
 
 
-def _left(line: ShipmentLine | None) -> int:
-    return line.quantity - line.returned_quantity if line else 0
+def _faults(request: ReturnRequest, mine: Mapping[int, ShipmentLine], returned: Mapping[int, int]) -> list[Problem]:
+    problems = []
+    for asked in request.lines:
+        line = mine.get(asked.shipment_line_id)
+        left = line.quantity - returned[line.pk] if line else 0
+        if not 0 < asked.quantity <= left:
+            detail = _("%(asked)s came back, %(possible)s can.") % {"asked": asked.quantity, "possible": left}
+            problems.append(Problem(str(asked.shipment_line_id), "not_returnable", detail))
+        if line is not None and line.shipment.revenue_date is None:
+            problems.append(Problem(line.shipment.number, "revenue_not_met", _("The sale was not posted yet.")))
+    if not request.lines or len({line.shipment_line_id for line in request.lines}) < len(request.lines):
+        problems.append(Problem(request.external_id, "wrong_lines", _("Name each line once, at least one.")))
+    return problems
+
+
+def _part(
+    line: ShipmentLine, asked: ReturnedLine, before: int, issued: Iterable[IssuedPart], defect_id: int | None
+) -> _Part:
+    after = before + asked.quantity
+    if after > line.quantity:  # refused in a moment, with every other fault
+        return _Part(line, line.order_line, asked.quantity, asked.condition, ZERO, ZERO, ZERO, [])
+
+    def share(total: Decimal) -> Decimal:
+        return share_so_far(total, done=after, of=line.quantity) - share_so_far(total, done=before, of=line.quantity)
+
+    back = _pieces_back(line, issued, before, after, asked.condition, defect_id)
+    cost = ZERO
+    if asked.condition == Condition.SELLABLE:
+        # What the pieces carry back, so that stock and books move by one figure; defective ones keep their share as the loss.
+        cost = sum((item.value for item in back), ZERO)
+    elif asked.condition == Condition.DEFECTIVE:
+        cost = share(line.cost_amount)
+    return _Part(
+        line,
+        line.order_line,
+        asked.quantity,
+        asked.condition,
+        share(line.net_amount),
+        share(line.tax_amount),
+        cost,
+        back,
+    )
 
 
 def _pieces_back(
-    key: int,
-    issued: Iterable[IssuedPart],
-    line: ShipmentLine,
-    before: int,
-    after: int,
-    condition: str,
-    defect_id: int | None,
+    line: ShipmentLine, issued: Iterable[IssuedPart], before: int, after: int, condition: str, defect_id: int | None
 ) -> list[PutBack]:
     """The pieces of each issued part that belong to the returned units, at their share of its value; defective ones at no value."""
     if condition == Condition.NOT_RETURNED:
@@ -281,133 +311,127 @@ def _pieces_back(
             part.value, done=before, of=line.quantity
         )
         if pieces and condition == Condition.DEFECTIVE and defect_id is not None:
-            back.append(PutBack(key, part.sku_id, pieces, defect_id, ZERO))
+            back.append(PutBack(line.pk, part.sku_id, pieces, defect_id, ZERO))
         elif pieces:
-            back.append(PutBack(key, part.sku_id, pieces, part.location_id, value))
+            back.append(PutBack(line.pk, part.sku_id, pieces, part.location_id, value))
     return back
 
 
-def _settle_cost(parts: Sequence[_Part]) -> None:
-    """Cost is what the pieces carry back, so that stock and books move by one figure; defective pieces keep their share as the loss."""
-    for part in parts:
-        if part.condition == Condition.SELLABLE:
-            part.cost = sum((item.value for item in part.back), ZERO)
-
-
-def _write_document(
-    document_id: int, number: str, kind: str, order: Order, external_id: str, fingerprint: str, parts: Sequence[_Part],
-    fees: Sequence[OrderFee], net: Decimal, tax: Decimal, reason: str, on: dt.date, at: dt.datetime, by: Actor,
-) -> dict[int, int]:  # fmt: skip
-    """Returns the key of each return line by its shipment line."""
-    Return.objects.bulk_create(
-        [
-            Return(
-                pk=document_id, number=number, kind=kind, channel_id=order.channel_id, external_id=external_id,
-                fingerprint=fingerprint, order=order, customer_record_id=order.customer_record_id, return_date=on,
-                reason=reason[:200], currency=order.currency, net_amount=net, tax_amount=tax, gross_amount=net + tax,
-                cost_amount=sum((part.cost for part in parts), ZERO), recorded_at=at, actor=str(by),
+def _documents(kind: str, takings: Sequence[_Taking], on: dt.date) -> list[NewReturn]:
+    """Number the documents and key their lines."""
+    lines = sum(len(taking.parts) + len(taking.fees) for taking in takings)
+    ids = rows.allocate_ids({Return: len(takings), ReturnLine: lines})
+    numbers = numbering.next_numbers(numbering.RETURN, len(takings))
+    documents = []
+    for taking, number in zip(takings, numbers, strict=True):
+        order, request = taking.order, taking.request
+        taking.document = Document("RETURN", next(ids[Return]), number)
+        for part in taking.parts:
+            part.key = next(ids[ReturnLine])
+        taking.fee_keys = [next(ids[ReturnLine]) for _fee in taking.fees]
+        documents.append(
+            NewReturn(
+                taking.document.id, number, kind, order.channel_id, request.external_id, taking.fingerprint, on,
+                order.currency, request.reason, order.pk, order.customer_record_id, _lines(taking),
             )
-        ]
-    )  # fmt: skip
-    lines = ReturnLine.objects.bulk_create(
-        [
-            ReturnLine(
-                document_id=document_id, shipment_line=p.line, sku_id=p.order_line.sku_id, description=p.order_line.name[:300],
-                condition=p.condition, quantity=p.quantity, tax_code=p.order_line.tax_code,
-                tax_percent=p.order_line.tax_percent or ZERO, net_amount=p.net, tax_amount=p.tax, gross_amount=p.net + p.tax,
-                cost_amount=p.cost,
-            )
-            for p in parts
-        ]
-        + [
-            ReturnLine(
-                document_id=document_id, fee=fee, description=str(OrderFee.Kind(fee.kind).label), condition=Condition.NOT_RETURNED,
-                quantity=1, tax_code=fee.tax_code, tax_percent=fee.tax_percent or ZERO, net_amount=fee.net_amount or ZERO,
-                tax_amount=fee.tax_amount or ZERO, gross_amount=fee.gross_amount or ZERO,
-            )
-            for fee in fees
-        ]
-    )  # fmt: skip
-    rows.update(
-        ShipmentLine, "id", ["returned_quantity"], [(p.line.pk, p.line.returned_quantity + p.quantity) for p in parts]
-    )
-    by_line: dict[int, int] = {}
-    for part in parts:
-        by_line[part.order_line.pk] = by_line.get(part.order_line.pk, part.order_line.returned_quantity) + part.quantity
-    rows.update(OrderLine, "id", ["returned_quantity"], list(by_line.items()))
-    return {line.shipment_line_id: line.pk for line in lines if line.shipment_line_id is not None}
-
-
-def _restock(
-    document_id: int,
-    order: Order,
-    parts: Sequence[_Part],
-    line_keys: Mapping[int, int],
-    *,
-    on: dt.date,
-    at: dt.datetime,
-    by: Actor,
-) -> None:
-    back = [
-        PutBack(line_keys[part.line.pk], item.sku_id, item.quantity, item.location_id, item.value)
-        for part in parts
-        for item in part.back
-    ]
-    if back:
-        put_back(
-            source_type="RETURN", source_id=document_id, lines=back, channel_id=order.channel_id,
-            occurred_at=moment_of(on, at), at=at, by=by,
         )  # fmt: skip
+    return documents
 
 
-def _money_back(order: Order, shipment_ids: Iterable[int], gross: Decimal) -> list[MoneyPart]:
+def _lines(taking: _Taking) -> list[NewLine]:
+    goods = [
+        NewLine(
+            p.key, p.order_line.sku_id, p.order_line.name, p.condition, p.quantity, p.order_line.tax_code,
+            p.order_line.tax_percent or ZERO, p.net, p.tax, p.cost, p.line.pk,
+            back=tuple(PutBack(p.key, item.sku_id, item.quantity, item.location_id, item.value) for item in p.back),
+        )
+        for p in taking.parts
+    ]  # fmt: skip
+    fees = [
+        NewLine(
+            key, None, str(OrderFee.Kind(fee.kind).label), Condition.NOT_RETURNED, 1, fee.tax_code, fee.tax_percent or ZERO,
+            fee.net_amount or ZERO, fee.tax_amount or ZERO, fee_id=fee.pk,
+        )
+        for fee, key in zip(taking.fees, taking.fee_keys, strict=True)
+    ]  # fmt: skip
+    return [*goods, *fees]
+
+
+def _count_returned(takings: Sequence[_Taking]) -> None:
+    by_shipment_line: dict[int, int] = {}
+    by_order_line: dict[int, int] = {}
+    for part in (part for taking in takings for part in taking.parts):
+        line, order_line = part.line, part.order_line
+        by_shipment_line[line.pk] = by_shipment_line.get(line.pk, line.returned_quantity) + part.quantity
+        by_order_line[order_line.pk] = by_order_line.get(order_line.pk, order_line.returned_quantity) + part.quantity
+    with rows.pipeline():
+        rows.update(ShipmentLine, "id", ["returned_quantity"], list(by_shipment_line.items()))
+        rows.update(OrderLine, "id", ["returned_quantity"], list(by_order_line.items()))
+
+
+def _entries(kind: str, takings: Sequence[_Taking], freight: Decimal, on: dt.date) -> list[EntryDraft | None]:
+    shipments = {key for taking in takings for key in taking.shipment_ids}
+    items: dict[int, list[OpenItemView]] = {}
+    for item in open_items(document_type="SHIPMENT", document_ids=sorted(shipments)):
+        items.setdefault(item.document_id, []).append(item)
+    parties = _parties({taking.order.pk: taking.order for taking in takings})
+    left = {item.id: item.remaining for found in items.values() for item in found}
+    entries = []
+    for taking in takings:
+        gross = sum((part.net + part.tax for part in taking.sale_parts), ZERO)
+        owed = [item for key in sorted(taking.shipment_ids) for item in items.get(key, [])]
+        money = _money_back(taking.order, gross, owed, left, parties.get(taking.order.pk, {}))
+        entries.append(_entry(kind, taking, money, freight, on))
+    return entries
+
+
+def _parties(orders: Mapping[int, Order]) -> dict[int, dict[str, Party | None]]:
+    """Who owes on each receivable of an order."""
+    found: dict[int, dict[str, Party | None]] = {}
+    for payment in selectors.payments_of(orders):
+        found.setdefault(payment.order_id, {})[payment.role] = counterparty(payment)
+    return found
+
+
+def _money_back(
+    order: Order,
+    gross: Decimal,
+    owed: Iterable[OpenItemView],
+    left: dict[int, Decimal],
+    parties: Mapping[str, Party | None],
+) -> list[MoneyPart]:
     """First what is still owed for these shipments is lowered, the rest we owe the customer (未払金・返金)."""
-    left, parts = gross, []
-    parties: dict[str, Party | None] = {payment.role: counterparty(payment) for payment in order.payments.all()}
-    for item in open_items(document_type="SHIPMENT", document_ids=list(shipment_ids)):
-        part = min(left, item.remaining) if item.side == "DEBIT" else ZERO
+    parts = []
+    for item in owed:
+        part = min(gross, left[item.id]) if item.side == "DEBIT" else ZERO
         if part:
             parts.append(MoneyPart(part, item.role, parties.get(item.role) or item.party, settles=item.id))
-            left -= part
-    if left:
-        parts.append(MoneyPart(left, "refunds_payable", customer_party(order)))
+            left[item.id] -= part
+            gross -= part
+    if gross:
+        parts.append(MoneyPart(gross, "refunds_payable", customer_party(order)))
     return parts
 
 
-def _post(
-    kind: str, document: Document, order: Order, parts: Sequence[_Part], sale_parts: Sequence[SalePart],
-    money: Sequence[MoneyPart], freight: Decimal, on: dt.date, *, at: dt.datetime, by: Actor,
-) -> None:  # fmt: skip
-    restocked = sum((part.cost for part in parts if part.condition == Condition.SELLABLE), ZERO)
-    written_down = sum((part.cost for part in parts if part.condition == Condition.DEFECTIVE), ZERO)
-    dimensions = dimensions_of(order)
-    if kind == Return.Kind.REFUSED:
-        rate = rate_on(tax_rates(), tax_class="STANDARD", on=on)
-        freight_tax = tax_inside(freight, rate.percent, rounding=Rounding.DOWN, currency=order.currency)
-        entry = postings.refused_delivery(
-            document=document, parts=sale_parts, money=money, restocked=restocked, written_down=written_down,
-            freight_net=freight - freight_tax, freight_tax=freight_tax, freight_tax_code=rate.code, on=on, dimensions=dimensions,
+def _entry(kind: str, taking: _Taking, money: Sequence[MoneyPart], freight: Decimal, on: dt.date) -> EntryDraft | None:
+    restocked, written_down = taking.cost_in(Condition.SELLABLE), taking.cost_in(Condition.DEFECTIVE)
+    dimensions = dimensions_of(taking.order)
+    if kind != Return.Kind.REFUSED:
+        return postings.sale_return(
+            document=taking.document, parts=taking.sale_parts, money=money, restocked=restocked,
+            written_down=written_down, on=on, dimensions=dimensions,
         )  # fmt: skip
-        post_entries(drafts=[entry], at=at, by=by)
-        return
-    draft = postings.sale_return(
-        document=document, parts=sale_parts, money=money, restocked=restocked, written_down=written_down, on=on,
-        dimensions=dimensions,
+    rate = rate_on(tax_rates(), tax_class="STANDARD", on=on)
+    freight_tax = tax_inside(freight, rate.percent, rounding=Rounding.DOWN, currency=taking.order.currency)
+    return postings.refused_delivery(
+        document=taking.document, parts=taking.sale_parts, money=money, restocked=restocked, written_down=written_down,
+        freight_net=freight - freight_tax, freight_tax=freight_tax, freight_tax_code=rate.code, on=on, dimensions=dimensions,
     )  # fmt: skip
-    if draft is not None:
-        post_entries(drafts=[draft], at=at, by=by)
 
 
-def _billables(
-    document: Document,
-    order: Order,
-    parts: Sequence[_Part],
-    fees: Sequence[OrderFee],
-    line_keys: Mapping[int, int],
-    on: dt.date,
-) -> list[BillableDraft]:
+def _billables(taking: _Taking, on: dt.date, reduced: frozenset[str]) -> list[BillableDraft]:
     """What a 適格返還請求書 prints: the return's date, the date of the original sale, amounts and tax per rate."""
-    reduced = reduced_codes()
+    order, document = taking.order, taking.document
     common = {
         "kind": "RETURN", "channel_id": order.channel_id, "bill_to_id": order.bill_to_id, "account_id": order.account_id,
         "addressee": (order.account.name if order.account else order.orderer_name)[:150], "document_type": "RETURN",
@@ -417,13 +441,13 @@ def _billables(
     items = [
         BillableDraft(
             **common,  # type: ignore[arg-type]
-            document_line=line_keys[p.line.pk], original_date=p.line.shipment.revenue_date, item_code=p.order_line.sku_code,
+            document_line=p.key, original_date=p.line.shipment.revenue_date, item_code=p.order_line.sku_code,
             description=p.order_line.name or p.order_line.sku_code, quantity=-p.quantity,
             unit_price=p.order_line.unit_price or ZERO, tax_included=p.order_line.tax_included,
             tax_code=p.order_line.tax_code, tax_percent=p.order_line.tax_percent or ZERO,
             is_reduced=p.order_line.tax_code in reduced, net_amount=-p.net, tax_amount=-p.tax, gross_amount=-(p.net + p.tax),
         )
-        for p in parts
+        for p in taking.parts
     ]  # fmt: skip
     items += [
         BillableDraft(
@@ -433,107 +457,6 @@ def _billables(
             is_reduced=fee.tax_code in reduced, net_amount=-(fee.net_amount or ZERO), tax_amount=-(fee.tax_amount or ZERO),
             gross_amount=-(fee.gross_amount or ZERO),
         )
-        for fee in fees
+        for fee in taking.fees
     ]  # fmt: skip
     return items
-
-
-@dataclass(frozen=True, slots=True)
-class UnlinkedReturn:
-    """A return or refund whose sale these books do not know; the document says so (``has_original`` is off)."""
-
-    external_id: str
-    lines: tuple[UnlinkedLine, ...]
-    return_date: dt.date
-    customer_record_id: int | None = None
-    customer_label: str = ""
-    reason: str = ""
-
-
-@use_case
-def record_unlinked_returns(
-    *, channel: str, returns: Sequence[UnlinkedReturn], location_id: int, at: dt.datetime, by: Actor
-) -> list[Return]:
-    """Record returns without an original sale. Tax at the rate of the return date, since no other date is known. Again = first answer."""
-    shop = Channel.objects.get(code=channel)
-    locks.hold_all(f"return:{shop.pk}:{item.external_id}" for item in returns)
-    documents = []
-    for item in returns:
-        fingerprint = messages.fingerprint(asdict(item))
-        existing = _replay(shop.pk, item.external_id, fingerprint)
-        documents.append(existing or _record_unlinked(shop, item, fingerprint, location_id, at, by))
-    return documents
-
-
-def _record_unlinked(
-    shop: Channel, item: UnlinkedReturn, fingerprint: str, location_id: int, at: dt.datetime, by: Actor
-) -> Return:
-    number = numbering.next_numbers(numbering.RETURN)[0]
-    on = item.return_date
-    known = tax_rates()
-    rates = [rate_on(known, tax_class=line.tax_class, on=on) for line in item.lines]
-    taxes = _unlinked_taxes(item, rates, shop)
-    net = sum((line.net_amount for line in item.lines), ZERO)
-    tax = sum(taxes, ZERO)
-    document = Return.objects.create(
-        number=number, kind=Return.Kind.RETURN if any(i.sku_id for i in item.lines) else Return.Kind.REFUND_ONLY,
-        channel=shop, external_id=item.external_id, fingerprint=fingerprint, customer_record_id=item.customer_record_id,
-        has_original=False, return_date=on, reason=item.reason[:200], currency=shop.currency, net_amount=net, tax_amount=tax,
-        gross_amount=net + tax, cost_amount=sum((line.cost for line in item.lines), ZERO), recorded_at=at, actor=str(by),
-    )  # fmt: skip
-    lines = ReturnLine.objects.bulk_create(
-        ReturnLine(
-            document=document, sku_id=line.sku_id, description=line.description[:300], condition=line.condition,
-            quantity=line.quantity, tax_code=rate.code, tax_percent=rate.percent, net_amount=line.net_amount, tax_amount=share,
-            gross_amount=line.net_amount + share, cost_amount=line.cost,
-        )
-        for line, rate, share in zip(item.lines, rates, taxes, strict=True)
-    )  # fmt: skip
-    back = [
-        PutBack(row.pk, line.sku_id, line.quantity, location_id, line.cost)
-        for row, line in zip(lines, item.lines, strict=True)
-        if line.sku_id is not None and line.condition == Condition.SELLABLE
-    ]
-    if back:
-        put_back(
-            source_type="RETURN",
-            source_id=document.pk,
-            lines=back,
-            channel_id=shop.pk,
-            occurred_at=moment_of(on, at),
-            at=at,
-            by=by,
-        )
-    party = Party("CUSTOMER", item.customer_record_id or 0, item.customer_label or number)
-    draft = postings.sale_return(
-        document=Document("RETURN", document.pk, number),
-        parts=[
-            SalePart("sales.returns", line.net_amount, share, rate.code, row.pk)
-            for row, line, rate, share in zip(lines, item.lines, rates, taxes, strict=True)
-        ],
-        money=[MoneyPart(net + tax, "refunds_payable", party)],
-        restocked=sum((entry.value for entry in back), ZERO),
-        written_down=ZERO,
-        on=on,
-        dimensions=Dimensions(shop.pk, shop.department_id, shop.currency),
-    )
-    if draft is not None:
-        post_entries(drafts=[draft], at=at, by=by)
-    changes.record(topic="return", keys=[number], audience=shop.code)
-    return document
-
-
-def _unlinked_taxes(item: UnlinkedReturn, rates: Sequence[Rate], shop: Channel) -> list[Decimal]:
-    """Tax of the refund as one document, once per rate, shared out to its lines."""
-    totals: Mapping[str, RateTotal] = document_tax(
-        [TaxedAmount(rate, line.net_amount, False) for line, rate in zip(item.lines, rates, strict=True)],
-        rounding=Rounding(shop.tax_rounding),
-        currency=shop.currency,
-    )
-    shares = [ZERO] * len(rates)
-    for code, total in totals.items():
-        members = [index for index, rate in enumerate(rates) if rate.code == code]
-        parts = allocate_tax(total, [item.lines[index].net_amount for index in members], currency=shop.currency)
-        for index, part in zip(members, parts, strict=True):
-            shares[index] = part
-    return shares

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from erp.core import rows
+from django.db import models
+
+from erp.core import numbering, rows
 from erp.core.actors import Actor
 from erp.core.messages import encode
 from erp.inventory.services import Demand
@@ -24,6 +26,7 @@ from erp.orders.models import (
     OrderPayment,
     OrderTaxTotal,
 )
+from erp.orders.services.documents import OrderInput
 from erp.orders.services.drafting import Draft, PaymentDraft, priced_fees, priced_lines, tax_totals
 
 LINE_COLUMNS = (
@@ -64,24 +67,42 @@ class Written:
     payment_keys: list[int]
 
 
-def write_children(drafts: Sequence[Draft]) -> dict[int, Written]:
+class Keys:
+    """Primary keys taken beforehand, by table, and numbers for new orders."""
+
+    def __init__(self, blocks: Mapping[Any, Sequence[int]], numbers: Sequence[int]) -> None:
+        self._blocks = {model: iter(block) for model, block in blocks.items()}
+        self.numbers = iter([numbering.format_number(numbering.ORDER, number) for number in numbers])
+
+    def __getitem__(self, model: type[models.Model]) -> Iterator[int]:
+        return self._blocks[model]
+
+
+def ask_keys(orders: Iterable[OrderInput]) -> Callable[[], Keys]:
+    """Ask for enough keys for all orders to be new (those of repeats leave gaps); call the result when the pipeline has been left."""
+    wanted = list(orders)
+    counts: dict[type[models.Model], int] = {
+        Order: len(wanted),
+        Delivery: sum(max(1, len(order.deliveries)) for order in wanted),
+        OrderLine: sum(len(order.lines) for order in wanted),
+        OrderPayment: sum(max(1, len(order.payments)) + len(order.adjustments) for order in wanted),
+    }
+    blocks = rows.ask_ids(counts)
+    taken = rows.ask("SELECT nextval('core_number_order') FROM generate_series(1, %s::int)", [len(wanted)])
+    return lambda: Keys(blocks(), [row[0] for row in taken.all()])
+
+
+def write_children(drafts: Sequence[Draft], keys: Keys) -> dict[int, Written]:
     """Insert everything below the orders (whose own rows follow in the same transaction; the keys are deferred). By order id."""
-    ids = rows.allocate_ids(
-        {
-            Delivery: sum(len(draft.deliveries) for draft in drafts),
-            OrderLine: sum(len(draft.lines) for draft in drafts),
-            OrderPayment: sum(len(draft.payments) for draft in drafts),
-        }
-    )
     tables: dict[Any, list[tuple[Any, ...]]] = {}
-    written = {draft.order_id: _child_rows(draft, ids, tables) for draft in drafts}
-    with rows.pipeline():
+    written = {draft.order_id: _child_rows(draft, keys, tables) for draft in drafts}
+    with rows.pipeline(unless=len(tables[OrderLine]) >= rows.COPY_FROM):
         for model, columns in _CHILDREN:
             rows.insert(model, columns, tables.get(model, []))
     return written
 
 
-def _child_rows(draft: Draft, ids: Mapping[Any, Iterator[int]], tables: dict[Any, list[tuple[Any, ...]]]) -> Written:
+def _child_rows(draft: Draft, ids: Keys, tables: dict[Any, list[tuple[Any, ...]]]) -> Written:
     deliveries = {delivery.ref: next(ids[Delivery]) for delivery in draft.deliveries}
     first_delivery = next(iter(deliveries.values()))
     line_keys = {line.line_id: next(ids[OrderLine]) for line, _facts, _rate in draft.lines}

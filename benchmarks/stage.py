@@ -1,0 +1,63 @@
+"""The stage of a benchmark: a durable throw-away cluster with 1,000 SKUs in stock and one channel that sells them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+from erp.runtime import postgres
+
+SKUS = 1_000
+PIECES = 10_000_000
+CHANNEL, WAREHOUSE = "BENCH", "BENCH-WH"
+AT = dt.datetime(2026, 11, 23, 3, 0, tzinfo=dt.UTC)
+
+
+@contextmanager
+def durable_cluster() -> Iterator[str]:
+    """A running cluster with Mamori's schema; yields its URL. ``DATABASE_URL`` is set for every process started inside."""
+    with postgres.throw_away_cluster(durable=True) as cluster:
+        os.environ["DATABASE_URL"] = cluster.url
+        os.environ.update(DATABASE_POOL_SIZE="0", SECRET_KEY="bench", LOG_LEVEL="ERROR")
+        os.environ["DJANGO_SETTINGS_MODULE"] = "erp.settings"
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        build_masters()
+        yield cluster.url
+
+
+def build_masters() -> None:
+    from django.db import connection
+
+    from catalog.models import Product, Sku
+    from erp.core.actors import Actor
+    from erp.core.models import Channel
+    from erp.inventory.models import ChannelLocation, CostPool, Location
+    from erp.inventory.services import ReceiptLine, receive
+
+    by = Actor.command("bench")
+    channel = Channel.objects.create(code=CHANNEL, name="Bench", kind="EC_SITE")
+    product = Product.objects.create(code="BENCH", name="Bench")
+    pool, _new = CostPool.objects.get_or_create(code="MAIN", defaults={"name": "MAIN"})
+    place = Location.objects.create(code=WAREHOUSE, name="Bench", kind="WAREHOUSE", cost_pool=pool)
+    ChannelLocation.objects.create(channel=channel, location=place, rank=1)
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO catalog_color (code, name, sort_order) SELECT 'c' || i, 'c' || i, i FROM generate_series(1, %s) i", [SKUS])
+        cursor.execute(
+            "INSERT INTO catalog_sku (code, product_id, color_id, is_kit, is_active, version)"
+            " SELECT 'B-' || lpad(sort_order::text, 4, '0'), %s, id, false, true, 1 FROM catalog_color",
+            [product.pk],
+        )
+    lines = [
+        ReceiptLine(line_no=number, sku_id=key, quantity=PIECES // 10, unit_cost=Decimal(420))
+        for number, key in enumerate(Sku.objects.order_by("pk").values_list("pk", flat=True), 1)
+    ]
+    for first in range(0, len(lines), 500):
+        receive(external_id=f"OPENING-{first}", location_id=place.pk, lines=lines[first : first + 500], supplier_id=None, occurred_at=AT, at=AT, by=by)
