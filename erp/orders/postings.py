@@ -14,6 +14,7 @@ from erp.core.money import ZERO
 
 DEBIT, CREDIT = "DEBIT", "CREDIT"
 GOODS, IN_TRANSIT = "inventory.goods", "inventory.in_transit"
+DISCOUNTS = "sales.discounts"
 SALES_ROLE = {"EC_SITE": "sales.ec", "MALL": "sales.mall", "SHOP": "sales.shop", "WHOLESALE": "sales.wholesale"}
 FEE_ROLE = {"SHIPPING": "sales.shipping_fee", "COD": "sales.cod_fee"}
 
@@ -111,8 +112,20 @@ def sale_return(
     on: dt.date,
     dimensions: Dimensions,
 ) -> EntryDraft | None:
-    """Goods came back: 売上返品 and its tax // what is no longer owed or is to be refunded; 商品 (or 商品評価損 when defective) // 売上原価."""
-    returned = [SalePart("sales.returns", part.net, part.tax, part.tax_code, part.source_line) for part in parts]
+    """Goods came back: 売上返品 (or 売上値引) and its tax // what is no longer owed or is to be refunded; 商品 (or, when defective, 商品評価損) // 売上原価.
+
+    A part on ``sales.discounts`` only made a sale cheaper.
+    """
+    returned = [
+        SalePart(
+            part.role if part.role == DISCOUNTS else "sales.returns",
+            part.net,
+            part.tax,
+            part.tax_code,
+            part.source_line,
+        )
+        for part in parts
+    ]
     lines = _revenue_lines(DEBIT, returned, dimensions)
     lines += [_money_line(CREDIT, part, document, dimensions) for part in money if part.amount]
     lines += _pair(restocked, GOODS, "cost_of_sales", dimensions)
@@ -174,6 +187,83 @@ def refund(
     lines = [_money_line(DEBIT, part, document, dimensions) for part in payables]
     lines += [_money_line(CREDIT, part, document, dimensions) for part in sources]
     return EntryDraft(on, _titled(_("Refund"), document), document.type, document.id, lines, dimensions.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeGroup:
+    """Lines (number, signed net) of one kind with their tax; what we earn is positive, what it costs us negative."""
+
+    kind: str
+    lines: Sequence[tuple[int, Decimal]]
+    tax: Decimal
+    tax_code: str
+
+
+# Kind → (account, account of its tax). What is earned and what is lost is money of the debtor, a fee leaves the bank.
+CHARGES = {
+    "SHIPPING": ("sales.shipping_fee", "output_tax"),
+    "OTHER": ("sales.other_fee", "output_tax"),
+    "FEE": ("fees", "input_tax"),
+    "BAD_DEBT": ("bad_debt", "output_tax"),
+}
+
+
+def charges(
+    *,
+    document: Document,
+    groups: Sequence[ChargeGroup],
+    debtor: tuple[str, Party],
+    description: str,
+    on: dt.date,
+    dimensions: Dimensions,
+) -> EntryDraft | None:
+    """Money without goods: 売掛金等 // 手数料収入, 支払手数料 // 普通預金, 貸倒損失 // 売掛金等, each with its tax (貸倒れに係る消費税額 too).
+
+    ``debtor`` is the account of the receivable and who owes on it; a loss stands there as a credit until it is matched.
+    """
+    lines: list[Line] = []
+    money: dict[str, Decimal] = {}
+    role, party = debtor
+    for group in groups:
+        account, tax_account = CHARGES[group.kind]
+        for number, net in group.lines:
+            lines.append(_signed(net, account, dimensions, tax_code=group.tax_code, source_line=number))
+        if group.tax:
+            lines.append(_signed(group.tax, tax_account, dimensions, tax_code=group.tax_code))
+        payer = "bank" if group.kind == "FEE" else role
+        money[payer] = money.get(payer, ZERO) + sum((net for _number, net in group.lines), ZERO) + group.tax
+    for payer, amount in money.items():
+        if amount:
+            item = None if payer == "bank" else _new_item(party, None, document)
+            owed = party if item else None
+            lines.append(_signed(-amount, payer, dimensions, party=owed, opens=item))
+    if not lines:
+        return None
+    return EntryDraft(
+        on,
+        f"{document.number} {description}".strip()[:200],
+        document.type,
+        document.id,
+        lines,
+        dimensions.currency,
+    )
+
+
+def _signed(
+    amount: Decimal,
+    role: str,
+    dimensions: Dimensions,
+    *,
+    party: Party | None = None,
+    tax_code: str = "",
+    source_line: int | None = None,
+    opens: NewItem | None = None,
+) -> Line:
+    """A credit of what is positive, a debit of what is negative."""
+    side = CREDIT if amount > 0 else DEBIT
+    return _line(
+        side, abs(amount), role, dimensions, party=party, tax_code=tax_code, source_line=source_line, opens=opens
+    )
 
 
 def _titled(title: str, document: Document) -> str:

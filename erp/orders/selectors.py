@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from django.db import connection
 from django.db.models import Exists, F, OuterRef
 from django.utils.translation import gettext as _
 
 from erp.core.errors import NotFound
-from erp.core.models import Channel
+from erp.core.models import Channel, MessageLog
 from erp.orders.models import (
     Order,
     OrderHold,
@@ -126,9 +128,115 @@ def due_orders(*, today: dt.date, limit: int) -> list[int]:
     )
 
 
-def orders_awaiting_stock(*, after: tuple[int, int], limit: int) -> Sequence[tuple[int, int]]:
-    """(priority, id) of orders that wait for stock, in the order in which they are served, from a position on."""
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An order's place in the queue for stock."""
+
+    priority: int
+    order_id: int
+    state: str
+
+
+MAY_LACK_STOCK = [
+    OrderState.ON_HOLD,
+    OrderState.AWAITING_PAYMENT,
+    OrderState.AWAITING_RELEASE_DATE,
+    OrderState.AWAITING_STOCK,
+]
+
+
+def orders_to_serve(*, after: tuple[int, int], limit: int) -> list[Queued]:
+    """Orders that may lack pieces, in the order in which they are served, from a position (priority, id) on."""
     priority, order_id = after
-    waiting = Order.objects.filter(state=OrderState.AWAITING_STOCK).order_by("priority", "pk")
+    waiting = Order.objects.filter(state__in=MAY_LACK_STOCK).order_by("priority", "pk")
     beyond = waiting.filter(priority=priority, pk__gt=order_id) | waiting.filter(priority__gt=priority)
-    return list(beyond.values_list("priority", "pk")[:limit])
+    return [Queued(*row) for row in beyond.values_list("priority", "pk", "state")[:limit]]
+
+
+def payments_of(order_ids: Iterable[int]) -> list[OrderPayment]:
+    return list(OrderPayment.objects.filter(order__in=list(order_ids)).order_by("order_id", "line_no"))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOrder:
+    id: int
+    fingerprint: str
+    state: str
+
+
+def recorded_orders(*, channel_id: int, external_ids: Iterable[str]) -> dict[str, RecordedOrder]:
+    """What is known of a channel's orders, by their external id."""
+    found = Order.objects.filter(channel_id=channel_id, external_id__in=list(external_ids))
+    rows = found.values_list("external_id", "pk", "fingerprint", "state")
+    return {external_id: RecordedOrder(pk, fingerprint, state) for external_id, pk, fingerprint, state in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class SoldBefore:
+    """What a customer says was bought: a SKU at a price, before a moment."""
+
+    customer: str
+    sku_code: str
+    unit_price: Decimal
+    before: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Returnable:
+    """Units of a shipment line that can still come back. ``index`` says which of the questions it answers."""
+
+    index: int
+    shipment_line_id: int
+    order_id: int
+    order_external_id: str
+    units: int
+
+
+_RETURNABLE = """
+SELECT (asked.number - 1)::int, part.id, o.id, o.external_id, part.quantity - part.returned_quantity
+FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::timestamptz[]) WITH ORDINALITY AS asked (customer, code, price, before, number)
+JOIN customers_channelidentity who ON who.channel_id = %s AND who.external_id = asked.customer
+JOIN orders_order o ON o.channel_id = who.channel_id AND o.customer_record_id = who.record_id AND o.ordered_at <= asked.before
+JOIN orders_orderline line ON line.order_id = o.id AND line.sku_code = asked.code AND line.unit_price = asked.price
+JOIN orders_shipmentline part ON part.order_line_id = line.id AND part.quantity > part.returned_quantity
+JOIN orders_shipment parcel ON parcel.id = part.shipment_id AND parcel.revenue_date IS NOT NULL
+ORDER BY asked.number, o.ordered_at DESC, part.id
+"""
+
+
+def returnable(*, channel_id: int, wanted: Sequence[SoldBefore]) -> list[Returnable]:
+    """Sold units that match, the latest sale first, for any number of questions in one statement."""
+    if not wanted:
+        return []
+    columns = ("customer", "sku_code", "unit_price", "before")
+    with connection.cursor() as cursor:
+        cursor.execute(_RETURNABLE, [*([getattr(item, name) for item in wanted] for name in columns), channel_id])
+        return [Returnable(*row) for row in cursor.fetchall()]
+
+
+def parcels_being_picked(order_ids: Iterable[int]) -> list[int]:
+    found = Shipment.objects.filter(order__in=list(order_ids), state=Shipment.State.INSTRUCTED)
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
+def recorded_charges(*, channel_id: int, external_ids: Iterable[str]) -> dict[str, int]:
+    """Documents about money only (``services.charges``), by external id."""
+    found = MessageLog.objects.filter(
+        channel_id=channel_id, external_id__in=list(external_ids), kind="charge", outcome=MessageLog.Outcome.DONE
+    )
+    return dict(found.values_list("external_id", "pk"))
+
+
+# An external id made of two: what the channel calls the return, then the order it takes from.
+RETURN_PART = ">"
+_RETURNS_BY_MESSAGE = """
+SELECT split_part(external_id, %s, 1), id FROM orders_return
+WHERE channel_id = %s AND split_part(external_id, %s, 1) = ANY(%s) ORDER BY id
+"""
+
+
+def returns_by_message(*, channel_id: int, numbers: Sequence[str]) -> list[tuple[str, int]]:
+    """Return documents that came from one message of the channel each, which may concern several orders."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RETURNS_BY_MESSAGE, [RETURN_PART, channel_id, RETURN_PART, list(numbers)])
+        return list(cursor.fetchall())
