@@ -112,9 +112,9 @@ def sale_return(
     on: dt.date,
     dimensions: Dimensions,
 ) -> EntryDraft | None:
-    """Goods came back: 売上返品 (or 売上値引) and its tax // what is no longer owed or is to be refunded; 商品 (or, when defective, 商品評価損) // 売上原価.
+    """Goods came back: 売上返品 and its tax // what is no longer owed or is to be refunded; 商品 (or 商品評価損 when defective) // 売上原価.
 
-    A part on ``sales.discounts`` only made a sale cheaper.
+    A part on ``sales.discounts`` only made a sale cheaper: 売上値引.
     """
     returned = [
         SalePart(
