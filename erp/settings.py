@@ -129,7 +129,7 @@ def database_from_url(url: str) -> dict[str, Any]:
     pool_size = env.int("DATABASE_POOL_SIZE", default=0)
     if pool_size:
         # Only the web server sets this: Celery's prefork closes a pool after each task.
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.pop("dbname", "mamori"),

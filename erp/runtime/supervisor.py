@@ -15,6 +15,8 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 from erp.runtime import leash, occupancy, postgres, processes, quarters, valkey
 from erp.runtime.installation import Installation, read_env_file
 from erp.runtime.processes import Keeper, Program
@@ -77,15 +79,23 @@ def stop(installation: Installation, *, timeout_s: float = 90) -> int:
     if owner is None or owner.what != NAME:
         _say("Mamori does not run here.")
         return 0
-    os.kill(owner.pid, signal.SIGTERM)
+    process = psutil.Process(owner.pid)
+    process.terminate()
     deadline = time.monotonic() + timeout_s
-    while occupancy.current_owner(installation) == owner:
+    while _is_alive(process):
         if time.monotonic() > deadline:
             _say(f"Mamori (pid {owner.pid}) has not stopped in {timeout_s:.0f} s.")
             return 1
         time.sleep(0.1)
     _say(f"Mamori (pid {owner.pid}) has stopped.")
     return 0
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Instance:

@@ -158,7 +158,7 @@ def test_a_crash_of_the_database_is_survived(running):
     server.kill()
 
     wait_until_gone([server])
-    wait_until(lambda: get(f"{address}readyz")[0] == 200, timeout_s=60)
+    wait_until(lambda: get_or_none(f"{address}readyz") == 200, timeout_s=90)
     assert "PostgreSQL has ended; starting it again" in running.text
 
 
