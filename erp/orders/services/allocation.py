@@ -31,12 +31,17 @@ def allocate_orders(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) -> 
 
 
 def allocate_waiting(*, at: dt.datetime, by: Actor) -> int:
-    """Serve all orders that await stock, in short transactions, first by priority, then by age. Returns how many no longer wait."""
+    """Serve all orders that lack pieces, in short transactions, first by priority, then by age. Returns how many no longer await stock.
+
+    Orders that wait for something else first (a release date, a payment, a person) are served in their turn too: who came earlier keeps
+    the place in the queue.
+    """
     served, position = 0, (-1, 0)
-    while batch := selectors.orders_awaiting_stock(after=position, limit=CHUNK):
-        states = allocate_orders(order_ids=[order_id for _priority, order_id in batch], at=at, by=by)
-        served += sum(state != OrderState.AWAITING_STOCK for state in states.values())
-        position = batch[-1]
+    while batch := selectors.orders_to_serve(after=position, limit=CHUNK):
+        waiting = {row.order_id for row in batch if row.state == OrderState.AWAITING_STOCK}
+        states = allocate_orders(order_ids=[row.order_id for row in batch], at=at, by=by)
+        served += sum(states.get(order_id) != OrderState.AWAITING_STOCK for order_id in waiting)
+        position = (batch[-1].priority, batch[-1].order_id)
     return served
 
 
@@ -62,8 +67,18 @@ def reconsider_lost_reservations(*, at: dt.datetime, by: Actor) -> int:
     allocate_locked(ids, at=at, by=by)
     states = move_states(order_ids=ids, at=at, by=by)
     whole = [order_id for order_id, state in states.items() if state != OrderState.AWAITING_STOCK]
-    tasks.filter(subject_id__in=whole).update(closed_at=at, closed_by=str(by), resolution="allocated")
+    _close_shortages(whole, at=at, by=by)
     return len(whole)
+
+
+def _close_shortages(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> None:
+    """Orders that have all their pieces are no exception any more."""
+    StaffTask.objects.filter(
+        kind__in=["OVERSOLD", "RESERVATION_LOST"],
+        subject_type="ORDER",
+        subject_id__in=order_ids,
+        closed_at__isnull=True,
+    ).update(closed_at=at, closed_by=str(by), resolution="allocated")
 
 
 def lock_orders(order_ids: Iterable[int]) -> list[int]:
@@ -88,19 +103,25 @@ def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> 
     for part in reserved("ORDER", list(heads)):
         have[part.document_line, part.sku_id] = have.get((part.document_line, part.sku_id), 0) + part.quantity
     total = 0
+    missing_of = dict.fromkeys(heads, 0)
     by_channel: dict[int, list[Demand]] = {}
     for order_id in sorted(heads, key=lambda key: (heads[key]["priority"], key)):
         head = heads[order_id]
         for need in needs.get(order_id, []):
             missing = need.pieces - have.get((need.line_id, need.sku_id or 0), 0)
+            missing_of[order_id] += max(missing, 0)
             if need.sku_id is not None and missing > 0:
                 by_channel.setdefault(head["channel_id"], []).append(
                     Demand(order_id, need.line_id, need.sku_id, missing, head["priority"])
                 )
     for channel_id, demands in sorted(by_channel.items()):
         granted = reserve(channel_id=channel_id, document_type="ORDER", demands=demands, at=at, by=by)
-        total += sum(grant.quantity for grant in granted)
+        for grant in granted:
+            total += grant.quantity
+            missing_of[grant.document_id] -= grant.quantity
         served = sorted({grant.document_id for grant in granted})
         rows.insert(OrderEvent, EVENT_COLUMNS, [(key, "ALLOCATED", "", "", "", at, str(by)) for key in served])
         Order.objects.filter(pk__in=served).update(version=F("version") + 1)
+    if by_channel:
+        _close_shortages([order_id for order_id, missing in missing_of.items() if missing == 0], at=at, by=by)
     return total
