@@ -199,6 +199,15 @@ class StockDocument(models.Model):
     source_id = models.BigIntegerField(_("source id"))
     external_id = models.CharField(_("external id"), max_length=100, blank=True)
     fingerprint = models.CharField(_("fingerprint"), max_length=64, blank=True)
+    supplier = models.ForeignKey(
+        "catalog.Supplier",
+        verbose_name=_("supplier"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    awaits_invoice = models.BooleanField(_("received before its invoice"), default=False, db_default=False)
     note = models.CharField(_("note"), max_length=200, blank=True)
     occurred_at = models.DateTimeField(_("occurred at"))
     recorded_at = models.DateTimeField(_("recorded at"))

@@ -10,11 +10,11 @@ import pytest
 from accounting import selectors as accounting
 from catalog.models import Supplier
 from erp.core import checks
-from erp.core.errors import Conflict, InvalidInput
+from erp.core.errors import Conflict, InvalidInput, NotAllowedNow
 from erp.inventory import selectors, services
 from erp.inventory.exceptions import InsufficientStock
 from erp.inventory.models import ExpectedReceipt, StockDocument, StockMovement
-from erp.inventory.services import ExpectedLine, PurchaseBooks, ReceiptLine, SupplierReturnLine
+from erp.inventory.services import ExpectedLine, InvoicedAmount, PurchaseBooks, ReceiptLine, SupplierReturnLine
 from tests.inventory.factories import (
     CLERK,
     NOON,
@@ -140,6 +140,51 @@ def test_opening_stock_and_goods_that_are_not_invoiced_yet(registered):
 
     assert entries("RECEIPT", opening.document_id) == {("1210", "DEBIT"): 10_000, ("3330", "CREDIT"): 10_000}
     assert entries("RECEIPT", later.document_id) == {("1210", "DEBIT"): 115_000, ("2125", "CREDIT"): 115_000}
+    assert no_faults() == []
+
+
+def test_the_invoice_clears_what_was_accrued_and_a_dearer_price_is_late_cost(registered):
+    # DOMAIN §5, the variant with GR/IR, and an invoice that charges 1,000 more.
+    warehouse, shirt = location(), sku()
+    plain, dearer = (
+        receive(
+            warehouse,
+            ReceiptLine(1, shirt.pk, 100, Decimal(1150)),
+            external_id=number,
+            supplier_id=registered.pk,
+            books=PurchaseBooks.NOT_INVOICED,
+        )
+        for number in ("R-1", "R-2")
+    )
+
+    def invoice(receipt, external_id, net):
+        return services.book_supplier_invoice(
+            external_id=external_id,
+            receipt_id=receipt.document_id,
+            amounts=[InvoicedAmount("STANDARD", Decimal(net))],
+            occurred_at=NOON,
+            at=NOON,
+            by=CLERK,
+        )
+
+    first, second = invoice(plain, "I-1", 115_000), invoice(dearer, "I-2", 116_000)
+
+    assert entries("SUPPLIER_INVOICE", first.document_id) == {
+        ("2125", "DEBIT"): 115_000,
+        ("1360", "DEBIT"): 11_500,
+        ("2120", "CREDIT"): 126_500,
+    }
+    assert entries("SUPPLIER_INVOICE", second.document_id) == {
+        ("2125", "DEBIT"): 115_000,
+        ("1210", "DEBIT"): 1_000,
+        ("1360", "DEBIT"): 11_600,
+        ("2120", "CREDIT"): 127_600,
+    }
+    assert worth(shirt) == (200, Decimal(231_000))
+    assert accounting.balance_of("goods_received_not_invoiced") == 0
+    assert invoice(plain, "I-1", 115_000).is_replay
+    with pytest.raises(NotAllowedNow):
+        invoice(plain, "I-3", 115_000)
     assert no_faults() == []
 
 

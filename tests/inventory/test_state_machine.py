@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from itertools import count
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,7 @@ from erp.inventory.exceptions import InsufficientStock
 from erp.inventory.services import Demand, HoldDemand, Issue, PhysicalLine, ReceiptLine
 from tests.inventory.factories import CLERK, NOON, channel, location, sku
 
+NUMBERS = count(1)
 PIECES = st.integers(1, 5)
 SKU = st.integers(0, 1)
 
@@ -36,13 +38,12 @@ class Stock(RuleBasedStateMachine):
         self.goods = [sku(), sku()]
         self.site = channel(*self.places)
         self.now = NOON
-        self.number = 0
         self.documents: list[int] = []
         self.holds: list[str] = []
 
     def next_number(self) -> int:
-        self.number += 1
-        return self.number
+        # Never the same number again: the database outlives the single run.
+        return next(NUMBERS)
 
     def available(self, index: int) -> int:
         item = self.goods[index]
@@ -52,7 +53,7 @@ class Stock(RuleBasedStateMachine):
     @rule(index=SKU, place=st.integers(0, 1), pieces=PIECES, cost=st.integers(0, 1000))
     def receive(self, index: int, place: int, pieces: int, cost: int) -> None:
         services.receive(
-            external_id=f"{id(self)}-{self.next_number()}",
+            external_id=f"machine-{self.next_number()}",
             location_id=self.places[place].pk,
             lines=[ReceiptLine(1, self.goods[index].pk, pieces, Decimal(cost))],
             occurred_at=self.now,

@@ -4,6 +4,7 @@ from erp.inventory.services.adjustments import AdjustmentLine, WriteDownLine, ad
 from erp.inventory.services.documents import Booked, BookedLine
 from erp.inventory.services.expectations import ExpectedLine, cancel_expected, expect_receipt
 from erp.inventory.services.holds import HoldDemand, extend_hold, place_hold, release_hold, sweep_expired_holds
+from erp.inventory.services.invoices import InvoicedAmount, book_supplier_invoice
 from erp.inventory.services.issues import (
     Issue,
     Issued,
@@ -35,6 +36,7 @@ __all__ = [
     "ExpectedLine",
     "Granted",
     "HoldDemand",
+    "InvoicedAmount",
     "Issue",
     "Issued",
     "PhysicalLine",
@@ -48,6 +50,7 @@ __all__ = [
     "add_late_cost",
     "adjust",
     "arrive",
+    "book_supplier_invoice",
     "cancel_expected",
     "expect_receipt",
     "extend_hold",

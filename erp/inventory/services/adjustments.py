@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -240,20 +240,9 @@ def add_late_cost(
         at=at,
         by=by,
     )
-    keys = {line_no: (received[line_no].sku_id, received[line_no].location_id) for line_no, _amount in amounts}
-    booking = movements.open_booking(keys.values(), occurred_at=occurred_at, at=at)
     sums = Sums()
-    for line_no, amount in amounts:
-        key = keys[line_no]
-        in_stock, value = booking.stock_of_pool((key[0], booking.cost_pool(key)))
-        stays = postings.stays_in_stock(amount, received=received[line_no].quantity, in_stock=in_stock)
-        stays = max(stays, -value)
-        if stays:
-            booking.move(key, 0, value=stays, document_id=document_id, document_line=line_no)
-        sums.debit(booking.account_role(key), stays)
-        sums.debit(postings.COST_OF_SALES, amount - stays)
-        sums.credit(contra_role, amount)
-    booking.write()
+    spread_late_cost(amounts, received, sums, document_id=document_id, occurred_at=occurred_at, at=at)
+    sums.credit(contra_role, sum((amount for _line_no, amount in amounts), ZERO))
     post_entries(
         drafts=postings.entry(
             sums.lines(),
@@ -266,3 +255,27 @@ def add_late_cost(
         by=by,
     )
     return documents.booked(document_id)
+
+
+def spread_late_cost(
+    amounts: Sequence[tuple[int, Decimal]],
+    received: Mapping[int, documents.BookedLine],
+    sums: Sums,
+    *,
+    document_id: int,
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+) -> None:
+    """Give each receipt line its amount: what is still there takes its share of it, what was sold is cost of sales."""
+    keys = {line_no: (received[line_no].sku_id, received[line_no].location_id) for line_no, _amount in amounts}
+    booking = movements.open_booking(keys.values(), occurred_at=occurred_at, at=at)
+    for line_no, amount in amounts:
+        key = keys[line_no]
+        in_stock, value = booking.stock_of_pool((key[0], booking.cost_pool(key)))
+        stays = postings.stays_in_stock(amount, received=received[line_no].quantity, in_stock=in_stock)
+        stays = max(stays, -value)
+        if stays:
+            booking.move(key, 0, value=stays, document_id=document_id, document_line=line_no)
+        sums.debit(booking.account_role(key), stays)
+        sums.debit(postings.COST_OF_SALES, amount - stays)
+    booking.write()

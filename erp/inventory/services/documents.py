@@ -64,8 +64,8 @@ def new_documents(
 # A document that stock owns is its own source.
 _NEW_DOCUMENT = """
 INSERT INTO inventory_stockdocument
-    (id, source_id, kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor)
-SELECT new.id, coalesce(%s::bigint, new.id), %s::text, %s::text, %s::text, %s::text, %s::text,
+    (id, source_id, supplier_id, awaits_invoice, kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor)
+SELECT new.id, coalesce(%s::bigint, new.id), %s::bigint, %s::boolean, %s::text, %s::text, %s::text, %s::text, %s::text,
        %s::timestamptz, %s::timestamptz, %s::text
 FROM (SELECT nextval(pg_get_serial_sequence('inventory_stockdocument', 'id')) AS id) AS new
 RETURNING id
@@ -95,6 +95,8 @@ def new_document(
     at: dt.datetime,
     by: Actor,
     source_id: int | None = None,
+    supplier_id: int | None = None,
+    awaits_invoice: bool = False,
     note: str = "",
 ) -> int:
     with connection.cursor() as cursor:
@@ -102,6 +104,8 @@ def new_document(
             _NEW_DOCUMENT,
             [
                 source_id,
+                supplier_id,
+                awaits_invoice,
                 kind,
                 source_type,
                 external_id,

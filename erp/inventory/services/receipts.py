@@ -89,13 +89,15 @@ def receive(
     _refuse_senseless(lines, {sku_id for sku_id, fact in facts.items() if not fact.is_kit})
     supplier = None if supplier_id is None else _supplier(supplier_id)
     nets = [postings.line_amount(line.unit_cost, line.quantity) for line in lines]
-    bought = _purchase(supplier, nets, [facts[line.sku_id].tax_class for line in lines], on, tax_rounding)
+    bought = purchase_of(supplier, nets, [facts[line.sku_id].tax_class for line in lines], on, tax_rounding)
 
     document_id = documents.new_document(
         kind=StockDocument.Kind.RECEIPT,
         source_type=RECEIPT,
         external_id=external_id,
         content=content,
+        supplier_id=supplier_id,
+        awaits_invoice=supplier is not None and books is PurchaseBooks.NOT_INVOICED,
         note=note,
         occurred_at=occurred_at,
         at=at,
@@ -127,7 +129,7 @@ def receive(
     return documents.booked(document_id)
 
 
-def _purchase(
+def purchase_of(
     supplier: Supplier | None, nets: Sequence[Decimal], tax_classes: Sequence[str], on: dt.date, rounding: Rounding
 ) -> Purchase:
     if supplier is None:
@@ -240,12 +242,13 @@ def return_to_supplier(
     _refuse_senseless(lines, set(facts))
     supplier = _supplier(supplier_id)
     nets = [postings.line_amount(line.unit_cost, line.quantity) for line in lines]
-    credited = _purchase(supplier, nets, [facts[line.sku_id].tax_class for line in lines], on, tax_rounding)
+    credited = purchase_of(supplier, nets, [facts[line.sku_id].tax_class for line in lines], on, tax_rounding)
     document_id = documents.new_document(
         kind=StockDocument.Kind.ISSUE,
         source_type=SUPPLIER_RETURN,
         external_id=external_id,
         content=content,
+        supplier_id=supplier_id,
         note=note,
         occurred_at=occurred_at,
         at=at,
