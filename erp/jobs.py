@@ -35,6 +35,7 @@ class Job:
 
 
 JOBS = (
+    Job("dated-prices", "catalog.services.announce_todays_prices", daily_at=(0, 1)),
     Job("expired-holds", "erp.inventory.services.sweep_expired_holds", every=MINUTE),
     Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),

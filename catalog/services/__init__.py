@@ -1,6 +1,11 @@
 """Every use-case of the product master. Takes one level of the house's lock order: document, by name."""
 
-from catalog.services.announcing import announce_dated_prices, announce_prices, announce_products
+from catalog.services.announcing import (
+    announce_dated_prices,
+    announce_prices,
+    announce_products,
+    announce_todays_prices,
+)
 from catalog.services.codes import add_code
 from catalog.services.kits import define_kit
 from catalog.services.prices import set_cost, set_price
@@ -13,6 +18,7 @@ __all__ = [
     "announce_dated_prices",
     "announce_prices",
     "announce_products",
+    "announce_todays_prices",
     "change_life_cycle",
     "create_matrix",
     "define_kit",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 
 from catalog.models import Price, Product, Sku
 from erp.core import changes
@@ -41,9 +41,7 @@ def announce_prices(
 @use_case
 def announce_dated_prices(*, on: date, at: datetime, by: Actor) -> list[int]:
     """Write change rows for prices that begin on ``on`` or ended the day before. For the job that runs as the business date turns."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('catalog:dated prices', 0))")
-    turning = Price.objects.filter(valid_from=on) | Price.objects.filter(valid_to=date.fromordinal(on.toordinal() - 1))
+    turning = Price.objects.filter(valid_from=on) | Price.objects.filter(valid_to=on - timedelta(days=1))
     rows = list(turning.values_list("sku_id", "product_id"))
     return announce_prices(
         sku_ids=[sku_id for sku_id, _product_id in rows if sku_id],
@@ -51,6 +49,11 @@ def announce_dated_prices(*, on: date, at: datetime, by: Actor) -> list[int]:
         at=at,
         by=by,
     )
+
+
+def announce_todays_prices(*, at: datetime, by: Actor) -> list[int]:
+    """The job that runs as the business date turns. Running twice only announces twice."""
+    return announce_dated_prices(on=timezone.localdate(at), at=at, by=by)
 
 
 def _lock_products(ids: list[int]) -> None:

@@ -5,11 +5,13 @@ On the hot path of every order, hence set-based: the number of statements does n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
 from django.db import connection
+from django.db.models import Model
 
 from customers.models import ChannelIdentity, CustomerRecord, GoldenCustomer
 from erp.core import locks, rows
@@ -61,6 +63,7 @@ class _Known:
 
 
 CONTENT = [field.name for field in fields(CustomerData)]
+_content = attrgetter(*CONTENT)
 
 _READ = f"""
 SELECT identity.external_id, record.id, record.golden_id, record.source_updated_at, {", ".join(f"record.{name}" for name in CONTENT)}
@@ -83,13 +86,23 @@ def register_orderers(*, channel_id: int, news: Sequence[OrdererNews], at: datet
             item.external_id not in latest or latest[item.external_id].as_of < item.as_of
         ):
             latest[item.external_id] = item
-    # Two first orders of one customer must not both find nobody.
-    locks.hold_all(f"customer:{channel_id}:{external_id}" for external_id in latest)
-    known = _read(channel_id, list(latest))
+    guests = [item for item in news if item.external_id is None]
+    # As many keys as could be needed, so that lock, look and keys are one round trip; those of known customers stay unused.
+    most = len(latest) + len(guests)
+    with rows.pipeline():
+        # Two first orders of one customer must not both find nobody.
+        locks.hold_all(f"customer:{channel_id}:{external_id}" for external_id in latest)
+        found = rows.ask(_READ, [channel_id, list(latest)])
+        fresh_ids = rows.ask_ids({GoldenCustomer: most, CustomerRecord: most})
+    known = {
+        external_id: _Known(record_id, golden_id, as_of, CustomerData(*content))
+        for external_id, record_id, golden_id, as_of, *content in found.all()
+    }
+    ids = fresh_ids()
 
     newcomers = [item for external_id, item in latest.items() if external_id not in known]
-    guests = [item for item in news if item.external_id is None]
-    record_ids = _create(channel_id, [*newcomers, *guests], at)
+    record_ids = iter(ids.get(CustomerRecord, []))
+    _create(channel_id, [*newcomers, *guests], ids, at)
     _bring_up_to_date([(known[external_id], item) for external_id, item in latest.items() if external_id in known])
 
     by_external_id = {external_id: record.record_id for external_id, record in known.items()}
@@ -97,24 +110,12 @@ def register_orderers(*, channel_id: int, news: Sequence[OrdererNews], at: datet
     return [next(record_ids) if item.external_id is None else by_external_id[item.external_id] for item in news]
 
 
-def _read(channel_id: int, external_ids: list[str]) -> dict[str, _Known]:
-    if not external_ids:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [channel_id, external_ids])
-        return {
-            external_id: _Known(record_id, golden_id, as_of, CustomerData(*content))
-            for external_id, record_id, golden_id, as_of, *content in cursor.fetchall()
-        }
-
-
-def _create(channel_id: int, unknown: list[OrdererNews], at: datetime) -> Iterator[int]:
-    """Rows for everyone in ``unknown``; gives their record ids in the same order."""
+def _create(channel_id: int, unknown: list[OrdererNews], ids: Mapping[type[Model], list[int]], at: datetime) -> None:
+    """Rows for everyone in ``unknown``, who take the first of ``ids`` in their order."""
     if not unknown:
-        return iter(())
-    ids = rows.allocate_ids({GoldenCustomer: len(unknown), CustomerRecord: len(unknown)})
-    golden_ids, record_ids = list(ids[GoldenCustomer]), list(ids[CustomerRecord])
-    with rows.pipeline():
+        return
+    golden_ids, record_ids = ids[GoldenCustomer][: len(unknown)], ids[CustomerRecord][: len(unknown)]
+    with rows.pipeline(unless=len(unknown) >= rows.COPY_FROM):
         rows.insert(
             GoldenCustomer,
             ["id", "created_at", "display_name", "version"],
@@ -124,7 +125,7 @@ def _create(channel_id: int, unknown: list[OrdererNews], at: datetime) -> Iterat
             CustomerRecord,
             ["id", "golden_id", "channel_id", "created_at", "source_updated_at", "version", *CONTENT],
             [
-                (pk, golden_id, channel_id, at, item.as_of, 1, *astuple(item.data))
+                (pk, golden_id, channel_id, at, item.as_of, 1, *_content(item.data))
                 for pk, golden_id, item in zip(record_ids, golden_ids, unknown, strict=True)
             ],
         )
@@ -137,7 +138,6 @@ def _create(channel_id: int, unknown: list[OrdererNews], at: datetime) -> Iterat
                 if item.external_id is not None
             ],
         )
-    return iter(record_ids)
 
 
 _RENAME = """
@@ -153,7 +153,7 @@ def _bring_up_to_date(pairs: list[tuple[_Known, OrdererNews]]) -> None:
     rows.update(CustomerRecord, "id", ["source_updated_at"], [(known.record_id, item.as_of) for known, item in newer])
     if not changed:
         return
-    rows.update(CustomerRecord, "id", CONTENT, [(known.record_id, *astuple(item.data)) for known, item in changed])
+    rows.update(CustomerRecord, "id", CONTENT, [(known.record_id, *_content(item.data)) for known, item in changed])
     record_ids = sorted(known.record_id for known, _item in changed)
     names = {known.golden_id: item.data.display_name for known, item in changed}
     with connection.cursor() as cursor:

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from erp.core import job_slots
 from erp.core.actors import Actor
 from erp.core.checks import Fault, registered
 from erp.core.models import StaffTask, VerifyRun
@@ -89,11 +88,3 @@ def _file(*, results: list[Result], took: timedelta, at: datetime, by: Actor) ->
         rows_checked={f"{result.promise} {result.title}": result.rows for result in results},
         faults=[asdict(fault) for result in results for fault in result.faults],
     )
-
-
-def run_nightly(*, at: datetime) -> None:
-    """Once per day, whichever worker comes first."""
-    slot = job_slots.slot_of(at, every=timedelta(days=1))
-    if job_slots.claim("verify", slot, at):
-        run = run_verify_and_file(at=at, by=Actor.job("verify"))
-        job_slots.finish("verify", slot, run.finished_at, detail=f"{len(run.faults)} faults")

@@ -1,6 +1,6 @@
 """Kits do not nest, codes carry their check digit and belong to one SKU, prices come from the most specific source."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,7 @@ from erp.core import changes
 from erp.core.errors import InvalidInput, NotFound
 from erp.core.models import AuditRow, Channel
 from erp.core.verify import verify
-from tests.catalog.factories import TODAY, WHEN, price_list, product, sku, standard_list
+from tests.catalog.factories import BY, TODAY, WHEN, price_list, product, sku, standard_list
 from tests.racing import race
 
 JAN, OTHER_JAN = "4901234567894", "4549995381429"
@@ -243,7 +243,8 @@ def test_a_price_of_a_style_is_announced_for_its_skus_and_a_dated_one_again_on_i
     assert {change.key for change in found} == ids
 
     assert services.announce_dated_prices(on=TODAY, **WHEN) == []
-    services.announce_dated_prices(on=tomorrow, **WHEN)
+    just_after_midnight = datetime(2026, 11, 23, 15, 1, tzinfo=UTC)
+    services.announce_todays_prices(at=just_after_midnight, by=BY)
     assert {change.key for change in changes.read(middle, topics=["price"])[0]} == ids
 
 

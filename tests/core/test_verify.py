@@ -12,8 +12,8 @@ from customers.selectors import golden_ids
 from customers.services import merge_records
 from erp.core import checks, job_slots
 from erp.core.actors import Actor
-from erp.core.models import JobRun, StaffTask, VerifyRun
-from erp.core.verify import run_nightly, run_verify_and_file, verify
+from erp.core.models import StaffTask, VerifyRun
+from erp.core.verify import run_verify_and_file, verify
 from tests.customers.factories import credit_group, news, register
 
 NOON = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -108,15 +108,6 @@ def test_verify_names_a_record_that_its_merges_do_not_lead_to():
     assert code == 1
     assert f"CUSTOMER_RECORD {one}" in text
     assert f"CUSTOMER_RECORD {two}" not in text
-
-
-@pytest.mark.django_db
-def test_a_night_is_verified_once_by_whoever_comes_first():
-    run_nightly(at=NOON)
-    run_nightly(at=NOON + timedelta(hours=1))
-
-    assert VerifyRun.objects.count() == 1
-    assert JobRun.objects.get(job="verify").finished_at is not None
 
 
 @pytest.mark.django_db
