@@ -151,6 +151,7 @@ def record_refusal(
     lines = tuple(
         ReturnedLine(line.pk, line.quantity - line.returned_quantity, condition)
         for line in ShipmentLine.objects.filter(shipment=shipment).order_by("pk")
+        if line.returned_quantity < line.quantity
     )
     request = ReturnRequest(shipment.order_id, external_id, lines, refund_fees=True)
     on = return_date or business_date(at)
@@ -264,6 +265,9 @@ def _faults(request: ReturnRequest, mine: Mapping[int, ShipmentLine], returned: 
             problems.append(Problem(str(asked.shipment_line_id), "not_returnable", detail))
         if line is not None and line.shipment.revenue_date is None:
             problems.append(Problem(line.shipment.number, "revenue_not_met", _("The sale was not posted yet.")))
+        if asked.condition not in Condition.values:
+            detail = _("“%(value)s” is not known here.") % {"value": asked.condition[:50]}
+            problems.append(Problem(str(asked.shipment_line_id), "unknown_value", detail))
     if not request.lines or len({line.shipment_line_id for line in request.lines}) < len(request.lines):
         problems.append(Problem(request.external_id, "wrong_lines", _("Name each line once, at least one.")))
     return problems
@@ -279,13 +283,15 @@ def _part(
     def share(total: Decimal) -> Decimal:
         return share_so_far(total, done=after, of=line.quantity) - share_so_far(total, done=before, of=line.quantity)
 
-    back = _pieces_back(line, issued, before, after, asked.condition, defect_id)
-    cost = ZERO
-    if asked.condition == Condition.SELLABLE:
-        # What the pieces carry back, so that stock and books move by one figure; defective ones keep their share as the loss.
-        cost = sum((item.value for item in back), ZERO)
-    elif asked.condition == Condition.DEFECTIVE:
-        cost = share(line.cost_amount)
+    pieces = [] if asked.condition == Condition.NOT_RETURNED else _pieces_back(line, issued, before, after)
+    # What the pieces were worth when they left, so that stock and books move by one figure; of defective ones it is the loss.
+    cost = sum((item.value for item in pieces), ZERO)
+    back = [
+        PutBack(line.pk, item.sku_id, item.quantity, item.location_id, item.value)
+        if defect_id is None or asked.condition != Condition.DEFECTIVE
+        else PutBack(line.pk, item.sku_id, item.quantity, defect_id, ZERO)
+        for item in pieces
+    ]
     return _Part(
         line,
         line.order_line,
@@ -298,22 +304,26 @@ def _part(
     )
 
 
-def _pieces_back(
-    line: ShipmentLine, issued: Iterable[IssuedPart], before: int, after: int, condition: str, defect_id: int | None
-) -> list[PutBack]:
-    """The pieces of each issued part that belong to the returned units, at their share of its value; defective ones at no value."""
-    if condition == Condition.NOT_RETURNED:
-        return []
-    back = []
+def _pieces_back(line: ShipmentLine, issued: Iterable[IssuedPart], before: int, after: int) -> list[IssuedPart]:
+    """The pieces that belong to the returned units, at their share of the value they left with.
+
+    The pieces of one SKU are counted through in the order they were taken, whichever location each came from.
+    """
+    taken: dict[int, list[IssuedPart]] = {}
     for part in issued:
-        pieces = part.quantity * after // line.quantity - part.quantity * before // line.quantity
-        value = share_so_far(part.value, done=after, of=line.quantity) - share_so_far(
-            part.value, done=before, of=line.quantity
-        )
-        if pieces and condition == Condition.DEFECTIVE and defect_id is not None:
-            back.append(PutBack(line.pk, part.sku_id, pieces, defect_id, ZERO))
-        elif pieces:
-            back.append(PutBack(line.pk, part.sku_id, pieces, part.location_id, value))
+        taken.setdefault(part.sku_id, []).append(part)
+    back = []
+    for parts in taken.values():
+        pieces = sum(part.quantity for part in parts)
+        first, last = pieces * before // line.quantity, pieces * after // line.quantity
+        for part in parts:
+            low, high = (min(max(edge, 0), part.quantity) for edge in (first, last))
+            if low < high:
+                value = share_so_far(part.value, done=high, of=part.quantity) - share_so_far(
+                    part.value, done=low, of=part.quantity
+                )
+                back.append(IssuedPart(part.sku_id, part.location_id, high - low, value))
+            first, last = first - part.quantity, last - part.quantity
     return back
 
 
