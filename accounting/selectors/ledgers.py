@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -70,27 +70,32 @@ gaps AS (
     SELECT coalesce(max(ends_on) + 1, %(first)s::date), %(last)s::date FROM covered),
 moved AS (
     SELECT t.account_id, t.debit, t.credit FROM accounting_periodtotal t JOIN covered ON covered.id = t.period_id
-    WHERE t.currency = %(currency)s AND (%(channel)s::bigint IS NULL OR t.channel_id = %(channel)s)
+    WHERE t.currency = %(currency)s AND (%(account)s::bigint IS NULL OR t.account_id = %(account)s)
+      AND (%(channel)s::bigint IS NULL OR t.channel_id = %(channel)s)
       AND (%(department)s::bigint IS NULL OR t.department_id = %(department)s)
     UNION ALL
     SELECT p.account_id, CASE p.side WHEN 'DEBIT' THEN p.amount ELSE 0 END, CASE p.side WHEN 'CREDIT' THEN p.amount ELSE 0 END
     FROM gaps CROSS JOIN accounting_ledgeraccount a
     JOIN accounting_posting p ON p.account_id = a.id AND p.entry_date BETWEEN gaps.first AND gaps.last
     WHERE gaps.first <= gaps.last AND p.currency = %(currency)s
+      AND (%(account)s::bigint IS NULL OR a.id = %(account)s)
       AND (%(channel)s::bigint IS NULL OR p.channel_id = %(channel)s)
       AND (%(department)s::bigint IS NULL OR p.department_id = %(department)s))
 SELECT account_id, sum(debit), sum(credit) FROM moved GROUP BY account_id
 """
 
 
-def movements(first: date, last: date, only: Filter = Filter()) -> dict[int, tuple[Decimal, Decimal]]:
-    """Debit and credit per account id in a range of dates."""
+def movements(
+    first: date, last: date, only: Filter = Filter(), *, account_id: int | None = None
+) -> dict[int, tuple[Decimal, Decimal]]:
+    """Debit and credit per account id in a range of dates, of one account or of all."""
     if first > last:
         return {}
     values: dict[str, Any] = {
         "first": first,
         "last": last,
         "currency": only.currency,
+        "account": account_id,
         "channel": only.channel_id,
         "department": only.department_id,
     }
@@ -112,12 +117,9 @@ def trial_balance(*, first: date, last: date, only: Filter = Filter()) -> TrialB
     Income and expense accounts open at the start of the business year of ``first``; what earlier years earned stands
     in 繰越利益剰余金, whether or not the year was closed by an entry.
     """
-    year_start = business_year_start(first)
-    before_year = movements(BEGIN, year_start - dt.timedelta(days=1), only)
-    this_year = movements(year_start, first - dt.timedelta(days=1), only)
-    moved = movements(first, last, only)
     accounts = list(LedgerAccount.objects.order_by("code"))
-    opening = _openings(accounts, before_year, this_year)
+    opening = _openings(accounts, first, only)
+    moved = movements(first, last, only)
     rows = [
         _row(account, opening.get(account.pk, ZERO), *moved.get(account.pk, (ZERO, ZERO)))
         for account in accounts
@@ -135,12 +137,11 @@ def trial_balance(*, first: date, last: date, only: Filter = Filter()) -> TrialB
     )
 
 
-def _openings(
-    accounts: list[LedgerAccount],
-    before_year: Mapping[int, tuple[Decimal, Decimal]],
-    this_year: Mapping[int, tuple[Decimal, Decimal]],
-) -> dict[int, Decimal]:
-    """Debit less credit per account."""
+def _openings(accounts: Sequence[LedgerAccount], first: date, only: Filter) -> dict[int, Decimal]:
+    """Debit less credit per account before ``first``."""
+    year_start = business_year_start(first)
+    before_year = movements(BEGIN, year_start - dt.timedelta(days=1), only)
+    this_year = movements(year_start, first - dt.timedelta(days=1), only)
     opening = {pk: debit - credit for pk, (debit, credit) in this_year.items()}
     earned_before = ZERO
     for account in accounts:
@@ -173,7 +174,7 @@ def _row(account: LedgerAccount, opening: Decimal, debit: Decimal, credit: Decim
 def balance_of(role: str, on: date | None = None) -> Decimal:
     """What the account of ``role`` stands at on a date (all dates when None), on its normal side. Never reset by a year."""
     account = account_of(role)
-    debit, credit = movements(BEGIN, on or END).get(account.pk, (ZERO, ZERO))
+    debit, credit = movements(BEGIN, on or END, account_id=account.pk).get(account.pk, (ZERO, ZERO))
     return debit - credit if account.normal_side == Side.DEBIT else credit - debit
 
 
@@ -245,11 +246,19 @@ def general_ledger(
     Income and expense accounts open at the start of the business year, as in the trial balance.
     """
     account = LedgerAccount.objects.get(pk=account_id)
-    start = business_year_start(first) if account.type in PROFIT_AND_LOSS else BEGIN
-    before_first = movements(start, first - dt.timedelta(days=1), only).get(account_id, (ZERO, ZERO))
     values = _values(first, last, only, cursor, limit) | {"account": account_id, "party_kind": "", "party": None}
-    opening = before_first[0] - before_first[1] + _within(values, first)
+    opening = _opening_of(account, first, only) + _within(values, first)
     return _page(values, opening, limit, credit_normal=account.normal_side == Side.CREDIT)
+
+
+def _opening_of(account: LedgerAccount, first: date, only: Filter) -> Decimal:
+    if account.pk == account_of(RETAINED_EARNINGS).pk:
+        # It also holds what earlier years earned, which only all income and expense accounts together tell.
+        return _openings(list(LedgerAccount.objects.all()), first, only).get(account.pk, ZERO)
+    start = business_year_start(first) if account.type in PROFIT_AND_LOSS else BEGIN
+    before = movements(start, first - dt.timedelta(days=1), only, account_id=account.pk)
+    debit, credit = before.get(account.pk, (ZERO, ZERO))
+    return debit - credit
 
 
 def subsidiary_ledger(

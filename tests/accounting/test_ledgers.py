@@ -118,6 +118,9 @@ def test_income_opens_with_the_business_year_and_earlier_profit_is_retained():
     assert row_of(sheet, "3330").opening == 700
     assert row_of(sheet, "1110").closing == 758
     assert sheet.closing_debit == sheet.closing_credit == 758
+    for row in sheet.rows:
+        page = selectors.general_ledger(account_id=row.account_id, first=date(2026, 5, 1), last=date(2026, 5, 31))
+        assert page.opening == row.opening, row.code
 
 
 def test_a_closed_period_answers_from_its_totals():
