@@ -1,6 +1,14 @@
 """Questions to the books. Everything returned is a figure or a dataclass; the tables stay private."""
 
 from accounting.selectors.chart import Party, PaymentRoutes, Route, account_of, ask_payment_routes, payment_routes
+from accounting.selectors.documents import (
+    AccountSum,
+    DocumentSums,
+    EntryHead,
+    entries_of_documents,
+    posted_by_account,
+    sums_by_document,
+)
 from accounting.selectors.items import AgingRow, OpenItemView, aging, open_items, open_items_of_party, overdue_count
 from accounting.selectors.ledgers import (
     Filter,
@@ -16,7 +24,10 @@ from accounting.selectors.ledgers import (
 )
 
 __all__ = [
+    "AccountSum",
     "AgingRow",
+    "DocumentSums",
+    "EntryHead",
     "Filter",
     "LedgerLine",
     "LedgerPage",
@@ -31,11 +42,14 @@ __all__ = [
     "ask_payment_routes",
     "balance_of",
     "business_year_start",
+    "entries_of_documents",
     "general_ledger",
     "open_items",
     "open_items_of_party",
     "overdue_count",
     "payment_routes",
+    "posted_by_account",
     "subsidiary_ledger",
+    "sums_by_document",
     "trial_balance",
 ]

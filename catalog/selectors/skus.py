@@ -60,8 +60,8 @@ def _facts(condition: str, keys: list[Any]) -> list[SkuFacts]:
 
 
 def _sku_facts(row: Any) -> SkuFacts:
-    components = tuple((part, pieces) for part, pieces in row[-1])
-    return SkuFacts(*row[:-1], components)
+    *known, parts = row
+    return SkuFacts(*[*known, tuple((part, pieces) for part, pieces in parts)])
 
 
 def skus_by_channel_code(channel_id: int, codes: Iterable[str]) -> dict[str, str]:

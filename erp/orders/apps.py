@@ -1,8 +1,53 @@
+from functools import partial
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+# Owned by the EC site: the order as it was placed. Everything after acceptance is Mamori's.
+AS_PLACED = [
+    "external_id", "revision", "ordered_at", "currency", "prices_include_tax", "order_type", "acceptance", "orderer",
+    "deliveries", "lines", "fees", "adjustments", "tax_summary", "total", "amount_due", "payments", "receipt",
+    "customer_note", "attributes", "customer_po_number", "account_code", "hold_ref", "bill_to",
+]  # fmt: skip
+AFTER_ACCEPTANCE = [
+    "number",
+    "state",
+    "holds",
+    "allocation",
+    "shipments",
+    "returns",
+    "shop_note",
+    "ship_after",
+    "version",
+]
 
 
 class OrdersConfig(AppConfig):
     name = "erp.orders"
     label = "orders"
     verbose_name = _("Orders")
+
+    def ready(self) -> None:
+        from erp.core import documents, ownership, work_queues
+        from erp.orders.models import OrderState
+        from erp.orders.selectors import count_in_state
+        from erp.orders.selectors.verification import register_checks
+
+        register_checks()
+        mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
+        ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
+        ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
+        documents.register("ORDER", label=_("Order"), url_name="admin:orders_order_change")
+        documents.register("SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change")
+        documents.register("RETURN", label=_("Return"), url_name="admin:orders_return_change")
+        for state in OrderState:
+            if state not in (OrderState.SHIPPED, OrderState.CANCELLED):
+                work_queues.register(
+                    work_queues.WorkQueue(
+                        f"orders.{state.lower()}",
+                        state.label,
+                        partial(count_in_state, state),
+                        "admin:orders_order_changelist",
+                        f"state__exact={state}",
+                    )
+                )

@@ -138,7 +138,7 @@ def _write_parcels(
                 ZERO,
                 str(by),
                 1,
-            )  # fmt: skip
+            )
         )
         lines += [
             (next(ids[ShipmentLine]), shipment_id, line_id, count, 0, ZERO, ZERO, ZERO, ZERO)
@@ -398,7 +398,7 @@ def _save(
                 gross,
                 cost,
                 item.shipment.version + 1,
-            )  # fmt: skip
+            )
         )
         fees += [(fee.pk, item.shipment.pk) for fee in item.fees]
     with rows.pipeline():
@@ -417,7 +417,7 @@ def _save(
                 "gross_amount",
                 "cost_amount",
                 "version",
-            ],  # fmt: skip
+            ],
             parcels,
         )
         rows.update(OrderLine, "id", ["shipped_quantity"], list(shipped.items()))

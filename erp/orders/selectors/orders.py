@@ -227,16 +227,27 @@ def recorded_charges(*, channel_id: int, external_ids: Iterable[str]) -> dict[st
     return dict(found.values_list("external_id", "pk"))
 
 
-# An external id made of two: what the channel calls the return, then the order it takes from.
-RETURN_PART = ">"
+_CHARGE_NETS = """
+SELECT line ->> 'kind', sum((line ->> 'net_amount')::numeric) FROM core_messagelog m, jsonb_array_elements(m.body -> 'lines') AS line
+WHERE m.id = ANY(%s) GROUP BY 1
+"""
+
+
+def charge_nets(keys: Iterable[int]) -> dict[str, Decimal]:
+    """Net by kind over these documents; what it costs us is negative."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHARGE_NETS, [list(keys)])
+        return dict(cursor.fetchall())
+
+
 _RETURNS_BY_MESSAGE = """
 SELECT split_part(external_id, %s, 1), id FROM orders_return
 WHERE channel_id = %s AND split_part(external_id, %s, 1) = ANY(%s) ORDER BY id
 """
 
 
-def returns_by_message(*, channel_id: int, numbers: Sequence[str]) -> list[tuple[str, int]]:
-    """Return documents that came from one message of the channel each, which may concern several orders."""
+def returns_by_message(*, channel_id: int, numbers: Sequence[str], separator: str) -> list[tuple[str, int]]:
+    """Return documents by the first part of their external id: one message of a channel may concern several orders."""
     with connection.cursor() as cursor:
-        cursor.execute(_RETURNS_BY_MESSAGE, [RETURN_PART, channel_id, RETURN_PART, list(numbers)])
+        cursor.execute(_RETURNS_BY_MESSAGE, [separator, channel_id, separator, list(numbers)])
         return list(cursor.fetchall())

@@ -1,0 +1,5 @@
+"""The order desk's and the warehouse's lists. Pages look; acts are actions that call services."""
+
+from erp.orders.admin import orders, returns, shipments, waiting
+
+__all__ = ["orders", "returns", "shipments", "waiting"]

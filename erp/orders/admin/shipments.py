@@ -1,0 +1,176 @@
+"""Shipments: what the warehouse picks, confirms, calls back and takes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.clock import business_date
+from erp.orders import services
+from erp.orders.models import ReturnLine, Shipment, ShipmentLine
+
+
+class ParcelForm(ActionForm):
+    """Carrier, tracking number and date for the act beside which they stand; the date is today if left empty."""
+
+    carrier = forms.CharField(label=_("carrier"), required=False, max_length=30)
+    tracking_number = forms.CharField(label=_("tracking number"), required=False, max_length=60)
+    act_date = forms.DateField(label=_("date"), required=False)
+
+
+class ShipmentLineInline(ReadOnlyInline):
+    model = ShipmentLine
+    fields = [
+        "order_line_name",
+        "sku",
+        "quantity",
+        "returned_quantity",
+        "net_amount",
+        "tax_amount",
+        "gross_amount",
+        "cost_amount",
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("order_line__sku")  # type: ignore[no-any-return]
+
+    @admin.display(description=_("name"))
+    def order_line_name(self, line: ShipmentLine) -> str:
+        return line.order_line.name
+
+    @admin.display(description=_("SKU"))
+    def sku(self, line: ShipmentLine) -> str:
+        return str(line.order_line.sku)
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ReadOnlyAdmin):
+    list_display = [
+        "number", "state", "order", "recipient", "ship_date", "carrier", "tracking_number", "gross_amount", "instructed_at",
+    ]  # fmt: skip
+    list_select_related = ["order", "delivery"]
+    list_filter = ["state", "carrier", "order__channel"]
+    search_fields = ["number__exact", "order__number__exact", "tracking_number__exact", "order__external_id__exact"]
+    ordering = ["-id"]
+    inlines = [ShipmentLineInline]
+    action_form = ParcelForm
+    actions = ["confirm", "deliver", "accept", "call_back", "refuse"]
+
+    @admin.display(description=_("recipient"))
+    def recipient(self, shipment: Shipment) -> str:
+        return shipment.delivery.recipient_name
+
+    @admin.action(description=_("Confirm shipment"), permissions=["act"])
+    def confirm(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
+        carrier, tracking = request.POST.get("carrier", ""), request.POST.get("tracking_number", "")
+        if tracking and queryset.count() > 1:
+            self.message_user(request, _("A tracking number belongs to one shipment."), messages.ERROR)
+            return
+        self._each(request, queryset, lambda key, on, at, by: services.ship(
+            requests=[services.ShipRequest(key, carrier=carrier, tracking_number=tracking)], ship_date=on, at=at, by=by
+        ))  # fmt: skip
+
+    @admin.action(description=_("Record delivery"), permissions=["act"])
+    def deliver(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
+        self._each(request, queryset, lambda key, on, at, by: services.deliver(
+            shipment_ids=[key], delivered_date=on, at=at, by=by
+        ))  # fmt: skip
+
+    @admin.action(description=_("Record acceptance"), permissions=["act"])
+    def accept(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
+        self._each(request, queryset, lambda key, on, at, by: services.accept(
+            shipment_ids=[key], accepted_date=on, at=at, by=by
+        ))  # fmt: skip
+
+    @admin.action(description=_("Call back from the warehouse"), permissions=["act"])
+    def call_back(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
+        self._each(request, queryset, lambda key, on, at, by: services.cancel_release(
+            shipment_id=key, reason="", at=at, by=by
+        ))  # fmt: skip
+
+    @admin.action(description=_("Take back a refused parcel"), permissions=["act"])
+    def refuse(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
+        self._each(request, queryset, lambda key, on, at, by: services.record_refusal(
+            shipment_id=key, external_id=f"refused:{key}", return_date=on, at=at, by=by
+        ))  # fmt: skip
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Shipment], act: Callable[..., object]) -> None:
+        """One transaction per shipment, so that one refusal harms no other."""
+        at = timezone.now()
+        entered = forms.DateField(required=False)
+        with self.refusals_as_messages(request):
+            try:
+                on = entered.clean(request.POST.get("act_date", "")) or business_date(at)
+            except forms.ValidationError as fault:
+                self.message_user(request, " ".join(fault.messages), messages.ERROR)
+                return
+        done = 0
+        for key, number in queryset.order_by("pk").values_list("pk", "number"):
+            with self.refusals_as_messages(request, number):
+                act(key, on, at, self.actor(request))
+                done += 1
+        told = ngettext("%(count)d shipment done.", "%(count)d shipments done.", done)
+        self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
+
+
+class TakeBackForm(ActionForm):
+    """How many units came back, how they look, and why."""
+
+    quantity = forms.IntegerField(label=_("quantity"), required=False, min_value=1, initial=1)
+    condition = forms.ChoiceField(label=_("condition"), required=False, choices=ReturnLine.Condition.choices)
+    reason = forms.CharField(label=_("reason"), required=False, max_length=200)
+
+
+@admin.register(ShipmentLine)
+class ShipmentLineAdmin(ReadOnlyAdmin):
+    """What was shipped, line by line; returns are taken in here."""
+
+    list_display = ["shipment", "order", "name", "quantity", "returned_quantity", "gross_amount", "cost_amount"]
+    list_select_related = ["shipment__order", "order_line"]
+    search_fields = [
+        "shipment__number__exact", "shipment__order__number__exact", "shipment__tracking_number__exact",
+        "order_line__sku_code__exact",
+    ]  # fmt: skip
+    ordering = ["-id"]
+    action_form = TakeBackForm
+    actions = ["take_back"]
+
+    @admin.display(description=_("order"))
+    def order(self, line: ShipmentLine) -> str:
+        return line.shipment.order.number
+
+    @admin.display(description=_("name"))
+    def name(self, line: ShipmentLine) -> str:
+        return line.order_line.name
+
+    @admin.action(description=_("Take back"), permissions=["act"])
+    def take_back(self, request: HttpRequest, queryset: QuerySet[ShipmentLine]) -> None:
+        form = TakeBackForm(request.POST)
+        form.fields["action"].choices = self.get_action_choices(request)  # type: ignore[attr-defined]
+        if not form.is_valid():
+            self.message_user(request, str(form.errors), messages.ERROR)
+            return
+        quantity = form.cleaned_data["quantity"] or 1
+        condition = form.cleaned_data["condition"] or ReturnLine.Condition.SELLABLE
+        for line in queryset.select_related("shipment__order").order_by("pk"):
+            with self.refusals_as_messages(request, line.shipment):
+                document = services.record_return(
+                    order_id=line.shipment.order_id,
+                    external_id=f"desk:{line.pk}:{line.returned_quantity}",
+                    lines=[services.ReturnedLine(line.pk, quantity, condition)],
+                    reason=form.cleaned_data["reason"],
+                    at=timezone.now(),
+                    by=self.actor(request),
+                )
+                self.message_user(request, f"{line.shipment}: {document.number}", messages.SUCCESS)

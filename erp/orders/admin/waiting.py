@@ -1,0 +1,158 @@
+"""What waits for a person: reasons of 確認待ち, lines without SKU, payments to confirm, parked messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from erp.core.admin import ReadOnlyAdmin
+from erp.orders import services
+from erp.orders.models import OrderHold, OrderLine, OrderPayment, ParkedMessage, PaymentEvent
+
+
+class ResolutionForm(ActionForm):
+    resolution = forms.CharField(label=_("resolution"), required=False, max_length=300)
+
+
+class OpenFilter(admin.SimpleListFilter):
+    """Open ones first: that is what the list is for."""
+
+    title = _("state")
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("all", _("all"))]
+
+    def choices(self, changelist: Any) -> Any:
+        yield {
+            "selected": self.value() is None,
+            "query_string": changelist.get_query_string(remove=["open"]),
+            "display": _("open"),
+        }
+        yield {
+            "selected": self.value() == "all",
+            "query_string": changelist.get_query_string({"open": "all"}),
+            "display": _("all"),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset if self.value() == "all" else queryset.filter(resolved_at__isnull=True)
+
+
+@admin.register(OrderHold)
+class OrderHoldAdmin(ReadOnlyAdmin):
+    """確認待ち: every reason with the order that waits for it."""
+
+    list_display = ["order", "reason", "detail", "opened_at", "opened_by", "resolved_at", "resolved_by", "resolution"]
+    list_select_related = ["order"]
+    list_filter = [OpenFilter, "reason", "order__channel"]
+    search_fields = ["order__number__exact", "order__external_id__exact"]
+    ordering = ["opened_at", "id"]
+    action_form = ResolutionForm
+    actions = ["resolve"]
+
+    @admin.action(description=_("Resolve (say how)"), permissions=["act"])
+    def resolve(self, request: HttpRequest, queryset: QuerySet[OrderHold]) -> None:
+        resolution = request.POST.get("resolution", "").strip()
+        done = 0
+        for hold in queryset.filter(resolved_at__isnull=True).select_related("order").order_by("pk"):
+            with self.refusals_as_messages(request, hold.order):
+                services.resolve_hold(
+                    order_id=hold.order_id,
+                    reason=hold.reason,
+                    resolution=resolution,
+                    at=timezone.now(),
+                    by=self.actor(request),
+                )
+                done += 1
+        told = ngettext("%(count)d reason resolved.", "%(count)d reasons resolved.", done)
+        self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
+
+
+class SkuForm(ActionForm):
+    sku_code = forms.CharField(label=_("SKU"), required=False, max_length=40)
+
+
+class SkuFilter(admin.SimpleListFilter):
+    title = _("SKU")
+    parameter_name = "sku"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("unknown", _("Unknown SKU"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(sku__isnull=True) if self.value() == "unknown" else queryset
+
+
+@admin.register(OrderLine)
+class OrderLineAdmin(ReadOnlyAdmin):
+    list_display = [
+        "order", "line_no", "sku", "sku_code", "channel_item_code", "name", "quantity", "shipped_quantity", "unit_price",
+        "gross_amount",
+    ]  # fmt: skip
+    list_select_related = ["order", "sku"]
+    list_filter = [SkuFilter]
+    search_fields = ["order__number__exact", "sku_code__exact", "sku__code__exact"]
+    ordering = ["-id"]
+    action_form = SkuForm
+    actions = ["assign_sku"]
+
+    @admin.action(description=_("Set the SKU of the selected lines"), permissions=["act"])
+    def assign_sku(self, request: HttpRequest, queryset: QuerySet[OrderLine]) -> None:
+        code = request.POST.get("sku_code", "").strip()
+        for line in queryset.select_related("order").order_by("pk"):
+            with self.refusals_as_messages(request, f"{line.order} {line.line_no}"):
+                services.assign_sku(line_id=line.pk, sku_code=code, at=timezone.now(), by=self.actor(request))
+                self.message_user(request, f"{line.order} {line.line_no}: {code}", messages.SUCCESS)
+
+
+@admin.register(OrderPayment)
+class OrderPaymentAdmin(ReadOnlyAdmin):
+    list_display = [
+        "order", "method", "provider", "amount", "status", "must_be_paid_first", "received_amount", "applied_amount",
+        "refunded_amount", "reference", "due_at",
+    ]  # fmt: skip
+    list_select_related = ["order"]
+    list_filter = ["status", "method"]
+    search_fields = ["order__number__exact", "order__external_id__exact", "reference__exact"]
+    ordering = ["-id"]
+    actions = ["confirm_payment", "confirm_refund"]
+
+    @admin.action(description=_("Confirm that the money is here"), permissions=["act"])
+    def confirm_payment(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
+        self._tell(request, queryset, PaymentEvent.Kind.PAID)
+
+    @admin.action(description=_("Confirm that the refund was paid"), permissions=["act"])
+    def confirm_refund(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
+        self._tell(request, queryset, PaymentEvent.Kind.REFUNDED)
+
+    def _tell(self, request: HttpRequest, queryset: QuerySet[OrderPayment], kind: str) -> None:
+        """The event id names payment and kind, so a second click is the same event."""
+        for payment in queryset.select_related("order__channel").order_by("pk"):
+            with self.refusals_as_messages(request, payment.order):
+                at = timezone.now()
+                news = services.PaymentNews(
+                    event_id=f"desk:{payment.pk}:{kind}", kind=kind, occurred_at=at, line_no=payment.line_no
+                )
+                services.record_payment_event(
+                    channel=payment.order.channel.code, external_id=payment.order.external_id, event=news, at=at,
+                    by=self.actor(request),
+                )  # fmt: skip
+                self.message_user(request, f"{payment.order}: {PaymentEvent.Kind(kind).label}", messages.SUCCESS)
+
+
+@admin.register(ParkedMessage)
+class ParkedMessageAdmin(ReadOnlyAdmin):
+    list_display = ["channel", "external_id", "kind", "parked_at", "applied_at", "actor"]
+    list_select_related = ["channel"]
+    list_filter = ["channel", "kind", ("applied_at", admin.EmptyFieldListFilter)]
+    search_fields = ["external_id__exact"]
+    ordering = ["-id"]

@@ -1,0 +1,158 @@
+"""What ``manage.py verify`` asks of orders: P4, the order's part of P6, and the counters and claims that follow from documents. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from django.db import connection
+from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from accounting.selectors import DocumentSums, sums_by_document
+from erp.core.checks import Check, Fault, register
+from erp.core.money import ZERO
+from erp.inventory.selectors import issued_values, reserved
+from erp.orders.models import Order, OrderLine, OrderLineComponent, ReturnLine, Shipment, ShipmentLine
+from erp.orders.selectors.orders import open_needs
+
+CHUNK = 2_000
+GONE = (Shipment.State.SHIPPED, Shipment.State.DELIVERED, Shipment.State.ACCEPTED, Shipment.State.RETURNED)
+
+_WITHOUT_MESSAGE = """
+SELECT o.id, o.number FROM orders_order o
+WHERE NOT EXISTS (SELECT FROM core_messagelog m WHERE m.channel_id = o.channel_id AND m.external_id = o.external_id
+                  AND m.kind = 'order' AND m.outcome = 'DONE' AND m.revision = o.revision AND m.fingerprint = o.fingerprint)
+"""
+
+
+def _orders_without_message() -> Iterator[Fault]:
+    with connection.cursor() as cursor:
+        cursor.execute(_WITHOUT_MESSAGE)
+        for key, number in cursor.fetchall():
+            yield Fault("P4", "ORDER", key, number, _("The raw message of its recorded revision is missing."))
+
+
+def _chunks(keys: Callable[[int], list[int]]) -> Iterator[list[int]]:
+    """Keys in steps, each asked for beyond the last, so that memory stays flat however many there are."""
+    last = 0
+    while batch := keys(last):
+        yield batch
+        last = batch[-1]
+
+
+def _gone_after(last: int) -> list[int]:
+    found = Shipment.objects.filter(state__in=GONE, pk__gt=last).order_by("pk")
+    return list(found.values_list("pk", flat=True)[:CHUNK])
+
+
+def _shipments() -> Iterator[Fault]:
+    for ids in _chunks(_gone_after):
+        yield from _movements_of(ids)
+        yield from _postings_of(ids)
+
+
+def _movements_of(shipment_ids: list[int]) -> Iterator[Fault]:
+    """Every shipped line has the pieces and the cost that the ledger of stock says it took."""
+    lines = {
+        line.pk: line
+        for line in ShipmentLine.objects.filter(shipment__in=shipment_ids).select_related("shipment").order_by("pk")
+    }
+    per_unit: dict[int, int] = {}
+    parts = OrderLineComponent.objects.filter(line__shipment_lines__in=lines).values_list(
+        "line_id", "sku_id", "quantity_per_unit"
+    )
+    for line_id, _sku_id, quantity in parts.distinct():
+        per_unit[line_id] = per_unit.get(line_id, 0) + quantity
+    issued = issued_values("SHIPMENT", list(lines), source_ids=shipment_ids)
+    for key, line in lines.items():
+        taken = issued.get(key, [])
+        pieces, value = sum(part.quantity for part in taken), sum((part.value for part in taken), ZERO)
+        wanted = line.quantity * per_unit.get(line.order_line_id, 0)
+        if pieces != wanted or value != line.cost_amount:
+            detail = _("Line %(line)s: %(wanted)s pieces at %(cost)s shipped, %(pieces)s at %(value)s left stock.") % {
+                "line": key, "wanted": wanted, "cost": line.cost_amount, "pieces": pieces, "value": value,
+            }  # fmt: skip
+            yield Fault("P6", "SHIPMENT", line.shipment_id, line.shipment.number, detail)
+
+
+def _postings_of(shipment_ids: list[int]) -> Iterator[Fault]:
+    """Revenue, tax and cost of sales stand in the books exactly when the revenue basis was met."""
+    posted = sums_by_document(source_type="SHIPMENT", source_ids=shipment_ids)
+    nothing = DocumentSums(ZERO, ZERO, ZERO)
+    for shipment in Shipment.objects.filter(pk__in=shipment_ids).order_by("pk"):
+        found = posted.get(shipment.pk, nothing)
+        wanted = nothing
+        if shipment.revenue_date is not None:
+            wanted = DocumentSums(shipment.net_amount, shipment.tax_amount, shipment.cost_amount)
+        if found != wanted:
+            detail = _("Net %(net)s, tax %(tax)s, cost %(cost)s expected; %(found_net)s, %(found_tax)s, %(found_cost)s posted.") % {
+                "net": wanted.revenue, "tax": wanted.tax, "cost": wanted.cost,
+                "found_net": found.revenue, "found_tax": found.tax, "found_cost": found.cost,
+            }  # fmt: skip
+            yield Fault("P6", "SHIPMENT", shipment.pk, shipment.number, detail)
+
+
+def _counters() -> Iterator[Fault]:
+    """What a line counts as shipped and returned is what its documents say."""
+    shipped = ShipmentLine.objects.filter(order_line=OuterRef("pk"), shipment__state__in=GONE).order_by()
+    returned = ReturnLine.objects.filter(shipment_line__order_line=OuterRef("pk")).order_by()
+    wrong = (
+        OrderLine.objects.annotate(
+            really_shipped=Coalesce(Subquery(shipped.values("order_line").annotate(n=Sum("quantity")).values("n")), 0),
+            really_returned=Coalesce(
+                Subquery(returned.values("shipment_line__order_line").annotate(n=Sum("quantity")).values("n")), 0
+            ),
+        )
+        .exclude(shipped_quantity=F("really_shipped"), returned_quantity=F("really_returned"))
+        .select_related("order")
+    )
+    for line in wrong.iterator(chunk_size=CHUNK):
+        detail = _("Line %(line)s: %(shipped)s shipped and %(returned)s returned, documents say %(really)s and %(back)s.") % {
+            "line": line.line_no, "shipped": line.shipped_quantity, "returned": line.returned_quantity,
+            "really": line.really_shipped, "back": line.really_returned,
+        }  # fmt: skip
+        yield Fault("P6", "ORDER", line.order_id, line.order.number, detail)
+
+
+def _open_after(last: int) -> list[int]:
+    found = Order.objects.exclude(state="SHIPPED").filter(pk__gt=last).order_by("pk")
+    return list(found.values_list("pk", flat=True)[:CHUNK])
+
+
+def _claims() -> Iterator[Fault]:
+    """No order holds more pieces than it still needs; a cancelled or shipped one holds none."""
+    for ids in _chunks(_open_after):
+        wanted = {
+            (need.order_id, need.line_id, need.sku_id): need.pieces
+            for needs in open_needs(ids).values()
+            for need in needs
+        }
+        held: dict[tuple[int, int, int | None], int] = {}
+        for part in reserved("ORDER", ids):
+            key = (part.document_id, part.document_line, part.sku_id)
+            held[key] = held.get(key, 0) + part.quantity
+        for (order_id, line_id, sku_id), pieces in held.items():
+            need = wanted.get((order_id, line_id, sku_id), 0)
+            if pieces > need:
+                detail = _("Line %(line)s holds %(held)s pieces and needs %(need)s.") % {
+                    "line": line_id, "held": pieces, "need": need,
+                }  # fmt: skip
+                yield Fault("P2", "ORDER", order_id, str(order_id), detail)
+
+
+def register_checks() -> None:
+    checks = (
+        ("P4", gettext_noop("Every order has its raw message"), Order.objects.count, _orders_without_message),
+        (
+            "P6",
+            gettext_noop("Every shipped line left stock and stands in the books"),
+            Shipment.objects.count,
+            _shipments,
+        ),
+        ("P6", gettext_noop("Lines count what their documents say"), OrderLine.objects.count, _counters),
+        ("P2", gettext_noop("Orders claim no more than they need"), Order.objects.count, _claims),
+    )
+    for promise, title, count, find in checks:
+        register(Check(promise, title, count, find))
