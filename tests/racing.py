@@ -40,12 +40,16 @@ class _Caller(threading.Thread):
 
 
 def race(
-    *calls: Callable[[], Any], hold: QuerySet[Any] | None = None, names: Iterable[str] = (), table: str = ""
+    *calls: Callable[[], Any],
+    hold: QuerySet[Any] | None = None,
+    names: Iterable[str] = (),
+    table: str = "",
+    undone: Callable[[], Any] | None = None,
 ) -> list[Any]:
     """Run ``calls`` at the same time and return what each returned or raised, in their order.
 
-    They are held at the rows of ``hold``, at the locks called ``names`` (see ``erp.core.locks``) or at the whole ``table`` until every one
-    waits; without any of these they merely start together.
+    They are held at the rows of ``hold``, at the locks called ``names`` (see ``erp.core.locks``), at the whole ``table``, or by what ``undone``
+    writes (rows that they want to insert too) and takes back, until every one waits; without any of these they merely start together.
     """
     start = threading.Event()
     callers = [_Caller(call, start) for call in calls]
@@ -57,12 +61,16 @@ def race(
         if table:
             with connection.cursor() as cursor:
                 cursor.execute(f'LOCK TABLE "{table}" IN EXCLUSIVE MODE')
+        if undone is not None:
+            undone()
         for caller in callers:
             caller.start()
         pids = [caller.pid.get(timeout=GIVE_UP_AFTER_S) for caller in callers]
         start.set()
-        if hold is not None or names or table:
+        if hold is not None or names or table or undone is not None:
             _wait_until_all_wait(callers, pids)
+        if undone is not None:
+            transaction.set_rollback(True)
     for caller in callers:
         caller.join(GIVE_UP_AFTER_S)
         assert not caller.is_alive(), "a caller still waits although the lock is free: a deadlock that nobody ended?"
