@@ -154,11 +154,12 @@ def _cursor(request: HttpRequest) -> str:
 
 
 def _form(form: Any, page: ModelAdmin[Any], request: HttpRequest) -> Any:
-    """The form as asked, or this month where nothing was."""
+    """The form as asked, or this month where nothing was; a first visit is not told what it has not chosen yet."""
     _may_look(page, request)
     today = timezone.localdate()
-    asked = request.GET.dict()
-    return form({"first": today.replace(day=1).isoformat(), "last": today.isoformat()} | asked)
+    values = {"first": today.replace(day=1).isoformat(), "last": today.isoformat()} | request.GET.dict()
+    bound = form(values)
+    return bound if request.GET or bound.is_valid() else form(initial=values)
 
 
 def _may_look(page: ModelAdmin[Any], request: HttpRequest) -> None:
