@@ -106,12 +106,12 @@ class _Plan:
         settings = ", ".join(f'"{column}" = new."{column}"' for column in columns[1:])
         self.columns = columns
         self.json_columns = [i for i, column in enumerate(columns) if isinstance(fields[column], models.JSONField)]
-        self.insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM json_to_recordset(%s::json) AS new ({typed})"  # noqa: S608 - names of our own models
+        # Every name comes from our own models, none from outside.
+        source = f"json_to_recordset(%s::json) AS new ({typed})"
+        self.insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {source}"  # noqa: S608
         self.copy = f"COPY {table} ({names}) FROM STDIN"
-        self.update = (  # noqa: S608 - names of our own models
-            f"UPDATE {table} SET {settings} FROM json_to_recordset(%s::json) AS new ({typed})"
-            f' WHERE {table}."{columns[0]}" = new."{columns[0]}"'
-        )
+        key = f'{table}."{columns[0]}" = new."{columns[0]}"'
+        self.update = f"UPDATE {table} SET {settings} FROM {source} WHERE {key}"  # noqa: S608
 
     def encode(self, rows: Sequence[Sequence[Any]]) -> str:
         if self.json_columns:
@@ -135,7 +135,8 @@ def _plan(model: type[models.Model], columns: tuple[str, ...]) -> _Plan:
 def _ids_statement(tables: tuple[type[models.Model], ...]) -> str:
     """The name of a sequence is looked up by the plan, once per connection."""
     blocks = ", ".join(
-        f"ARRAY(SELECT nextval(pg_get_serial_sequence('{model._meta.db_table}', 'id')) FROM generate_series(1, %s::int))"
+        f"ARRAY(SELECT nextval(pg_get_serial_sequence('{model._meta.db_table}', 'id'))"  # noqa: S608 - our own tables
+        " FROM generate_series(1, %s::int))"
         for model in tables
     )
     return f"SELECT {blocks}"
