@@ -43,7 +43,12 @@ class Need:
 
 def channel_id_of(code: str) -> int:
     """Raises NotFound for a channel that does not exist."""
-    found = Channel.objects.filter(code=code).values_list("pk", flat=True).first()
+    return channel_with_currency(code)[0]
+
+
+def channel_with_currency(code: str) -> tuple[int, str]:
+    """Raises NotFound for a channel that does not exist."""
+    found = Channel.objects.filter(code=code).values_list("pk", "currency").first()
     if found is None:
         raise NotFound(_("The sales channel “%(code)s” does not exist or is off.") % {"code": code})
     return found

@@ -67,18 +67,18 @@ def reconsider_lost_reservations(*, at: dt.datetime, by: Actor) -> int:
     allocate_locked(ids, at=at, by=by)
     states = move_states(order_ids=ids, at=at, by=by)
     whole = [order_id for order_id, state in states.items() if state != OrderState.AWAITING_STOCK]
-    _close_shortages(whole, at=at, by=by)
+    close_shortages(whole, at=at, by=by)
     return len(whole)
 
 
-def _close_shortages(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> None:
-    """Orders that have all their pieces are no exception any more."""
+def close_shortages(order_ids: Sequence[int], *, resolution: str = "allocated", at: dt.datetime, by: Actor) -> None:
+    """Orders that have all their pieces, or want none any more, are no exception."""
     StaffTask.objects.filter(
         kind__in=["OVERSOLD", "RESERVATION_LOST"],
         subject_type="ORDER",
         subject_id__in=order_ids,
         closed_at__isnull=True,
-    ).update(closed_at=at, closed_by=str(by), resolution="allocated")
+    ).update(closed_at=at, closed_by=str(by), resolution=resolution)
 
 
 def lock_orders(order_ids: Iterable[int]) -> list[int]:
@@ -123,5 +123,5 @@ def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> 
         rows.insert(OrderEvent, EVENT_COLUMNS, [(key, "ALLOCATED", "", "", "", at, str(by)) for key in served])
         Order.objects.filter(pk__in=served).update(version=F("version") + 1)
     if by_channel:
-        _close_shortages([order_id for order_id, missing in missing_of.items() if missing == 0], at=at, by=by)
+        close_shortages([order_id for order_id, missing in missing_of.items() if missing == 0], at=at, by=by)
     return total

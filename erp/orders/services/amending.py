@@ -9,9 +9,11 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from customers.models import ExposureEntry
+from customers.selectors import accounts_by_id
 from customers.services import ExposureDelta, add_exposure
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
+from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.inventory.selectors import reserved
 from erp.inventory.services import release, reserve
@@ -28,7 +30,9 @@ from erp.orders.models import (
     OrderPayment,
     OrderTaxTotal,
     Shipment,
+    ShipmentLine,
 )
+from erp.orders.services.allocation import close_shortages
 from erp.orders.services.documents import AllocatedLine, OrderOutcome
 from erp.orders.services.drafting import Draft
 from erp.orders.services.states import announce, move_states
@@ -47,7 +51,7 @@ _REWRITTEN: tuple[Any, ...] = (OrderTaxTotal, OrderAdjustment, OrderFee)
 
 def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOutcome:
     """Replace an order by its newer revision. Part of a transaction that holds the order's lock by name."""
-    from erp.orders.services import placing  # placing amends what it finds recorded
+    from erp.orders.services import payments, placing  # placing amends what it finds recorded
 
     order = Order.objects.select_related("account").select_for_update(of=("self",), no_key=True).get(pk=order_id)
     if blocker := _why_not(order):
@@ -60,18 +64,12 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
         )  # fmt: skip
     draft.order_id, draft.number = order.pk, order.number
     placing.register_customers([draft], at=at, by=by)
-    if order.exposure_amount and draft.account and draft.account.credit_group_id:
-        delta = ExposureDelta(
-            draft.account.credit_group_id, ExposureEntry.Kind.OPEN_ORDER, -order.exposure_amount, "ORDER", order.pk
-        )
-        add_exposure(deltas=[delta], at=at, by=by)
-    from erp.core.clock import business_date
-
+    _end_exposure(order, at=at, by=by)
     exposures = placing.judge_credit([draft], on=business_date(at), at=at, by=by)
     release(document_type="ORDER", document_ids=[order.pk], at=at, by=by)
     _clear(order)
     written = write_children([draft], ask_keys([draft.order])())
-    reserve(
+    granted = reserve(
         channel_id=draft.channel.pk,
         document_type="ORDER",
         demands=written[order.pk].demands,
@@ -79,6 +77,9 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
         at=at,
         by=by,
     )
+    close_shortages([order.pk], resolution="amended", at=at, by=by)
+    placing.report_shortages([draft], placing.allocated_lines([draft], written, granted), at=at, by=by)
+    payments.post_advance_receipts([draft], written, at=at, by=by)
     row = order_row(
         draft, state=order.state, exposure=exposures.get(order.pk, ZERO), at=at, by=by, version=order.version + 1
     )
@@ -139,14 +140,27 @@ def _why_not(order: Order) -> str:
     return ""
 
 
+def _end_exposure(order: Order, *, at: dt.datetime, by: Actor) -> None:
+    """The old revision claims no credit any more, of the account that it named."""
+    terms = accounts_by_id([order.account_id]).get(order.account_id) if order.account_id else None
+    if order.exposure_amount and terms is not None and terms.credit_group_id:
+        kind = ExposureEntry.Kind.OPEN_ORDER
+        delta = ExposureDelta(terms.credit_group_id, kind, -order.exposure_amount, "ORDER", order.pk)
+        add_exposure(deltas=[delta], at=at, by=by)
+
+
 def _clear(order: Order) -> None:
-    """Remove the rows of the old revision; its raw message and the audit trail keep what they said."""
+    """Remove the rows of the old revision; its raw message and the audit trail keep what they said.
+
+    So do they of shipments that were called back before anything left. What staff held by hand stays held.
+    """
     for model in _REWRITTEN:
         model.objects.filter(order=order).delete()
-    OrderHold.objects.filter(order=order, resolved_at__isnull=True).delete()
+    OrderHold.objects.filter(order=order, resolved_at__isnull=True).exclude(reason=OrderHold.Reason.MANUAL).delete()
     OrderLineComponent.objects.filter(line__order=order).delete()
-    Shipment.objects.filter(order=order).update(version=F("version") + 1)
+    ShipmentLine.objects.filter(shipment__order=order).delete()
+    Shipment.objects.filter(order=order).delete()
     OrderPayment.objects.filter(order=order, events__isnull=True).delete()
     OrderPayment.objects.filter(order=order).update(line_no=F("line_no") + 1000, amount=0)
-    OrderLine.objects.filter(order=order, shipment_lines__isnull=True).delete()
-    Delivery.objects.filter(order=order, lines__isnull=True, shipments__isnull=True).delete()
+    OrderLine.objects.filter(order=order).delete()
+    Delivery.objects.filter(order=order).delete()

@@ -7,24 +7,21 @@ import datetime as dt
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from accounting.selectors import open_items
-from accounting.services import post_entries
 from customers.models import ExposureEntry
 from customers.selectors import accounts_by_id
 from customers.services import ExposureDelta, add_exposure
 from erp.core import locks, rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import business_date
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.inventory.services import release
-from erp.orders import postings, selectors
+from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
-from erp.orders.postings import Document, MoneyPart
-from erp.orders.services.payments import customer_party, dimensions_of
+from erp.orders.services.allocation import close_shortages
+from erp.orders.services.payments import owe_deposits_back
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -96,26 +93,9 @@ def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) 
         cancelled_at=at, cancel_reason=reason[:200], exposure_amount=ZERO, version=F("version") + 1
     )
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "CANCELLED", "", "", reason[:300], at, str(by))])
-    _owe_deposits_back(order, at=at, by=by)
+    close_shortages([order.pk], resolution="cancelled", at=at, by=by)
+    owe_deposits_back(order, at=at, by=by)
     announce(selectors.order_heads([order.pk]))
-
-
-def _owe_deposits_back(order: Order, *, at: dt.datetime, by: Actor) -> None:
-    customer = customer_party(order)
-    deposits = [
-        MoneyPart(item.remaining, "deposits", customer, settles=item.id)
-        for item in open_items(document_type="ORDER", document_ids=[order.pk], roles=["deposits"])
-        if item.remaining
-    ]
-    if deposits:
-        draft = postings.deposit_to_refund(
-            document=Document("ORDER", order.pk, order.number),
-            deposits=deposits,
-            customer=customer,
-            on=business_date(at),
-            dimensions=dimensions_of(order),
-        )
-        post_entries(drafts=[draft], at=at, by=by)
 
 
 def _leave_to_staff(order: Order, reason: str, *, at: dt.datetime, by: Actor) -> None:

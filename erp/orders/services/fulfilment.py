@@ -316,9 +316,9 @@ def _share_amounts(leaving: Sequence[_Leaving]) -> None:
             line.gross_amount = line.net_amount + line.tax_amount
 
 
-def _exposure_moves(leaving: Sequence[_Leaving]) -> list[tuple[Order, str, Decimal]]:
+def _exposure_moves(leaving: Sequence[_Leaving]) -> list[sales.ExposureMove]:
     """Open-order exposure ends when goods leave; until revenue is met they count as shipped and unbilled."""
-    moves: list[tuple[Order, str, Decimal]] = []
+    moves: list[sales.ExposureMove] = []
     left: dict[int, Decimal] = {}
     for item in leaving:
         order = item.order
@@ -327,9 +327,9 @@ def _exposure_moves(leaving: Sequence[_Leaving]) -> list[tuple[Order, str, Decim
         if not ended:
             continue
         left[order.pk] = order.exposure_amount = open_amount - ended
-        moves.append((order, ExposureEntry.Kind.OPEN_ORDER, -ended))
+        moves.append(sales.ExposureMove(order, ExposureEntry.Kind.OPEN_ORDER, -ended, "ORDER", order.pk))
         if order.revenue_basis != RevenueBasis.SHIPMENT:
-            moves.append((order, ExposureEntry.Kind.UNBILLED, item.gross))
+            moves.append(sales.ExposureMove(order, ExposureEntry.Kind.UNBILLED, ended, "SHIPMENT", item.shipment.pk))
     return moves
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from catalog.selectors import sku_facts
+from customers.selectors import accounts_by_id
 from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.errors import NotAllowedNow
@@ -27,6 +28,7 @@ from erp.orders.models import (
     OrderLineComponent,
     OrderTaxTotal,
 )
+from erp.orders.services import payments
 from erp.orders.services.allocation import allocate_locked
 from erp.orders.services.amounts import Item, rate_totals, scale_to_gross
 from erp.orders.services.states import announce, move_states
@@ -49,7 +51,8 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
     """Clear one reason to wait, after doing what it asks for; stock is allocated when it was kept back. Returns the order's state.
 
     TOTAL_MISMATCH is resolved by accepting the total as charged; UNKNOWN_SKU only when every line has its SKU (see ``assign_sku``);
-    AMOUNT_UNKNOWN only by an amendment that names the amounts. Raises OrderNotFound, NotAllowedNow.
+    NO_PAYMENT_ROUTE only when every way of payment has its route in the books now; AMOUNT_UNKNOWN only by an amendment that names the
+    amounts. Raises OrderNotFound, NotAllowedNow.
     """
     order = _lock(order_id)
     hold = OrderHold.objects.filter(order=order_id, reason=reason, resolved_at__isnull=True).first()
@@ -61,6 +64,8 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
         raise NotAllowedNow(_("Give every line its SKU first."))
     if reason == OrderHold.Reason.TOTAL_MISMATCH:
         _accept_charged_total(order)
+    if reason == OrderHold.Reason.NO_PAYMENT_ROUTE:
+        payments.find_routes(order_id=order_id, at=at, by=by)
     if reason == OrderHold.Reason.PROVISIONAL:
         Order.objects.filter(pk=order_id).update(is_provisional=False)
     OrderHold.objects.filter(pk=hold.pk).update(resolved_at=at, resolved_by=str(by), resolution=resolution[:300])
@@ -108,7 +113,8 @@ def _accept_charged_total(order: Order) -> None:
     priced: list[OrderLine | OrderFee] = [*lines, *fees]
     rates = {rate.code: rate for rate in TaxRate.objects.filter(code__in={row.tax_code for row in priced})}
     items = [_item(row, rates[row.tax_code]) for row in priced]
-    rounding = Rounding.DOWN if order.prices_include_tax else Rounding.HALF_UP
+    terms = accounts_by_id([order.account_id]).get(order.account_id) if order.account_id else None
+    rounding = Rounding(terms.tax_rounding if terms else order.channel.tax_rounding)
     scaled = scale_to_gross(items, order.stated_total, rounding=rounding, currency=order.currency)
     columns = ["net_amount", "tax_amount", "gross_amount"]
     figures = [(item.net, item.tax, item.gross) for item in scaled]

@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from erp.core import rows
+from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
-from erp.orders.models import ParkedMessage
+from erp.orders.models import OrderState, ParkedMessage
 from erp.orders.services import cancelling, payments
 from erp.orders.services.drafting import Draft
 from erp.orders.services.states import move_states
@@ -59,11 +59,22 @@ def apply_parked(
     by_external_id = {draft.order.external_id: draft for draft in drafts}
     states: dict[int, str] = {}
     for message in waiting:
-        order_id = by_external_id[message.external_id].order_id
+        draft = by_external_id[message.external_id]
+        order_id = draft.order_id
         if message.kind == ParkedMessage.Kind.PAYMENT:
-            payments.apply_event(order_id=order_id, event=payments.event_from_body(message.body), at=at, by=by)
-        else:
+            _apply_payment(draft, payments.event_from_body(message.body), at=at, by=by)
+        elif states.get(order_id) != OrderState.CANCELLED:
             cancelling.cancel_unshipped(order_id=order_id, reason=str(message.body.get("reason", "")), at=at, by=by)
         states |= move_states(order_ids=[order_id], at=at, by=by)
     rows.update(ParkedMessage, "id", ["applied_at"], [(message.pk, at) for message in waiting])
     return states
+
+
+def _apply_payment(draft: Draft, event: payments.PaymentNews, *, at: dt.datetime, by: Actor) -> None:
+    """News about a payment that the order turned out not to have is a matter for staff: it must not keep the order out."""
+    if payments.has_payment(draft.order_id, event.line_no):
+        payments.apply_event(order_id=draft.order_id, event=event, at=at, by=by)
+        return
+    detail = f"{event.kind} {event.line_no} {event.amount or ''} {event.reference}".strip()
+    finding = staff_tasks.Finding("UNKNOWN_PAYMENT", "ORDER", draft.order_id, draft.number, detail)
+    staff_tasks.open_tasks([finding], at=at, by=by)

@@ -6,7 +6,7 @@ Money captured or paid before shipment is a deposit (前受金) until goods leav
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,14 +14,15 @@ from typing import Any
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from accounting.selectors import open_items
+from accounting.selectors import open_items, payment_routes
 from accounting.services import EntryDraft, Party, post_entries
-from customers.selectors import accounts_by_id
-from erp.core import business_days, locks, rows
+from erp.core import locks, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput, NotFound, Problem
-from erp.core.money import ZERO
+from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
+from erp.core.messages import Message, store
+from erp.core.models import MessageLog
+from erp.core.money import DECIMALS, ZERO
 from erp.core.use_case import use_case
 from erp.orders import postings, selectors
 from erp.orders.models import (
@@ -73,34 +74,38 @@ def record_payment_event(
 ) -> str | None:
     """Take in news about a payment; the same ``event_id`` again changes nothing. Returns the order's state, ``None`` when it was parked.
 
-    Raises InvalidInput for an unknown kind or a bad amount, NotFound for an unknown channel or payment line.
+    Raises InvalidInput for an unknown kind, a bad amount or a time without offset, NotFound for an unknown channel or payment line.
     """
     from erp.orders.services.parking import park  # parking applies payments: the two rooms know each other
 
-    _refuse_malformed(event)
-    channel_id = selectors.channel_id_of(channel)
+    channel_id, currency = selectors.channel_with_currency(channel)
+    _refuse_malformed(event, currency)
     locks.hold(f"order:{channel}:{external_id}")
     order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
+    body = {
+        key: value if isinstance(value, int) else str(value)
+        for key, value in {**asdict(event), "occurred_at": event.occurred_at.isoformat()}.items()
+        if value is not None
+    }
     if order is None:
-        body = {**asdict(event), "occurred_at": event.occurred_at.isoformat()}
         park(
-            channel_id=channel_id,
-            external_id=external_id,
-            kind=ParkedMessage.Kind.PAYMENT,
-            message_id=event.event_id,
-            body={
-                key: value if isinstance(value, int) else str(value) for key, value in body.items() if value is not None
-            },
-            at=at,
-            by=by,
-        )
-        return None
-    apply_event(order_id=order.pk, event=event, at=at, by=by)
-    return move_states(order_ids=[order.pk], at=at, by=by)[order.pk]
+            channel_id=channel_id, external_id=external_id, kind=ParkedMessage.Kind.PAYMENT, message_id=event.event_id,
+            body=body, at=at, by=by,
+        )  # fmt: skip
+        outcome = MessageLog.Outcome.PARKED
+    else:
+        is_new = apply_event(order_id=order.pk, event=event, at=at, by=by)
+        outcome = MessageLog.Outcome.DONE if is_new else MessageLog.Outcome.REPLAYED
+    store([Message("payment", external_id[:100], 1, body, "", outcome)], channel_id=channel_id, at=at, by=by)
+    return move_states(order_ids=[order.pk], at=at, by=by)[order.pk] if order else None
 
 
-def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor) -> None:
-    """Part of a transaction that holds the order's lock."""
+def has_payment(order_id: int, line_no: int) -> bool:
+    return OrderPayment.objects.filter(order_id=order_id, line_no=line_no).exists()
+
+
+def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor) -> bool:
+    """Part of a transaction that holds the order's lock. Returns whether it was news."""
     payment = OrderPayment.objects.filter(order_id=order_id, line_no=event.line_no).first()
     if payment is None:
         raise NotFound(_("The order has no payment %(number)s.") % {"number": event.line_no})
@@ -117,23 +122,30 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         },
     )
     if not is_new:
-        return
+        return False
     rows.insert(
         OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", f"{event.kind} {event.reference}"[:300], at, str(by))]
     )
-    if event.kind in (PaymentEvent.Kind.PAID, PaymentEvent.Kind.CAPTURED):
-        _receive(payment, amount=event.amount or payment.amount, status=event.kind, at=at, by=by)
+    if event.kind in _RECEIVED:
+        _receive(payment, status=event.kind, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
+        refunded = event.amount or payment.amount
         pay_refund(order_id=order_id, amount=event.amount, on=business_date(at), at=at, by=by)
+        is_whole = payment.refunded_amount + refunded >= payment.amount
         OrderPayment.objects.filter(pk=payment.pk).update(
-            status=PaymentStatus.REFUNDED, refunded_amount=F("refunded_amount") + (event.amount or payment.amount)
+            status=PaymentStatus.REFUNDED if is_whole else payment.status,
+            refunded_amount=F("refunded_amount") + refunded,
         )
     elif payment.status not in _RECEIVED:
         _note_credit(payment, event, at=at, by=by)
+    return True
 
 
 def _note_credit(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
-    """Credit OK or NG. A failure puts the order on hold, a later success resolves exactly that hold."""
+    """Credit OK or NG. A failure puts the order on hold, a later success resolves exactly that hold; old news changes nothing."""
+    verdicts = payment.events.filter(kind__in=[PaymentEvent.Kind.AUTHORIZED, PaymentEvent.Kind.FAILED])
+    if verdicts.filter(occurred_at__gt=event.occurred_at).exists():
+        return
     OrderPayment.objects.filter(pk=payment.pk).update(status=event.kind)
     if event.kind == PaymentEvent.Kind.FAILED:
         OrderHold.objects.get_or_create(
@@ -152,18 +164,56 @@ def _resolve_failure(order_id: int, *, at: dt.datetime, by: Actor) -> None:
     ).update(resolved_at=at, resolved_by=str(by), resolution=_("Payment succeeded."))
 
 
-def _receive(payment: OrderPayment, *, amount: Decimal, status: str, at: dt.datetime, by: Actor) -> None:
-    """Money is here. Before shipment it is a deposit; after it, the receivable from the provider stands and nothing is posted."""
+def _receive(payment: OrderPayment, *, status: str, at: dt.datetime, by: Actor) -> None:
+    """Money is here. What is not shipped yet is a deposit; for the rest the receivable from the provider stands and nothing is posted.
+
+    Less than the whole does not settle the payment. Money for an order that was cancelled is owed back at once.
+    """
     order = Order.objects.select_related("channel", "account").get(pk=payment.order_id)
     _resolve_failure(order.pk, at=at, by=by)
-    unshipped = payment.amount - payment.applied_amount - payment.received_amount
-    received = min(amount, max(unshipped, ZERO))
-    OrderPayment.objects.filter(pk=payment.pk).update(status=status, received_amount=F("received_amount") + received)
-    if received and payment.role:
-        draft = postings.advance_receipt(
+    news = payment.events.filter(kind__in=_RECEIVED).values_list("amount", flat=True)
+    reported = sum((payment.amount if amount is None else amount for amount in news), ZERO)
+    owed_for_shipped = max(payment.applied_amount - payment.received_amount, ZERO)
+    unshipped = max(payment.amount - payment.applied_amount - payment.received_amount, ZERO)
+    received = min(max(reported - payment.received_amount - owed_for_shipped, ZERO), unshipped)
+    is_whole = max(reported, payment.received_amount + received) >= payment.amount
+    if not is_whole:
+        detail = _("%(paid)s of %(amount)s was paid.") % {"paid": reported, "amount": payment.amount}
+        finding = staff_tasks.Finding("PAYMENT_SHORT", "ORDER", order.pk, order.number, detail)
+        staff_tasks.open_tasks([finding], at=at, by=by)
+    OrderPayment.objects.filter(pk=payment.pk).update(
+        status=status if is_whole else payment.status, received_amount=F("received_amount") + received
+    )
+    _post_receipt(order, payment, received, at=at, by=by)
+    if received and order.cancelled_at is not None:
+        owe_deposits_back(order, at=at, by=by)
+
+
+def _post_receipt(order: Order, payment: OrderPayment, amount: Decimal, *, at: dt.datetime, by: Actor) -> None:
+    if not amount or not payment.role:
+        return
+    draft = postings.advance_receipt(
+        document=Document("ORDER", order.pk, order.number),
+        money=MoneyPart(amount, payment.role, counterparty(payment)),
+        customer=customer_party(order),
+        on=business_date(at),
+        dimensions=dimensions_of(order),
+    )
+    post_entries(drafts=[draft], at=at, by=by)
+
+
+def owe_deposits_back(order: Order, *, at: dt.datetime, by: Actor) -> None:
+    """What was received for goods that will not leave becomes a refund we owe. Needs the order's channel and account beside it."""
+    customer = customer_party(order)
+    deposits = [
+        MoneyPart(item.remaining, "deposits", customer, settles=item.id)
+        for item in open_items(document_type="ORDER", document_ids=[order.pk], roles=["deposits"])
+    ]
+    if deposits:
+        draft = postings.deposit_to_refund(
             document=Document("ORDER", order.pk, order.number),
-            money=MoneyPart(received, payment.role, counterparty(payment)),
-            customer=customer_party(order),
+            deposits=deposits,
+            customer=customer,
             on=business_date(at),
             dimensions=dimensions_of(order),
         )
@@ -195,6 +245,27 @@ def post_advance_receipts(
                 )
     if entries:
         post_entries(drafts=entries, at=at, by=by)
+
+
+def find_routes(*, order_id: int, at: dt.datetime, by: Actor) -> None:
+    """Give payments that came before their route was set up the route they have now, and post what was received on them.
+
+    Raises NotAllowedNow when one still has none. Part of a transaction that holds the order's lock.
+    """
+    order = Order.objects.select_related("channel", "account").get(pk=order_id)
+    routes = payment_routes()
+    waiting = order.payments.filter(role="", amount__gt=0).exclude(method=PaymentMethod.NONE)
+    for payment in waiting.order_by("line_no"):
+        route = routes.find(order.channel_id, payment.method, payment.provider)
+        if route is None:
+            label = f"{PaymentMethod(payment.method).label} {payment.provider}".strip()
+            raise NotAllowedNow(_("Say first where money of “%(method)s” comes from.") % {"method": label})
+        payment.role, payment.must_be_paid_first = route.role, route.must_be_paid_first
+        payment.counterparty_id = route.party.id if route.party else None
+        OrderPayment.objects.filter(pk=payment.pk).update(
+            role=payment.role, must_be_paid_first=payment.must_be_paid_first, counterparty_id=payment.counterparty_id
+        )
+        _post_receipt(order, payment, payment.received_amount, at=at, by=by)
 
 
 def pay_refund(*, order_id: int, amount: Decimal | None, on: dt.date, at: dt.datetime, by: Actor) -> Decimal:
@@ -251,72 +322,6 @@ def _refund_sources(order: Order, amount: Decimal) -> list[MoneyPart]:
     return parts
 
 
-class Purse:
-    """What is left of an order's money while several shipments take their parts in one call."""
-
-    def __init__(self, order: Order, payments: Sequence[OrderPayment], deposits: Iterable[tuple[int, Decimal]]) -> None:
-        self.order = order
-        self.payments = list(payments)
-        self.applied = {payment.pk: payment.applied_amount for payment in payments}
-        self.deposits = dict(deposits)
-
-    def take(self, gross: Decimal, *, on: dt.date) -> list[MoneyPart]:
-        """The parts that pay ``gross``: payment by payment, deposits before new debts. What no payment covers is owed by the orderer."""
-        parts: list[MoneyPart] = []
-        left = gross
-        for payment in self.payments:
-            portion = min(left, payment.amount - self.applied[payment.pk])
-            if portion <= 0:
-                continue
-            from_deposit = min(portion, max(payment.received_amount - self.applied[payment.pk], ZERO))
-            parts += self._from_deposits(from_deposit)
-            if portion > from_deposit and payment.role:
-                parts.append(_debt(self.order, payment, portion - from_deposit, on))
-            self.applied[payment.pk] += portion
-            left -= portion
-        if left > 0:
-            parts.append(MoneyPart(left, "receivable.account", customer_party(self.order)))
-        return parts
-
-    def _from_deposits(self, amount: Decimal) -> list[MoneyPart]:
-        parts = []
-        customer = customer_party(self.order)
-        for item_id, remaining in self.deposits.items():
-            part = min(amount, remaining)
-            if part:
-                parts.append(MoneyPart(part, "deposits", customer, settles=item_id))
-                self.deposits[item_id] = remaining - part
-                amount -= part
-        if amount:
-            raise AssertionError(f"{self.order.number}: {amount} was received but no deposit holds it")
-        return parts
-
-
-def open_purses(orders: Sequence[Order]) -> dict[int, Purse]:
-    """The purses of locked orders, by order id, in a constant number of queries."""
-    ids = [order.pk for order in orders]
-    by_order: dict[int, list[OrderPayment]] = {}
-    for payment in OrderPayment.objects.filter(order__in=ids).order_by("order_id", "line_no"):
-        by_order.setdefault(payment.order_id, []).append(payment)
-    with_deposit = [key for key, paid in by_order.items() if any(payment.received_amount for payment in paid)]
-    deposits: dict[int, list[tuple[int, Decimal]]] = {}
-    if with_deposit:
-        for item in open_items(document_type="ORDER", document_ids=with_deposit, roles=["deposits"]):
-            if item.remaining:
-                deposits.setdefault(item.document_id, []).append((item.id, item.remaining))
-    return {order.pk: Purse(order, by_order.get(order.pk, []), deposits.get(order.pk, [])) for order in orders}
-
-
-def save_purses(purses: Iterable[Purse]) -> None:
-    changed = [
-        (payment.pk, purse.applied[payment.pk])
-        for purse in purses
-        for payment in purse.payments
-        if purse.applied[payment.pk] != payment.applied_amount
-    ]
-    rows.update(OrderPayment, "id", ["applied_amount"], changed)
-
-
 def counterparty(payment: OrderPayment) -> Party | None:
     if payment.counterparty_id is None:
         return None
@@ -333,22 +338,13 @@ def dimensions_of(order: Order) -> Dimensions:
     return Dimensions(order.channel_id, department or order.channel.department_id, order.currency)
 
 
-def _debt(order: Order, payment: OrderPayment, amount: Decimal, on: dt.date) -> MoneyPart:
-    if payment.method == PaymentMethod.ON_ACCOUNT and order.account_id is not None:
-        terms = accounts_by_id([order.account_id])[order.account_id]
-        closing = business_days.closing_date(on, terms.closing_day)
-        due = business_days.due_date(closing, terms.payment_month_offset, terms.payment_day, terms.holiday_rule)
-        return MoneyPart(amount, payment.role, Party("BILL_TO", terms.bill_to_id, terms.bill_to_label), due)
-    return MoneyPart(amount, payment.role, counterparty(payment))
-
-
 def _orderer_label(draft: Draft) -> str:
     person = draft.order.orderer
     name = f"{person.company} {person.family_name} {person.given_name}".strip() if person else ""
     return name[:150] or draft.number
 
 
-def _refuse_malformed(event: PaymentNews) -> None:
+def _refuse_malformed(event: PaymentNews, currency: str) -> None:
     problems = []
     if event.kind not in PaymentEvent.Kind.values:
         problems.append(
@@ -356,7 +352,14 @@ def _refuse_malformed(event: PaymentNews) -> None:
         )
     if not event.event_id or len(event.event_id) > 100:
         problems.append(Problem("/event_id", "bad_event_id", _("1 to 100 characters are needed.")))
-    if event.amount is not None and not (event.amount.is_finite() and 0 < event.amount < 10**12):
-        problems.append(Problem("/amount", "bad_amount", _("A positive amount is needed.")))
+    if event.occurred_at.tzinfo is None:
+        problems.append(Problem("/occurred_at", "no_offset", _("A time needs its offset from UTC.")))
+    amount = event.amount
+    if amount is not None and not (
+        amount.is_finite() and 0 < amount < 10**12 and amount == round(amount, DECIMALS[currency])
+    ):
+        problems.append(
+            Problem("/amount", "bad_amount", _("A positive amount in whole units of the currency is needed."))
+        )
     if problems:
         raise InvalidInput(problems)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from accounting.services import BillableDraft, EntryDraft, add_billable_items, post_entries
@@ -26,7 +28,8 @@ from erp.orders.exceptions import NotShippable
 from erp.orders.models import Order, OrderEvent, OrderFee, Shipment, ShipmentLine
 from erp.orders.postings import Document, SalePart
 from erp.orders.services.allocation import lock_orders
-from erp.orders.services.payments import dimensions_of, open_purses, save_purses
+from erp.orders.services.payments import dimensions_of
+from erp.orders.services.purses import open_purses, save_purses
 from erp.orders.services.states import move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -90,7 +93,15 @@ def _progress(shipment_ids: Sequence[int], reached: Shipment.State, on: dt.date,
 def _leave_transit(shipments: Sequence[Shipment], *, on: dt.date, at: dt.datetime, by: Actor) -> None:
     """Goods that were 積送品 become cost of sales at exactly the value they left with."""
     ids = [item.pk for item in shipments]
-    move_exposure([(item.order, ExposureEntry.Kind.UNBILLED, -item.gross_amount) for item in shipments], at=at, by=by)
+    unbilled = unbilled_exposure(ids)
+    move_exposure(
+        [
+            ExposureMove(item.order, ExposureEntry.Kind.UNBILLED, -unbilled.get(item.pk, ZERO), "SHIPMENT", item.pk)
+            for item in shipments
+        ],
+        at=at,
+        by=by,
+    )
     shipment_of = dict(ShipmentLine.objects.filter(shipment__in=ids).values_list("pk", "shipment_id"))
     issues = [
         TransitIssue(shipment_of[line_id], line_id, part.sku_id, part.quantity, part.value)
@@ -257,14 +268,35 @@ def _billables(
     return items
 
 
-def move_exposure(moves: Sequence[tuple[Order, str, Decimal]], *, at: dt.datetime, by: Actor) -> None:
+@dataclass(frozen=True, slots=True)
+class ExposureMove:
+    """A change of what an order's account is exposed by, noted under the document that causes it."""
+
+    order: Order
+    kind: str
+    amount: Decimal
+    document_type: str
+    document_id: int
+
+
+def unbilled_exposure(shipment_ids: Sequence[int]) -> dict[int, Decimal]:
+    """What these shipments count as shipped and unbilled: nothing where the goods were paid in another way than on account."""
+    noted = ExposureEntry.objects.filter(
+        kind=ExposureEntry.Kind.UNBILLED, document_type="SHIPMENT", document_id__in=shipment_ids
+    )
+    return dict(noted.values_list("document_id").annotate(Sum("amount")))
+
+
+def move_exposure(moves: Sequence[ExposureMove], *, at: dt.datetime, by: Actor) -> None:
     """Exposure of sales on account. Called before balances are locked: the credit group comes earlier in the house's lock order."""
-    accounts = accounts_by_id({order.account_id for order, _kind, _amount in moves if order.account_id})
+    accounts = accounts_by_id({move.order.account_id for move in moves if move.order.account_id})
     deltas = []
-    for order, kind, amount in moves:
-        terms = accounts.get(order.account_id or 0)
-        if terms is not None and terms.credit_group_id and amount:
-            deltas.append(ExposureDelta(terms.credit_group_id, kind, amount, "ORDER", order.pk))
+    for move in moves:
+        terms = accounts.get(move.order.account_id or 0)
+        if terms is not None and terms.credit_group_id and move.amount:
+            deltas.append(
+                ExposureDelta(terms.credit_group_id, move.kind, move.amount, move.document_type, move.document_id)
+            )
     if deltas:
         add_exposure(deltas=deltas, at=at, by=by)
 

@@ -1,0 +1,129 @@
+"""Cancelling: goods back, credit back, money owed back, once; and a cancel that comes too early or too late is not lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounting.selectors import open_items
+from erp.core.errors import NotFound
+from erp.core.models import MessageLog, StaffTask
+from erp.orders.exceptions import NotCancellable, OrderNotFound
+from erp.orders.models import Order, OrderHold, OrderState, ParkedMessage, Shipment
+from erp.orders.services import ShipRequest, cancel_by_staff, cancel_order, place_order, release_orders, ship
+from tests.inventory.factories import figures, sku, stock
+from tests.orders.factories import DESK, NOON, card, figure, kinds, line, order, placed, released, shipped, shop
+
+pytestmark = pytest.mark.django_db
+
+HOW = {"at": NOON, "by": DESK}
+
+
+def stocked_shop(pieces: int = 10):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, pieces, unit_value=400)
+    return channel, place, shirt
+
+
+def cancel(channel, **fields):
+    return cancel_order(channel=channel.code, external_id="A-1", reason="お客様都合", **fields, **HOW)
+
+
+def test_gives_the_goods_back_and_again_changes_nothing():
+    channel, place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 2, 1100), customer_note="電話ください"))
+    assert figures(shirt, place) == (10, 2)
+
+    assert [cancel(channel), cancel(channel)] == [OrderState.CANCELLED, OrderState.CANCELLED]
+
+    record.refresh_from_db()
+    assert (record.state, record.cancel_reason) == (OrderState.CANCELLED, "お客様都合")
+    assert figures(shirt, place) == (10, 0)
+    assert kinds(record) == ["PLACED", "CANCELLED", "STATE"]
+    assert not OrderHold.objects.filter(resolved_at=None).exists()
+    assert list(MessageLog.objects.filter(kind="cancel").values_list("outcome", flat=True)) == ["DONE", "DONE"]
+
+
+def test_money_received_is_owed_back():
+    channel, _place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 2, 1100), payments=(card(2200, "CAPTURED"),)))
+
+    cancel(channel)
+
+    [owed] = open_items(document_type="ORDER", document_ids=[record.pk], roles=["refunds_payable"])
+    assert (owed.side, owed.remaining) == ("CREDIT", 2200)
+    assert figure("deposits") == 0
+
+
+def test_comes_before_its_order_and_is_applied_with_it():
+    channel, place, shirt = stocked_shop()
+    assert cancel(channel) is None
+    assert cancel(channel, message_id="second") is None
+    assert MessageLog.objects.filter(kind="cancel", outcome="PARKED").count() == 2
+
+    outcome = place_order(channel=channel.code, order=order(line(shirt, 2, 1100)), **HOW)
+
+    assert outcome.state == OrderState.CANCELLED
+    assert Order.objects.get().state == OrderState.CANCELLED
+    assert figures(shirt, place) == (10, 0)
+    assert not ParkedMessage.objects.filter(applied_at=None).exists()
+
+
+def test_while_the_warehouse_picks_it_is_a_task_and_staff_may_call_the_parcel_back():
+    channel, place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 2, 1100)))
+    released(record)
+
+    assert cancel(channel) == OrderState.PICKING
+    assert StaffTask.objects.get().kind == "CANCEL_WHILE_PICKING"
+    assert figures(shirt, place) == (10, 2)
+
+    assert cancel_by_staff(order_id=record.pk, reason="倉庫で止めた", **HOW) == OrderState.CANCELLED
+    assert Shipment.objects.get().state == "CANCELLED"
+    assert figures(shirt, place) == (10, 0)
+
+
+def test_what_has_left_is_a_return_and_nothing_moves():
+    channel, place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 2, 1100)))
+    shipped(record)
+
+    with pytest.raises(NotCancellable):
+        cancel(channel)
+
+    record.refresh_from_db()
+    assert (record.state, record.cancelled_at) == (OrderState.SHIPPED, None)
+    assert figures(shirt, place) == (8, 0)
+    assert figure("sales.ec") == 2000
+
+
+def test_the_rest_of_an_order_that_left_in_part():
+    channel, place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 3, 1100), payments=(card(3300, "CAPTURED"),)))
+    release_orders(order_ids=[record.pk], **HOW)
+    ship(requests=[ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 1})], **HOW)
+
+    cancel(channel)
+
+    record.refresh_from_db()
+    assert record.state == OrderState.SHIPPED
+    assert record.lines.get().cancelled_quantity == 2
+    assert figures(shirt, place) == (9, 0)
+    assert (figure("deposits"), figure("refunds_payable"), figure("sales.ec")) == (0, 2200, 1000)
+
+
+def test_an_oversold_order_that_is_cancelled_is_no_exception_any_more():
+    channel, _place, shirt = stocked_shop(pieces=1)
+    placed(channel, order(line(shirt, 2, 1100)))
+    assert StaffTask.objects.get().kind == "OVERSOLD"
+
+    cancel(channel)
+
+    assert StaffTask.objects.get().resolution == "cancelled"
+
+
+def test_unknown_channels_and_orders():
+    with pytest.raises(NotFound):
+        cancel_order(channel="NOWHERE", external_id="A-1", **HOW)
+    with pytest.raises(OrderNotFound):
+        cancel_by_staff(order_id=0, reason="", **HOW)

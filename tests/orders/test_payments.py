@@ -1,0 +1,186 @@
+"""Money of orders: each yen is a deposit, a debt or owed back, whatever the order in which the news come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from accounting.models import PaymentRoute
+from erp.core.errors import InvalidInput, NotAllowedNow, NotFound
+from erp.core.models import MessageLog, StaffTask
+from erp.orders.models import OrderPayment, OrderState, ParkedMessage, Shipment
+from erp.orders.services import (
+    PaymentInput,
+    PaymentNews,
+    ShipRequest,
+    cancel_order,
+    record_payment_event,
+    release_orders,
+    resolve_hold,
+    ship,
+)
+from tests.inventory.factories import sku, stock
+from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, shipped, shop
+
+pytestmark = pytest.mark.django_db
+
+HOW = {"at": NOON, "by": DESK}
+HOUR = dt.timedelta(hours=1)
+
+
+def news(channel, kind: str, amount: int | None = None, *, event_id: str = "", when=NOON, line_no: int = 1):
+    event = PaymentNews(event_id or f"{kind}-{when}", kind, when, None if amount is None else Decimal(amount), line_no)
+    return record_payment_event(channel=channel.code, external_id="A-1", event=event, **HOW)
+
+
+def stocked_shop(pieces: int = 10, **fields):
+    channel, place = shop(**fields)
+    shirt = sku()
+    stock(shirt, place, pieces, unit_value=400)
+    return channel, shirt
+
+
+def konbini(amount: int) -> PaymentInput:
+    return PaymentInput("CONVENIENCE_STORE", Decimal(amount), "PENDING")
+
+
+def test_captured_after_a_part_has_left_only_the_rest_is_a_deposit():
+    channel, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 2, 1100)))
+    release_orders(order_ids=[record.pk], **HOW)
+    [parcel] = Shipment.objects.all()
+    ship(requests=[ShipRequest(parcel.pk, {record.lines.get().pk: 1})], **HOW)
+
+    news(channel, "CAPTURED", 2200)
+    assert (figure("receivable.card"), figure("deposits")) == (2200, 1100)
+    shipped(record)
+
+    assert (figure("receivable.card"), figure("deposits"), figure("sales.ec")) == (2200, 0, 2000)
+
+
+def test_capture_of_exactly_what_has_left_posts_nothing():
+    channel, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 2, 1100)))
+    release_orders(order_ids=[record.pk], **HOW)
+    ship(requests=[ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 1})], **HOW)
+
+    news(channel, "CAPTURED", 1100, event_id="c-1")
+    assert (figure("receivable.card"), figure("deposits")) == (1100, 0)
+    news(channel, "CAPTURED", 1100, event_id="c-2")
+
+    assert (figure("receivable.card"), figure("deposits")) == (2200, 1100)
+
+
+def test_less_than_the_whole_does_not_let_the_goods_go():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(konbini(2200),)))
+
+    assert news(channel, "PAID", 2000, event_id="p-1") == OrderState.AWAITING_PAYMENT
+    assert (figure("deposits"), StaffTask.objects.get().kind) == (2000, "PAYMENT_SHORT")
+    assert news(channel, "PAID", 200, event_id="p-2") == OrderState.READY
+
+    assert figure("deposits") == 2200
+
+
+def test_money_for_a_cancelled_order_is_owed_back_at_once():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(konbini(2200),)))
+    cancel_order(channel=channel.code, external_id="A-1", reason="期限切れ", **HOW)
+
+    news(channel, "PAID", 2200)
+
+    assert (figure("deposits"), figure("refunds_payable"), figure("receivable.agent")) == (0, 2200, 2200)
+
+
+def test_a_verdict_older_than_the_last_one_changes_nothing():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 1, 1100), payments=(PaymentInput("DEFERRED", Decimal(1100)),)))
+
+    assert news(channel, "AUTHORIZED", when=NOON) == OrderState.READY
+    assert news(channel, "FAILED", when=NOON - HOUR) == OrderState.READY
+    assert news(channel, "FAILED", when=NOON + HOUR) == OrderState.ON_HOLD
+
+
+def test_a_refund_of_a_part_leaves_the_payment_paid():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(card(2200, "CAPTURED"),)))
+
+    news(channel, "REFUNDED", 500)
+    assert OrderPayment.objects.get().status == "CAPTURED"
+    news(channel, "REFUNDED", 1700, event_id="r-2")
+
+    payment = OrderPayment.objects.get()
+    assert (payment.status, payment.refunded_amount) == ("REFUNDED", 2200)
+
+
+def test_a_payment_event_before_its_order_is_kept_and_applied_with_it():
+    channel, shirt = stocked_shop()
+
+    assert news(channel, "PAID", 1100) is None
+    assert MessageLog.objects.get(kind="payment").outcome == "PARKED"
+    record = placed(channel, order(line(shirt, 1, 1100), payments=(konbini(1100),)))
+
+    assert record.state == OrderState.READY
+    assert figure("deposits") == 1100
+    assert ParkedMessage.objects.get().applied_at == NOON
+
+
+def test_an_event_of_a_payment_that_the_order_has_not_does_not_keep_the_order_out():
+    channel, shirt = stocked_shop()
+    news(channel, "PAID", 1100, line_no=2)
+
+    record = placed(channel, order(line(shirt, 1, 1100)))
+
+    assert record.state == OrderState.READY
+    assert (StaffTask.objects.get().kind, figure("deposits")) == ("UNKNOWN_PAYMENT", 0)
+    with pytest.raises(NotFound):
+        news(channel, "PAID", 1100, line_no=2, event_id="again")
+
+
+def test_names_every_fault_of_a_payment_event():
+    channel, _shirt = stocked_shop()
+
+    with pytest.raises(InvalidInput) as refusal:
+        record_payment_event(
+            channel=channel.code,
+            external_id="A-1",
+            event=PaymentNews("", "STOLEN", dt.datetime(2026, 11, 23), Decimal("0.5")),
+            **HOW,
+        )
+
+    assert [problem.pointer for problem in refusal.value.problems] == ["/kind", "/event_id", "/occurred_at", "/amount"]
+    assert not ParkedMessage.objects.exists()
+
+
+def test_a_way_of_payment_without_a_route_waits_until_it_has_one():
+    channel, shirt = stocked_shop()
+    old = PaymentRoute.objects.get(method="WALLET")
+    route = {"method": "WALLET", "provider": "", "role": old.role, "counterparty_id": old.counterparty_id}
+    old.delete()
+    payment = PaymentInput("WALLET", Decimal(1100), "CAPTURED")
+    record = placed(channel, order(line(shirt, 1, 1100), payments=(payment,)))
+    assert record.state == OrderState.ON_HOLD
+    resolving = {"order_id": record.pk, "reason": "NO_PAYMENT_ROUTE", "resolution": "設定した", **HOW}
+    with pytest.raises(NotAllowedNow):
+        resolve_hold(**resolving)
+    assert figure("deposits") == 0
+
+    PaymentRoute.objects.create(must_be_paid_first=False, **route)
+    assert resolve_hold(**resolving) == OrderState.READY
+
+    assert (figure("receivable.card"), figure("deposits")) == (1100, 1100)
+    shipped(record)
+    assert (figure("receivable.card"), figure("deposits"), figure("sales.ec")) == (1100, 0, 1000)
+
+
+def test_what_no_payment_covers_is_owed_by_the_orderer():
+    channel, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 1, 1100), payments=()))
+    assert record.state == OrderState.ON_HOLD
+    resolve_hold(order_id=record.pk, reason="NO_PAYMENT_ROUTE", resolution="請求書払い", **HOW)
+
+    shipped(record)
+
+    assert (figure("receivable.account"), figure("sales.ec")) == (1100, 1000)
