@@ -24,7 +24,7 @@ from erp.inventory.services import PhysicalLine, ReceiptLine, open_location, rec
 from erp.orders import selectors
 from erp.orders.management.online_retail.countries import CODES
 from erp.orders.management.online_retail.documents import Parts, charge_of, order_of, take_apart
-from erp.orders.management.online_retail.linking import returns_of
+from erp.orders.management.online_retail.linking import RETURN_PART, returns_of
 from erp.orders.management.online_retail.meaning import COST_SHARE, Goods, Refusal, Survey, median, opening_cost
 from erp.orders.management.online_retail.reading import Row, read_invoices
 from erp.orders.models import OrderState
@@ -279,7 +279,7 @@ def _take_back(
 def recorded_invoices(channel_id: int, numbers: Sequence[str]) -> dict[str, list[int]]:
     """Return documents by the invoice they came from: one per original order, and one for what has no original."""
     found: dict[str, list[int]] = {}
-    for number, pk in selectors.returns_by_message(channel_id=channel_id, numbers=numbers):
+    for number, pk in selectors.returns_by_message(channel_id=channel_id, numbers=numbers, separator=RETURN_PART):
         found.setdefault(number, []).append(pk)
     return found
 

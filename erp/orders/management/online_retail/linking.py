@@ -9,9 +9,11 @@ from erp.orders import selectors
 from erp.orders.management.online_retail.documents import Parts
 from erp.orders.management.online_retail.meaning import Kind, meaning_of
 from erp.orders.management.online_retail.reading import Row
-from erp.orders.selectors import RETURN_PART, Returnable, SoldBefore
+from erp.orders.selectors import Returnable, SoldBefore
 from erp.orders.services import ReturnedLine, ReturnRequest, UnlinkedLine, UnlinkedReturn
 
+# The external id of a linked return is made of two: the cancellation's number, then the order it takes from.
+RETURN_PART = ">"
 UNKNOWN_SALE = "The original sale is not in these books."
 
 
