@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
 
+from erp.runtime import leash, quarters
 from erp.runtime.installation import PROJECT
 from tests.runtime.families import commands_of, family_of, wait_until, wait_until_gone
 
@@ -16,23 +18,21 @@ pytestmark = pytest.mark.slow
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 
-def ordinary_user() -> list[str]:
-    """A prefix that runs a command as somebody without a home, rights or secrets."""
+def ordinary_user() -> str:
+    """Somebody without a home, rights or secrets, in the words of the leash."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user; these tests run as an ordinary one already")
-    if shutil.which("setpriv") is None:
-        pytest.skip("setpriv is not installed")
     asked = subprocess.run([SYSTEM_PYTHON, "-c", "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"])
     if asked.returncode != 0:
         pytest.skip(f"{SYSTEM_PYTHON} is no Python 3.11 with venv, and another user cannot read ours")
-    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    return quarters.unprivileged_identity()
 
 
 @pytest.fixture(params=["ourselves", "ordinary user"])
 def clone(request, tmp_path_factory):
-    """A copy of what git knows, and how to run a command in it."""
+    """A copy of what git knows, and as whom to run a command in it."""
     # Below the system's folder for temporary files, because pytest's own lets nobody else in.
-    prefix = ordinary_user() if request.param == "ordinary user" else []
+    identity = ordinary_user() if request.param == "ordinary user" else leash.SAME_USER
     folder = Path("/tmp") / f"mamori-clone-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     known = subprocess.run(
@@ -45,27 +45,27 @@ def clone(request, tmp_path_factory):
             shutil.copy2(PROJECT / name, folder / name)
     home = folder / "var-home"
     home.mkdir(mode=0o700)
-    if prefix:
+    if identity != leash.SAME_USER:
+        uid, gid = (int(number) for number in identity.split(":")[1:])
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, 65534, 65534)
-    yield folder, prefix
+            os.chown(path, uid, gid)
+    yield folder, identity
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def bare_environment(folder: Path, prefix: list[str]) -> dict[str, str]:
+def make(target: str, folder: Path, identity: str, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """Start make in a bare environment, in a session of its own, as a terminal would."""
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
-    path = "/usr/bin:/bin" if prefix else os.environ["PATH"]
-    return passed_on | {"PATH": path, "HOME": str(folder / "var-home"), "LANG": "C.UTF-8"}
+    path = os.environ["PATH"] if identity == leash.SAME_USER else "/usr/bin:/bin"
+    environment = passed_on | {"PATH": path, "HOME": str(folder / "var-home"), "LANG": "C.UTF-8"}
+    return leash.start(["make", target], identity=identity, env=environment, cwd=folder, output=output)
 
 
 def test_make_run_from_nothing_and_ctrl_c_as_a_terminal_sends_it(clone):
-    folder, prefix = clone
+    folder, identity = clone
     printed = folder / "var-home" / "out"
-    with printed.open("w") as output:
-        process = subprocess.Popen(
-            [*prefix, "make", "run"],
-            cwd=folder, env=bare_environment(folder, prefix), stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
+    with printed.open("wb") as output:
+        process = make("run", folder, identity, output)
 
     def is_ready() -> bool:
         assert process.poll() is None, printed.read_text()
@@ -84,12 +84,8 @@ def test_make_run_from_nothing_and_ctrl_c_as_a_terminal_sends_it(clone):
 
 
 def test_a_half_made_environment_is_left_alone_when_make_is_killed(clone):
-    folder, prefix = clone
-    process = subprocess.Popen(
-        [*prefix, "make", "lint"],
-        cwd=folder, env=bare_environment(folder, prefix), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
+    folder, identity = clone
+    process = make("lint", folder, identity, subprocess.DEVNULL)
     wait_until(lambda: any("install" in command for command in commands_of(process.pid)), timeout_s=120)
     family = family_of(process.pid)
 

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from erp.runtime import checks, postgres
+from erp.runtime import checks, leash, postgres
 from erp.runtime.installation import PROJECT
 from tests.runtime.families import family_of, wait_until, wait_until_gone
 
@@ -29,10 +29,8 @@ class Instance:
     def __init__(self, var: Path) -> None:
         self.var = var
         self.printed = var.with_name(var.name + ".out")
-        with self.printed.open("w") as output:
-            self.process = subprocess.Popen(
-                [*SUPERVISOR, "run"], cwd=PROJECT, env=environment(var), stdout=output, stderr=output
-            )
+        with self.printed.open("wb") as output:
+            self.process = leash.start([*SUPERVISOR, "run"], cwd=PROJECT, env=environment(var), output=output)
 
     @property
     def text(self) -> str:
