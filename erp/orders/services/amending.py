@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db.models import F
+from django.db.models import CharField, F, Value
+from django.db.models.functions import Cast, Concat, Left
 from django.utils.translation import gettext as _
 
 from customers.models import ExposureEntry
@@ -152,15 +153,15 @@ def _end_exposure(order: Order, *, at: dt.datetime, by: Actor) -> None:
 def _clear(order: Order) -> None:
     """Remove the rows of the old revision; its raw message and the audit trail keep what they said.
 
-    So do they of shipments that were called back before anything left. What staff held by hand stays held.
+    Shipments that were called back stay, empty, with their delivery under a name of its own. What staff held by hand stays held.
     """
     for model in _REWRITTEN:
         model.objects.filter(order=order).delete()
     OrderHold.objects.filter(order=order, resolved_at__isnull=True).exclude(reason=OrderHold.Reason.MANUAL).delete()
     OrderLineComponent.objects.filter(line__order=order).delete()
     ShipmentLine.objects.filter(shipment__order=order).delete()
-    Shipment.objects.filter(order=order).delete()
     OrderPayment.objects.filter(order=order, events__isnull=True).delete()
     OrderPayment.objects.filter(order=order).update(line_no=F("line_no") + 1000, amount=0)
     OrderLine.objects.filter(order=order).delete()
-    Delivery.objects.filter(order=order).delete()
+    Delivery.objects.filter(order=order, shipments__isnull=True).delete()
+    Delivery.objects.filter(order=order).update(ref=Concat(Cast("pk", CharField()), Value("/"), Left("ref", 40)))
