@@ -14,7 +14,6 @@ from fractions import Fraction
 
 from django.utils.translation import gettext as _
 
-from accounting.services import post_entries
 from catalog.selectors import cost_on
 from erp.core.actors import Actor
 from erp.core.clock import business_date
@@ -27,6 +26,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.posting import post
 
 ADJUSTMENT, WRITE_DOWN, LATE_COST = "ADJUSTMENT", "WRITE_DOWN", "LATE_COST"
 
@@ -107,13 +107,7 @@ def adjust(
         sums.credit(reason.account_role, value)
     booking.write()
     description = _("Adjustment %(id)s: %(reason)s") % {"id": external_id, "reason": reason.name}
-    post_entries(
-        drafts=postings.entry(
-            sums.lines(), on=on, description=description, source_type=ADJUSTMENT, source_id=document_id
-        ),
-        at=at,
-        by=by,
-    )
+    post(sums.lines(), on=on, description=description, source=(ADJUSTMENT, document_id), at=at, by=by)
     return documents.booked(document_id)
 
 
@@ -189,14 +183,11 @@ def write_down(
     if problems:
         raise InvalidInput(problems)
     booking.write()
-    post_entries(
-        drafts=postings.entry(
-            sums.lines(),
-            on=business_date(occurred_at),
-            description=_("Write-down %(id)s") % {"id": external_id},
-            source_type=WRITE_DOWN,
-            source_id=document_id,
-        ),
+    post(
+        sums.lines(),
+        on=business_date(occurred_at),
+        description=_("Write-down %(id)s") % {"id": external_id},
+        source=(WRITE_DOWN, document_id),
         at=at,
         by=by,
     )
@@ -243,14 +234,11 @@ def add_late_cost(
     sums = Sums()
     spread_late_cost(amounts, received, sums, document_id=document_id, occurred_at=occurred_at, at=at)
     sums.credit(contra_role, sum((amount for _line_no, amount in amounts), ZERO))
-    post_entries(
-        drafts=postings.entry(
-            sums.lines(),
-            on=business_date(occurred_at),
-            description=_("Late cost %(id)s") % {"id": external_id},
-            source_type=LATE_COST,
-            source_id=document_id,
-        ),
+    post(
+        sums.lines(),
+        on=business_date(occurred_at),
+        description=_("Late cost %(id)s") % {"id": external_id},
+        source=(LATE_COST, document_id),
         at=at,
         by=by,
     )

@@ -12,7 +12,6 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from accounting.services import post_entries
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
@@ -25,6 +24,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents
 from erp.inventory.services.adjustments import spread_late_cost
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.posting import post
 from erp.inventory.services.receipts import RECEIPT, purchase_of, supplier_item
 
 SUPPLIER_INVOICE = "SUPPLIER_INVOICE"
@@ -89,27 +89,18 @@ def book_supplier_invoice(
     sums.debit(postings.NOT_INVOICED, accrued)
     if difference:
         parts = split_by_weight(difference, [line.value for line in received.values()])
-        spread_late_cost(
-            list(zip(received, parts, strict=True)),
-            received,
-            sums,
-            document_id=document_id,
-            occurred_at=occurred_at,
-            at=at,
-        )
+        shares = list(zip(received, parts, strict=True))
+        spread_late_cost(shares, received, sums, document_id=document_id, occurred_at=occurred_at, at=at)
     for tax_code, tax in bought.deductible.items():
         sums.debit(postings.INPUT_TAX, tax, tax_code=tax_code)
     item = supplier_item(
         receipt.supplier, on=on, document_type=SUPPLIER_INVOICE, document_id=document_id, label=external_id
     )
-    post_entries(
-        drafts=postings.entry(
-            [*sums.lines(), *postings.owed_to_supplier(bought.gross, item)],
-            on=on,
-            description=_("Supplier's invoice %(id)s") % {"id": external_id},
-            source_type=SUPPLIER_INVOICE,
-            source_id=document_id,
-        ),
+    post(
+        [*sums.lines(), *postings.owed_to_supplier(bought.gross, item)],
+        on=on,
+        description=_("Supplier's invoice %(id)s") % {"id": external_id},
+        source=(SUPPLIER_INVOICE, document_id),
         at=at,
         by=by,
     )

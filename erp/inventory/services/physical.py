@@ -19,7 +19,6 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from accounting.selectors.periods import first_open_date
-from accounting.services import post_entries
 from catalog.models import Sku
 from catalog.selectors import cost_on
 from erp.core import staff_tasks
@@ -29,7 +28,6 @@ from erp.core.errors import InvalidInput, Problem
 from erp.core.money import ZERO, round_fraction
 from erp.core.staff_tasks import Finding
 from erp.core.use_case import use_case
-from erp.inventory import postings
 from erp.inventory.models import Location, Reason, StockDocument
 from erp.inventory.postings import Sums
 from erp.inventory.services import balances, claims, documents, provisional
@@ -37,6 +35,7 @@ from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.issues import Issued
 from erp.inventory.services.movements import Booking
+from erp.inventory.services.posting import post
 
 COUNT = "COUNT"
 STOCKTAKE = "STOCKTAKE"
@@ -304,15 +303,12 @@ class _Fact:
             occurred_at=self._occurred_at,
         )
         staff_tasks.open_tasks(self._findings, at=self._at, by=self._by)
-        post_entries(
-            drafts=postings.entry(
-                self._sums.lines(channel_id=self._channel_id),
-                # The fact gets in on the first day that is open; the movement keeps the day it happened.
-                on=first_open_date(business_date(self._occurred_at)),
-                description=_("Stock difference"),
-                source_type="STOCK",
-                source_id=self._document_id,
-            ),
+        post(
+            self._sums.lines(channel_id=self._channel_id),
+            # The fact gets in on the first day that is open; the movement keeps the day it happened.
+            on=first_open_date(business_date(self._occurred_at)),
+            description=_("Stock difference"),
+            source=("STOCK", self._document_id),
             at=self._at,
             by=self._by,
         )

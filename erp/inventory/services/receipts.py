@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from accounting import selectors as accounting
-from accounting.services import CREDIT, Line, NewItem, Party, post_entries
+from accounting.services import CREDIT, Line, NewItem, Party
 from catalog.models import Supplier
 from catalog.selectors import sku_facts_by_id
 from erp.core import selectors as core
@@ -32,6 +32,7 @@ from erp.inventory.postings import Purchase, Sums
 from erp.inventory.services import documents, movements, provisional
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.posting import post
 
 RECEIPT = "RECEIPT"
 SUPPLIER_RETURN = "SUPPLIER_RETURN"
@@ -115,14 +116,11 @@ def receive(
     provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
     booking.write()
     _fulfil_expectations(lines)
-    post_entries(
-        drafts=postings.entry(
-            [*sums.lines(), *_contra(supplier, bought, contra_role, books, document_id, external_id, on)],
-            on=on,
-            description=_("Receipt %(id)s") % {"id": external_id},
-            source_type=RECEIPT,
-            source_id=document_id,
-        ),
+    post(
+        [*sums.lines(), *_contra(supplier, bought, contra_role, books, document_id, external_id, on)],
+        on=on,
+        description=_("Receipt %(id)s") % {"id": external_id},
+        source=(RECEIPT, document_id),
         at=at,
         by=by,
     )
@@ -269,29 +267,24 @@ def return_to_supplier(
     booking.write()
     for tax_code, tax in credited.deductible.items():
         sums.credit(postings.INPUT_TAX, tax, tax_code=tax_code)
-    payables = (
-        []
-        if receipt_id is None
-        else accounting.open_items(document_type=RECEIPT, document_ids=[receipt_id], roles=[postings.PAYABLE])
-    )
     claim = supplier_item(supplier, on=on, document_type=SUPPLIER_RETURN, document_id=document_id, label=external_id)
-    credit_lines = postings.credited_by_supplier(
-        credited.gross,
-        open_payables=[(item.id, item.remaining) for item in payables if item.side == CREDIT],
-        rest=claim,
-    )
-    post_entries(
-        drafts=postings.entry(
-            [*credit_lines, *sums.lines()],
-            on=on,
-            description=_("Return to supplier %(id)s") % {"id": external_id},
-            source_type=SUPPLIER_RETURN,
-            source_id=document_id,
-        ),
+    credit_lines = _credit_lines(credited.gross, receipt_id, claim)
+    post(
+        [*credit_lines, *sums.lines()],
+        on=on,
+        description=_("Return to supplier %(id)s") % {"id": external_id},
+        source=(SUPPLIER_RETURN, document_id),
         at=at,
         by=by,
     )
     return documents.booked(document_id)
+
+
+def _credit_lines(amount: Decimal, receipt_id: int | None, rest: NewItem) -> list[Line]:
+    receipts = [] if receipt_id is None else [receipt_id]
+    items = accounting.open_items(document_type=RECEIPT, document_ids=receipts, roles=[postings.PAYABLE])
+    payables = [(item.id, item.remaining) for item in items if item.side == CREDIT]
+    return postings.credited_by_supplier(amount, open_payables=payables, rest=rest)
 
 
 def _supplier(supplier_id: int) -> Supplier:

@@ -13,18 +13,17 @@ from dataclasses import asdict, dataclass
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
-from accounting.services import post_entries
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, NotFound, Problem
 from erp.core.money import share_so_far
 from erp.core.use_case import use_case
-from erp.inventory import postings
 from erp.inventory.models import StockDocument, StockMovement
 from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.posting import post
 
 TRANSFER, ARRIVAL = "TRANSFER", "TRANSFER_ARRIVAL"
 
@@ -159,14 +158,11 @@ def _post(
     at: dt.datetime,
     by: Actor,
 ) -> None:
-    post_entries(
-        drafts=postings.entry(
-            sums.lines(),
-            on=business_date(occurred_at),
-            description=_("Transfer %(id)s") % {"id": external_id},
-            source_type=source_type,
-            source_id=document_id,
-        ),
+    post(
+        sums.lines(),
+        on=business_date(occurred_at),
+        description=_("Transfer %(id)s") % {"id": external_id},
+        source=(source_type, document_id),
         at=at,
         by=by,
     )
