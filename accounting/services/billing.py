@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 
 from accounting.models import BillableItem
 from erp.core import rows
@@ -48,6 +49,7 @@ class BillableDraft:
 
 
 _NAMES = tuple(item.name for item in fields(BillableDraft))
+_values = attrgetter(*_NAMES)
 
 
 @use_case
@@ -59,5 +61,5 @@ def add_billable_items(*, items: Sequence[BillableDraft], at: dt.datetime, by: A
     rows.insert(
         BillableItem,
         (*_NAMES, "recorded_at", "actor"),
-        [(*(getattr(item, name) for name in _NAMES), at, str(by)) for item in items],
+        [(*_values(item), at, str(by)) for item in items],
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from enum import StrEnum
 from fractions import Fraction
+from math import lcm
 
 COMPANY_CURRENCY = "JPY"
 DECIMALS = {"JPY": 0, "KRW": 0, "USD": 2, "EUR": 2, "GBP": 2, "CNY": 2, "TWD": 2}
@@ -32,12 +33,26 @@ def round_fraction(
     amount: Fraction, *, currency: str = COMPANY_CURRENCY, method: Rounding = Rounding.HALF_UP
 ) -> Decimal:
     """Like :func:`round_money` for an exact fraction, so that no digit is lost before the one rounding (e.g. × 10/110)."""
-    scale = 10 ** DECIMALS[currency]
-    scaled = abs(amount) * scale
-    whole, rest = divmod(scaled.numerator, scaled.denominator)
-    if rest and (method is Rounding.UP or (method is Rounding.HALF_UP and 2 * rest >= scaled.denominator)):
+    return round_ratio(amount.numerator, amount.denominator, currency=currency, method=method)
+
+
+def round_ratio(
+    numerator: int, denominator: int, *, currency: str = COMPANY_CURRENCY, method: Rounding = Rounding.HALF_UP
+) -> Decimal:
+    """``numerator / denominator`` (positive) rounded to the smallest unit, in whole numbers throughout: the hot paths round often."""
+    decimals = DECIMALS[currency]
+    whole, rest = divmod(abs(numerator) * 10**decimals, denominator)
+    if rest and (method is Rounding.UP or (method is Rounding.HALF_UP and 2 * rest >= denominator)):
         whole += 1
-    return Decimal(-whole if amount < 0 else whole).scaleb(-DECIMALS[currency])
+    return Decimal(-whole if numerator < 0 else whole).scaleb(-decimals)
+
+
+def share_of(
+    amount: Decimal, pieces: int, of: int, *, currency: str = COMPANY_CURRENCY, method: Rounding = Rounding.HALF_UP
+) -> Decimal:
+    """``amount × pieces / of``, rounded once."""
+    numerator, denominator = amount.as_integer_ratio()
+    return round_ratio(numerator * pieces, denominator * of, currency=currency, method=method)
 
 
 def split_by_weight(total: Decimal, weights: Sequence[Decimal], *, currency: str = COMPANY_CURRENCY) -> list[Decimal]:
@@ -47,17 +62,23 @@ def split_by_weight(total: Decimal, weights: Sequence[Decimal], *, currency: str
     """
     if not weights or any(weight < 0 for weight in weights):
         raise ValueError("split_by_weight needs at least one weight and no negative one")
-    whole = sum(weights)
+    ratios = [weight.as_integer_ratio() for weight in weights]
+    scale_of_weights = lcm(*(denominator for _numerator, denominator in ratios))
+    whole_weights = [numerator * (scale_of_weights // denominator) for numerator, denominator in ratios]
+    whole = sum(whole_weights)
     if not whole:
         return [total, *[ZERO] * (len(weights) - 1)]
-    scale = 10 ** DECIMALS[currency]
-    units, sign = int(abs(total) * scale), (-1 if total < 0 else 1)
-    exact = [Fraction(weight) * units / Fraction(whole) for weight in weights]
-    parts = [share.numerator // share.denominator for share in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda index: (parts[index] - exact[index], index))
+    decimals = DECIMALS[currency]
+    units, sign = int(abs(total) * 10**decimals), (-1 if total < 0 else 1)
+    parts, remainders = [], []
+    for weight in whole_weights:
+        part, remainder = divmod(weight * units, whole)
+        parts.append(part)
+        remainders.append(remainder)
+    by_remainder = sorted(range(len(parts)), key=lambda index: (-remainders[index], index))
     for index in by_remainder[: units - sum(parts)]:
         parts[index] += 1
-    return [Decimal(sign * part).scaleb(-DECIMALS[currency]) for part in parts]
+    return [Decimal(sign * part).scaleb(-decimals) for part in parts]
 
 
 def share_so_far(total: Decimal, *, done: int, of: int, currency: str = COMPANY_CURRENCY) -> Decimal:
@@ -67,4 +88,4 @@ def share_so_far(total: Decimal, *, done: int, of: int, currency: str = COMPANY_
     """
     if done == of:
         return total
-    return round_fraction(Fraction(total) * done / of, currency=currency, method=Rounding.DOWN)
+    return share_of(total, done, of, currency=currency, method=Rounding.DOWN) if done else ZERO

@@ -53,12 +53,16 @@ class Cost:
 
 
 def _lock_statement(where: str, *, columns: str = "", joins: str = "") -> str:
-    """Balances in primary-key order: two callers that share SKUs queue up instead of deadlocking."""
+    """Balances in primary-key order: two callers that share SKUs queue up instead of deadlocking.
+
+    The pool is looked up per row: joined, the planner starts from the few locations and reads every balance of each, again and again.
+    """
     return f"""
-SELECT b.id, b.sku_id, b.location_id, b.on_hand, b.allocated, b.balance_seq, l.cost_pool_id,
+SELECT b.id, b.sku_id, b.location_id, b.on_hand, b.allocated, b.balance_seq,
+       (SELECT place.cost_pool_id FROM inventory_location place WHERE place.id = b.location_id),
        EXISTS (SELECT FROM inventory_holdline h WHERE h.sku_id = b.sku_id AND h.location_id = b.location_id
                AND h.released_at IS NULL AND h.expires_at <= %s){columns}
-FROM inventory_stockbalance b JOIN inventory_location l ON l.id = b.location_id {joins}
+FROM inventory_stockbalance b {joins}
 WHERE {where}
 ORDER BY b.id FOR NO KEY UPDATE OF b
 """  # noqa: S608 - made of our own constants only
@@ -167,8 +171,9 @@ ON CONFLICT (sku_id, cost_pool_id) DO NOTHING
 """
 
 _LOCK_COSTS = """
-SELECT c.id, c.sku_id, c.cost_pool_id, c.quantity, c.value, pool.account_role
-FROM inventory_costbalance c JOIN inventory_costpool pool ON pool.id = c.cost_pool_id
+SELECT c.id, c.sku_id, c.cost_pool_id, c.quantity, c.value,
+       (SELECT pool.account_role FROM inventory_costpool pool WHERE pool.id = c.cost_pool_id)
+FROM inventory_costbalance c
 WHERE (c.sku_id, c.cost_pool_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))
 ORDER BY c.sku_id, c.cost_pool_id FOR NO KEY UPDATE OF c
 """

@@ -15,7 +15,7 @@ from django.db import connection
 
 from catalog.models import Sku
 from erp.core import changes, rows
-from erp.core.money import ZERO, round_fraction
+from erp.core.money import ZERO, share_of
 from erp.inventory.exceptions import InsufficientStock, Shortage
 from erp.inventory.models import StockMovement
 from erp.inventory.services import balances
@@ -71,7 +71,7 @@ class Booking:
         quantity, value = self.stock_of_pool(self._cost_key(key))
         if pieces == quantity or not pieces:
             return value if pieces else ZERO
-        return round_fraction(Fraction(value) * pieces / quantity)
+        return share_of(value, pieces, quantity)
 
     def average_cost(self, key: BalanceKey) -> Fraction | None:
         """The exact average of a piece in the pool, None when it holds none."""

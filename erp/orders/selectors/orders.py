@@ -93,6 +93,14 @@ def open_needs(ids: Iterable[int]) -> dict[int, list[Need]]:
     return found
 
 
+def orders_with_open_lines(ids: Iterable[int]) -> set[int]:
+    """Orders of which something is neither shipped nor cancelled."""
+    unfinished = OrderLine.objects.filter(
+        order__in=list(ids), quantity__gt=F("shipped_quantity") + F("cancelled_quantity")
+    )
+    return set(unfinished.order_by().values_list("order_id", flat=True).distinct())
+
+
 def orders_on_hold(ids: Iterable[int]) -> set[int]:
     return set(
         OrderHold.objects.filter(order__in=list(ids), resolved_at__isnull=True).values_list("order_id", flat=True)

@@ -201,7 +201,8 @@ def ship(
     issued = _issue(leaving, on=on, at=at, by=by)
     _save(leaving, issued, on=on, at=at, by=by)
     recognised = [item.shipment.pk for item in leaving if item.order.revenue_basis == RevenueBasis.SHIPMENT]
-    sales.recognise(recognised, cost_roles=_cost_by_role(issued), on=on, at=at, by=by)
+    loaded = {item.shipment.pk: [line for line, _order_line in item.lines] for item in leaving}
+    sales.recognise(recognised, cost_roles=_cost_by_role(issued), loaded=loaded, on=on, at=at, by=by)
     _post_transit([item for item in leaving if item.shipment.pk not in recognised], issued, on=on, at=at, by=by)
     orders = sorted({item.order.pk for item in leaving})
     rows.insert(
@@ -239,13 +240,7 @@ def _refuse_unshippable(todo: Mapping[int, ShipRequest], shipments: Mapping[int,
 
 
 def _load(todo: Mapping[int, ShipRequest], shipments: Mapping[int, Shipment]) -> list[_Leaving]:
-    lines: dict[int, list[tuple[ShipmentLine, OrderLine]]] = {}
-    for line in (
-        ShipmentLine.objects.filter(shipment__in=todo)
-        .select_related("order_line")
-        .order_by("shipment_id", "order_line__line_no")
-    ):
-        lines.setdefault(line.shipment_id, []).append((line, line.order_line))
+    lines = sales.lines_of(todo)
     order_ids = {shipments[key].order_id for key in todo}
     open_fees = list(
         OrderFee.objects.filter(order__in=order_ids, shipment__isnull=True).order_by("order_id", "line_no")
@@ -259,7 +254,8 @@ def _load(todo: Mapping[int, ShipRequest], shipments: Mapping[int, Shipment]) ->
             fee for fee in open_fees if fee.order_id == order.pk and fee.delivery_id in (None, shipment.delivery_id)
         ]
         open_fees = [fee for fee in open_fees if fee not in mine]
-        leaving.append(_Leaving(shipment, order, lines.get(key, []), mine, request))
+        contents = [(line, line.order_line) for line in lines.get(key, [])]
+        leaving.append(_Leaving(shipment, order, contents, mine, request))
     return leaving
 
 

@@ -127,12 +127,14 @@ def recognise(
     shipment_ids: Sequence[int],
     *,
     cost_roles: Mapping[int, Mapping[str, Decimal]],
+    loaded: Mapping[int, Sequence[ShipmentLine]] | None = None,
     on: dt.date,
     at: dt.datetime,
     by: Actor,
 ) -> None:
     """Post the sales of shipments whose basis is met and leave their billable items. ``cost_roles``: per shipment, cost by the
-    inventory account it leaves. Part of a transaction that holds the orders' locks; a constant number of statements."""
+    inventory account it leaves. ``loaded``: their lines with order lines, where the caller has them at hand. Part of a transaction that
+    holds the orders' locks; a constant number of statements."""
     if not shipment_ids:
         return
     shipments = list(
@@ -140,13 +142,7 @@ def recognise(
         .select_related("order__channel", "order__account", "delivery")
         .order_by("pk")
     )
-    lines: dict[int, list[ShipmentLine]] = {}
-    for line in (
-        ShipmentLine.objects.filter(shipment__in=shipment_ids)
-        .select_related("order_line")
-        .order_by("shipment_id", "order_line__line_no")
-    ):
-        lines.setdefault(line.shipment_id, []).append(line)
+    lines = lines_of(shipment_ids) if loaded is None else loaded
     fees: dict[int, list[OrderFee]] = {}
     for fee in OrderFee.objects.filter(shipment__in=shipment_ids).order_by("shipment_id", "line_no"):
         if fee.shipment_id is not None:
@@ -167,6 +163,15 @@ def recognise(
         post_entries(drafts=entries, at=at, by=by)
     add_billable_items(items=billables, at=at, by=by)
     rows.update(Shipment, "id", ["revenue_date"], [(item.pk, on) for item in shipments])
+
+
+def lines_of(shipment_ids: Iterable[int]) -> dict[int, list[ShipmentLine]]:
+    """The lines of shipments with their order lines, in the order of the order. By shipment."""
+    lines: dict[int, list[ShipmentLine]] = {}
+    found = ShipmentLine.objects.filter(shipment__in=list(shipment_ids)).select_related("order_line")
+    for line in found.order_by("shipment_id", "order_line__line_no"):
+        lines.setdefault(line.shipment_id, []).append(line)
+    return lines
 
 
 def _sale_entries(

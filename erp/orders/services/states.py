@@ -95,12 +95,15 @@ def announce(heads: Iterable[Mapping[str, object]]) -> None:
 
 
 def _facts_of(ids: Sequence[int], heads: Mapping[int, Mapping[str, object]]) -> dict[int, OrderFacts]:
-    needs = selectors.open_needs(ids)
+    unfinished = selectors.orders_with_open_lines(ids)
+    picking = selectors.orders_being_picked(ids)
+    # What is shipped or being picked is decided by that alone; only the others are looked into line by line.
+    waiting = sorted(unfinished - picking)
+    needs = selectors.open_needs(waiting) if waiting else {}
     parts: dict[tuple[int, int], int] = {}
-    for part in reserved("ORDER", ids):
+    for part in reserved("ORDER", waiting) if waiting else ():
         parts[part.document_line, part.sku_id] = parts.get((part.document_line, part.sku_id), 0) + part.quantity
     held = selectors.orders_on_hold(ids)
-    picking = selectors.orders_being_picked(ids)
     unsettled = selectors.orders_with_unsettled_payment(ids, is_payment_settled)
     found = {}
     for order_id in heads:
@@ -108,7 +111,7 @@ def _facts_of(ids: Sequence[int], heads: Mapping[int, Mapping[str, object]]) -> 
         found[order_id] = OrderFacts(
             is_cancelled=heads[order_id]["cancelled_at"] is not None and not heads[order_id]["has_shipped"],
             is_on_hold=order_id in held,
-            is_all_shipped=not order_needs,
+            is_all_shipped=order_id not in unfinished,
             is_being_picked=order_id in picking,
             is_fully_reserved=all(
                 need.sku_id is not None and parts.get((need.line_id, need.sku_id), 0) >= need.pieces
