@@ -178,7 +178,15 @@ def _draft_line(
 
 
 def _rate(tax_class: str, percent: Decimal | None, on: dt.date, context: Context, holds: dict[str, str]) -> Rate:
-    rate = rate_on(context.rates, tax_class=tax_class, on=on)
+    try:
+        rate = rate_on(context.rates, tax_class=tax_class, on=on)
+    except LookupError:
+        # A class that did not exist yet, such as the reduced rate before October 2019.
+        rate = rate_on(context.rates, tax_class=TaxClass.STANDARD, on=on)
+        holds[Reason.TAX_RATE] = _("%(tax_class)s has no rate on %(date)s; the standard rate was used.") % {
+            "tax_class": TaxClass(tax_class).label,
+            "date": on,
+        }
     if percent is not None and percent != rate.percent:
         holds[Reason.TAX_RATE] = _("%(ours)s%% is in force, %(theirs)s%% was sent.") % {
             "ours": rate.percent.normalize(),
