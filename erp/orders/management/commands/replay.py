@@ -51,13 +51,14 @@ class Command(BaseCommand):
         before = reconciling.fill()
         replay = Replay(path, found, channel=channel, by=Actor.command("replay", f"{socket.gethostname()} {path.name}"))
         took = self._book(replay, found)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         verdicts = [
             self._print_rows(replay, found),
             self._print_again(replay, before),
             self._print_net(replay, found),
             self._verify(),
         ]
-        rate, peak = found.total.rows / took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        rate = found.total.rows / took
         self.stdout.write(
             f"\n{found.total.rows:,} rows in {took:.1f} s: {rate:,.0f} rows per second; peak memory {peak:,.0f} MiB"
         )
@@ -114,38 +115,38 @@ class Command(BaseCommand):
         if replay.booked.now:
             return True
         after = reconciling.fill()
-        return self._judge(
-            before == after,
-            f"nothing was new, nothing changed: {before.total:,} rows in {len(before.rows)} tables before, {after.total:,} after;"
-            f" posted ¥{before.posted:,} before, ¥{after.posted:,} after; stock ¥{before.stock:,} before, ¥{after.stock:,} after",
-        )
+        posted = f"posted ¥{_plain(before.posted)} before, ¥{_plain(after.posted)} after"
+        stock = f"stock ¥{_plain(before.stock)} before, ¥{_plain(after.stock)} after"
+        counted = f"{before.total:,} rows in {len(before.rows)} tables before, {after.total:,} after"
+        return self._judge(before == after, f"nothing was new, nothing changed: {counted}; {posted}; {stock}")
 
     def _print_net(self, replay: Replay, found: Survey) -> bool:
         books = reconciling.read_back(found, channel_id=replay.channel_id, channel_code=replay.channel_code)
         refused = _net_by_kind(replay.booked.refused)
         self.stdout.write(f"\nNet by kind, tax-exclusive      {'file':>16} {'books':>16}")
         verdicts = [
-            self._judge(item.is_true, f"{item.label:<26} ¥{item.file:>15,} ¥{item.books:>15,}")
+            self._judge(item.is_true, f"{item.label:<26} ¥{_plain(item.file):>15} ¥{_plain(item.books):>15}")
             for item in reconciling.compare_kinds(found, books, refused)
         ]
         self.stdout.write(f"\nPostings of these documents     {'debit':>16} {'credit':>16}")
         for item in sorted(books.accounts.values(), key=lambda item: item.code):
-            self.stdout.write(f"    {item.code} {item.name:<21} ¥{item.debit:>15,} ¥{item.credit:>15,}")
+            self.stdout.write(f"    {item.code} {item.name:<21} ¥{_plain(item.debit):>15} ¥{_plain(item.credit):>15}")
         net, cost = reconciling.income_less_expense(books)
         total, rounding = found.total, found.total.yen - found.total.exact
         left_out = sum(refused.values(), ZERO) + (
             found.kinds[Kind.REFUSED].yen if Kind.REFUSED in found.kinds else ZERO
         )
-        self.stdout.write(f"    what the goods cost: ¥{-cost:,}; pieces written off: {books.write_off_pieces:,}")
+        self.stdout.write(f"    what the goods cost: ¥{_plain(-cost)}; pieces written off: {books.write_off_pieces:,}")
         self.stdout.write(
             f"    lines returned to a known sale: {books.returns_linked:,}, without one: {books.returns_unlinked:,}"
         )
         self.stdout.write(
-            f"    Σ quantity × price = ¥{total.exact:,}; rounding to yen changes it by ¥{rounding:,}; refused ¥{left_out:,}"
+            f"    Σ quantity × price = ¥{_plain(total.exact)}; rounding to yen changes it by ¥{_plain(rounding)}; refused ¥{_plain(left_out)}"
         )
         verdicts.append(
             self._judge(
-                net == total.yen - left_out, f"net of the accounts ¥{net:,} = the file's ¥{total.yen - left_out:,}"
+                net == total.yen - left_out,
+                f"net of the accounts ¥{_plain(net)} = the file's ¥{_plain(total.yen - left_out)}",
             )
         )
         return all(verdicts)
@@ -177,6 +178,11 @@ def _net_by_kind(refused: Sequence[tuple[Row, Refusal]]) -> dict[Kind, Decimal]:
         kind = meaning_of(row)[0]
         found[kind] = found.get(kind, ZERO) + row.yen
     return found
+
+
+def _plain(amount: Decimal) -> str:
+    """Without the zeros that the columns of the books carry behind whole yen."""
+    return f"{amount:,.0f}" if amount == amount.to_integral_value() else f"{amount.normalize():,f}"
 
 
 @contextmanager
