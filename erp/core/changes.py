@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from erp.core import rows
 from erp.core.errors import DomainError
 
 EVERYONE = ""
@@ -52,16 +53,21 @@ class Change:
 
 _INSERT = """
 INSERT INTO core_changerow (epoch, topic, key, audience, recorded_at)
-SELECT (SELECT max(id) FROM core_feedepoch), %s, key, %s, clock_timestamp() FROM unnest(%s::text[]) AS key
+SELECT (SELECT max(id) FROM core_feedepoch), %s::text, key, %s::text, clock_timestamp() FROM unnest(%s::text[]) AS key
 """
 
 
-def record(*, topic: str, keys: Iterable[object], audience: str = EVERYONE) -> None:
-    """Announce that ``keys`` changed. Part of the surrounding transaction: no commit, no announcement."""
+def record(*, topic: str, keys: Iterable[object], audience: str = EVERYONE, batch: rows.Batch | None = None) -> None:
+    """Announce that ``keys`` changed. Part of the surrounding transaction: no commit, no announcement.
+
+    With a ``batch`` the announcement goes out with the writes gathered there.
+    """
     wanted = list(dict.fromkeys(str(key) for key in keys))
     if wanted:
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT, [topic, audience, wanted])
+        own = rows.Batch() if batch is None else batch
+        own.add(_INSERT, [topic, audience, wanted])
+        if batch is None:
+            own.run()
 
 
 def current_cursor() -> Cursor:
@@ -93,8 +99,8 @@ def read(after: Cursor, *, topics: Iterable[str] = (), audience: str | None = No
     wanted = list(topics)
     with connection.cursor() as cursor:
         cursor.execute(_READ, [after.epoch, str(after.xid), str(now.xid), wanted, wanted, audience, audience])
-        rows = [Change(*row) for row in cursor.fetchall()]
-    return rows, now
+        found = [Change(*row) for row in cursor.fetchall()]
+    return found, now
 
 
 def start_epoch(*, reason: str, at: dt.datetime) -> None:

@@ -35,10 +35,18 @@ _COLUMNS = (
 
 
 def store(
-    messages: Sequence[Message], *, channel_id: int | None, at: dt.datetime, by: Actor, direction: str = "IN"
+    messages: Sequence[Message],
+    *,
+    channel_id: int | None,
+    at: dt.datetime,
+    by: Actor,
+    direction: str = "IN",
+    batch: rows.Batch | None = None,
 ) -> None:
-    """Keep raw messages. Part of the surrounding transaction; for a message whose effect failed, call it in a second one."""
-    rows.insert(
+    """Keep raw messages, with the writes of a ``batch`` if one is given. Part of the surrounding transaction; for a message whose
+    effect failed, call it in a second one."""
+    own = rows.Batch() if batch is None else batch
+    own.insert(
         MessageLog,
         _COLUMNS,
         [
@@ -49,6 +57,8 @@ def store(
             for item in messages
         ],
     )  # fmt: skip
+    if batch is None:
+        own.run()
 
 
 @dataclass(frozen=True, slots=True)

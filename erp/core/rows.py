@@ -24,9 +24,9 @@ def allocate_ids(counts: Mapping[type[models.Model], int]) -> dict[type[models.M
     return {model: iter(block) for model, block in ask_ids(counts)().items()}
 
 
-def ask_ids(counts: Mapping[type[models.Model], int]) -> Callable[[], dict[type[models.Model], list[int]]]:
-    """The same as a question: call the result when its pipeline has been left."""
-    wanted = {model: count for model, count in counts.items() if count}
+def ask_ids(counts: Mapping[Any, int]) -> Callable[[], dict[Any, list[int]]]:
+    """The same as a question: call the result when its pipeline has been left. Keys are models, or names of sequences of their own."""
+    wanted = {table: count for table, count in counts.items() if count}
     if not wanted:
         return dict
     answer = ask(_ids_statement(tuple(wanted)), list(wanted.values()))
@@ -81,6 +81,44 @@ def update(model: type[models.Model], key: str, columns: Sequence[str], rows: Se
         return 0 if _in_pipeline() else int(cursor.rowcount)
 
 
+class Batch:
+    """Several writes that go as one statement, each a part of one WITH. They share a snapshot, so none may read what another writes;
+    foreign keys are checked at commit. Where many rows make COPY the better way, they go one by one."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[str, Sequence[Any]]] = []
+        self._inserts: list[tuple[type[models.Model], Sequence[str], Sequence[Sequence[Any]]]] = []
+
+    def insert(self, model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            self._inserts.append((model, columns, rows))
+
+    def add(self, statement: str, parameters: Sequence[Any]) -> None:
+        """Any statement that writes."""
+        self._parts.append((statement, parameters))
+
+    def run(self) -> None:
+        """Write everything that was gathered, and begin anew."""
+        parts, inserts = self._parts, self._inserts
+        self._parts, self._inserts = [], []
+        if sum(len(rows) for _model, _columns, rows in inserts) >= COPY_FROM:
+            for model, columns, rows in inserts:
+                insert(model, columns, rows)
+        else:
+            for model, columns, rows in inserts:
+                plan = _plan(model, tuple(columns))
+                parts.append((plan.insert, [plan.encode(rows)]))
+        if not parts:
+            return
+        if len(parts) == 1:
+            statement = parts[0][0]
+        else:
+            named = ", ".join(f"part_{number} AS ({text})" for number, (text, _parameters) in enumerate(parts))
+            statement = f"WITH {named} SELECT 1"
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [value for _text, parameters in parts for value in parameters])
+
+
 @contextmanager
 def pipeline(*, unless: bool = False) -> Iterator[None]:
     """Send the statements inside without waiting for each answer. For writes whose results nobody needs; an error surfaces at the end.
@@ -132,12 +170,12 @@ def _plan(model: type[models.Model], columns: tuple[str, ...]) -> _Plan:
 
 
 @lru_cache(maxsize=256)
-def _ids_statement(tables: tuple[type[models.Model], ...]) -> str:
-    """The name of a sequence is looked up by the plan, once per connection."""
+def _ids_statement(tables: tuple[type[models.Model] | str, ...]) -> str:
+    sequences = [f"'{table if isinstance(table, str) else f'{table._meta.db_table}_id_seq'}'" for table in tables]
+    # Every name comes from our own models, none from outside.
     blocks = ", ".join(
-        f"ARRAY(SELECT nextval(pg_get_serial_sequence('{model._meta.db_table}', 'id'))"  # noqa: S608 - our own tables
-        " FROM generate_series(1, %s::int))"
-        for model in tables
+        f"ARRAY(SELECT nextval({name}) FROM generate_series(1, %s::int))"  # noqa: S608
+        for name in sequences
     )
     return f"SELECT {blocks}"
 

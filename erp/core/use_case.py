@@ -15,12 +15,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+# Statements of a use-case are look-ups by key: planning them anew for each parameter costs more than it can win.
+_SIGN = """
+SELECT set_config('mamori.actor', %s, true), set_config('mamori.source', %s, true),
+       set_config('plan_cache_mode', 'force_generic_plan', true)
+"""
+
+
 def sign(by: Actor) -> None:
     """Tell the database who acts in this transaction. Audited rows that nobody signed carry the database user instead."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('mamori.actor', %s, true), set_config('mamori.source', %s, true)", [str(by), by.source]
-        )
+        cursor.execute(_SIGN, [str(by), by.source])
 
 
 def use_case(function: Callable[P, R]) -> Callable[P, R]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection
 
+from erp.core import rows
 from erp.inventory.models import NOT_FOR_SALE
 
 BalanceKey = tuple[int, int]
@@ -139,9 +140,9 @@ def lock_sellable(
         parameters = [at, *places, *places, list(sku_ids), channel_id, list(hold_refs)]
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        rows = [(Balance(*row[:-1]), row[-1]) for row in cursor.fetchall()]
-    rows.sort(key=lambda row: (row[1] is None, row[1], row[0].id))
-    return rows
+        ranked = [(Balance(*row[:-1]), row[-1]) for row in cursor.fetchall()]
+    ranked.sort(key=lambda row: (row[1] is None, row[1], row[0].id))
+    return ranked
 
 
 # Looking first keeps the sequence of ids from burning on every receipt.
@@ -221,12 +222,14 @@ FROM unnest(%s::bigint[], %s::int[]) AS n (id, pieces) WHERE b.id = n.id
 """
 
 
-def add_to_allocated(pieces: Mapping[int, int]) -> None:
-    """Raise (or lower) ``allocated`` of locked balances, given by id, all in one statement."""
+def add_to_allocated(pieces: Mapping[int, int], *, batch: rows.Batch | None = None) -> None:
+    """Raise (or lower) ``allocated`` of locked balances, given by id, all in one statement; with a ``batch``, in that of the batch."""
     changed = {balance_id: count for balance_id, count in pieces.items() if count}
     if changed:
-        with connection.cursor() as cursor:
-            cursor.execute(_ADD_TO_ALLOCATED, [list(changed), list(changed.values())])
+        own = rows.Batch() if batch is None else batch
+        own.add(_ADD_TO_ALLOCATED, [list(changed), list(changed.values())])
+        if batch is None:
+            own.run()
 
 
 def _columns(keys: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:

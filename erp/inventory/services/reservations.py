@@ -70,10 +70,13 @@ def reserve(
     granted = _grant(demands, [row for row, rank in locked if rank is not None], change, kept)
 
     ids = {(row.sku_id, row.location_id): row.id for row, _rank in locked}
-    with rows.pipeline():
-        balances.add_to_allocated({ids[key]: pieces for key, pieces in change.items()})
-        _upsert(document_type, granted, {(d.document_id, d.document_line): d.priority for d in demands}, at=at, by=by)
-        changes.record(topic="stock", keys=[sku_id for (sku_id, _location), pieces in change.items() if pieces])
+    priorities = {(demand.document_id, demand.document_line): demand.priority for demand in demands}
+    batch = rows.Batch()
+    balances.add_to_allocated({ids[key]: pieces for key, pieces in change.items()}, batch=batch)
+    _upsert(document_type, granted, priorities, at=at, by=by, batch=batch)
+    stirred = [sku_id for (sku_id, _location), pieces in change.items() if pieces]
+    changes.record(topic="stock", keys=stirred, batch=batch)
+    batch.run()
     return [Granted(*key, pieces) for key, pieces in granted.items()]
 
 
@@ -162,24 +165,14 @@ def _upsert(
     *,
     at: dt.datetime,
     by: Actor,
+    batch: rows.Batch,
 ) -> None:
     if granted:
-        documents, lines, skus, locations = zip(*granted, strict=True)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _UPSERT,
-                [
-                    document_type,
-                    at,
-                    str(by),
-                    list(documents),
-                    list(lines),
-                    list(skus),
-                    list(locations),
-                    list(granted.values()),
-                    [priorities[document_id, line] for document_id, line, _sku, _location in granted],
-                ],
-            )
+        documents, lines, skus, locations = (list(column) for column in zip(*granted, strict=True))
+        wanted = [priorities[document_id, line] for document_id, line, _sku, _location in granted]
+        batch.add(
+            _UPSERT, [document_type, at, str(by), documents, lines, skus, locations, list(granted.values()), wanted]
+        )
 
 
 # Only what lies on locked balances: a claim made meanwhile on another one is not ours to touch without its lock.

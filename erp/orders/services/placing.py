@@ -106,17 +106,19 @@ def place_orders(
             outcomes[index] = amending.amend(draft, order_id=recorded.order_id, at=at, by=by)
         else:
             outcomes[index] = _answer_repeat(draft, recorded)
-    outcomes |= _record(fresh, keys, parked(), at=at, by=by)
+    last_writes = rows.Batch()
+    outcomes |= _record(fresh, keys, parked(), last_writes, at=at, by=by)
     messages = [
         _message(order, bodies[index], drafts.get(index), outcomes[index]) for index, order in enumerate(orders)
     ]
-    store(messages, channel_id=context.channel.pk, at=at, by=by)
+    store(messages, channel_id=context.channel.pk, at=at, by=by, batch=last_writes)
+    last_writes.run()
     return [outcomes[index] for index in range(len(orders))]
 
 
 _KNOWN = """
-SELECT external_id, o.id, number, revision, fingerprint, state FROM orders_order o JOIN core_channel c ON c.id = o.channel_id
-WHERE c.code = %s AND o.external_id = ANY(%s::text[])
+SELECT external_id, id, number, revision, fingerprint, state FROM orders_order
+WHERE channel_id = (SELECT id FROM core_channel WHERE code = %s) AND external_id = ANY(%s::text[])
 """
 
 
@@ -142,9 +144,18 @@ def _answer_repeat(draft: Draft, known: Known) -> OrderOutcome:
 
 
 def _record(
-    fresh: Mapping[int, Draft], keys: Keys, parked: Sequence[ParkedMessage], *, at: dt.datetime, by: Actor
+    fresh: Mapping[int, Draft],
+    keys: Keys,
+    parked: Sequence[ParkedMessage],
+    last_writes: rows.Batch,
+    *,
+    at: dt.datetime,
+    by: Actor,
 ) -> dict[int, OrderOutcome]:
-    """Write new orders. Balances are locked as late as possible: only the orders' own rows follow, which need the outcome."""
+    """Write new orders. Balances are locked as late as possible: only the orders' own rows follow, which need the outcome.
+
+    Those are gathered in ``last_writes``, for the caller to write with its own.
+    """
     if not fresh:
         return {}
     drafts = list(fresh.values())
@@ -162,27 +173,27 @@ def _record(
     )
     allocations = allocated_lines(drafts, written, granted)
     states = {draft.order_id: _first_state(draft, allocations[draft.order_id], at=at) for draft in drafts}
-    with rows.pipeline(unless=len(drafts) >= rows.COPY_FROM):
-        rows.insert(
-            Order,
-            ORDER_COLUMNS,
-            [
-                order_row(
-                    draft, state=states[draft.order_id], exposure=exposures.get(draft.order_id, ZERO), at=at, by=by
-                )
-                for draft in drafts
-            ],
-        )
-        rows.insert(OrderHold, HOLD_COLUMNS, [row for draft in drafts for row in hold_rows(draft, at=at, by=by)])
-        rows.insert(
-            OrderEvent,
-            EVENT_COLUMNS,
-            [(draft.order_id, "PLACED", "", states[draft.order_id], "", at, str(by)) for draft in drafts],
-        )
-        changes.record(topic="order", keys=[draft.order.external_id for draft in drafts], audience=channel.code)
+    last_writes.insert(
+        Order,
+        ORDER_COLUMNS,
+        [
+            order_row(draft, state=states[draft.order_id], exposure=exposures.get(draft.order_id, ZERO), at=at, by=by)
+            for draft in drafts
+        ],
+    )
+    last_writes.insert(OrderHold, HOLD_COLUMNS, [row for draft in drafts for row in hold_rows(draft, at=at, by=by)])
+    last_writes.insert(
+        OrderEvent,
+        EVENT_COLUMNS,
+        [(draft.order_id, "PLACED", "", states[draft.order_id], "", at, str(by)) for draft in drafts],
+    )
+    keys_changed = [draft.order.external_id for draft in drafts]
+    changes.record(topic="order", keys=keys_changed, audience=channel.code, batch=last_writes)
     report_shortages(drafts, allocations, at=at, by=by)
     payments.post_advance_receipts(drafts, written, at=at, by=by)
-    states |= parking.apply_parked(drafts, parked, at=at, by=by)
+    if parked:
+        last_writes.run()
+        states |= parking.apply_parked(drafts, parked, at=at, by=by)
     return {
         index: OrderOutcome(
             external_id=draft.order.external_id,

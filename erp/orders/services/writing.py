@@ -78,27 +78,36 @@ class Keys:
         return self._blocks[model]
 
 
+_NUMBERS = "core_number_order"
+
+
 def ask_keys(orders: Iterable[OrderInput]) -> Callable[[], Keys]:
     """Ask for enough keys for all orders to be new (those of repeats leave gaps); call the result when the pipeline has been left."""
     wanted = list(orders)
-    counts: dict[type[models.Model], int] = {
+    counts: dict[type[models.Model] | str, int] = {
+        _NUMBERS: len(wanted),
         Order: len(wanted),
         Delivery: sum(max(1, len(order.deliveries)) for order in wanted),
         OrderLine: sum(len(order.lines) for order in wanted),
         OrderPayment: sum(max(1, len(order.payments)) + len(order.adjustments) for order in wanted),
     }
     blocks = rows.ask_ids(counts)
-    taken = rows.ask("SELECT nextval('core_number_order') FROM generate_series(1, %s::int)", [len(wanted)])
-    return lambda: Keys(blocks(), [row[0] for row in taken.all()])
+
+    def keys() -> Keys:
+        taken = blocks()
+        return Keys(taken, taken.get(_NUMBERS, []))
+
+    return keys
 
 
 def write_children(drafts: Sequence[Draft], keys: Keys) -> dict[int, Written]:
     """Insert everything below the orders (whose own rows follow in the same transaction; the keys are deferred). By order id."""
     tables: dict[Any, list[tuple[Any, ...]]] = {}
     written = {draft.order_id: _child_rows(draft, keys, tables) for draft in drafts}
-    with rows.pipeline(unless=len(tables[OrderLine]) >= rows.COPY_FROM):
-        for model, columns in _CHILDREN:
-            rows.insert(model, columns, tables.get(model, []))
+    batch = rows.Batch()
+    for model, columns in _CHILDREN:
+        batch.insert(model, columns, tables.get(model, []))
+    batch.run()
     return written
 
 

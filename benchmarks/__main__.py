@@ -1,0 +1,133 @@
+"""Run every benchmark and print each as a ratio: medians of interleaved runs of both sides on one durable cluster.
+
+    python -m benchmarks                 everything, as `make bench` does
+    python -m benchmarks --quick         shorter runs, for a first look
+    python -m benchmarks --write FILE    also write the table as a page
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import platform
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import replaying
+from benchmarks.crew import Crew
+from benchmarks.stage import durable_cluster, prove_sound
+
+TRYTON_ORDERS_PER_S = 0.37  # order → shipped → posted, one process, measured on a like machine
+
+
+@dataclass(frozen=True)
+class Case:
+    title: str
+    ours: str
+    raw: str
+    processes: int
+    wanted: float
+
+
+CASES = [
+    Case("place_order, 3 lines, reserved, 1,000 SKUs, 8 processes : raw, 8 processes", "place", "place", 8, 0.25),
+    Case("place_orders, bulk of 500, 1 process : raw one by one, 1 process", "place_bulk", "place", 1, 1.0),
+    Case("order → shipped → posted, 1 process : raw, 1 process", "ship", "ship", 1, 0.15),
+    Case("one SKU wanted by 8 processes : bare one-row UPDATE, 8 processes", "place_hot", "update_hot", 8, 0.15),
+]
+
+
+@dataclass(frozen=True)
+class Measured:
+    title: str
+    ours: float
+    raw: float
+    wanted: float
+    spread: str
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.raw
+
+
+def main() -> int:
+    arguments = _arguments()
+    runs, seconds = (3, 1.5) if arguments.quick else (5, 4.0)
+    with durable_cluster():
+        crew = Crew(max(case.processes for case in CASES))
+        try:
+            measured = [_measure(crew, case, runs=runs, seconds=seconds) for case in CASES]
+        finally:
+            crew.dismiss()
+        measured.append(_against_tryton(measured))
+        prove_sound()
+    raw_one = next(item.raw for item in measured if "bulk" in item.title)
+    measured.append(replaying.measure(raw_one, runs=1 if arguments.quick else 3))
+    table = _table(measured, runs=runs, seconds=seconds)
+    print(table)
+    if arguments.write:
+        arguments.write.write_text(table, encoding="utf-8")
+    missed = [item.title for item in measured if item.ratio < item.wanted]
+    for title in missed:
+        print(f"below what is wanted: {title}", file=sys.stderr)
+    return 0
+
+
+def _measure(crew: Crew, case: Case, *, runs: int, seconds: float) -> Measured:
+    crew.rate("ours", case.ours, processes=case.processes, seconds=1)
+    crew.rate("raw", case.raw, processes=case.processes, seconds=1)
+    ours, raw = [], []
+    for _run in range(runs):
+        raw.append(crew.rate("raw", case.raw, processes=case.processes, seconds=seconds))
+        ours.append(crew.rate("ours", case.ours, processes=case.processes, seconds=seconds))
+    spread = f"{min(ours):,.0f}–{max(ours):,.0f} : {min(raw):,.0f}–{max(raw):,.0f}"
+    result = Measured(case.title, statistics.median(ours), statistics.median(raw), case.wanted, spread)
+    print(f"{result.title}: {result.ours:,.0f}/s : {result.raw:,.0f}/s = {result.ratio:.2f}", flush=True)
+    return result
+
+
+def _against_tryton(measured: list[Measured]) -> Measured:
+    shipped = next(item for item in measured if item.title.startswith("order →"))
+    title = "order → shipped → posted, 1 process : Tryton on a like machine (0.37/s)"
+    return Measured(title, shipped.ours, TRYTON_ORDERS_PER_S, 60, "reference figure, not of this run")
+
+
+def _table(measured: list[Measured], *, runs: int, seconds: float) -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        f"{dt.date.today():%Y-%m-%d}, {_machine()}. Medians of {runs} interleaved runs of {seconds:g} s, durability on, made by `make bench`.",
+        "Ratios are the result; rates depend on the machine. The raw side is `benchmarks/raw.py`: psycopg, one PL/pgSQL call per order,",
+        "the same rows in the same tables, with no validation, tax arithmetic or replay.",
+        "",
+        "| ours : other side | ours /s | other /s | ratio | wanted | spread ours : other |",
+        "|---|---|---|---|---|---|",
+    ]
+    for item in measured:
+        sign = "" if item.ratio >= item.wanted else " **below**"
+        lines.append(
+            f"| {item.title} | {item.ours:,.1f} | {item.raw:,.1f} | {item.ratio:.2f}{sign} | ≥ {item.wanted:g} | {item.spread} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _machine() -> str:
+    processor = next(
+        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        platform.machine(),
+    ) if Path("/proc/cpuinfo").exists() else platform.machine()  # fmt: skip
+    return f"{os.cpu_count()} cores {processor}, Python {platform.python_version()}, PostgreSQL 18"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Mamori's benchmarks")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", type=Path)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,66 @@
+"""Our side of each ratio: the services as every caller uses them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import random
+from decimal import Decimal
+
+from benchmarks.stage import AT, CHANNEL
+from erp.core.actors import Actor
+from erp.orders.services import (
+    LineInput,
+    OrderInput,
+    PaymentInput,
+    ShipRequest,
+    place_order,
+    place_orders,
+    release_orders,
+    ship,
+)
+
+BY = Actor.channel(CHANNEL)
+PRICE = Decimal(1100)
+
+
+class Services:
+    def __init__(self, seed: int, skus: int) -> None:
+        self.random = random.Random(seed)
+        self.keys = itertools.count()
+        self.prefix = f"ours-{os.getpid()}-{seed}"
+        self.skus = skus
+
+    def place(self) -> int:
+        place_order(channel=CHANNEL, order=self._order(3), at=AT, by=BY)
+        return 1
+
+    def place_hot(self) -> int:
+        """Everybody wants the same SKU."""
+        place_order(channel=CHANNEL, order=self._order(1, only="B-0001"), at=AT, by=BY)
+        return 1
+
+    def place_bulk(self) -> int:
+        orders = [self._order(3) for _number in range(500)]
+        place_orders(channel=CHANNEL, orders=orders, at=AT, by=BY)
+        return len(orders)
+
+    def ship(self) -> int:
+        outcome = place_order(channel=CHANNEL, order=self._order(3), at=AT, by=BY)
+        assert outcome.order_id is not None
+        parcels = release_orders(order_ids=[outcome.order_id], at=AT, by=BY)[outcome.order_id]
+        ship(requests=[ShipRequest(key) for key in parcels], at=AT, by=BY)
+        return 1
+
+    def _order(self, lines: int, *, only: str = "") -> OrderInput:
+        codes = [only] if only else [f"B-{number:04d}" for number in self.random.sample(range(1, self.skus + 1), lines)]
+        return OrderInput(
+            external_id=f"{self.prefix}-{next(self.keys)}",
+            ordered_at=AT - dt.timedelta(minutes=1),
+            lines=tuple(
+                LineInput(line_id=str(number), sku=code, quantity=1, unit_price=PRICE) for number, code in enumerate(codes, 1)
+            ),
+            total=PRICE * len(codes),
+            payments=(PaymentInput("CARD", PRICE * len(codes), "AUTHORIZED"),),
+        )
