@@ -20,7 +20,7 @@ from erp.orders import selectors
 from erp.orders.management.online_retail.booking import WRITE_OFF, recorded_invoices
 from erp.orders.management.online_retail.documents import CHARGE_KINDS
 from erp.orders.management.online_retail.meaning import DISCOUNT, Kind, Survey
-from erp.orders.models import OrderFee, OrderLine, ReturnLine, Shipment
+from erp.orders.models import OrderFee, ReturnLine, Shipment, ShipmentLine
 
 CHUNK = 500
 PROFIT_AND_LOSS = ("REVENUE", "EXPENSE")
@@ -69,9 +69,7 @@ def read_back(survey: Survey, *, channel_id: int, channel_code: str) -> Books:
 def _read_orders(books: Books, channel_id: int, numbers: Sequence[str]) -> None:
     orders = {"order__channel_id": channel_id, "order__external_id__in": numbers}
     parcels = list(Shipment.objects.filter(revenue_date__isnull=False, **orders).values_list("pk", flat=True))
-    sold = OrderLine.objects.filter(shipment_lines__shipment__in=parcels).aggregate(
-        net=Sum("shipment_lines__net_amount")
-    )
+    sold = ShipmentLine.objects.filter(shipment__in=parcels).aggregate(net=Sum("net_amount"))
     books.add_kind(Kind.SALE, sold["net"])
     for kind, net in OrderFee.objects.filter(shipment__in=parcels).values_list("kind").annotate(net=Sum("net_amount")):
         books.add_kind(Kind.SHIPPING if kind == OrderFee.Kind.SHIPPING else Kind.OTHER_FEE, net)
