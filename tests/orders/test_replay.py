@@ -286,7 +286,7 @@ def test_again_changes_nothing(tmp_path):
     assert "nothing was new, nothing changed" in printed
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_run_that_was_cut_off_is_taken_up_where_it_stands(tmp_path, monkeypatch):
     path = write(tmp_path / "every.csv", *EVERY_KIND)
 
@@ -302,6 +302,7 @@ def test_a_run_that_was_cut_off_is_taken_up_where_it_stands(tmp_path, monkeypatc
 
     assert "booked 17 (now 17, before 0) + refused 2" in printed
     assert "Everything above is true." in printed
+    assert set(Order.objects.values_list("state", flat=True)) == {OrderState.SHIPPED}
 
 
 @pytest.mark.django_db

@@ -5,10 +5,16 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+from django.db import connection, connections
 
 from catalog.selectors import sku_facts
 from catalog.services import import_products
@@ -58,6 +64,22 @@ class Booked:
             self.now += len(rows)
         else:
             self.before += len(rows)
+
+
+@dataclass(slots=True)
+class Placed:
+    """A batch whose orders are placed: those still open with their states, where known, and those there is nothing left to do for."""
+
+    batch: Sequence[Parts]
+    open: dict[int, Parts] = field(default_factory=dict)
+    states: dict[int, str] = field(default_factory=dict)
+    shipped_before: list[Parts] = field(default_factory=list)
+    refused: list[tuple[Parts, Refusal]] = field(default_factory=list)
+
+    @property
+    def at(self) -> dt.datetime:
+        """The moment of the batch is that of its last row."""
+        return max(row.at for parts in self.batch for row in parts.invoice.rows)
 
 
 class Replay:
@@ -118,62 +140,81 @@ class Replay:
         self._book_all(lambda number: number.startswith("C"), progress)
 
     def _book_all(self, wanted: Callable[[str], bool], progress: Callable[[int], None]) -> None:
+        """While the goods of one batch leave, the next is placed already."""
+        with second_hand() as beside:
+            for batch in self._batches(wanted):
+                placed = self._place(batch)
+                beside(partial(self._finish, placed, progress))
+
+    def _batches(self, wanted: Callable[[str], bool]) -> Iterator[list[Parts]]:
+        """Invoices of one day, few enough for a short transaction."""
         batch: list[Parts] = []
         lines = 0
         for invoice in read_invoices(self.path, self.survey.sizes, wanted):
             is_full = len(batch) == MOST_ORDERS or lines + len(invoice.rows) > MOST_LINES
             if batch and (is_full or batch[0].invoice.on != invoice.on):
-                self._book(batch, progress)
+                yield batch
                 batch, lines = [], 0
             batch.append(take_apart(invoice))
             lines += len(invoice.rows)
         if batch:
-            self._book(batch, progress)
+            yield batch
 
-    def _book(self, batch: Sequence[Parts], progress: Callable[[int], None]) -> None:
-        """Invoices of one day. Their moment is that of the last row."""
-        at = max(row.at for parts in batch for row in parts.invoice.rows)
-        self._book_orders([parts for parts in batch if parts.ordered], at)
+    def _place(self, batch: Sequence[Parts]) -> Placed:
+        """Place the orders of a batch. An order that an interrupted run left half-way is taken up where it stands."""
+        placed = Placed(batch)
+        known = selectors.recorded_orders(
+            channel_id=self.channel_id, external_ids=[parts.invoice.number for parts in batch if parts.ordered]
+        )
+        fresh: list[tuple[Parts, OrderInput]] = []
+        for parts in batch:
+            if not parts.ordered:
+                continue
+            order = order_of(parts, rates=self.rates, rounding=self.rounding)
+            recorded = known.get(order.external_id)
+            if recorded is None:
+                fresh.append((parts, order))
+            elif recorded.fingerprint != fingerprint(Encoded(order.canonical())):
+                placed.refused.append((parts, Refusal.OTHER_CONTENT))
+            elif recorded.state == OrderState.SHIPPED:
+                placed.shipped_before.append(parts)
+            else:
+                placed.open[recorded.id] = parts
+        fresh.sort(key=lambda pair: pair[1].external_id)
+        if fresh:
+            self._place_fresh(placed, fresh)
+        return placed
+
+    def _place_fresh(self, placed: Placed, fresh: Sequence[tuple[Parts, OrderInput]]) -> None:
+        outcomes = place_orders(
+            channel=self.channel_code,
+            orders=[order for _parts, order in fresh],
+            bodies=[[row.cells for row in parts.invoice.rows] for parts, _order in fresh],
+            at=placed.at,
+            by=self.by,
+        )
+        for (parts, _order), outcome in zip(fresh, outcomes, strict=True):
+            if outcome.order_id is None:
+                placed.refused.append((parts, Refusal.MALFORMED))
+            else:
+                placed.open[outcome.order_id] = parts
+                placed.states[outcome.order_id] = outcome.state
+
+    def _finish(self, placed: Placed, progress: Callable[[int], None]) -> None:
+        """Let the goods leave and book the rest of the batch. The only place that counts."""
+        for parts, reason in placed.refused:
+            self._refuse(parts.order_rows, reason)
+        for parts in placed.shipped_before:
+            self.booked.note(parts.order_rows, is_new=False)
+        batch, at = placed.batch, placed.at
+        if placed.open:
+            self._ship(placed.open, placed.states, at)
         self._book_charges([parts for parts in batch if parts.charges], at)
         for parts in batch:
             if parts.written_off:
                 self._write_off(parts, at)
         self._book_returns([parts for parts in batch if parts.taken_back], at)
         progress(sum(len(parts.invoice.rows) for parts in batch))
-
-    def _book_orders(self, batch: Sequence[Parts], at: dt.datetime) -> None:
-        """Place, release, ship. An order that an interrupted run left half-way is taken up where it stands."""
-        known = selectors.recorded_orders(
-            channel_id=self.channel_id, external_ids=[parts.invoice.number for parts in batch]
-        )
-        fresh: list[tuple[Parts, OrderInput]] = []
-        open_orders: dict[int, Parts] = {}
-        for parts in batch:
-            order = order_of(parts, rates=self.rates, rounding=self.rounding)
-            recorded = known.get(order.external_id)
-            if recorded is None:
-                fresh.append((parts, order))
-            elif recorded.fingerprint != fingerprint(Encoded(order.canonical())):
-                self._refuse(parts.order_rows, Refusal.OTHER_CONTENT)
-            elif recorded.state == OrderState.SHIPPED:
-                self.booked.note(parts.order_rows, is_new=False)
-            else:
-                open_orders[recorded.id] = parts
-        fresh.sort(key=lambda pair: pair[1].external_id)
-        outcomes = place_orders(
-            channel=self.channel_code,
-            orders=[order for _parts, order in fresh],
-            bodies=[[row.cells for row in parts.invoice.rows] for parts, _order in fresh],
-            at=at,
-            by=self.by,
-        ) if fresh else []  # fmt: skip
-        for (parts, _order), outcome in zip(fresh, outcomes, strict=True):
-            if outcome.order_id is None:
-                self._refuse(parts.order_rows, Refusal.MALFORMED)
-            else:
-                open_orders[outcome.order_id] = parts
-        states = {outcome.order_id: outcome.state for outcome in outcomes if outcome.order_id is not None}
-        self._ship(open_orders, states, at)
 
     def _ship(self, orders: dict[int, Parts], states: dict[int, str], at: dt.datetime) -> None:
         behind = [order_id for order_id in orders if states.get(order_id) != OrderState.READY]
@@ -182,7 +223,7 @@ class Replay:
         ready = [order_id for order_id in orders if states[order_id] == OrderState.READY]
         if ready:
             release_orders(order_ids=ready, at=at, by=self.by)
-        picking = [key for key in orders if key in set(ready) or states[key] == OrderState.PICKING]
+        picking = [key for key in orders if states[key] in (OrderState.READY, OrderState.PICKING)]
         parcels = selectors.parcels_being_picked(picking)
         if parcels:
             ship(requests=[ShipRequest(parcel) for parcel in parcels], ship_date=at.date(), at=at, by=self.by)
@@ -251,6 +292,35 @@ class Replay:
 
     def _refuse(self, rows: Iterable[Row], reason: Refusal) -> None:
         self.booked.refused += [(row, reason) for row in rows]
+
+
+@contextmanager
+def second_hand() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Does one thing at a time beside the caller, on a connection of its own; the next waits until the last is done.
+
+    Within a transaction of the caller nobody else could see what was written, so there everything is done at once.
+    """
+    if connection.in_atomic_block:
+        yield lambda job: job()
+        return
+    under_way: list[Future[None]] = []
+    interval = sys.getswitchinterval()
+    # An answer of the database must not wait for the five milliseconds that the other hand may compute undisturbed.
+    sys.setswitchinterval(0.0005)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+
+        def beside(job: Callable[[], None]) -> None:
+            while under_way:
+                under_way.pop().result()
+            under_way.append(thread.submit(job))
+
+        try:
+            yield beside
+            while under_way:
+                under_way.pop().result()
+        finally:
+            thread.submit(connections.close_all)
+            sys.setswitchinterval(interval)
 
 
 @use_case
