@@ -30,10 +30,10 @@ SELECT DISTINCT day FROM unnest(%s::date[]) AS day
 JOIN accounting_period p ON p.state = 'CLOSED' AND day BETWEEN p.starts_on AND p.ends_on
 """
 _IDS = """
-SELECT ARRAY(SELECT nextval(pg_get_serial_sequence('accounting_journalentry', 'id')) FROM generate_series(1, %s)),
+SELECT ARRAY(SELECT nextval('accounting_journalentry_id_seq') FROM generate_series(1, %s)),
        ARRAY(SELECT nextval('core_number_entry') FROM generate_series(1, %s)),
-       ARRAY(SELECT nextval(pg_get_serial_sequence('accounting_posting', 'id')) FROM generate_series(1, %s)),
-       ARRAY(SELECT nextval(pg_get_serial_sequence('accounting_openitem', 'id')) FROM generate_series(1, %s))
+       ARRAY(SELECT nextval('accounting_posting_id_seq') FROM generate_series(1, %s)),
+       ARRAY(SELECT nextval('accounting_openitem_id_seq') FROM generate_series(1, %s))
 """
 _CREDIT_GROUPS = """
 SELECT id, credit_group_id FROM customers_billto

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models import F
 
+from erp.core import work_queues
 from erp.inventory.models import ExpectedReceipt, ProvisionalReceipt
 
 
@@ -35,10 +36,11 @@ def incoming(sku_ids: Iterable[int]) -> list[Incoming]:
 
 
 def late_expectation_count(*, on: dt.date) -> int:
-    return ExpectedReceipt.objects.filter(
+    late = ExpectedReceipt.objects.filter(
         cancelled_at__isnull=True, received_quantity__lt=F("quantity"), expected_date__lt=on
-    ).count()
+    )
+    return work_queues.capped(late)
 
 
 def provisional_count() -> int:
-    return ProvisionalReceipt.objects.filter(settled_quantity__lt=F("quantity")).count()
+    return work_queues.capped(ProvisionalReceipt.objects.filter(settled_quantity__lt=F("quantity")))

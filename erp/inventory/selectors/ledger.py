@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from django.db.models import Sum
 
-from erp.inventory.models import Reservation, StockDocument, StockMovement
+from erp.core import rows
+from erp.inventory.models import StockDocument, StockMovement
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,19 @@ class ReservedPart:
 
 def reserved(document_type: str, document_ids: Sequence[int]) -> list[ReservedPart]:
     """The open claims of documents, oldest first."""
-    found = Reservation.objects.filter(
-        document_type=document_type, document_id__in=document_ids, quantity__gt=0
-    ).order_by("document_id", "document_line", "id")
-    return [
-        ReservedPart(*row)
-        for row in found.values_list("document_id", "document_line", "sku_id", "location_id", "quantity")
-    ]
+    return ask_reserved(document_type, document_ids)()
+
+
+_RESERVED = """
+SELECT document_id, document_line, sku_id, location_id, quantity FROM inventory_reservation
+WHERE document_type = %s AND document_id = ANY(%s::bigint[]) AND quantity > 0 ORDER BY document_id, document_line, id
+"""
+
+
+def ask_reserved(document_type: str, document_ids: Sequence[int]) -> Callable[[], list[ReservedPart]]:
+    """The same as a question: call the result when its pipeline has been left."""
+    answer = rows.ask(_RESERVED, [document_type, list(document_ids)])
+    return lambda: [ReservedPart(*row) for row in answer.all()]
 
 
 @dataclass(frozen=True, slots=True)

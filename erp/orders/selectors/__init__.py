@@ -1,12 +1,13 @@
 """Questions to orders. Answers are dataclasses or plain rows; nothing here locks or writes."""
 
 from erp.orders.selectors.orders import (
-    MAY_LACK_STOCK,
     Need,
     Queued,
     RecordedOrder,
     Returnable,
     SoldBefore,
+    ask_open_needs,
+    ask_order_heads,
     channel_id_of,
     channel_with_currency,
     charge_nets,
@@ -15,10 +16,7 @@ from erp.orders.selectors.orders import (
     open_needs,
     order_heads,
     orders_being_picked,
-    orders_on_hold,
     orders_to_serve,
-    orders_with_open_lines,
-    orders_with_unsettled_payment,
     parcels_being_picked,
     payments_of,
     recorded_charges,
@@ -28,12 +26,13 @@ from erp.orders.selectors.orders import (
 )
 
 __all__ = [
-    "MAY_LACK_STOCK",
     "Need",
     "Queued",
     "RecordedOrder",
     "Returnable",
     "SoldBefore",
+    "ask_open_needs",
+    "ask_order_heads",
     "channel_id_of",
     "channel_with_currency",
     "charge_nets",
@@ -42,10 +41,7 @@ __all__ = [
     "open_needs",
     "order_heads",
     "orders_being_picked",
-    "orders_on_hold",
     "orders_to_serve",
-    "orders_with_open_lines",
-    "orders_with_unsettled_payment",
     "parcels_being_picked",
     "payments_of",
     "recorded_charges",

@@ -9,16 +9,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
+from erp.core import rows, work_queues
 from erp.core.errors import NotFound
 from erp.core.models import Channel, MessageLog
 from erp.orders.models import (
     Order,
-    OrderHold,
     OrderLine,
-    OrderLineComponent,
     OrderPayment,
     OrderState,
     Shipment,
@@ -54,57 +53,58 @@ def channel_with_currency(code: str) -> tuple[int, str]:
     return found
 
 
+_HEADS = """
+SELECT o.id, o.number, o.state, o.version, o.cancelled_at, o.ship_after, o.channel_id, c.code, o.external_id, o.priority,
+       EXISTS (SELECT FROM orders_orderline l WHERE l.order_id = o.id AND l.shipped_quantity > 0),
+       EXISTS (SELECT FROM orders_orderline l WHERE l.order_id = o.id AND l.quantity > l.shipped_quantity + l.cancelled_quantity),
+       EXISTS (SELECT FROM orders_orderhold h WHERE h.order_id = o.id AND h.resolved_at IS NULL),
+       EXISTS (SELECT FROM orders_shipment s WHERE s.order_id = o.id AND s.state = 'INSTRUCTED'),
+       ARRAY(SELECT p.method || ' ' || p.status || CASE WHEN p.must_be_paid_first THEN ' first' ELSE '' END
+             FROM orders_orderpayment p WHERE p.order_id = o.id AND p.amount > 0)
+FROM orders_order o JOIN core_channel c ON c.id = o.channel_id WHERE o.id = ANY(%s::bigint[]) ORDER BY o.id
+"""
+_HEAD_NAMES = (
+    "id", "number", "state", "version", "cancelled_at", "ship_after", "channel_id", "channel__code", "external_id",
+    "priority", "has_shipped", "has_open_lines", "is_on_hold", "is_being_picked", "payments",
+)  # fmt: skip
+
+
 def order_heads(ids: Iterable[int]) -> list[dict[str, Any]]:
-    """The columns that decide about states and announcements."""
-    shipped = OrderLine.objects.filter(order=OuterRef("pk"), shipped_quantity__gt=0)
-    found: list[Any] = list(
-        Order.objects.filter(pk__in=list(ids))
-        .annotate(has_shipped=Exists(shipped))
-        .values(
-            "id", "number", "state", "version", "cancelled_at", "ship_after", "channel_id", "channel__code",
-            "external_id", "has_shipped", "priority",
-        )
-        .order_by("pk")
-    )  # fmt: skip
-    return found
+    """The columns that decide about states and announcements; ``payments`` are texts of method, status and ``first``."""
+    return ask_order_heads(ids)()
+
+
+def ask_order_heads(ids: Iterable[int]) -> Callable[[], list[dict[str, Any]]]:
+    """The same as a question: call the result when its pipeline has been left."""
+    answer = rows.ask(_HEADS, [list(ids)])
+    return lambda: [dict(zip(_HEAD_NAMES, row, strict=True)) for row in answer.all()]
+
+
+_NEEDS = """
+SELECT l.order_id, l.id, part.sku_id, coalesce(part.quantity_per_unit, 1),
+       l.quantity - l.shipped_quantity - l.cancelled_quantity, l.release_date
+FROM orders_orderline l LEFT JOIN orders_orderlinecomponent part ON part.line_id = l.id
+WHERE l.order_id = ANY(%s::bigint[]) AND l.quantity > l.shipped_quantity + l.cancelled_quantity
+ORDER BY l.order_id, l.line_no, part.id
+"""
 
 
 def open_needs(ids: Iterable[int]) -> dict[int, list[Need]]:
     """What is neither shipped nor cancelled, by order, component by component."""
-    wanted = list(ids)
-    open_lines = OrderLine.objects.filter(
-        order__in=wanted, quantity__gt=F("shipped_quantity") + F("cancelled_quantity")
-    ).values_list("id", "order_id", "sku_id", "quantity", "shipped_quantity", "cancelled_quantity", "release_date")
-    lines = {row[0]: row for row in open_lines.order_by("order_id", "line_no")}
-    parts: dict[int, list[tuple[int, int]]] = {}
-    for line_id, sku_id, per_unit in (
-        OrderLineComponent.objects.filter(line__in=lines)
-        .values_list("line_id", "sku_id", "quantity_per_unit")
-        .order_by("pk")
-    ):
-        parts.setdefault(line_id, []).append((sku_id, per_unit))
-    found: dict[int, list[Need]] = {}
-    for line_id, order_id, _sku, quantity, shipped, cancelled, release_date in lines.values():
-        components: Sequence[tuple[int | None, int]] = parts.get(line_id) or [(None, 1)]
-        for component_id, per_unit in components:
-            found.setdefault(order_id, []).append(
-                Need(order_id, line_id, component_id, per_unit, quantity - shipped - cancelled, release_date)
-            )
-    return found
+    return ask_open_needs(ids)()
 
 
-def orders_with_open_lines(ids: Iterable[int]) -> set[int]:
-    """Orders of which something is neither shipped nor cancelled."""
-    unfinished = OrderLine.objects.filter(
-        order__in=list(ids), quantity__gt=F("shipped_quantity") + F("cancelled_quantity")
-    )
-    return set(unfinished.order_by().values_list("order_id", flat=True).distinct())
+def ask_open_needs(ids: Iterable[int]) -> Callable[[], dict[int, list[Need]]]:
+    """The same as a question: call the result when its pipeline has been left."""
+    answer = rows.ask(_NEEDS, [list(ids)])
 
+    def needs() -> dict[int, list[Need]]:
+        found: dict[int, list[Need]] = {}
+        for row in answer.all():
+            found.setdefault(row[0], []).append(Need(*row))
+        return found
 
-def orders_on_hold(ids: Iterable[int]) -> set[int]:
-    return set(
-        OrderHold.objects.filter(order__in=list(ids), resolved_at__isnull=True).values_list("order_id", flat=True)
-    )
+    return needs
 
 
 def orders_being_picked(ids: Iterable[int]) -> set[int]:
@@ -113,20 +113,8 @@ def orders_being_picked(ids: Iterable[int]) -> set[int]:
     )
 
 
-def orders_with_unsettled_payment(ids: Iterable[int], is_settled: Callable[..., bool]) -> set[int]:
-    """Orders of which one payment does not yet let goods leave. ``is_settled(method=, status=, must_be_paid_first=)`` is the rule."""
-    payments = OrderPayment.objects.filter(order__in=list(ids), amount__gt=0).values_list(
-        "order_id", "method", "status", "must_be_paid_first"
-    )
-    return {
-        order_id
-        for order_id, method, status, first in payments
-        if not is_settled(method=method, status=status, must_be_paid_first=first)
-    }
-
-
 def count_in_state(state: OrderState) -> int:
-    return Order.objects.filter(state=state).count()
+    return work_queues.capped(Order.objects.filter(state=state))
 
 
 def due_orders(*, today: dt.date, limit: int) -> list[int]:

@@ -17,7 +17,7 @@ from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.inventory.selectors import reserved
-from erp.inventory.services import release, reserve
+from erp.inventory.services import lock_for_exchange, release, reserve
 from erp.orders import selectors
 from erp.orders.models import (
     Delivery,
@@ -67,6 +67,14 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     placing.register_customers([draft], at=at, by=by)
     _end_exposure(order, at=at, by=by)
     exposures = placing.judge_credit([draft], on=business_date(at), at=at, by=by)
+    lock_for_exchange(
+        channel_id=draft.channel.pk,
+        document_type="ORDER",
+        document_ids=[order.pk],
+        sku_ids=draft.component_ids,
+        hold_refs=[draft.order.hold_ref] if draft.order.hold_ref else [],
+        at=at,
+    )
     release(document_type="ORDER", document_ids=[order.pk], at=at, by=by)
     _clear(order)
     written = write_children([draft], ask_keys([draft.order])())

@@ -79,6 +79,12 @@ class Draft:
         return Reason.CREDIT_EXCEEDED not in self.holds
 
     @property
+    def component_ids(self) -> list[int]:
+        """The SKUs whose pieces the order takes from stock."""
+        known = (facts for _line, facts, _rate in self.lines if facts is not None)
+        return sorted({sku_id for facts in known for sku_id, _per_unit in facts.components})
+
+    @property
     def credit_amount(self) -> Decimal:
         return sum(
             (draft.payment.amount for draft in self.payments if draft.payment.method == PaymentMethod.ON_ACCOUNT), ZERO

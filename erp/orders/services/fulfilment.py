@@ -200,9 +200,13 @@ def ship(
     sales.move_exposure(_exposure_moves(leaving), at=at, by=by)
     issued = _issue(leaving, on=on, at=at, by=by)
     _save(leaving, issued, on=on, at=at, by=by)
-    recognised = [item.shipment.pk for item in leaving if item.order.revenue_basis == RevenueBasis.SHIPMENT]
-    loaded = {item.shipment.pk: [line for line, _order_line in item.lines] for item in leaving}
-    sales.recognise(recognised, cost_roles=_cost_by_role(issued), loaded=loaded, on=on, at=at, by=by)
+    parcels = [
+        sales.Parcel(item.shipment, [line for line, _order_line in item.lines], item.fees)
+        for item in leaving
+        if item.order.revenue_basis == RevenueBasis.SHIPMENT
+    ]
+    recognised = [parcel.shipment.pk for parcel in parcels]
+    sales.recognise(recognised, cost_roles=_cost_by_role(issued), loaded=parcels, on=on, at=at, by=by)
     _post_transit([item for item in leaving if item.shipment.pk not in recognised], issued, on=on, at=at, by=by)
     orders = sorted({item.order.pk for item in leaving})
     rows.insert(
@@ -363,6 +367,12 @@ def _issue(leaving: Sequence[_Leaving], *, on: dt.date, at: dt.datetime, by: Act
     return issued
 
 
+_WRITTEN_AT_SHIPMENT = (
+    "state", "shipped_at", "ship_date", "carrier", "tracking_number", "net_amount", "tax_amount", "gross_amount",
+    "cost_amount", "version", "revenue_date",
+)  # fmt: skip
+
+
 def _save(
     leaving: Sequence[_Leaving], issued: Mapping[int, Sequence[Issued]], *, on: dt.date, at: dt.datetime, by: Actor
 ) -> None:
@@ -380,50 +390,23 @@ def _save(
         net = sum((line.net_amount for line, _order_line in item.lines), ZERO) + sum(
             (fee.net_amount or ZERO for fee in item.fees), ZERO
         )
-        carrier = item.request.carrier or item.shipment.delivery.carrier
-        parcels.append(
-            (
-                item.shipment.pk,
-                "SHIPPED",
-                at,
-                on,
-                carrier,
-                item.request.tracking_number,
-                net,
-                gross - net,
-                gross,
-                cost,
-                item.shipment.version + 1,
-            )
-        )
+        shipment = item.shipment
+        shipment.state, shipment.shipped_at, shipment.ship_date = Shipment.State.SHIPPED, at, on
+        shipment.carrier = item.request.carrier or shipment.delivery.carrier
+        shipment.tracking_number = item.request.tracking_number
+        shipment.net_amount, shipment.tax_amount = net, gross - net
+        shipment.gross_amount, shipment.cost_amount = gross, cost
+        shipment.version += 1
+        shipment.revenue_date = on if item.order.revenue_basis == RevenueBasis.SHIPMENT else None
+        parcels.append((shipment.pk, *(getattr(shipment, name) for name in _WRITTEN_AT_SHIPMENT)))
         fees += [(fee.pk, item.shipment.pk) for fee in item.fees]
     with rows.pipeline():
         rows.update(ShipmentLine, "id", ["net_amount", "tax_amount", "gross_amount", "cost_amount"], lines)
-        rows.update(
-            Shipment,
-            "id",
-            [
-                "state",
-                "shipped_at",
-                "ship_date",
-                "carrier",
-                "tracking_number",
-                "net_amount",
-                "tax_amount",
-                "gross_amount",
-                "cost_amount",
-                "version",
-            ],
-            parcels,
-        )
+        rows.update(Shipment, "id", _WRITTEN_AT_SHIPMENT, parcels)
         rows.update(OrderLine, "id", ["shipped_quantity"], list(shipped.items()))
         rows.update(OrderFee, "id", ["shipment_id"], fees)
-        rows.update(
-            Order,
-            "id",
-            ["exposure_amount"],
-            list({item.order.pk: item.order.exposure_amount for item in leaving}.items()),
-        )
+        on_account = {item.order.pk: item.order.exposure_amount for item in leaving if item.order.account_id}
+        rows.update(Order, "id", ["exposure_amount"], list(on_account.items()))
 
 
 def _cost_by_role(issued: Mapping[int, Iterable[Issued]]) -> dict[int, dict[str, Decimal]]:

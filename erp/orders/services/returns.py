@@ -33,7 +33,7 @@ from erp.orders.services import return_documents
 from erp.orders.services.amounts import tax_inside
 from erp.orders.services.payments import counterparty, customer_party, dimensions_of
 from erp.orders.services.return_documents import NewLine, NewReturn
-from erp.orders.services.sales import fee_part, moment_of, reduced_codes
+from erp.orders.services.sales import fee_part, hold_credit_of, moment_of, reduced_codes
 from erp.orders.services.states import announce
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -173,6 +173,8 @@ def _take_back(
     fresh = [taking for taking in takings if taking.request.external_id not in replays]
     documents: list[NewReturn] = []
     if fresh:
+        # Posting lowers what a bill-to owes; its credit group comes before the balances that restocking locks.
+        hold_credit_of([taking.order for taking in fresh], on=on)
         _find_parts(fresh)
         documents = _documents(kind, fresh, on)
         return_documents.write(documents, at=at, by=by)

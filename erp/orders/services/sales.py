@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounting.services import BillableDraft, EntryDraft, add_billable_items, post_entries
 from customers.models import ExposureEntry
 from customers.selectors import accounts_by_id
-from customers.services import ExposureDelta, add_exposure
+from customers.services import ExposureDelta, add_exposure, lock_credit
 from erp.core import changes, rows
 from erp.core.actors import Actor
 from erp.core.clock import TOKYO, business_date
@@ -123,46 +123,58 @@ def _leave_transit(shipments: Sequence[Shipment], *, on: dt.date, at: dt.datetim
     recognise(ids, cost_roles=costs, on=on, at=at, by=by)
 
 
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A shipment with what is posted with it: its lines (with their order lines) and fees. Its order, channel and account are loaded."""
+
+    shipment: Shipment
+    lines: Sequence[ShipmentLine]
+    fees: Sequence[OrderFee]
+
+
 def recognise(
     shipment_ids: Sequence[int],
     *,
     cost_roles: Mapping[int, Mapping[str, Decimal]],
-    loaded: Mapping[int, Sequence[ShipmentLine]] | None = None,
+    loaded: Sequence[Parcel] | None = None,
     on: dt.date,
     at: dt.datetime,
     by: Actor,
 ) -> None:
     """Post the sales of shipments whose basis is met and leave their billable items. ``cost_roles``: per shipment, cost by the
-    inventory account it leaves. ``loaded``: their lines with order lines, where the caller has them at hand. Part of a transaction that
-    holds the orders' locks; a constant number of statements."""
+    inventory account it leaves. ``loaded``: the shipments with their amounts as written, where the caller has them at hand. Part of a
+    transaction that holds the orders' locks; a constant number of statements."""
     if not shipment_ids:
         return
-    shipments = list(
-        Shipment.objects.filter(pk__in=shipment_ids)
-        .select_related("order__channel", "order__account", "delivery")
-        .order_by("pk")
-    )
-    lines = lines_of(shipment_ids) if loaded is None else loaded
-    fees: dict[int, list[OrderFee]] = {}
-    for fee in OrderFee.objects.filter(shipment__in=shipment_ids).order_by("shipment_id", "line_no"):
-        if fee.shipment_id is not None:
-            fees.setdefault(fee.shipment_id, []).append(fee)
-    purses = open_purses(list({item.order_id: item.order for item in shipments}.values()))
+    parcels = _load(shipment_ids) if loaded is None else loaded
+    purses = open_purses(list({item.shipment.order_id: item.shipment.order for item in parcels}.values()))
     entries: list[EntryDraft] = []
     billables: list[BillableDraft] = []
     reduced = reduced_codes()
-    for shipment in shipments:
-        own_lines, own_fees = lines.get(shipment.pk, []), fees.get(shipment.pk, [])
-        entries += _sale_entries(
-            shipment, own_lines, own_fees, purses[shipment.order_id].take(shipment.gross_amount, on=on),
-            cost_roles.get(shipment.pk, {}), on,
-        )  # fmt: skip
-        billables += _billables(shipment, own_lines, own_fees, on, reduced)
+    for parcel in parcels:
+        shipment = parcel.shipment
+        money = purses[shipment.order_id].take(shipment.gross_amount, on=on)
+        entries += _sale_entries(shipment, parcel.lines, parcel.fees, money, cost_roles.get(shipment.pk, {}), on)
+        billables += _billables(shipment, parcel.lines, parcel.fees, on, reduced)
     save_purses(purses.values())
     if entries:
         post_entries(drafts=entries, at=at, by=by)
     add_billable_items(items=billables, at=at, by=by)
-    rows.update(Shipment, "id", ["revenue_date"], [(item.pk, on) for item in shipments])
+    undated = [(item.shipment.pk, on) for item in parcels if item.shipment.revenue_date is None]
+    rows.update(Shipment, "id", ["revenue_date"], undated)
+
+
+def _load(shipment_ids: Sequence[int]) -> list[Parcel]:
+    shipments = Shipment.objects.filter(pk__in=shipment_ids).order_by("pk")
+    lines = lines_of(shipment_ids)
+    fees: dict[int, list[OrderFee]] = {}
+    for fee in OrderFee.objects.filter(shipment__in=shipment_ids).order_by("shipment_id", "line_no"):
+        if fee.shipment_id is not None:
+            fees.setdefault(fee.shipment_id, []).append(fee)
+    return [
+        Parcel(item, lines.get(item.pk, []), fees.get(item.pk, []))
+        for item in shipments.select_related("order__channel", "order__account", "delivery")
+    ]
 
 
 def lines_of(shipment_ids: Iterable[int]) -> dict[int, list[ShipmentLine]]:
@@ -304,6 +316,14 @@ def move_exposure(moves: Sequence[ExposureMove], *, at: dt.datetime, by: Actor) 
             )
     if deltas:
         add_exposure(deltas=deltas, at=at, by=by)
+
+
+def hold_credit_of(orders: Iterable[Order], *, on: dt.date) -> None:
+    """Lock the credit groups behind orders on account, before balances, where a later step posts their receivables."""
+    accounts = accounts_by_id({order.account_id for order in orders if order.account_id})
+    groups = {terms.credit_group_id for terms in accounts.values() if terms.credit_group_id}
+    if groups:
+        lock_credit(credit_group_ids=groups, on=on)
 
 
 def reduced_codes() -> frozenset[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from erp.core import changes, rows
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.inventory.selectors import ReservedPart, reserved
+from erp.inventory.selectors import ReservedPart, ask_reserved
 from erp.orders import selectors
 from erp.orders.models import Order, OrderEvent, OrderState, PaymentMethod, PaymentStatus
+from erp.orders.selectors import Need
 
 _CREDITED_FIRST = frozenset(
     {PaymentMethod.CARD, PaymentMethod.WALLET, PaymentMethod.CARRIER_BILLING, PaymentMethod.DEFERRED}
@@ -70,18 +72,21 @@ def move_states(*, order_ids: Iterable[int], at: dt.datetime, by: Actor, why: st
     """
     ids = sorted(set(order_ids))
     today = business_date(at)
-    current = {row["id"]: row for row in selectors.order_heads(ids)}
-    facts = _facts_of(ids, current)
+    current, needs, parts = _read(ids)
+    facts = _facts_of(current, needs, parts)
     states = {order_id: state_of(facts[order_id], today=today) for order_id in current}
     moved = [order_id for order_id in current if states[order_id] != current[order_id]["state"]]
     if moved:
-        rows.update(Order, "id", ["state", "version"], [(i, states[i].value, current[i]["version"] + 1) for i in moved])
-        rows.insert(
-            OrderEvent,
-            ["order_id", "kind", "from_state", "to_state", "detail", "recorded_at", "actor"],
-            [(i, "STATE", current[i]["state"], states[i].value, why[:300], at, str(by)) for i in moved],
-        )
-        announce(current[order_id] for order_id in moved)
+        with rows.pipeline(unless=len(moved) >= rows.COPY_FROM):
+            rows.update(
+                Order, "id", ["state", "version"], [(i, states[i].value, current[i]["version"] + 1) for i in moved]
+            )
+            rows.insert(
+                OrderEvent,
+                ["order_id", "kind", "from_state", "to_state", "detail", "recorded_at", "actor"],
+                [(i, "STATE", current[i]["state"], states[i].value, why[:300], at, str(by)) for i in moved],
+            )
+            announce(current[order_id] for order_id in moved)
     return {order_id: state.value for order_id, state in states.items()}
 
 
@@ -94,34 +99,46 @@ def announce(heads: Iterable[Mapping[str, object]]) -> None:
         changes.record(topic="order", keys=keys, audience=channel)
 
 
-def _facts_of(ids: Sequence[int], heads: Mapping[int, Mapping[str, object]]) -> dict[int, OrderFacts]:
-    unfinished = selectors.orders_with_open_lines(ids)
-    picking = selectors.orders_being_picked(ids)
-    # What is shipped or being picked is decided by that alone; only the others are looked into line by line.
-    waiting = sorted(unfinished - picking)
-    needs = selectors.open_needs(waiting) if waiting else {}
-    parts: dict[tuple[int, int], int] = {}
-    for part in reserved("ORDER", waiting) if waiting else ():
-        parts[part.document_line, part.sku_id] = parts.get((part.document_line, part.sku_id), 0) + part.quantity
-    held = selectors.orders_on_hold(ids)
-    unsettled = selectors.orders_with_unsettled_payment(ids, is_payment_settled)
-    found = {}
-    for order_id in heads:
-        order_needs = needs.get(order_id, [])
-        found[order_id] = OrderFacts(
-            is_cancelled=heads[order_id]["cancelled_at"] is not None and not heads[order_id]["has_shipped"],
-            is_on_hold=order_id in held,
-            is_all_shipped=order_id not in unfinished,
-            is_being_picked=order_id in picking,
-            is_fully_reserved=all(
-                need.sku_id is not None and parts.get((need.line_id, need.sku_id), 0) >= need.pieces
-                for need in order_needs
-            ),
-            is_payment_settled=order_id not in unsettled,
-            release_date=max((need.release_date for need in order_needs if need.release_date), default=None),
-            ship_after=heads[order_id]["ship_after"],  # type: ignore[arg-type]
+def _read(ids: Sequence[int]) -> tuple[dict[int, dict[str, Any]], dict[int, list[Need]], Sequence[ReservedPart]]:
+    """Heads, open needs and reservations of orders, asked together."""
+    with rows.pipeline():
+        heads, needs, parts = (
+            selectors.ask_order_heads(ids),
+            selectors.ask_open_needs(ids),
+            ask_reserved("ORDER", ids),
         )
-    return found
+    return {head["id"]: head for head in heads()}, needs(), parts()
+
+
+def _facts_of(
+    heads: Mapping[int, Mapping[str, Any]], needs: Mapping[int, Sequence[Need]], parts: Iterable[ReservedPart]
+) -> dict[int, OrderFacts]:
+    held: dict[tuple[int, int | None], int] = {}
+    for part in parts:
+        held[part.document_line, part.sku_id] = held.get((part.document_line, part.sku_id), 0) + part.quantity
+    return {
+        order_id: OrderFacts(
+            is_cancelled=head["cancelled_at"] is not None and not head["has_shipped"],
+            is_on_hold=head["is_on_hold"],
+            is_all_shipped=not head["has_open_lines"],
+            is_being_picked=head["is_being_picked"],
+            is_fully_reserved=all(
+                need.sku_id is not None and held.get((need.line_id, need.sku_id), 0) >= need.pieces
+                for need in needs.get(order_id, ())
+            ),
+            is_payment_settled=all(_is_settled(payment) for payment in head["payments"]),
+            release_date=max(
+                (need.release_date for need in needs.get(order_id, ()) if need.release_date), default=None
+            ),
+            ship_after=head["ship_after"],
+        )
+        for order_id, head in heads.items()
+    }
+
+
+def _is_settled(payment: str) -> bool:
+    method, status, *first = payment.split()
+    return is_payment_settled(method=method, status=status, must_be_paid_first=bool(first))
 
 
 __all__ = ["OrderFacts", "ReservedPart", "announce", "is_payment_settled", "move_states", "state_of"]
