@@ -98,6 +98,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "erp.core.admin.waiting_work",
             ]
         },
     }
@@ -176,6 +177,8 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", default="Asia/Tokyo")
 USE_I18N = True
 USE_TZ = True
+# Dates as lists need them: short, and in an order that sorts.
+FORMAT_MODULE_PATH = ["erp.formats"]
 
 # --- Static files -----------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"

@@ -6,23 +6,28 @@ forms, and the audit trigger sees who did it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from decimal import Decimal
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db import IntegrityError, connection
-from django.db.models import Model, QuerySet
+from django.db.models import DecimalField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import resolve, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core import staff_tasks
+from erp.core import documents, staff_tasks, work_queues
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
 from erp.core.middleware import actor_of
@@ -76,6 +81,89 @@ class FastPaginator(Paginator[Any]):
             return int(cursor.fetchone()[0])
 
 
+def document_link(document_type: str, document_id: int, label: str = "") -> str:
+    """The document's name, linked to its page where its owner registered one."""
+    label = label or f"{documents.label_of(document_type)} {document_id}"
+    url = documents.url_of(document_type, document_id)
+    return format_html('<a href="{}">{}</a>', url, label) if url else label
+
+
+def waiting_work(request: HttpRequest) -> dict[str, Any]:
+    """A context processor: the work queues, counted only by the page that shows them."""
+    return {"waiting_work": partial(_waiting_work, request)}
+
+
+def _waiting_work(request: HttpRequest) -> list[dict[str, Any]]:
+    """What waits on the lists that this user may open."""
+    found = []
+    for queue in work_queues.registered():
+        url = reverse(queue.url_name)
+        if resolve(url).func.model_admin.has_view_permission(request):  # type: ignore[attr-defined]
+            count = queue.count()
+            text = f"{work_queues.CAP:,}+" if count > work_queues.CAP else f"{count:,}"
+            found.append({"title": queue.title, "count": count, "text": text, "url": f"{url}?{queue.query}"})
+    return found
+
+
+def _written(value: Decimal) -> str:
+    """As people write amounts: thousands parted, and no decimals that say nothing."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@cache
+def _figure(model: type[Model], name: str) -> Callable[[Any], str] | None:
+    """The column of a decimal field with its value written for people; None for every other field."""
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    if not isinstance(field, DecimalField):
+        return None
+
+    def figure(row: Any) -> str:
+        value = getattr(row, name)
+        return "-" if value is None else format_html('<span class="figure">{}</span>', _written(value))
+
+    figure.__name__ = name
+    return admin.display(figure, description=field.verbose_name, ordering=name)
+
+
+def _with_figures(model: type[Model], names: Iterable[Any]) -> list[Any]:
+    """``names`` as an admin lists them: single ones, and tuples of those that share a line."""
+    return [
+        _with_figures(model, name)
+        if isinstance(name, list | tuple)
+        else (_figure(model, name) if isinstance(name, str) else None) or name
+        for name in names
+    ]
+
+
+class FiguresInFields:
+    """Decimals that are only shown are shown as people write them. For pages and inlines without a form."""
+
+    model: type[Model]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        sets = super().get_fieldsets(request, obj)  # type: ignore[misc]
+        return [(title, {**options, "fields": _with_figures(self.model, options["fields"])}) for title, options in sets]
+
+
+def _for_people(refusal: DomainError) -> str:
+    """Every problem without the codes and pointers that are for machines; of a pointer only the line or the name it ends in."""
+    told = [str(refusal.detail)]
+    for problem in refusal.problems:
+        parts = problem.pointer.split("/")
+        number = next((int(part) + 1 for part in parts if part.isdecimal() and "lines" in parts), None)
+        if number is not None:
+            told.append(gettext("Line %(number)d: %(problem)s") % {"number": number, "problem": problem.detail})
+        elif parts[-1] and not parts[-1].replace("_", "").islower():
+            told.append(f"{parts[-1]}: {problem.detail}")
+        else:
+            told.append(problem.detail)
+    return "; ".join(text for text in told if text) or str(refusal)
+
+
 class ServiceAdmin(ModelAdmin):
     """An admin page that acts through services: it knows who asks, and a refusal becomes a message."""
 
@@ -88,6 +176,9 @@ class ServiceAdmin(ModelAdmin):
         page = request.GET.get("p", "1")
         paginator.page_number = int(page) if page.isdecimal() else 1  # type: ignore[attr-defined]
         return paginator
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return _with_figures(self.model, super().get_list_display(request))
 
     def actor(self, request: HttpRequest) -> Actor:
         return actor_of(request)
@@ -102,13 +193,14 @@ class ServiceAdmin(ModelAdmin):
         try:
             yield
         except DomainError as refusal:
-            self.message_user(request, f"{label}: {refusal}" if label else str(refusal), messages.ERROR)
+            told = _for_people(refusal)
+            self.message_user(request, f"{label}: {told}" if label else told, messages.ERROR)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **options)
         except DomainError as refusal:
-            return self._back(request, str(refusal))
+            return self._back(request, _for_people(refusal))
         except IntegrityError as refusal:
             # A guard of the database that no form knows; its first line says what it keeps.
             return self._back(request, str(refusal).partition("\n")[0])
@@ -118,7 +210,7 @@ class ServiceAdmin(ModelAdmin):
         return HttpResponseRedirect(request.get_full_path())
 
 
-class ReadOnlyAdmin(ServiceAdmin):
+class ReadOnlyAdmin(FiguresInFields, ServiceAdmin):
     """Look and search. No form adds, changes or deletes a row."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -131,12 +223,18 @@ class ReadOnlyAdmin(ServiceAdmin):
         return False
 
 
-class ReadOnlyInline(admin.TabularInline[Any, Any] if TYPE_CHECKING else admin.TabularInline):  # type: ignore[misc]
+class ReadOnlyInline(FiguresInFields, admin.TabularInline[Any, Any] if TYPE_CHECKING else admin.TabularInline):  # type: ignore[misc]
     """Rows of a document under their document, to look at."""
 
     extra = 0
     can_delete = False
     show_change_link = False
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
+        if "fields" not in options:
+            shown = flatten_fieldsets(self.get_fieldsets(request, obj))
+            options["fields"] = [name for name in shown if isinstance(name, str)]
+        return super().get_formset(request, obj, **options)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
-from erp.core import rows
+from erp.core import rows, work_queues
 from erp.core.models import DeductibleShare, StaffTask
 from erp.core.tax import Rate
 
@@ -31,4 +31,4 @@ def deductible_share_on(on: date) -> Decimal:
 
 
 def open_task_count() -> int:
-    return StaffTask.objects.filter(closed_at__isnull=True).count()
+    return work_queues.capped(StaffTask.objects.filter(closed_at__isnull=True))

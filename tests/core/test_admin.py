@@ -190,7 +190,14 @@ def test_a_refusal_becomes_a_message_naming_every_problem(rf, staff):
     page = ChannelAdmin(Channel, site)
 
     with page.refusals_as_messages(request, "SO-1"):
-        raise Conflict("no", problems=[Problem("/a", "one", "first"), Problem("/b", "two", "second")])
+        raise Conflict(
+            "no",
+            problems=[
+                Problem("/a", "one", "first"),
+                Problem("/lines/0/b", "two", "second"),
+                Problem("/sku/S-1", "x", "third"),
+            ],
+        )
 
     [message] = get_messages(request)
-    assert str(message) == "SO-1: no; /a: first [one]; /b: second [two]"
+    assert str(message) == "SO-1: no; first; 1 行目: second; S-1: third"

@@ -1,0 +1,5 @@
+"""Japanese, for lists with many columns."""
+
+DATE_FORMAT = SHORT_DATE_FORMAT = "Y/m/d"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "Y/m/d H:i"
+TIME_FORMAT = "H:i"
