@@ -10,7 +10,6 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,14 +17,7 @@ from accounting import services
 from accounting.admin import vouchers
 from accounting.models import JournalEntry, OpenItem, Posting
 from erp.core import documents
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
-
-
-def document_link(document_type: str, document_id: int) -> str:
-    """The document's name, linked to its page where its owner registered one."""
-    label = f"{documents.label_of(document_type)} {document_id}"
-    url = documents.url_of(document_type, document_id)
-    return format_html('<a href="{}">{}</a>', url, label) if url else label
+from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline, document_link
 
 
 class ReverseForm(ActionForm):
@@ -53,10 +45,23 @@ class PostingInline(ReadOnlyInline):
         return document_link("OPEN_ITEM", posting.open_item_id) if posting.open_item_id else ""
 
 
+class SourceFilter(admin.SimpleListFilter):
+    """By the kinds of documents that the house knows, not by a search for all that were ever posted."""
+
+    title = _("source document")
+    parameter_name = "source_type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(document.type, document.label) for document in documents.registered()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
+        return queryset.filter(source_type=self.value()) if self.value() else queryset
+
+
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ReadOnlyAdmin):
     list_display = ["number", "entry_date", "kind", "description", "source", "recorded_at", "actor"]
-    list_filter = ["kind", "source_type", "entry_date"]
+    list_filter = ["kind", SourceFilter, "entry_date"]
     search_fields = ["number__exact", "description"]
     date_hierarchy = None
     ordering = ["-id"]
@@ -103,7 +108,7 @@ class PostingAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("entry"))
     def entry_number(self, posting: Posting) -> str:
-        return document_link("ENTRY", posting.entry_id) if posting.entry_id else ""
+        return document_link("ENTRY", posting.entry_id, posting.entry.number)
 
     @admin.display(description=_("source document"))
     def source(self, posting: Posting) -> str:

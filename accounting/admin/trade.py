@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from accounting.admin.ledger import document_link
 from accounting.models import BillableItem, ExportRun, Settlement
-from erp.core.admin import ReadOnlyAdmin
+from erp.core.admin import ReadOnlyAdmin, document_link
 
 
 @admin.register(BillableItem)
@@ -16,7 +15,7 @@ class BillableItemAdmin(ReadOnlyAdmin):
         "id", "transaction_date", "kind", "document", "addressee", "item_code", "description", "quantity", "net_amount",
         "tax_amount", "gross_amount", "tax_code",
     ]  # fmt: skip
-    list_filter = ["kind", "tax_code", "transaction_date"]
+    list_filter = ["kind", "transaction_date"]
     search_fields = ["document_number__exact", "order_number__exact", "addressee"]
     ordering = ["-id"]
 
