@@ -137,7 +137,7 @@ class ProductAdmin(AnnouncingAdmin):
     def matrix(self, product: Product) -> SafeString:
         """The SKUs in the order of sizes, each a link."""
         if product._state.adding:
-            return format_html("–")
+            return SafeString("–")
         matrix = selectors.matrix_of(product.pk)
         head = format_html_join("", "<th>{}</th>", [(size.name if size else "",) for size in matrix.sizes])
         body = format_html_join(

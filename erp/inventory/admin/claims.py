@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline, document_link
 from erp.core.clock import business_date
 from erp.inventory import services
 from erp.inventory.models import ExpectedReceipt, Hold, HoldLine, ProvisionalReceipt, Reservation
@@ -20,13 +20,18 @@ from erp.inventory.models import ExpectedReceipt, Hold, HoldLine, ProvisionalRec
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
     list_display = [
-        "document_type", "document_id", "document_line", "sku", "location", "quantity", "consumed", "released",
+        "document", "document_line", "sku", "location", "quantity", "consumed", "released",
         "priority", "reserved_at", "actor",
     ]  # fmt: skip
     list_select_related = ["sku", "location"]
     list_filter = ["location"]
     search_fields = ["sku__code__exact", "document_id__exact"]
     ordering = ["-id"]
+    list_display_links = None
+
+    @admin.display(description=_("document"))
+    def document(self, reservation: Reservation) -> str:
+        return document_link(reservation.document_type, reservation.document_id)
 
 
 class HoldLineInline(ReadOnlyInline):

@@ -11,7 +11,7 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -166,7 +166,7 @@ class OrderAdmin(ReadOnlyAdmin):
         links = [
             (url_of("ENTRY", entry.id) or "", entry.number, entry.entry_date, entry.description) for entry in entries
         ]
-        return format_html_join(SafeString("<br>"), '<a href="{}">{}</a> {} {}', links) or format_html("–")
+        return format_html_join(SafeString("<br>"), '<a href="{}">{}</a> {} {}', links) or SafeString("–")
 
     @admin.action(description=_("Allocate stock"), permissions=["act"])
     def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:

@@ -60,7 +60,7 @@ class ShipmentAdmin(ReadOnlyAdmin):
         "number", "state", "order", "recipient", "ship_date", "carrier", "tracking_number", "gross_amount", "instructed_at",
     ]  # fmt: skip
     list_select_related = ["order", "delivery"]
-    list_filter = ["state", "carrier", "order__channel"]
+    list_filter = ["state", "order__channel"]
     search_fields = ["number__exact", "order__number__exact", "tracking_number__exact", "order__external_id__exact"]
     ordering = ["-id"]
     inlines = [ShipmentLineInline]
