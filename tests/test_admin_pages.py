@@ -1,0 +1,168 @@
+"""Every page of the back office opens, empty and full, and none of them asks the database more because a list is longer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from erp.core import work_queues
+from erp.orders import services
+from tests.inventory.factories import sku as new_sku
+from tests.inventory.factories import stock
+from tests.orders.factories import DESK, NOON, line, order, placed, shipped, shop
+
+pytestmark = pytest.mark.django_db
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
+NAMES = [model._meta.label_lower for model in MODELS]
+OWN_PAGES = [
+    "admin:index",
+    "admin:accounting_trial_balance",
+    "admin:accounting_general_ledger",
+    "admin:accounting_subsidiary_ledger",
+    "admin:accounting_aging",
+    "admin:inventory_availability",
+    "admin:inventory_receive",
+    "admin:inventory_adjust",
+    "admin:catalog_product_import",
+]
+
+
+@pytest.fixture
+def staff(client: Any) -> Any:
+    client.force_login(User.objects.create_superuser("mika"))
+    return client
+
+
+def page(model: Any, name: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
+
+
+def days_work(count: int) -> None:
+    """``count`` orders from stock to sale, some of each shipped, taken back, on hold and waiting for goods."""
+    channel, place = shop()
+    for number in range(count):
+        goods = new_sku()
+        stock(goods, place, 3)
+        sold = placed(channel, order(line(goods, 2), external_id=f"{channel.code}-{number}"))
+        [parcel] = shipped(sold)
+        [parcel_line] = parcel.lines.all()
+        services.record_return(
+            order_id=sold.pk,
+            external_id=f"{channel.code}-r{number}",
+            lines=[services.ReturnedLine(parcel_line.pk, 1, "SELLABLE")],
+            reason="size",
+            at=NOON,
+            by=DESK,
+        )
+        held = placed(channel, order(line(goods, 5), external_id=f"{channel.code}-w{number}"))
+        services.hold_order(order_id=held.pk, detail="asks for a call", at=NOON, by=DESK)
+
+
+def statements(client: Any, url: str) -> list[str]:
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url).status_code == 200
+    return [query["sql"] for query in queries]
+
+
+@pytest.mark.parametrize("name", OWN_PAGES)
+def test_every_page_of_our_own_opens_on_an_empty_system(staff, name):
+    assert staff.get(reverse(name)).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_every_list_opens_without_a_row_and_a_search_finds_nothing(staff, model):
+    url = page(model, "changelist")
+
+    assert staff.get(url).status_code == 200
+    assert staff.get(url, {"q": "nothing of that name"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_the_form_for_a_new_row_opens_where_rows_are_typed(staff, rf, model):
+    request = rf.get("/")
+    request.user = User.objects.get(username="mika")
+    allowed = admin.site._registry[model].has_add_permission(request)
+
+    answer = staff.get(page(model, "add"))
+
+    assert answer.status_code == (200 if allowed else 403)
+
+
+def test_every_list_and_one_document_of_each_opens_after_a_day_s_work(staff):
+    days_work(1)
+
+    empty = set()
+    for model in MODELS:
+        assert staff.get(page(model, "changelist")).status_code == 200, model
+        row = model._default_manager.order_by("pk").first()
+        if row is None:
+            empty.add(model._meta.label_lower)
+        else:
+            assert staff.get(page(model, "change", row.pk)).status_code == 200, model
+    for name in OWN_PAGES:
+        assert staff.get(reverse(name)).status_code == 200, name
+    assert not empty & {
+        "orders.order",
+        "orders.shipment",
+        "orders.return",
+        "accounting.journalentry",
+        "inventory.stockbalance",
+    }
+
+
+def test_a_longer_list_does_not_ask_more(staff):
+    days_work(1)
+    urls = [page(model, "changelist") for model in MODELS] + [reverse("admin:index")]
+    for url in urls:
+        staff.get(url)  # what is read once per process is read
+    few = {url: len(statements(staff, url)) for url in urls}
+
+    days_work(4)
+
+    assert {url: len(statements(staff, url)) for url in urls} == few
+
+
+def test_the_first_page_shows_what_waits_with_the_way_to_it(staff):
+    days_work(2)
+
+    answer = staff.get(reverse("admin:index"))
+
+    found = {str(queue["title"]): (queue["text"], queue["url"]) for queue in answer.context["waiting_work"]()}
+    assert found["確認待ち"] == ("2", "/admin/orders/order/?state__exact=ON_HOLD")
+    assert len(staff.get(found["確認待ち"][1]).context["cl"].result_list) == 2
+    assert 'href="/admin/orders/order/?state__exact=ON_HOLD"' in answer.content.decode()
+
+
+def test_a_queue_is_counted_to_its_cap_only(staff, monkeypatch):
+    days_work(3)
+    monkeypatch.setattr(work_queues, "CAP", 1)
+
+    queues = staff.get(reverse("admin:index")).context["waiting_work"]()
+
+    assert {str(queue["title"]): queue["text"] for queue in queues}["確認待ち"] == "1+"
+
+
+def test_who_may_not_open_a_list_is_not_told_how_much_waits_there(client):
+    client.force_login(User.objects.create_user("look", is_staff=True))
+
+    assert client.get(reverse("admin:index")).context["waiting_work"]() == []
+
+
+def test_amounts_are_written_as_people_write_them(staff):
+    channel, place = shop()
+    goods = new_sku()
+    stock(goods, place, 3)
+    sold = placed(channel, order(line(goods, 2, price=1_234_567)))
+
+    listed = staff.get(page(type(sold), "changelist")).content.decode()
+    opened = staff.get(page(type(sold), "change", sold.pk)).content.decode()
+
+    assert '<span class="figure">2,469,134</span>' in listed
+    assert '<span class="figure">1,234,567</span>' in opened
+    assert "1234567.00" not in opened
