@@ -93,6 +93,14 @@ class Batch:
         if rows:
             self._inserts.append((model, columns, rows))
 
+    def update(
+        self, model: type[models.Model], key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """As the function of that name; a row may be updated by one part only."""
+        if rows:
+            plan = _plan(model, (key, *columns))
+            self.add(plan.update, [plan.encode(rows)])
+
     def add(self, statement: str, parameters: Sequence[Any]) -> None:
         """Any statement that writes."""
         self._parts.append((statement, parameters))

@@ -34,6 +34,7 @@ class Need:
     quantity_per_unit: int
     units: int
     release_date: dt.date | None
+    delivery_id: int
 
     @property
     def pieces(self) -> int:
@@ -54,7 +55,7 @@ def channel_with_currency(code: str) -> tuple[int, str]:
 
 
 _HEADS = """
-SELECT o.id, o.number, o.state, o.version, o.cancelled_at, o.ship_after, o.channel_id, c.code, o.external_id, o.priority,
+SELECT o.id, o.number, o.state, o.version, o.cancelled_at, o.ship_after, o.channel_id, c.code, o.external_id, o.priority, o.revenue_basis,
        EXISTS (SELECT FROM orders_orderline l WHERE l.order_id = o.id AND l.shipped_quantity > 0),
        EXISTS (SELECT FROM orders_orderline l WHERE l.order_id = o.id AND l.quantity > l.shipped_quantity + l.cancelled_quantity),
        EXISTS (SELECT FROM orders_orderhold h WHERE h.order_id = o.id AND h.resolved_at IS NULL),
@@ -65,7 +66,7 @@ FROM orders_order o JOIN core_channel c ON c.id = o.channel_id WHERE o.id = ANY(
 """
 _HEAD_NAMES = (
     "id", "number", "state", "version", "cancelled_at", "ship_after", "channel_id", "channel__code", "external_id",
-    "priority", "has_shipped", "has_open_lines", "is_on_hold", "is_being_picked", "payments",
+    "priority", "revenue_basis", "has_shipped", "has_open_lines", "is_on_hold", "is_being_picked", "payments",
 )  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def ask_order_heads(ids: Iterable[int]) -> Callable[[], list[dict[str, Any]]]:
 
 _NEEDS = """
 SELECT l.order_id, l.id, part.sku_id, coalesce(part.quantity_per_unit, 1),
-       l.quantity - l.shipped_quantity - l.cancelled_quantity, l.release_date
+       l.quantity - l.shipped_quantity - l.cancelled_quantity, l.release_date, l.delivery_id
 FROM orders_orderline l LEFT JOIN orders_orderlinecomponent part ON part.line_id = l.id
 WHERE l.order_id = ANY(%s::bigint[]) AND l.quantity > l.shipped_quantity + l.cancelled_quantity
 ORDER BY l.order_id, l.line_no, part.id

@@ -19,7 +19,7 @@ from erp.core.errors import Problem
 from erp.core.models import RevenueBasis
 from erp.core.money import ZERO, share_so_far
 from erp.core.use_case import use_case
-from erp.inventory.selectors import reserved, transit_location_id
+from erp.inventory.selectors import ask_reserved, transit_location_id
 from erp.inventory.services import Issue, Issued, issue_reserved
 from erp.orders import postings, selectors
 from erp.orders.exceptions import NotReleasable, NotShippable
@@ -70,83 +70,65 @@ def release_orders(
     ]
     if problems:
         raise NotReleasable(_("These orders cannot be released."), problems=problems)
-    units = _shippable_units(wanted)
-    planned = _plan_parcels(wanted, units)
-    empty = [order_id for order_id in wanted if order_id not in {order_id for order_id, _delivery in planned}]
-    if empty:
+    planned = _plan_parcels(wanted)
+    packed = {order_id for order_id, _delivery in planned}
+    if empty := [order_id for order_id in wanted if order_id not in packed]:
         raise NotReleasable(
             _("Nothing is reserved for these orders."),
             problems=[Problem(heads[order_id]["number"], "nothing_reserved", "") for order_id in empty],
         )
-    shipments = _write_parcels(planned, at=at, by=by)
-    rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "RELEASED", "", "", "", at, str(by)) for order_id in wanted])
+    basis = {order_id: heads[order_id]["revenue_basis"] for order_id in wanted}
+    shipments = _write_parcels(planned, basis, at=at, by=by)
     move_states(order_ids=wanted, at=at, by=by)
     return shipments
 
 
-def _shippable_units(order_ids: Sequence[int]) -> dict[int, int]:
-    """Whole units of each order line that are reserved: what its scarcest component allows. By line key."""
+def _plan_parcels(order_ids: Sequence[int]) -> dict[tuple[int, int], dict[int, int]]:
+    """(order, delivery) → units by line: whole units that are reserved, as many as the scarcest component allows."""
+    with rows.pipeline():
+        reserved_parts, open_needs = ask_reserved("ORDER", order_ids), selectors.ask_open_needs(order_ids)
     pieces: dict[tuple[int, int], int] = {}
-    for part in reserved("ORDER", order_ids):
+    for part in reserved_parts():
         pieces[part.document_line, part.sku_id] = pieces.get((part.document_line, part.sku_id), 0) + part.quantity
-    units: dict[int, int] = {}
-    for needs in selectors.open_needs(order_ids).values():
-        for need in needs:
-            possible = pieces.get((need.line_id, need.sku_id or 0), 0) // need.quantity_per_unit
-            units[need.line_id] = min(units.get(need.line_id, need.units), possible)
-    return {line_id: count for line_id, count in units.items() if count}
-
-
-def _plan_parcels(order_ids: Sequence[int], units: Mapping[int, int]) -> dict[tuple[int, int], list[tuple[int, int]]]:
-    """(order, delivery) → its (line, units)."""
-    planned: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    lines = OrderLine.objects.filter(order__in=order_ids).order_by("order_id", "line_no")
-    for line_id, order_id, delivery_id in lines.values_list("id", "order_id", "delivery_id"):
-        if line_id in units:
-            planned.setdefault((order_id, delivery_id), []).append((line_id, units[line_id]))
-    return planned
+    planned: dict[tuple[int, int], dict[int, int]] = {}
+    for need in (need for needs in open_needs().values() for need in needs):
+        possible = pieces.get((need.line_id, need.sku_id or 0), 0) // need.quantity_per_unit
+        units = planned.setdefault((need.order_id, need.delivery_id), {})
+        units[need.line_id] = min(units.get(need.line_id, need.units), possible)
+    packed = {key: {line: count for line, count in units.items() if count} for key, units in planned.items()}
+    return {key: units for key, units in packed.items() if units}
 
 
 def _write_parcels(
-    planned: Mapping[tuple[int, int], Sequence[tuple[int, int]]], *, at: dt.datetime, by: Actor
+    planned: Mapping[tuple[int, int], Mapping[int, int]], basis: Mapping[int, str], *, at: dt.datetime, by: Actor
 ) -> dict[int, list[int]]:
     if not planned:
         return {}
-    ids = rows.allocate_ids({Shipment: len(planned), ShipmentLine: sum(map(len, planned.values()))})
-    numbers = iter(numbering.next_numbers(numbering.SHIPMENT, len(planned)))
-    order_ids = {order_id for order_id, _delivery in planned}
-    basis = dict(Order.objects.filter(pk__in=order_ids).values_list("pk", "revenue_basis"))
+    taken = rows.ask_ids(
+        {
+            Shipment: len(planned),
+            ShipmentLine: sum(map(len, planned.values())),
+            f"core_number_{numbering.SHIPMENT}": len(planned),
+        }
+    )()
+    keys, line_keys, numbers = (iter(block) for block in taken.values())
     found: dict[int, list[int]] = {}
     parcels, lines = [], []
     for (order_id, delivery_id), contents in planned.items():
-        shipment_id = next(ids[Shipment])
-        found.setdefault(order_id, []).append(shipment_id)
-        parcels.append(
-            (
-                shipment_id,
-                next(numbers),
-                order_id,
-                delivery_id,
-                "INSTRUCTED",
-                basis[order_id],
-                at,
-                "",
-                "",
-                ZERO,
-                ZERO,
-                ZERO,
-                ZERO,
-                str(by),
-                1,
-            )
-        )
+        key = next(keys)
+        found.setdefault(order_id, []).append(key)
+        number = numbering.format_number(numbering.SHIPMENT, next(numbers))
+        state = Shipment.State.INSTRUCTED.value
+        head = (key, number, order_id, delivery_id, state, basis[order_id], at, "", "")
+        parcels.append((*head, ZERO, ZERO, ZERO, ZERO, str(by), 1))
         lines += [
-            (next(ids[ShipmentLine]), shipment_id, line_id, count, 0, ZERO, ZERO, ZERO, ZERO)
-            for line_id, count in contents
+            (next(line_keys), key, line_id, count, 0, ZERO, ZERO, ZERO, ZERO) for line_id, count in contents.items()
         ]
-    with rows.pipeline():
-        rows.insert(Shipment, SHIPMENT_COLUMNS, parcels)
-        rows.insert(ShipmentLine, SHIPMENT_LINE_COLUMNS, lines)
+    batch = rows.Batch()
+    batch.insert(Shipment, SHIPMENT_COLUMNS, parcels)
+    batch.insert(ShipmentLine, SHIPMENT_LINE_COLUMNS, lines)
+    batch.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "RELEASED", "", "", "", at, str(by)) for order_id in found])
+    batch.run()
     return found
 
 
@@ -209,11 +191,6 @@ def ship(
     sales.recognise(recognised, cost_roles=_cost_by_role(issued), loaded=parcels, on=on, at=at, by=by)
     _post_transit([item for item in leaving if item.shipment.pk not in recognised], issued, on=on, at=at, by=by)
     orders = sorted({item.order.pk for item in leaving})
-    rows.insert(
-        OrderEvent,
-        EVENT_COLUMNS,
-        [(item.order.pk, "SHIPPED", "", "", item.shipment.number, at, str(by)) for item in leaving],
-    )
     move_states(order_ids=orders, at=at, by=by)
     for channel in sorted({item.order.channel.code for item in leaving}):
         keys = [item.shipment.number for item in leaving if item.order.channel.code == channel]
@@ -224,9 +201,14 @@ def ship(
 _GONE = frozenset({Shipment.State.SHIPPED, Shipment.State.DELIVERED, Shipment.State.ACCEPTED, Shipment.State.RETURNED})
 
 
+_LOCK_ORDERS = """
+SELECT id FROM orders_order WHERE id IN (SELECT order_id FROM orders_shipment WHERE id = ANY(%s::bigint[])) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
 def _lock_shipments(ids: Sequence[int]) -> dict[int, Shipment]:
     """Lock the orders first, then their shipments, each in key order."""
-    lock_orders(Shipment.objects.filter(pk__in=ids).values_list("order_id", flat=True))
+    rows.ask(_LOCK_ORDERS, [list(ids)])
     found = Shipment.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",), no_key=True)
     return {shipment.pk: shipment for shipment in found.select_related("order__channel", "order__account", "delivery")}
 
@@ -400,13 +382,19 @@ def _save(
         shipment.revenue_date = on if item.order.revenue_basis == RevenueBasis.SHIPMENT else None
         parcels.append((shipment.pk, *(getattr(shipment, name) for name in _WRITTEN_AT_SHIPMENT)))
         fees += [(fee.pk, item.shipment.pk) for fee in item.fees]
-    with rows.pipeline():
-        rows.update(ShipmentLine, "id", ["net_amount", "tax_amount", "gross_amount", "cost_amount"], lines)
-        rows.update(Shipment, "id", _WRITTEN_AT_SHIPMENT, parcels)
-        rows.update(OrderLine, "id", ["shipped_quantity"], list(shipped.items()))
-        rows.update(OrderFee, "id", ["shipment_id"], fees)
-        on_account = {item.order.pk: item.order.exposure_amount for item in leaving if item.order.account_id}
-        rows.update(Order, "id", ["exposure_amount"], list(on_account.items()))
+    on_account = {item.order.pk: item.order.exposure_amount for item in leaving if item.order.account_id}
+    batch = rows.Batch()
+    batch.update(ShipmentLine, "id", ["net_amount", "tax_amount", "gross_amount", "cost_amount"], lines)
+    batch.update(Shipment, "id", _WRITTEN_AT_SHIPMENT, parcels)
+    batch.update(OrderLine, "id", ["shipped_quantity"], list(shipped.items()))
+    batch.update(OrderFee, "id", ["shipment_id"], fees)
+    batch.update(Order, "id", ["exposure_amount"], list(on_account.items()))
+    batch.insert(
+        OrderEvent,
+        EVENT_COLUMNS,
+        [(item.order.pk, "SHIPPED", "", "", item.shipment.number, at, str(by)) for item in leaving],
+    )
+    batch.run()
 
 
 def _cost_by_role(issued: Mapping[int, Iterable[Issued]]) -> dict[int, dict[str, Decimal]]:

@@ -77,26 +77,27 @@ def move_states(*, order_ids: Iterable[int], at: dt.datetime, by: Actor, why: st
     states = {order_id: state_of(facts[order_id], today=today) for order_id in current}
     moved = [order_id for order_id in current if states[order_id] != current[order_id]["state"]]
     if moved:
-        with rows.pipeline(unless=len(moved) >= rows.COPY_FROM):
-            rows.update(
-                Order, "id", ["state", "version"], [(i, states[i].value, current[i]["version"] + 1) for i in moved]
-            )
-            rows.insert(
-                OrderEvent,
-                ["order_id", "kind", "from_state", "to_state", "detail", "recorded_at", "actor"],
-                [(i, "STATE", current[i]["state"], states[i].value, why[:300], at, str(by)) for i in moved],
-            )
-            announce(current[order_id] for order_id in moved)
+        batch = rows.Batch()
+        batch.update(
+            Order, "id", ["state", "version"], [(i, states[i].value, current[i]["version"] + 1) for i in moved]
+        )
+        batch.insert(
+            OrderEvent,
+            ["order_id", "kind", "from_state", "to_state", "detail", "recorded_at", "actor"],
+            [(i, "STATE", current[i]["state"], states[i].value, why[:300], at, str(by)) for i in moved],
+        )
+        announce((current[order_id] for order_id in moved), batch=batch)
+        batch.run()
     return {order_id: state.value for order_id, state in states.items()}
 
 
-def announce(heads: Iterable[Mapping[str, object]]) -> None:
-    """Change rows for orders, each for its own channel only."""
+def announce(heads: Iterable[Mapping[str, object]], *, batch: rows.Batch | None = None) -> None:
+    """Change rows for orders, each for its own channel only; with the writes of a ``batch`` if one is given."""
     by_channel: dict[str, list[str]] = {}
     for head in heads:
         by_channel.setdefault(str(head["channel__code"]), []).append(str(head["external_id"]))
     for channel, keys in sorted(by_channel.items()):
-        changes.record(topic="order", keys=keys, audience=channel)
+        changes.record(topic="order", keys=keys, audience=channel, batch=batch)
 
 
 def _read(ids: Sequence[int]) -> tuple[dict[int, dict[str, Any]], dict[int, list[Need]], Sequence[ReservedPart]]:
