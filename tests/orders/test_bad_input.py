@@ -380,6 +380,22 @@ def test_twice_in_one_call(stocked):
     assert figures(shirt, place_) == (10, 2)
 
 
+def test_a_newer_revision_in_the_same_call_amends(stocked):
+    channel, place_, shirt = stocked
+    first, second = order(line(shirt, 2, 1100)), order(line(shirt, 5, 1100), revision=2)
+
+    outcomes = place_orders(channel=channel.code, orders=[first, second, first, second], **HOW)
+
+    assert [outcome.refusal and outcome.refusal.code for outcome in outcomes] == [None, None, "stale_revision", None]
+    assert [(outcome.revision, outcome.is_replay) for outcome in outcomes] == [
+        (1, False),
+        (2, False),
+        (2, False),
+        (2, True),
+    ]
+    assert (Order.objects.get().revision, figures(shirt, place_)) == (2, (10, 5))
+
+
 def test_other_content_under_the_same_revision_is_a_conflict(stocked):
     channel, place_, shirt = stocked
     place(channel, order(line(shirt, 2, 1100)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import CharField, F, Value
@@ -58,11 +60,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     if blocker := _why_not(order):
         finding = staff_tasks.Finding("AMEND_AFTER_RELEASE", "ORDER", order.pk, order.number, blocker)
         staff_tasks.open_tasks([finding], at=at, by=by)
-        outcome = describe(order_id)
-        return OrderOutcome(
-            outcome.external_id, order_id, outcome.number, outcome.state, outcome.revision, outcome.lines, outcome.holds,
-            is_task=True,
-        )  # fmt: skip
+        return replace(describe([order_id])[order_id], is_task=True)
     draft.order_id, draft.number = order.pk, order.number
     placing.register_customers([draft], at=at, by=by)
     _end_exposure(order, at=at, by=by)
@@ -100,42 +98,43 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "AMENDED", "", "", detail, at, str(by))])
     move_states(order_ids=[order.pk], at=at, by=by, why=detail)
     announce(selectors.order_heads([order.pk]))
-    return describe(order.pk)
+    return describe([order.pk])[order.pk]
 
 
-def describe(order_id: int, *, is_replay: bool = False) -> OrderOutcome:
-    """An order as it stands, in the shape of the answer to its placing."""
-    order = Order.objects.get(pk=order_id)
+def describe(order_ids: Collection[int]) -> dict[int, OrderOutcome]:
+    """Orders as they stand, in the shape of the answer to their placing, in a constant number of queries."""
+    ids = sorted(set(order_ids))
+    if not ids:
+        return {}
     pieces: dict[tuple[int, int], int] = {}
-    for part in reserved("ORDER", [order_id]):
+    for part in reserved("ORDER", ids):
         pieces[part.document_line, part.sku_id] = pieces.get((part.document_line, part.sku_id), 0) + part.quantity
     components: dict[int, list[tuple[int, int]]] = {}
-    for line_id, sku_id, per_unit in OrderLineComponent.objects.filter(line__order=order).values_list(
-        "line_id", "sku_id", "quantity_per_unit"
-    ):
+    of_orders = OrderLineComponent.objects.filter(line__order__in=ids)
+    for line_id, sku_id, per_unit in of_orders.values_list("line_id", "sku_id", "quantity_per_unit"):
         components.setdefault(line_id, []).append((sku_id, per_unit))
-    lines = tuple(
-        AllocatedLine(
-            line.line_id,
-            line.sku_code,
-            line.quantity,
-            min(
-                (pieces.get((line.pk, sku), 0) // per_unit for sku, per_unit in components.get(line.pk, [])), default=0
-            ),
+    lines: dict[int, list[AllocatedLine]] = {}
+    for line in OrderLine.objects.filter(order__in=ids).order_by("order_id", "line_no"):
+        units = (pieces.get((line.pk, sku), 0) // per_unit for sku, per_unit in components.get(line.pk, []))
+        lines.setdefault(line.order_id, []).append(
+            AllocatedLine(line.line_id, line.sku_code, line.quantity, min(units, default=0))
         )
-        for line in OrderLine.objects.filter(order=order).order_by("line_no")
-    )
-    holds = OrderHold.objects.filter(order=order, resolved_at__isnull=True).order_by("reason")
-    return OrderOutcome(
-        external_id=order.external_id,
-        order_id=order.pk,
-        number=order.number,
-        state=order.state,
-        revision=order.revision,
-        lines=lines,
-        holds=tuple(holds.values_list("reason", flat=True)),
-        is_replay=is_replay,
-    )
+    holds: dict[int, list[str]] = {}
+    waiting = OrderHold.objects.filter(order__in=ids, resolved_at__isnull=True).order_by("order_id", "reason")
+    for order_id, reason in waiting.values_list("order_id", "reason"):
+        holds.setdefault(order_id, []).append(reason)
+    return {
+        order.pk: OrderOutcome(
+            external_id=order.external_id,
+            order_id=order.pk,
+            number=order.number,
+            state=order.state,
+            revision=order.revision,
+            lines=tuple(lines.get(order.pk, ())),
+            holds=tuple(holds.get(order.pk, ())),
+        )
+        for order in Order.objects.filter(pk__in=ids)
+    }
 
 
 def _why_not(order: Order) -> str:

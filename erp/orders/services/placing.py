@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from customers.services import ExposureDelta, OrdererNews, add_exposure, lock_cr
 from erp.core import changes, locks, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput
+from erp.core.errors import DomainError, InvalidInput
 from erp.core.messages import Encoded, Message, store
 from erp.core.models import MessageLog
 from erp.core.money import ZERO
@@ -95,19 +95,33 @@ def place_orders(
 
     drafts = {index: draft_order(order, context) for index, order in wanted.items()}
     fresh: dict[int, Draft] = {}
+    amended: dict[int, int] = {}
+    repeated: dict[int, int] = {}
     for index in sorted(drafts, key=lambda index: (orders[index].external_id, index)):
         draft = drafts[index]
         recorded = known.get(draft.order.external_id)
         if recorded is None:
             fresh[index] = draft
             draft.order_id, draft.number = next(keys[Order]), next(keys.numbers)
-            known[draft.order.external_id] = Known(0, draft.number, draft.order.revision, draft.fingerprint, "")
-        elif draft.order.revision > recorded.revision and recorded.order_id:
-            outcomes[index] = amending.amend(draft, order_id=recorded.order_id, at=at, by=by)
+        elif draft.order.revision > recorded.revision:
+            amended[index] = recorded.order_id
+        elif refused := _refuse_repeat(draft, recorded):
+            outcomes[index] = refused
+            continue
         else:
-            outcomes[index] = _answer_repeat(draft, recorded)
+            repeated[index] = recorded.order_id
+            continue
+        # What follows under this number in the same call is judged against this one.
+        order_id, number = (draft.order_id, draft.number) if recorded is None else (recorded.order_id, recorded.number)
+        known[draft.order.external_id] = Known(order_id, number, draft.order.revision, draft.fingerprint, "")
     last_writes = rows.Batch()
     outcomes |= _record(fresh, keys, parked(), last_writes, at=at, by=by)
+    if amended or repeated:
+        last_writes.run()
+        for index, order_id in amended.items():
+            outcomes[index] = amending.amend(drafts[index], order_id=order_id, at=at, by=by)
+        as_they_are = amending.describe(repeated.values())
+        outcomes |= {index: replace(as_they_are[order_id], is_replay=True) for index, order_id in repeated.items()}
     messages = [
         _message(order, bodies[index], drafts.get(index), outcomes[index]) for index, order in enumerate(orders)
     ]
@@ -127,20 +141,20 @@ def _ask_known(channel: str, external_ids: Sequence[str]) -> Callable[[], dict[s
     return lambda: {row[0]: Known(*row[1:]) for row in answer.all()}
 
 
-def _answer_repeat(draft: Draft, known: Known) -> OrderOutcome:
+def _refuse_repeat(draft: Draft, known: Known) -> OrderOutcome | None:
+    """Why a message that is no newer than what is recorded changes nothing; None when it says the same again."""
     order = draft.order
+    refusal: DomainError
     if order.revision < known.revision:
-        newer = StaleRevision(_("Revision %(revision)s is recorded.") % {"revision": known.revision})
-        return OrderOutcome(order.external_id, known.order_id, known.number, known.state, known.revision, refusal=newer)
-    if draft.fingerprint != known.fingerprint:
-        other = OrderConflict(
+        refusal = StaleRevision(_("Revision %(revision)s is recorded.") % {"revision": known.revision})
+    elif draft.fingerprint != known.fingerprint:
+        refusal = OrderConflict(
             _("Order %(id)s is recorded with other content; send a higher revision to amend it.")
             % {"id": order.external_id}
         )
-        return OrderOutcome(order.external_id, known.order_id, known.number, known.state, known.revision, refusal=other)
-    if not known.order_id:
-        return OrderOutcome(order.external_id, is_replay=True, revision=known.revision)
-    return amending.describe(known.order_id, is_replay=True)
+    else:
+        return None
+    return OrderOutcome(order.external_id, known.order_id, known.number, known.state, known.revision, refusal=refusal)
 
 
 def _record(
