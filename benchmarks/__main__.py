@@ -1,8 +1,8 @@
 """Run every benchmark and print each as a ratio: medians of interleaved runs of both sides on one durable cluster.
 
-    python -m benchmarks                 everything, as `make bench` does
-    python -m benchmarks --quick         shorter runs, for a first look
-    python -m benchmarks --write FILE    also write the table as a page
+python -m benchmarks                 everything, as `make bench` does
+python -m benchmarks --quick         shorter runs, for a first look
+python -m benchmarks --write FILE    also write the table as a page
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _table(measured: list[Measured], *, runs: int, seconds: float) -> str:
     lines = [
         "# Benchmarks",
         "",
-        f"{dt.date.today():%Y-%m-%d}, {_machine()}. Medians of {runs} interleaved runs of {seconds:g} s, durability on, made by `make bench`.",
+        f"{dt.datetime.now().astimezone():%Y-%m-%d}, {_machine()}. Medians of {runs} interleaved runs of {seconds:g} s, durability on, made by `make bench`.",
         "Ratios are the result; rates depend on the machine. The raw side is `benchmarks/raw.py`: psycopg, one PL/pgSQL call per order,",
         "the same rows in the same tables, with no validation, tax arithmetic or replay.",
         "",

@@ -59,7 +59,8 @@ class Services:
             external_id=f"{self.prefix}-{next(self.keys)}",
             ordered_at=AT - dt.timedelta(minutes=1),
             lines=tuple(
-                LineInput(line_id=str(number), sku=code, quantity=1, unit_price=PRICE) for number, code in enumerate(codes, 1)
+                LineInput(line_id=str(number), sku=code, quantity=1, unit_price=PRICE)
+                for number, code in enumerate(codes, 1)
             ),
             total=PRICE * len(codes),
             payments=(PaymentInput("CARD", PRICE * len(codes), "AUTHORIZED"),),

@@ -147,7 +147,9 @@ class RawClient:
         self.prefix = f"raw-{os.getpid()}-{seed}"
         self.channel = self._one("SELECT id FROM core_channel WHERE code = 'BENCH'")
         self.skus = [row[0] for row in self.connection.execute("SELECT id FROM catalog_sku ORDER BY id")]
-        self.body = json.dumps({"external_id": "A-1", "lines": [{"line_id": str(i), "sku": "B-0001", "quantity": 1} for i in range(3)]})
+        self.body = json.dumps(
+            {"external_id": "A-1", "lines": [{"line_id": str(i), "sku": "B-0001", "quantity": 1} for i in range(3)]}
+        )
         self.hot = self._one("SELECT min(id) FROM inventory_stockbalance")
 
     def place(self) -> int:
@@ -159,13 +161,14 @@ class RawClient:
     def update_hot(self) -> int:
         """The bare race: one row, one statement, one commit."""
         self.connection.execute(
-            "UPDATE inventory_stockbalance SET allocated = allocated + 1, version = version + 1 WHERE id = %s", [self.hot]
+            "UPDATE inventory_stockbalance SET allocated = allocated + 1, version = version + 1 WHERE id = %s",
+            [self.hot],
         )
         return 1
 
     def _call(self, function: str, skus: list[int]) -> int:
         self.connection.execute(
-            f"SELECT {function}(%s, %s, %s::bigint[], %s::jsonb)",  # noqa: S608 - one of ours
+            f"SELECT {function}(%s, %s, %s::bigint[], %s::jsonb)",
             [self.channel, f"{self.prefix}-{next(self.keys)}", skus, self.body],
         )
         return 1

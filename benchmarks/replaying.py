@@ -20,11 +20,18 @@ PEAK = re.compile(r"peak memory ([\d,]+) MiB")
 def rate_and_peak() -> tuple[float, int]:
     """Rows of the file booked per second (without start-up, survey and proof), and peak memory in MB."""
     with postgres.throw_away_cluster(durable=True) as cluster:
-        environment = {**os.environ, "DATABASE_URL": cluster.url, "SECRET_KEY": "bench", "LOG_LEVEL": "ERROR", "LANGUAGE_CODE": "en"}
+        environment = {
+            **os.environ,
+            "DATABASE_URL": cluster.url,
+            "SECRET_KEY": "bench",
+            "LOG_LEVEL": "ERROR",
+            "LANGUAGE_CODE": "en",
+        }
         _manage("migrate", "--verbosity=0", environment=environment)
         printed = _manage("replay", MONTH, environment=environment)
     rate, peak = RATE.search(printed), PEAK.search(printed)
-    assert rate and peak, printed
+    assert rate, printed
+    assert peak, printed
     return float(rate[1].replace(",", "")), int(peak[1].replace(",", ""))
 
 
@@ -40,7 +47,12 @@ def measure(raw_orders_per_s: float, *, runs: int):  # type: ignore[no-untyped-d
 
 def _manage(*arguments: str, environment: dict[str, str]) -> str:
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")

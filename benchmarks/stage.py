@@ -64,7 +64,10 @@ def build_masters() -> None:
     place = Location.objects.create(code=WAREHOUSE, name="Bench", kind="WAREHOUSE", cost_pool=pool)
     ChannelLocation.objects.create(channel=channel, location=place, rank=1)
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO catalog_color (code, name, sort_order) SELECT 'c' || i, 'c' || i, i FROM generate_series(1, %s) i", [SKUS])
+        cursor.execute(
+            "INSERT INTO catalog_color (code, name, sort_order) SELECT 'c' || i, 'c' || i, i FROM generate_series(1, %s) i",
+            [SKUS],
+        )
         cursor.execute(
             "INSERT INTO catalog_sku (code, product_id, color_id, is_kit, is_active, version)"
             " SELECT 'B-' || lpad(sort_order::text, 4, '0'), %s, id, false, true, 1 FROM catalog_color",
@@ -75,4 +78,11 @@ def build_masters() -> None:
         for number, key in enumerate(Sku.objects.order_by("pk").values_list("pk", flat=True), 1)
     ]
     for first in range(0, len(lines), 500):
-        receive(external_id=f"OPENING-{first}", location_id=place.pk, lines=lines[first : first + 500], supplier_id=None, occurred_at=AT, at=AT, by=by)
+        receive(
+            external_id=f"OPENING-{first}",
+            location_id=place.pk,
+            lines=lines[first : first + 500],
+            occurred_at=AT,
+            at=AT,
+            by=by,
+        )

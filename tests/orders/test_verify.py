@@ -41,7 +41,7 @@ def test_is_silent_after_the_main_job(sold):
 
 
 def test_names_the_shipment_whose_cost_is_not_what_left_stock(sold):
-    record, parcel = sold
+    _record, parcel = sold
 
     without_guards("UPDATE orders_shipmentline SET cost_amount = cost_amount + 1 WHERE shipment_id = %s", parcel.pk)
 
@@ -49,7 +49,7 @@ def test_names_the_shipment_whose_cost_is_not_what_left_stock(sold):
 
 
 def test_names_the_shipment_whose_sale_is_not_what_was_posted(sold):
-    record, parcel = sold
+    _record, parcel = sold
 
     without_guards("UPDATE orders_shipment SET net_amount = net_amount + 1 WHERE id = %s", parcel.pk)
 
