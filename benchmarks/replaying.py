@@ -35,7 +35,7 @@ def rate_and_peak() -> tuple[float, int]:
     return float(rate[1].replace(",", "")), int(peak[1].replace(",", ""))
 
 
-def measure(raw_orders_per_s: float, *, runs: int):  # type: ignore[no-untyped-def]
+def measure(raw_orders_per_s: float, *, runs: int):
     from benchmarks.__main__ import Measured
 
     results = [rate_and_peak() for _run in range(runs)]
