@@ -99,7 +99,8 @@ def _table(measured: list[Measured], *, runs: int, seconds: float) -> str:
     lines = [
         "# Benchmarks",
         "",
-        f"{dt.datetime.now().astimezone():%Y-%m-%d}, {_machine()}. Medians of {runs} interleaved runs of {seconds:g} s, durability on, made by `make bench`.",
+        f"{dt.datetime.now().astimezone():%Y-%m-%d}, {_machine()}.",
+        f"Medians of {runs} interleaved runs of {seconds:g} s, durability on, made by `make bench`.",
         "Ratios are the result; rates depend on the machine. The raw side is `benchmarks/raw.py`: psycopg, one PL/pgSQL call per order,",
         "the same rows in the same tables, with no validation, tax arithmetic or replay.",
         "",
