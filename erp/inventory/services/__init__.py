@@ -24,7 +24,7 @@ from erp.inventory.services.receipts import (
     receive,
     return_to_supplier,
 )
-from erp.inventory.services.reservations import Demand, Granted, release, reserve
+from erp.inventory.services.reservations import Demand, Granted, lock_for_exchange, release, reserve
 from erp.inventory.services.transfers import TransferLine, arrive, transfer
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "extend_hold",
     "issue_from_transit",
     "issue_reserved",
+    "lock_for_exchange",
     "open_location",
     "place_hold",
     "put_back",

@@ -125,6 +125,36 @@ _LOCK_SELLABLE_AND_HELD = _lock_statement(
     joins=f"LEFT JOIN {_SELLABLE} ON sells.location_id = b.location_id",
 )
 
+# What a document claims and what it wants instead, wherever both lie.
+_LOCK_FOR_EXCHANGE = _lock_statement(
+    f"""b.id IN (
+    SELECT wanted.id FROM inventory_stockbalance wanted JOIN {_SELLABLE} ON sells.location_id = wanted.location_id
+    WHERE wanted.sku_id = ANY(%s)
+    UNION
+    SELECT claimed.id FROM inventory_hold hold JOIN inventory_holdline line ON line.hold_id = hold.id
+    JOIN inventory_stockbalance claimed ON claimed.sku_id = line.sku_id AND claimed.location_id = line.location_id
+    WHERE hold.channel_id = %s AND hold.ref = ANY(%s) AND line.released_at IS NULL
+    UNION
+    SELECT reserved.id FROM inventory_reservation r
+    JOIN inventory_stockbalance reserved ON reserved.sku_id = r.sku_id AND reserved.location_id = r.location_id
+    WHERE r.document_type = %s AND r.document_id = ANY(%s) AND r.quantity > 0)"""  # noqa: S608 - our own constants
+)
+
+
+def lock_exchange(
+    *,
+    channel_id: int,
+    document_type: str,
+    document_ids: Sequence[int],
+    sku_ids: Sequence[int],
+    hold_refs: Sequence[str],
+    at: dt.datetime,
+) -> None:
+    """Lock what these documents claim together with what the channel may sell of the SKUs and what its named holds claim."""
+    documents, refs = list(document_ids), list(hold_refs)
+    parameters = [at, channel_id, NOT_FOR_SALE, list(sku_ids), channel_id, refs, document_type, documents]
+    locked(_LOCK_FOR_EXCHANGE, parameters)
+
 
 def lock_sellable(
     *, channel_id: int, sku_ids: Sequence[int], hold_refs: Sequence[str] = (), at: dt.datetime

@@ -213,3 +213,26 @@ def release(
         freed = cursor.fetchall()
     changes.record(topic="stock", keys=[sku_id for sku_id, _pieces in freed])
     return sum(int(pieces) for _sku, pieces in freed)
+
+
+def lock_for_exchange(
+    *,
+    channel_id: int,
+    document_type: str,
+    document_ids: Sequence[int],
+    sku_ids: Sequence[int],
+    hold_refs: Sequence[str] = (),
+    at: dt.datetime,
+) -> None:
+    """Lock, before a ``release`` that a ``reserve`` follows in the same transaction, the balances of both.
+
+    Each alone locks in primary-key order; one after the other they would not, and two documents that swap their SKUs would deadlock.
+    """
+    balances.lock_exchange(
+        channel_id=channel_id,
+        document_type=document_type,
+        document_ids=document_ids,
+        sku_ids=sku_ids,
+        hold_refs=hold_refs,
+        at=at,
+    )
