@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from accounting import services
 from accounting.models import LedgerAccount, OpenItem, Side
 from accounting.services import Line
+from erp.core.admin import for_people
 from erp.core.errors import DomainError
 from erp.core.models import Channel, Department, TaxRate
 
@@ -100,7 +101,7 @@ def voucher_view(page: JournalEntryAdmin, request: HttpRequest) -> HttpResponse:
                 by=page.actor(request),
             )
         except DomainError as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, for_people(refusal))
         else:
             page.message_user(request, gettext("%(number)s is posted.") % {"number": entry.number}, messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:accounting_journalentry_change", args=[entry.id]))

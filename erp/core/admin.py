@@ -149,7 +149,7 @@ class FiguresInFields:
         return [(title, {**options, "fields": _with_figures(self.model, options["fields"])}) for title, options in sets]
 
 
-def _for_people(refusal: DomainError) -> str:
+def for_people(refusal: DomainError) -> str:
     """Every problem without the codes and pointers that are for machines; of a pointer only the line or the name it ends in."""
     told = [str(refusal.detail)]
     for problem in refusal.problems:
@@ -157,10 +157,10 @@ def _for_people(refusal: DomainError) -> str:
         number = next((int(part) + 1 for part in parts if part.isdecimal() and "lines" in parts), None)
         if number is not None:
             told.append(gettext("Line %(number)d: %(problem)s") % {"number": number, "problem": problem.detail})
-        elif parts[-1] and not parts[-1].replace("_", "").islower():
-            told.append(f"{parts[-1]}: {problem.detail}")
-        else:
+        elif parts[-1].isdecimal() or parts[-1].replace("_", "").islower() or not parts[-1]:
             told.append(problem.detail)
+        else:
+            told.append(f"{parts[-1]}: {problem.detail}")
     return "; ".join(text for text in told if text) or str(refusal)
 
 
@@ -193,14 +193,14 @@ class ServiceAdmin(ModelAdmin):
         try:
             yield
         except DomainError as refusal:
-            told = _for_people(refusal)
+            told = for_people(refusal)
             self.message_user(request, f"{label}: {told}" if label else told, messages.ERROR)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **options)
         except DomainError as refusal:
-            return self._back(request, _for_people(refusal))
+            return self._back(request, for_people(refusal))
         except IntegrityError as refusal:
             # A guard of the database that no form knows; its first line says what it keeps.
             return self._back(request, str(refusal).partition("\n")[0])

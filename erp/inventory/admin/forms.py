@@ -32,7 +32,9 @@ class LinesField(forms.CharField):
                 cost = Decimal(cells[2]) if len(cells) > 2 and cells[2] else None
                 lines.append((known[cells[0]], int(cells[1]), cost))
             except (KeyError, IndexError, ValueError, InvalidOperation):
-                problems.append(gettext("Line %(number)d cannot be read: %(text)s") % {"number": number, "text": row})
+                problems.append(
+                    gettext("Line %(number)d cannot be read: %(text)s") % {"number": number, "text": ",".join(row)}
+                )
         if problems:
             raise forms.ValidationError(problems)
         return lines
