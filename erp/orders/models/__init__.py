@@ -1,0 +1,40 @@
+"""Orders and what becomes of them: order → reservation → shipment → sale, cancellation and return. Every act leaves an event with who and why."""
+
+from erp.orders.models.orders import (
+    Delivery,
+    Order,
+    OrderAdjustment,
+    OrderFee,
+    OrderLine,
+    OrderLineComponent,
+    OrderState,
+    OrderTaxTotal,
+    OrderType,
+)
+from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus
+from erp.orders.models.progress import OrderEvent, OrderHold, ParkedMessage
+from erp.orders.models.returns import Return, ReturnLine
+from erp.orders.models.shipments import Shipment, ShipmentLine
+
+__all__ = [
+    "Delivery",
+    "Order",
+    "OrderAdjustment",
+    "OrderEvent",
+    "OrderFee",
+    "OrderHold",
+    "OrderLine",
+    "OrderLineComponent",
+    "OrderPayment",
+    "OrderState",
+    "OrderTaxTotal",
+    "OrderType",
+    "ParkedMessage",
+    "PaymentEvent",
+    "PaymentMethod",
+    "PaymentStatus",
+    "Return",
+    "ReturnLine",
+    "Shipment",
+    "ShipmentLine",
+]

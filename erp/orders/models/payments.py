@@ -1,0 +1,91 @@
+"""How an order is paid, and what was heard of it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from erp.orders.models.orders import Order
+
+
+class PaymentMethod(models.TextChoices):
+    CARD = "CARD", _("Card")
+    COD = "COD", _("Cash on delivery")
+    BANK_TRANSFER = "BANK_TRANSFER", _("Bank transfer in advance")
+    CONVENIENCE_STORE = "CONVENIENCE_STORE", _("Convenience store")
+    DEFERRED = "DEFERRED", _("Deferred payment")
+    WALLET = "WALLET", _("Wallet")
+    CARRIER_BILLING = "CARRIER_BILLING", _("Carrier billing")
+    MALL = "MALL", _("Mall")
+    GIFT_CARD = "GIFT_CARD", _("Gift card")
+    ON_ACCOUNT = "ON_ACCOUNT", _("On account")
+    CASH = "CASH", _("Cash")
+    FUNDER = "FUNDER", _("Paid by the funder of a discount")
+    NONE = "NONE", _("None")
+
+
+class PaymentStatus(models.TextChoices):
+    PENDING = "PENDING", _("Pending")
+    AUTHORIZED = "AUTHORIZED", _("Authorized")
+    CAPTURED = "CAPTURED", _("Captured")
+    PAID = "PAID", _("Paid")
+    FAILED = "FAILED", _("Failed")
+    REFUNDED = "REFUNDED", _("Refunded")
+
+
+class OrderPayment(models.Model):
+    """One way in which an order is paid, and how far: received before shipment, applied to shipments, refunded."""
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="payments")
+    line_no = models.PositiveIntegerField(_("line"))
+    method = models.CharField(_("payment method"), max_length=20, choices=PaymentMethod.choices)
+    provider = models.CharField(_("provider"), max_length=50, blank=True)
+    amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2)
+    status = models.CharField(_("status"), max_length=12, choices=PaymentStatus.choices)
+    reference = models.CharField(_("reference"), max_length=100, blank=True)
+    due_at = models.DateTimeField(_("due at"), null=True, blank=True)
+    authorization_expires_at = models.DateTimeField(_("authorization expires at"), null=True, blank=True)
+    must_be_paid_first = models.BooleanField(_("paid before shipment"), default=False)
+    role = models.CharField(_("role"), max_length=40, blank=True)
+    counterparty_id = models.BigIntegerField(_("counterparty"), null=True, blank=True)
+    received_amount = models.DecimalField(_("received in advance"), max_digits=16, decimal_places=2, default=0)
+    applied_amount = models.DecimalField(_("applied to shipments"), max_digits=16, decimal_places=2, default=0)
+    refunded_amount = models.DecimalField(_("refunded"), max_digits=16, decimal_places=2, default=0)
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        constraints = [models.UniqueConstraint(fields=["order", "line_no"], name="one_payment_per_order_and_line")]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class PaymentEvent(models.Model):
+    """News about a payment from the EC site or its provider, kept once per event id."""
+
+    class Kind(models.TextChoices):
+        AUTHORIZED = "AUTHORIZED", _("Authorized")
+        FAILED = "FAILED", _("Failed")
+        PAID = "PAID", _("Paid")
+        CAPTURED = "CAPTURED", _("Captured")
+        REFUNDED = "REFUNDED", _("Refunded")
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="payment_events")
+    payment = models.ForeignKey(
+        OrderPayment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="events"
+    )
+    event_id = models.CharField(_("event id"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2, null=True, blank=True)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    recorded_at = models.DateTimeField(_("recorded at"))
+    actor = models.CharField(_("actor"), max_length=100)
+
+    class Meta:
+        verbose_name = _("payment event")
+        verbose_name_plural = _("payment events")
+        constraints = [models.UniqueConstraint(fields=["order", "event_id"], name="one_payment_event_per_id")]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"

@@ -1,0 +1,91 @@
+"""Parcels of an order and what is in them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from erp.core.models import RevenueBasis
+from erp.orders.models.orders import Delivery, Order, OrderLine
+
+
+class Shipment(models.Model):
+    """One parcel's worth of an order: instructed (出荷指示), shipped (出荷確定), then delivered and accepted where revenue waits for it."""
+
+    class State(models.TextChoices):
+        INSTRUCTED = "INSTRUCTED", _("Being picked")
+        SHIPPED = "SHIPPED", _("Shipped")
+        DELIVERED = "DELIVERED", _("Delivered")
+        ACCEPTED = "ACCEPTED", _("Accepted")
+        RETURNED = "RETURNED", _("Refused and returned")
+        CANCELLED = "CANCELLED", _("Cancelled")
+
+    number = models.CharField(_("shipment number"), max_length=20, unique=True)
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="shipments")
+    delivery = models.ForeignKey(
+        Delivery, verbose_name=_("delivery"), on_delete=models.PROTECT, related_name="shipments"
+    )
+    state = models.CharField(_("state"), max_length=12, choices=State.choices)
+    revenue_basis = models.CharField(_("revenue basis"), max_length=20, choices=RevenueBasis.choices)
+    instructed_at = models.DateTimeField(_("instructed at"))
+    shipped_at = models.DateTimeField(_("shipped at"), null=True, blank=True)
+    ship_date = models.DateField(_("ship date"), null=True, blank=True)
+    delivered_date = models.DateField(_("delivered on"), null=True, blank=True)
+    accepted_date = models.DateField(_("accepted on"), null=True, blank=True)
+    revenue_date = models.DateField(_("revenue recognised on"), null=True, blank=True)
+    carrier = models.CharField(_("carrier"), max_length=30, blank=True)
+    tracking_number = models.CharField(_("tracking number"), max_length=60, blank=True)
+    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
+    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
+    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
+    cost_amount = models.DecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
+    actor = models.CharField(_("actor"), max_length=100)
+    version = models.PositiveIntegerField(_("version"), default=1)
+
+    class Meta:
+        verbose_name = _("shipment")
+        verbose_name_plural = _("shipments")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["INSTRUCTED", "CANCELLED"]) | Q(ship_date__isnull=False),
+                name="shipped_shipment_has_a_date",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["state", "id"], condition=Q(state="INSTRUCTED"), name="shipment_being_picked"),
+            models.Index(fields=["tracking_number"], condition=~Q(tracking_number=""), name="shipment_by_tracking"),
+            models.Index(fields=["ship_date", "id"], name="shipment_by_date"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class ShipmentLine(models.Model):
+    """Units of one order line in one shipment, with their part of the line's amounts and what they cost."""
+
+    shipment = models.ForeignKey(Shipment, verbose_name=_("shipment"), on_delete=models.PROTECT, related_name="lines")
+    order_line = models.ForeignKey(
+        OrderLine, verbose_name=_("order line"), on_delete=models.PROTECT, related_name="shipment_lines"
+    )
+    quantity = models.PositiveIntegerField(_("quantity"))
+    returned_quantity = models.PositiveIntegerField(_("returned"), default=0)
+    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
+    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
+    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
+    cost_amount = models.DecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
+
+    class Meta:
+        verbose_name = _("shipment line")
+        verbose_name_plural = _("shipment lines")
+        constraints = [
+            models.UniqueConstraint(fields=["shipment", "order_line"], name="one_shipment_line_per_order_line"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="shipment_line_has_pieces"),
+            models.CheckConstraint(
+                condition=Q(returned_quantity__lte=F("quantity")), name="not_more_returned_than_in_the_parcel"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
