@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from accounting.selectors import payment_routes
+from accounting.selectors import PaymentRoutes, payment_routes
 from accounting.services import EntryDraft, Party, post_entries
 from erp.core import locks, messages, rows
 from erp.core.actors import Actor
@@ -67,8 +67,8 @@ def record_charges(*, channel: str, charges: Sequence[Charge], at: dt.datetime, 
     known = _known(shop.pk, charges)
     fresh = list({charge.external_id: charge for charge in charges if charge.external_id not in known}.values())
     known |= _store(fresh, shop.pk, at=at, by=by)
-    rates = tax_rates()
-    drafts = [_entry(charge, known[charge.external_id], shop, rates) for charge in fresh]
+    rates, routes = tax_rates(), payment_routes()
+    drafts = [_entry(charge, known[charge.external_id], shop, rates, routes) for charge in fresh]
     if entries := [draft for draft in drafts if draft is not None]:
         post_entries(drafts=entries, at=at, by=by)
     return [known[charge.external_id] for charge in charges]
@@ -116,7 +116,7 @@ def _store(charges: Sequence[Charge], channel_id: int, *, at: dt.datetime, by: A
     return keys
 
 
-def _entry(charge: Charge, key: int, shop: Channel, rates: Sequence[Rate]) -> EntryDraft | None:
+def _entry(charge: Charge, key: int, shop: Channel, rates: Sequence[Rate], routes: PaymentRoutes) -> EntryDraft | None:
     rate = rate_on(rates, tax_class="STANDARD", on=charge.charge_date)
     numbered: dict[str, list[tuple[int, Decimal]]] = {}
     for number, line in enumerate(charge.lines, 1):
@@ -125,7 +125,7 @@ def _entry(charge: Charge, key: int, shop: Channel, rates: Sequence[Rate]) -> En
     return postings.charges(
         document=Document("CHARGE", key, charge.external_id),
         groups=groups,
-        debtor=_debtor(charge, shop),
+        debtor=_debtor(charge, shop, routes),
         description=", ".join(dict.fromkeys(line.description for line in charge.lines if line.description)),
         on=charge.charge_date,
         dimensions=Dimensions(shop.pk, shop.department_id, shop.currency),
@@ -141,8 +141,8 @@ def _tax(lines: Sequence[tuple[int, Decimal]], rate: Rate, shop: Channel) -> Dec
     return total[rate.code].tax.copy_sign(net)
 
 
-def _debtor(charge: Charge, shop: Channel) -> tuple[str, Party]:
-    route = payment_routes().find(shop.pk, charge.method, charge.provider)
+def _debtor(charge: Charge, shop: Channel, routes: PaymentRoutes) -> tuple[str, Party]:
+    route = routes.find(shop.pk, charge.method, charge.provider)
     if route is None or route.party is None:
         raise NotFound(_("Nobody owes what is paid by %(method)s.") % {"method": charge.method})
     return route.role, route.party
