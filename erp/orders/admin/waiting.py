@@ -62,6 +62,9 @@ class OrderHoldAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Resolve (say how)"), permissions=["act"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[OrderHold]) -> None:
         resolution = request.POST.get("resolution", "").strip()
+        if not resolution:
+            self.message_user(request, _("Say how it was resolved."), messages.ERROR)
+            return
         done = 0
         for hold in queryset.filter(resolved_at__isnull=True).select_related("order").order_by("pk"):
             with self.refusals_as_messages(request, hold.order):
@@ -128,25 +131,30 @@ class OrderPaymentAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Confirm that the money is here"), permissions=["act"])
     def confirm_payment(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
-        self._tell(request, queryset, PaymentEvent.Kind.PAID)
-
-    @admin.action(description=_("Confirm that the refund was paid"), permissions=["act"])
-    def confirm_refund(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
-        self._tell(request, queryset, PaymentEvent.Kind.REFUNDED)
-
-    def _tell(self, request: HttpRequest, queryset: QuerySet[OrderPayment], kind: str) -> None:
-        """The event id names payment and kind, so a second click is the same event."""
+        """The event id names the payment, so a second click is the same event."""
         for payment in queryset.select_related("order__channel").order_by("pk"):
             with self.refusals_as_messages(request, payment.order):
                 at = timezone.now()
                 news = services.PaymentNews(
-                    event_id=f"desk:{payment.pk}:{kind}", kind=kind, occurred_at=at, line_no=payment.line_no
+                    event_id=f"desk:{payment.pk}:PAID",
+                    kind=PaymentEvent.Kind.PAID,
+                    occurred_at=at,
+                    line_no=payment.line_no,
                 )
                 services.record_payment_event(
                     channel=payment.order.channel.code, external_id=payment.order.external_id, event=news, at=at,
                     by=self.actor(request),
                 )  # fmt: skip
-                self.message_user(request, f"{payment.order}: {PaymentEvent.Kind(kind).label}", messages.SUCCESS)
+                self.message_user(request, f"{payment.order}: {PaymentEvent.Kind.PAID.label}", messages.SUCCESS)
+
+    @admin.action(description=_("Confirm that the refund was paid"), permissions=["act"])
+    def confirm_refund(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
+        for payment in queryset.select_related("order").order_by("pk"):
+            with self.refusals_as_messages(request, payment.order):
+                posted = services.confirm_refund(payment_id=payment.pk, at=timezone.now(), by=self.actor(request))
+                self.message_user(
+                    request, f"{payment.order}: {PaymentEvent.Kind.REFUNDED.label} {posted:,}", messages.SUCCESS
+                )
 
 
 @admin.register(ParkedMessage)

@@ -21,7 +21,7 @@ from erp.orders.services.documents import (
 )
 from erp.orders.services.fulfilment import ShipRequest, cancel_release, release_orders, ship
 from erp.orders.services.holding import assign_sku, hold_order, resolve_hold
-from erp.orders.services.payments import PaymentNews, record_payment_event
+from erp.orders.services.payments import PaymentNews, confirm_refund, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.returns import (
     ReturnedLine,
@@ -60,6 +60,7 @@ __all__ = [
     "cancel_by_staff",
     "cancel_order",
     "cancel_release",
+    "confirm_refund",
     "deliver",
     "find_problems",
     "hold_order",

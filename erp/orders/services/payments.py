@@ -130,7 +130,10 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         _receive(payment, status=event.kind, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
         refunded = event.amount or payment.amount
-        pay_refund(order_id=order_id, amount=event.amount, on=business_date(at), at=at, by=by)
+        posted = pay_refund(order_id=order_id, amount=event.amount, on=business_date(at), at=at, by=by)
+        if not posted:
+            _ask_about_refund(order_id, event, at=at, by=by)
+            return True
         is_whole = payment.refunded_amount + refunded >= payment.amount
         OrderPayment.objects.filter(pk=payment.pk).update(
             status=PaymentStatus.REFUNDED if is_whole else payment.status,
@@ -139,6 +142,35 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
     elif payment.status not in _RECEIVED:
         _note_credit(payment, event, at=at, by=by)
     return True
+
+
+def _ask_about_refund(order_id: int, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
+    """Money went back that the books do not owe: no cancellation or return says why. The news is kept, a person finds out."""
+    number = Order.objects.filter(pk=order_id).values_list("number", flat=True).get()
+    detail = _("A refund was reported, but nothing is owed: no cancellation or return is recorded. %(reference)s")
+    finding = staff_tasks.Finding(
+        "REFUND_NOT_OWED", "ORDER", order_id, number, detail % {"reference": event.reference or event.event_id}
+    )
+    staff_tasks.open_tasks([finding], at=at, by=by)
+
+
+@use_case
+def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
+    """The desk paid what is owed back for an order. Returns the amount posted. Raises NotAllowedNow when nothing is owed."""
+    payment = OrderPayment.objects.filter(pk=payment_id).first()
+    if payment is None:
+        raise NotFound(_("There is no such payment."))
+    Order.objects.select_for_update(no_key=True).get(pk=payment.order_id)
+    posted = pay_refund(order_id=payment.order_id, amount=None, on=business_date(at), at=at, by=by)
+    if not posted:
+        raise NotAllowedNow(_("Nothing is owed back for this order; cancel it or take the goods back first."))
+    OrderPayment.objects.filter(pk=payment_id).update(
+        status=PaymentStatus.REFUNDED, refunded_amount=F("refunded_amount") + posted
+    )
+    detail = _("Refunded %(amount)s") % {"amount": posted}
+    rows.insert(OrderEvent, EVENT_COLUMNS, [(payment.order_id, "PAYMENT", "", "", detail, at, str(by))])
+    move_states(order_ids=[payment.order_id], at=at, by=by)
+    return posted
 
 
 def _note_credit(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
