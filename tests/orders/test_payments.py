@@ -106,6 +106,7 @@ def test_a_verdict_older_than_the_last_one_changes_nothing():
 def test_a_refund_of_a_part_leaves_the_payment_paid():
     channel, shirt = stocked_shop()
     placed(channel, order(line(shirt, 2, 1100), payments=(card(2200, "CAPTURED"),)))
+    cancel_order(channel=channel.code, external_id="A-1", **HOW)
 
     news(channel, "REFUNDED", 500)
     assert OrderPayment.objects.get().status == "CAPTURED"
@@ -113,6 +114,7 @@ def test_a_refund_of_a_part_leaves_the_payment_paid():
 
     payment = OrderPayment.objects.get()
     assert (payment.status, payment.refunded_amount) == ("REFUNDED", 2200)
+    assert (figure("refunds_payable"), figure("receivable.card")) == (0, 0)
 
 
 def test_a_payment_event_before_its_order_is_kept_and_applied_with_it():
