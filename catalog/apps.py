@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 MANAGED = [
     "code",
@@ -32,7 +33,7 @@ class CatalogConfig(AppConfig):
         register(
             Check(
                 promise="P3",
-                title="Every kit has components, and none of them is a kit",
+                title=gettext_noop("Every kit has components, and none of them is a kit"),
                 count=verification.kit_count,
                 find=verification.bad_kits,
             )

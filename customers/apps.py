@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 # What the EC site says of a customer, and what only Mamori knows.
 EC_FIELDS = ["kind", "company", "department", "family_name", "given_name", "family_kana", "given_kana", "email"]
@@ -21,7 +22,7 @@ class CustomersConfig(AppConfig):
         register(
             Check(
                 promise="P9",
-                title="Every merge of customers can be undone",
+                title=gettext_noop("Every merge of customers can be undone"),
                 count=verification.merge_count,
                 find=verification.broken_merges,
             )
@@ -29,7 +30,7 @@ class CustomersConfig(AppConfig):
         register(
             Check(
                 promise="P6",
-                title="The exposure of each credit group is the sum of its ledger",
+                title=gettext_noop("The exposure of each credit group is the sum of its ledger"),
                 count=verification.credit_group_count,
                 find=verification.wrong_exposures,
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from erp.core.models import Channel, CurrentXid, Department, RevenueBasis, RoundingMethod, Xid8Field
 
@@ -303,8 +304,12 @@ class MergeEvent(models.Model):
     record = models.ForeignKey(
         CustomerRecord, verbose_name=_("customer record"), on_delete=models.PROTECT, related_name="merges"
     )
-    from_golden = models.ForeignKey(GoldenCustomer, verbose_name=_("from"), on_delete=models.PROTECT, related_name="+")
-    to_golden = models.ForeignKey(GoldenCustomer, verbose_name=_("to"), on_delete=models.PROTECT, related_name="+")
+    from_golden = models.ForeignKey(
+        GoldenCustomer, verbose_name=pgettext_lazy("merge", "from"), on_delete=models.PROTECT, related_name="+"
+    )
+    to_golden = models.ForeignKey(
+        GoldenCustomer, verbose_name=pgettext_lazy("merge", "to"), on_delete=models.PROTECT, related_name="+"
+    )
     undoes = models.OneToOneField(
         "self", verbose_name=_("undoes"), null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
     )

@@ -10,7 +10,7 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounting import services
@@ -120,7 +120,7 @@ class RemainingFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("open", _("Open")), ("overdue", _("Overdue")), ("settled", _("Settled"))]
+        return [("open", pgettext_lazy("open item", "Open")), ("overdue", _("Overdue")), ("settled", _("Settled"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[OpenItem]) -> QuerySet[OpenItem]:
         if self.value() == "settled":

@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounting.models.chart import LedgerAccount
 from erp.core.models import Channel, Department
@@ -16,7 +17,7 @@ class Period(models.Model):
     """A month of the books. A closed one refuses entries; reopening is a privileged act and audited."""
 
     class State(models.TextChoices):
-        OPEN = "OPEN", _("Open")
+        OPEN = "OPEN", pgettext_lazy("accounting period", "Open")
         CLOSED = "CLOSED", _("Closed")
 
     starts_on = models.DateField(_("starts on"), unique=True)

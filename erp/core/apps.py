@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 
 class CoreConfig(AppConfig):
@@ -17,7 +18,7 @@ class CoreConfig(AppConfig):
         checks.register(
             checks.Check(
                 promise="P8",
-                title="Every fact has one owner, and its direction fits the owner",
+                title=gettext_noop("Every fact has one owner, and its direction fits the owner"),
                 count=lambda: len(ownership.registered()),
                 find=ownership.find_faults,
             )

@@ -37,7 +37,7 @@ class Result:
 def verify() -> list[Result]:
     """Run every registered check in one REPEATABLE READ READ ONLY snapshot."""
     with _snapshot():
-        return [_run(check.promise, str(check.title), check.count(), check.find()) for check in registered()]
+        return [_run(check.promise, _(str(check.title)), check.count(), check.find()) for check in registered()]
 
 
 def _run(promise: str, title: str, rows: int, faults: Iterator[Fault]) -> Result:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from erp.core.models import Channel, CurrentXid, Xid8Field
 
@@ -382,7 +383,7 @@ class ExpectedReceipt(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
-    external_id = models.CharField(_("order number"), max_length=60)
+    external_id = models.CharField(pgettext_lazy("of a purchase", "order number"), max_length=60)
     line_no = models.PositiveIntegerField(_("line"), default=1)
     quantity = models.PositiveIntegerField(_("quantity"))
     received_quantity = models.PositiveIntegerField(_("received"), default=0)

@@ -42,7 +42,7 @@ def test_a_clean_house_says_ok_for_each_promise():
     text, code = run()
 
     assert code == 0
-    assert "P9   Every merge of customers can be undone" in text
+    assert "P9   顧客の統合をすべて取り消せる" in text
     assert text.rstrip().endswith("0 faults")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from erp.core.models import Channel
 from erp.orders.models.orders import Order, OrderState
@@ -71,8 +72,8 @@ class OrderEvent(models.Model):
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(_("kind"), max_length=15, choices=Kind.choices)
-    from_state = models.CharField(_("from"), max_length=25, choices=OrderState.choices, blank=True)
-    to_state = models.CharField(_("to"), max_length=25, choices=OrderState.choices, blank=True)
+    from_state = models.CharField(pgettext_lazy("state", "from"), max_length=25, choices=OrderState.choices, blank=True)
+    to_state = models.CharField(pgettext_lazy("state", "to"), max_length=25, choices=OrderState.choices, blank=True)
     detail = models.CharField(_("detail"), max_length=300, blank=True)
     recorded_at = models.DateTimeField(_("recorded at"))
     actor = models.CharField(_("actor"), max_length=100)

@@ -129,19 +129,22 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
     if event.kind in _RECEIVED:
         _receive(payment, status=event.kind, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
-        refunded = event.amount or payment.amount
         posted = pay_refund(order_id=order_id, amount=event.amount, on=business_date(at), at=at, by=by)
         if not posted:
             _ask_about_refund(order_id, event, at=at, by=by)
             return True
-        is_whole = payment.refunded_amount + refunded >= payment.amount
-        OrderPayment.objects.filter(pk=payment.pk).update(
-            status=PaymentStatus.REFUNDED if is_whole else payment.status,
-            refunded_amount=F("refunded_amount") + refunded,
-        )
+        _count_refund(payment, posted)
     elif payment.status not in _RECEIVED:
         _note_credit(payment, event, at=at, by=by)
     return True
+
+
+def _count_refund(payment: OrderPayment, posted: Decimal) -> None:
+    """A payment is refunded when all of it went back; until then the rest still pays for what is to be shipped."""
+    is_whole = payment.refunded_amount + posted >= payment.amount
+    OrderPayment.objects.filter(pk=payment.pk).update(
+        status=PaymentStatus.REFUNDED if is_whole else payment.status, refunded_amount=F("refunded_amount") + posted
+    )
 
 
 def _ask_about_refund(order_id: int, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
@@ -164,9 +167,7 @@ def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
     posted = pay_refund(order_id=payment.order_id, amount=None, on=business_date(at), at=at, by=by)
     if not posted:
         raise NotAllowedNow(_("Nothing is owed back for this order; cancel it or take the goods back first."))
-    OrderPayment.objects.filter(pk=payment_id).update(
-        status=PaymentStatus.REFUNDED, refunded_amount=F("refunded_amount") + posted
-    )
+    _count_refund(payment, posted)
     detail = _("Refunded %(amount)s") % {"amount": posted}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(payment.order_id, "PAYMENT", "", "", detail, at, str(by))])
     move_states(order_ids=[payment.order_id], at=at, by=by)

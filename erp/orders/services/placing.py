@@ -196,14 +196,16 @@ def _record(
         ],
     )
     last_writes.insert(OrderHold, HOLD_COLUMNS, [row for draft in drafts for row in hold_rows(draft, at=at, by=by)])
-    last_writes.insert(
-        OrderEvent,
-        EVENT_COLUMNS,
-        [(draft.order_id, "PLACED", "", states[draft.order_id], "", at, str(by)) for draft in drafts],
-    )
+    events: list[tuple[object, ...]] = [
+        (draft.order_id, "PLACED", "", states[draft.order_id], "", at, str(by)) for draft in drafts
+    ]
+    events += [
+        (item.subject_id, "OVERSOLD", "", "", item.detail[:300], at, str(by))
+        for item in report_shortages(drafts, allocations, at=at, by=by)
+    ]
+    last_writes.insert(OrderEvent, EVENT_COLUMNS, events)
     keys_changed = [draft.order.external_id for draft in drafts]
     changes.record(topic="order", keys=keys_changed, audience=channel.code, batch=last_writes)
-    report_shortages(drafts, allocations, at=at, by=by)
     payments.post_advance_receipts(drafts, written, at=at, by=by)
     if parked:
         last_writes.run()
@@ -318,8 +320,8 @@ def _first_state(draft: Draft, lines: Sequence[AllocatedLine], *, at: dt.datetim
 
 def report_shortages(
     drafts: Sequence[Draft], allocations: Mapping[int, Sequence[AllocatedLine]], *, at: dt.datetime, by: Actor
-) -> None:
-    """An order that an EC site took beyond the stock is an exception for staff (売り越し), unless it was sold as a pre-order."""
+) -> list[staff_tasks.Finding]:
+    """An order that an EC site took beyond the stock is a task for staff (売り越し), unless it was sold as a pre-order. Returns what was found."""
     findings = []
     for draft in drafts:
         promised = {line.line_id for line, _facts, _rate in draft.lines if line.promised_date}
@@ -333,11 +335,7 @@ def report_shortages(
             findings.append(staff_tasks.Finding("OVERSOLD", "ORDER", draft.order_id, draft.number, detail))
     if findings:
         staff_tasks.open_tasks(findings, at=at, by=by)
-        rows.insert(
-            OrderEvent,
-            EVENT_COLUMNS,
-            [(item.subject_id, "OVERSOLD", "", "", item.detail[:300], at, str(by)) for item in findings],
-        )
+    return findings
 
 
 def _message(order: OrderInput, body: Any, draft: Draft | None, outcome: OrderOutcome) -> Message:
