@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils.translation import gettext
 
 from catalog.models import Color, Product, Sku, SkuCode, Supplier
 from catalog.services import create_matrix
@@ -91,7 +92,8 @@ def test_a_kit_is_defined_in_the_form_and_a_refusal_changes_nothing(staff):
     page = staff.post(url, sku_data(kit, weight_g="5", kit_definition="KIT 1"), follow=True)
     kit.refresh_from_db()
     assert kit.weight_g is None
-    assert "own_component" in page.content.decode()
+    assert gettext("A kit cannot contain itself.") in page.content.decode()
+    assert [(item.component, item.quantity) for item in kit.components.all()] == [(part, 2)]
     assert staff.post(url, sku_data(kit, kit_definition="PART two")).status_code == 200
 
 
