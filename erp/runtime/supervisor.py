@@ -272,9 +272,9 @@ Mamori is running; Ctrl-C stops it. Logs are in {_short(installation.log)}.
   Log in    {log_in}
 
   Three first things to try
-  1. Open {address}admin/ and look at stock, orders and books.
-  2. In another terminal: {_short(Path(sys.executable))} manage.py check --database default
-  3. {address}readyz shows what machines ask: are database and broker there?
+  1. In another terminal, a month of real orders: {_short(Path(sys.executable))} manage.py replay 2010-12
+  2. Open {address}admin/ and look at orders, stock and books.
+  3. Prove that they agree: {_short(Path(sys.executable))} manage.py verify
 """
     )
 
