@@ -55,7 +55,7 @@ class Measured:
 
 def main() -> int:
     arguments = _arguments()
-    runs, seconds = (3, 1.5) if arguments.quick else (5, 4.0)
+    runs, seconds = (3, 1.0) if arguments.quick else (5, 2.0)
     with durable_cluster():
         crew = Crew(max(case.processes for case in CASES))
         try:
@@ -65,7 +65,7 @@ def main() -> int:
         measured.append(_against_tryton(measured))
         prove_sound()
     raw_one = next(item.raw for item in measured if "bulk" in item.title)
-    measured.append(replaying.measure(raw_one, runs=1 if arguments.quick else 3))
+    measured.append(replaying.measure(raw_one, runs=1 if arguments.quick else 2))
     table = _table(measured, runs=runs, seconds=seconds)
     print(table)
     if arguments.write:

@@ -12,7 +12,7 @@ from typing import Literal
 from django.db.models import Sum
 
 from erp.core import rows
-from erp.inventory.models import StockDocument, StockMovement
+from erp.inventory.models import StockMovement
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,17 @@ class IssuedPart:
     value: Decimal
 
 
+# Arrays, not lists of parameters: PostgreSQL takes 65,535 of those and compares them one by one.
+_ISSUED = """
+SELECT m.document_line, m.sku_id, m.location_id, -m.quantity, -m.value
+FROM inventory_stockdocument d JOIN inventory_stockmovement m ON m.document_id = d.id
+JOIN inventory_location place ON place.id = m.location_id
+WHERE d.source_type = %s AND d.source_id = ANY(%s::bigint[]) AND d.kind IN ('ISSUE', 'TRANSFER') AND m.quantity < 0
+  AND m.document_line = ANY(%s::bigint[]) AND place.kind NOT IN ('IN_TRANSIT', 'CONSIGNED')
+ORDER BY m.id
+"""
+
+
 def issued_values(
     source_type: str, source_lines: Iterable[int], *, source_ids: Iterable[int]
 ) -> dict[int, list[IssuedPart]]:
@@ -60,22 +71,9 @@ def issued_values(
 
     For pieces that went through transit this is what left the warehouse.
     """
-    found = (
-        StockMovement.objects.filter(
-            document__source_type=source_type,
-            document__source_id__in=list(source_ids),
-            document__kind__in=[StockDocument.Kind.ISSUE, StockDocument.Kind.TRANSFER],
-            document_line__in=list(source_lines),
-            quantity__lt=0,
-        )
-        .exclude(location__kind__in=["IN_TRANSIT", "CONSIGNED"])
-        .order_by("id")
-    )
     parts: dict[int, list[IssuedPart]] = defaultdict(list)
-    for line, sku_id, location_id, quantity, value in found.values_list(
-        "document_line", "sku_id", "location_id", "quantity", "value"
-    ):
-        parts[line].append(IssuedPart(sku_id, location_id, -quantity, -value))
+    for line, *part in rows.ask(_ISSUED, [source_type, list(source_ids), list(source_lines)]).all():
+        parts[line].append(IssuedPart(*part))
     return dict(parts)
 
 

@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounting.selectors import DocumentSums, sums_by_document
+from erp.core import rows
 from erp.core.checks import Check, Fault, register
 from erp.core.money import ZERO
 from erp.inventory.selectors import issued_values, reserved
-from erp.orders.models import Order, OrderLine, OrderLineComponent, Shipment, ShipmentLine
+from erp.orders.models import Order, OrderLine, Shipment, ShipmentLine
 from erp.orders.selectors.orders import open_needs
 
 CHUNK = 500
@@ -51,18 +52,19 @@ def _shipments() -> Iterator[Fault]:
         yield from _postings_of(ids)
 
 
+# One array instead of a list of parameters: PostgreSQL takes 65,535 of those and compares them one by one.
+_PER_UNIT = """
+SELECT line_id, sum(quantity_per_unit)::int FROM orders_orderlinecomponent WHERE line_id = ANY(%s::bigint[]) GROUP BY line_id
+"""
+
+
 def _movements_of(shipment_ids: list[int]) -> Iterator[Fault]:
     """Every shipped line has the pieces and the cost that the ledger of stock says it took."""
     lines = {
         line.pk: line
         for line in ShipmentLine.objects.filter(shipment__in=shipment_ids).select_related("shipment").order_by("pk")
     }
-    per_unit: dict[int, int] = {}
-    parts = OrderLineComponent.objects.filter(line__shipment_lines__in=lines).values_list(
-        "line_id", "sku_id", "quantity_per_unit"
-    )
-    for line_id, _sku_id, quantity in parts.distinct():
-        per_unit[line_id] = per_unit.get(line_id, 0) + quantity
+    per_unit: dict[int, int] = dict(rows.ask(_PER_UNIT, [[line.order_line_id for line in lines.values()]]).all())
     issued = issued_values("SHIPMENT", list(lines), source_ids=shipment_ids)
     for key, line in lines.items():
         taken = issued.get(key, [])
