@@ -1,7 +1,18 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
+
+# A day's acts use some hundred statements, each once per width of its keys. The driver's default of 100 would forget one to keep another.
+PREPARED_STATEMENTS = 1_000
+
+
+def keep_plans(*, connection: Any, **_signal: Any) -> None:
+    """Receiver of ``connection_created``."""
+    connection.connection.prepared_max = PREPARED_STATEMENTS
 
 
 class CoreConfig(AppConfig):
@@ -14,6 +25,7 @@ class CoreConfig(AppConfig):
         from erp.core.reference import load_reference_data
 
         # A flush between tests sends this signal too, so the rows are back after each one.
+        connection_created.connect(keep_plans, dispatch_uid="core.plans")
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="core.reference")
         checks.register(
             checks.Check(
