@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from erp.core.money import ZERO, Rounding, round_fraction, round_money, split_by_weight
-from erp.core.tax import Rate, RateTotal, TaxedAmount, document_tax
+from erp.core.tax import Rate, RateTotal, TaxedAmount, document_tax, spread_discount
 from erp.orders.services.documents import AdjustmentInput, OrderInput, StatedTax
 
 
@@ -137,9 +137,8 @@ def _spread_discounts(
             targets = goods if sum(left[index] for index in goods) >= discount.amount else list(range(len(items)))
         possible = min(discount.amount, sum((left[index] for index in targets), ZERO))
         overshoot = overshoot or possible < discount.amount
-        for index, share in zip(
-            targets, split_by_weight(possible, [left[index] for index in targets], currency=currency), strict=True
-        ):
+        shares = spread_discount(possible, {index: left[index] for index in targets}, currency=currency)
+        for index, share in shares.items():
             left[index] -= share
     return [replace(item, discount=item.charged - rest) for item, rest in zip(items, left, strict=True)], overshoot
 
