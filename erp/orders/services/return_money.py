@@ -1,0 +1,115 @@
+"""What a return changes in the books and what its 適格返還請求書 will print. Reads what is still owed; writes nothing.
+
+The rate and amount of the original sale are taken back; first what is still owed is lowered, the rest is owed to the customer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from accounting.selectors import OpenItemView, open_items
+from accounting.services import BillableDraft, EntryDraft, Party
+from erp.core.money import ZERO, Rounding
+from erp.core.selectors import tax_rates
+from erp.core.tax import rate_on
+from erp.orders import postings, selectors
+from erp.orders.models import Order, OrderFee, Return
+from erp.orders.postings import MoneyPart
+from erp.orders.services.amounts import tax_inside
+from erp.orders.services.payments import counterparty, customer_party, dimensions_of
+from erp.orders.services.return_parts import Condition, Taking
+
+
+def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.date) -> list[EntryDraft | None]:
+    shipments = {key for taking in takings for key in taking.shipment_ids}
+    items: dict[int, list[OpenItemView]] = {}
+    for item in open_items(document_type="SHIPMENT", document_ids=sorted(shipments)):
+        items.setdefault(item.document_id, []).append(item)
+    parties = _parties({taking.order.pk: taking.order for taking in takings})
+    left = {item.id: item.remaining for found in items.values() for item in found}
+    entries = []
+    for taking in takings:
+        gross = sum((part.net + part.tax for part in taking.sale_parts), ZERO)
+        owed = [item for key in sorted(taking.shipment_ids) for item in items.get(key, [])]
+        money = _money_back(taking.order, gross, owed, left, parties.get(taking.order.pk, {}))
+        entries.append(_entry(kind, taking, money, freight, on))
+    return entries
+
+
+def _parties(orders: Mapping[int, Order]) -> dict[int, dict[str, Party | None]]:
+    """Who owes on each receivable of an order."""
+    found: dict[int, dict[str, Party | None]] = {}
+    for payment in selectors.payments_of(orders):
+        found.setdefault(payment.order_id, {})[payment.role] = counterparty(payment)
+    return found
+
+
+def _money_back(
+    order: Order,
+    gross: Decimal,
+    owed: Iterable[OpenItemView],
+    left: dict[int, Decimal],
+    parties: Mapping[str, Party | None],
+) -> list[MoneyPart]:
+    """First what is still owed for these shipments is lowered, the rest we owe the customer (未払金・返金)."""
+    parts = []
+    for item in owed:
+        part = min(gross, left[item.id]) if item.side == "DEBIT" else ZERO
+        if part:
+            parts.append(MoneyPart(part, item.role, parties.get(item.role) or item.party, settles=item.id))
+            left[item.id] -= part
+            gross -= part
+    if gross:
+        parts.append(MoneyPart(gross, "refunds_payable", customer_party(order)))
+    return parts
+
+
+def _entry(kind: str, taking: Taking, money: Sequence[MoneyPart], freight: Decimal, on: dt.date) -> EntryDraft | None:
+    restocked, written_down = taking.cost_in(Condition.SELLABLE), taking.cost_in(Condition.DEFECTIVE)
+    dimensions = dimensions_of(taking.order)
+    if kind != Return.Kind.REFUSED:
+        return postings.sale_return(
+            document=taking.document, parts=taking.sale_parts, money=money, restocked=restocked,
+            written_down=written_down, on=on, dimensions=dimensions,
+        )  # fmt: skip
+    rate = rate_on(tax_rates(), tax_class="STANDARD", on=on)
+    freight_tax = tax_inside(freight, rate.percent, rounding=Rounding.DOWN, currency=taking.order.currency)
+    return postings.refused_delivery(
+        document=taking.document, parts=taking.sale_parts, money=money, restocked=restocked, written_down=written_down,
+        freight_net=freight - freight_tax, freight_tax=freight_tax, freight_tax_code=rate.code, on=on, dimensions=dimensions,
+    )  # fmt: skip
+
+
+def billables_of(taking: Taking, on: dt.date, reduced: frozenset[str]) -> list[BillableDraft]:
+    """What a 適格返還請求書 prints: the return's date, the date of the original sale, amounts and tax per rate."""
+    order, document = taking.order, taking.document
+    common = {
+        "kind": "RETURN", "channel_id": order.channel_id, "bill_to_id": order.bill_to_id, "account_id": order.account_id,
+        "addressee": (order.account.name if order.account else order.orderer_name)[:150], "document_type": "RETURN",
+        "document_id": document.id, "document_number": document.number, "order_number": order.number,
+        "customer_po_number": order.customer_po_number, "transaction_date": on, "currency": order.currency,
+    }  # fmt: skip
+    items = [
+        BillableDraft(
+            **common,  # type: ignore[arg-type]
+            document_line=p.key, original_date=p.line.shipment.revenue_date, item_code=p.order_line.sku_code,
+            description=p.order_line.name or p.order_line.sku_code, quantity=-p.quantity,
+            unit_price=p.order_line.unit_price or ZERO, tax_included=p.order_line.tax_included,
+            tax_code=p.order_line.tax_code, tax_percent=p.order_line.tax_percent or ZERO,
+            is_reduced=p.order_line.tax_code in reduced, net_amount=-p.net, tax_amount=-p.tax, gross_amount=-(p.net + p.tax),
+        )
+        for p in taking.parts
+    ]  # fmt: skip
+    items += [
+        BillableDraft(
+            **common,  # type: ignore[arg-type]
+            document_line=-fee.line_no, description=str(OrderFee.Kind(fee.kind).label), quantity=-1, unit_price=fee.amount or ZERO,
+            tax_included=fee.tax_included, tax_code=fee.tax_code, tax_percent=fee.tax_percent or ZERO,
+            is_reduced=fee.tax_code in reduced, net_amount=-(fee.net_amount or ZERO), tax_amount=-(fee.tax_amount or ZERO),
+            gross_amount=-(fee.gross_amount or ZERO),
+        )
+        for fee in taking.fees
+    ]  # fmt: skip
+    return items
