@@ -28,6 +28,7 @@ from erp.orders.services import (
     cancel_release,
     deliver,
     hold_order,
+    make_final,
     place_order,
     reconsider_lost_reservations,
     record_payment_event,
@@ -70,7 +71,8 @@ def state(record: Order) -> str:
         ({"release_date": TODAY, "is_fully_reserved": False}, "AWAITING_STOCK"),
         ({"release_date": TODAY + DAY, "is_fully_reserved": False}, "AWAITING_RELEASE_DATE"),
         ({"is_payment_settled": False, "release_date": TODAY + DAY}, "AWAITING_PAYMENT"),
-        ({"is_on_hold": True, "is_payment_settled": False}, "ON_HOLD"),
+        ({"is_provisional": True, "is_payment_settled": False, "is_fully_reserved": False}, "NEW"),
+        ({"is_on_hold": True, "is_provisional": True, "is_payment_settled": False}, "ON_HOLD"),
         ({"is_being_picked": True, "is_on_hold": True}, "PICKING"),
         ({"is_all_shipped": True, "is_on_hold": True}, "SHIPPED"),
         ({"is_cancelled": True, "is_all_shipped": True, "is_being_picked": True}, "CANCELLED"),
@@ -241,7 +243,6 @@ ADDRESS = {"postal_code": "150-0001", "prefecture": "東京都", "city": "", "st
     [
         ("CUSTOMER_NOTE", {"customer_note": "門の前に置いてください"}),
         ("SUSPICIOUS_ADDRESS", {"deliveries": (DeliveryInput(**ADDRESS),)}),
-        ("PROVISIONAL", {"is_provisional": True}),
         ("TOTAL_MISMATCH", {"total": 1000, "payments": (PaymentInput("CARD", Decimal(1000), "AUTHORIZED"),)}),
         ("NO_PAYMENT_ROUTE", {"payments": ()}),
         ("PAYMENT_FAILED", {"payments": (PaymentInput("COD", Decimal(1100), "FAILED"),)}),
@@ -311,13 +312,71 @@ def test_unknown_amounts_come_with_a_revision():
     assert state(record) == OrderState.READY
 
 
+def test_a_provisional_order_keeps_its_goods_and_does_not_leave():
+    channel, place, shirt = stocked_shop()
+
+    record = placed(channel, order(line(shirt, 1, 1100), is_provisional=True))
+
+    assert (record.state, OrderHold.objects.count()) == (OrderState.NEW, 0)
+    assert figures(shirt, place) == (10, 1)
+    with pytest.raises(NotReleasable):
+        release_orders(order_ids=[record.pk], in_part=True, **HOW)
+    assert not Shipment.objects.exists()
+
+
 def test_a_final_order_ends_the_provisional_one():
     channel, _place, shirt = stocked_shop()
-    placed(channel, order(line(shirt, 1, 1100), is_provisional=True))
+    record = placed(channel, order(line(shirt, 1, 1100), is_provisional=True))
 
     outcome = place_order(channel=channel.code, order=order(line(shirt, 1, 1100), revision=2), **HOW)
 
     assert (outcome.state, outcome.holds) == (OrderState.READY, ())
+    moved = OrderEvent.objects.get(order=record, kind="STATE")
+    assert (moved.from_state, moved.to_state) == ("NEW", "READY")
+
+
+def test_a_provisional_order_that_needs_a_look_waits_for_the_person_first():
+    channel, _place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 1, 1100), is_provisional=True, customer_note="至急"))
+    assert record.state == OrderState.ON_HOLD
+
+    moved = resolve_hold(order_id=record.pk, reason="CUSTOMER_NOTE", resolution="読んだ", **HOW)
+
+    assert moved == OrderState.NEW
+
+
+def test_stock_that_comes_goes_to_the_provisional_order_in_its_turn():
+    channel, place, shirt = stocked_shop(pieces=0)
+    record = placed(channel, order(line(shirt, 1, 1100), is_provisional=True))
+    stock(shirt, place, 1)
+
+    allocate_waiting(**HOW)
+
+    assert (state(record), figures(shirt, place)) == (OrderState.NEW, (1, 1))
+
+
+def test_staff_take_a_provisional_order_as_final():
+    channel, _place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 1, 1100), is_provisional=True))
+
+    assert make_final(order_id=record.pk, reason="電話で確認", **HOW) == OrderState.READY
+    assert make_final(order_id=record.pk, reason="もう一度", **HOW) == OrderState.READY
+
+    assert kinds(record) == ["PLACED", "AMENDED", "STATE"]
+    assert "電話で確認" in OrderEvent.objects.get(kind="AMENDED").detail
+    shipped(record)
+    assert state(record) == OrderState.SHIPPED
+
+
+def test_a_cancelled_provisional_order_cannot_be_made_final():
+    channel, _place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 1, 1100), is_provisional=True))
+    cancel_order(channel=channel.code, external_id="A-1", **HOW)
+
+    with pytest.raises(NotAllowedNow):
+        make_final(order_id=record.pk, reason="電話", **HOW)
+
+    assert state(record) == OrderState.CANCELLED
 
 
 def test_a_cancelled_order_goes_nowhere_any_more():

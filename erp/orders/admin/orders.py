@@ -136,7 +136,7 @@ class OrderAdmin(ReadOnlyAdmin):
         ReturnInline, EventInline,
     ]  # fmt: skip
     fieldsets = [
-        (None, {"fields": ["number", "state", "channel", "external_id", "revision", "order_type", "ordered_at", "order_date"]}),
+        (None, {"fields": ["number", "state", "channel", "external_id", "revision", "is_provisional", "order_type", "ordered_at", "order_date"]}),
         (_("Customer"), {"fields": [
             "orderer_name", "orderer_kana", "orderer_phone", "orderer_email", "customer_record", "account", "bill_to",
             "customer_po_number",
@@ -150,7 +150,7 @@ class OrderAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     readonly_fields = ["journal_entries"]
     action_form = ReasonForm
-    actions = ["allocate", "release", "release_in_part", "hold", "cancel"]
+    actions = ["allocate", "release", "release_in_part", "make_final", "hold", "cancel"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         rows: QuerySet[Order] = super().get_queryset(request)
@@ -180,6 +180,16 @@ class OrderAdmin(ReadOnlyAdmin):
     def release_in_part(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(
             request, queryset, lambda key, at, by: services.release_orders(order_ids=[key], in_part=True, at=at, by=by)
+        )
+
+    @admin.action(description=_("Take as final (give a reason)"), permissions=["act"])
+    def make_final(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            self.message_user(request, _("Say who confirmed the order, and how."), messages.ERROR)
+            return
+        self._each(
+            request, queryset, lambda key, at, by: services.make_final(order_id=key, reason=reason, at=at, by=by)
         )
 
     @admin.action(description=_("Put on hold"), permissions=["act"])

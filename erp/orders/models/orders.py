@@ -12,6 +12,7 @@ from erp.core.models import Channel, RevenueBasis, TaxClass
 class OrderState(models.TextChoices):
     """What the rest of an order waits for. States move by themselves when their condition is met (``orders.services.states``)."""
 
+    # Received, but not final yet: the channel still has to say that it stands.
     NEW = "NEW", _("New")
     ON_HOLD = "ON_HOLD", _("On hold")
     AWAITING_STOCK = "AWAITING_STOCK", _("Awaiting stock")
@@ -44,7 +45,7 @@ class Order(models.Model):
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     order_type = models.CharField(_("order type"), max_length=20, choices=OrderType.choices, default=OrderType.NORMAL)
     is_provisional = models.BooleanField(_("provisional"), default=False)
-    state = models.CharField(_("state"), max_length=25, choices=OrderState.choices, default=OrderState.NEW)
+    state = models.CharField(_("state"), max_length=25, choices=OrderState.choices)
     priority = models.PositiveSmallIntegerField(_("allocation priority"), default=50)
     ordered_at = models.DateTimeField(_("ordered at"))
     order_date = models.DateField(_("order date"))

@@ -25,7 +25,6 @@ class OrderHold(models.Model):
         CUSTOMER_NOTE = "CUSTOMER_NOTE", _("Customer left a note")
         PAYMENT_FAILED = "PAYMENT_FAILED", _("Payment failed")
         NO_PAYMENT_ROUTE = "NO_PAYMENT_ROUTE", _("Payment method not configured")
-        PROVISIONAL = "PROVISIONAL", _("Provisional order")
         TAX_RATE = "TAX_RATE", _("Tax rate differs from ours")
         MANUAL = "MANUAL", _("Held by staff")
 

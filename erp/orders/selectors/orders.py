@@ -56,6 +56,7 @@ def channel_with_currency(code: str) -> tuple[int, str]:
 
 _HEADS = """
 SELECT o.id, o.number, o.state, o.version, o.cancelled_at, o.ship_after, o.channel_id, c.code, o.external_id, o.priority, o.revenue_basis,
+       o.is_provisional,
        EXISTS (SELECT FROM orders_orderline l WHERE l.order_id = o.id AND l.shipped_quantity > 0),
        EXISTS (SELECT FROM orders_orderline l WHERE l.order_id = o.id AND l.quantity > l.shipped_quantity + l.cancelled_quantity),
        EXISTS (SELECT FROM orders_orderhold h WHERE h.order_id = o.id AND h.resolved_at IS NULL),
@@ -66,7 +67,8 @@ FROM orders_order o JOIN core_channel c ON c.id = o.channel_id WHERE o.id = ANY(
 """
 _HEAD_NAMES = (
     "id", "number", "state", "version", "cancelled_at", "ship_after", "channel_id", "channel__code", "external_id",
-    "priority", "revenue_basis", "has_shipped", "has_open_lines", "is_on_hold", "is_being_picked", "payments",
+    "priority", "revenue_basis", "is_provisional", "has_shipped", "has_open_lines", "is_on_hold", "is_being_picked",
+    "payments",
 )  # fmt: skip
 
 
@@ -140,6 +142,7 @@ class Queued:
 
 
 MAY_LACK_STOCK = [
+    OrderState.NEW,
     OrderState.ON_HOLD,
     OrderState.AWAITING_PAYMENT,
     OrderState.AWAITING_RELEASE_DATE,

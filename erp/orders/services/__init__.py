@@ -20,7 +20,7 @@ from erp.orders.services.documents import (
     StatedTax,
 )
 from erp.orders.services.fulfilment import ShipRequest, cancel_release, release_orders, ship
-from erp.orders.services.holding import assign_sku, hold_order, resolve_hold
+from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
 from erp.orders.services.payments import PaymentNews, confirm_refund, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
@@ -59,6 +59,7 @@ __all__ = [
     "deliver",
     "find_problems",
     "hold_order",
+    "make_final",
     "place_order",
     "place_orders",
     "reconsider_lost_reservations",

@@ -143,8 +143,6 @@ def draft_order(order: OrderInput, context: Context) -> Draft:
         holds[Reason.UNKNOWN_ACCOUNT] = order.account_code
     priced = _price(order, lines, fee_rates, context.channel, account, holds)
     payments = _draft_payments(order, priced, account, context, holds)
-    if order.is_provisional:
-        holds[Reason.PROVISIONAL] = ""
     if order.customer_note.strip():
         holds[Reason.CUSTOMER_NOTE] = order.customer_note.strip()[:300]
     deliveries = order.deliveries or (DeliveryInput(),)

@@ -66,8 +66,6 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
         _accept_charged_total(order)
     if reason == OrderHold.Reason.NO_PAYMENT_ROUTE:
         payments.find_routes(order_id=order_id, at=at, by=by)
-    if reason == OrderHold.Reason.PROVISIONAL:
-        Order.objects.filter(pk=order_id).update(is_provisional=False)
     OrderHold.objects.filter(pk=hold.pk).update(resolved_at=at, resolved_by=str(by), resolution=resolution[:300])
     detail = f"{OrderHold.Reason(reason).label}: {resolution}"
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "HOLD_RESOLVED", "", "", detail[:300], at, str(by))])
@@ -75,6 +73,23 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
     state = move_states(order_ids=[order_id], at=at, by=by, why=detail)[order_id]
     announce(selectors.order_heads([order_id]))
     return state
+
+
+@use_case
+def make_final(*, order_id: int, reason: str, at: dt.datetime, by: Actor) -> str:
+    """Take a provisional order as final (本受注) because somebody heard so by another way; mostly a revision of the channel says it.
+
+    Returns the order's state; a final order stays as it is. Raises OrderNotFound, NotAllowedNow for a cancelled order.
+    """
+    order = _lock(order_id)
+    if not order.is_provisional:
+        return order.state
+    if order.cancelled_at is not None:
+        raise NotAllowedNow(_("The order is cancelled."))
+    Order.objects.filter(pk=order_id).update(is_provisional=False)
+    detail = _("Taken as final: %(reason)s") % {"reason": reason}
+    rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "AMENDED", "", "", detail[:300], at, str(by))])
+    return move_states(order_ids=[order_id], at=at, by=by, why=detail)[order_id]
 
 
 @use_case

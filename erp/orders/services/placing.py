@@ -314,6 +314,7 @@ def _first_state(draft: Draft, lines: Sequence[AllocatedLine], *, at: dt.datetim
         ),
         release_date=max(releases, default=None),
         ship_after=draft.ship_after,
+        is_provisional=draft.order.is_provisional,
     )
     return state_of(facts, today=business_date(at)).value
 

@@ -33,6 +33,7 @@ class OrderFacts:
     is_payment_settled: bool
     release_date: dt.date | None
     ship_after: dt.date | None
+    is_provisional: bool = False
 
 
 def state_of(facts: OrderFacts, *, today: dt.date) -> OrderState:
@@ -45,6 +46,8 @@ def state_of(facts: OrderFacts, *, today: dt.date) -> OrderState:
         return OrderState.PICKING
     if facts.is_on_hold:
         return OrderState.ON_HOLD
+    if facts.is_provisional:
+        return OrderState.NEW
     if not facts.is_payment_settled:
         return OrderState.AWAITING_PAYMENT
     if facts.release_date is not None and facts.release_date > today:
@@ -132,6 +135,7 @@ def _facts_of(
                 (need.release_date for need in needs.get(order_id, ()) if need.release_date), default=None
             ),
             ship_after=head["ship_after"],
+            is_provisional=head["is_provisional"],
         )
         for order_id, head in heads.items()
     }
