@@ -1,0 +1,5 @@
+"""Tables of the gateway, by subject: who is connected, and what is under way. No business fact lives here."""
+
+from ec_gateway.models.sites import Activity, ApiKey, EcSite, Listing, SiteActivity, SiteState
+
+__all__ = ["Activity", "ApiKey", "EcSite", "Listing", "SiteActivity", "SiteState"]
