@@ -43,6 +43,7 @@ JOBS = (
     Job("seals", "accounting.services.seal_entries", every=60 * MINUTE),
     Job("sessions", "erp.jobs.clear_sessions", daily_at=(3, 0)),
     Job("feed-partitions", "erp.jobs.keep_feed_partitions", daily_at=(3, 5)),
+    Job("rfm", "erp.insights.services.refresh_rfm", daily_at=(3, 30)),
     Job("verify", "erp.core.verify.run_verify_and_file", daily_at=(3, 10)),
 )
 

@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "accounting",
     "erp.inventory",
     "erp.orders",
+    "erp.insights",
     "ec_gateway",
 ]
 MIDDLEWARE = [
