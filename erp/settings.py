@@ -245,3 +245,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 # --- Orders -----------------------------------------------------------------------------------------------------------
 # How many days before the wished date an order is shipped.
 SHIP_DAYS_BEFORE_WISH = env.int("SHIP_DAYS_BEFORE_WISH", default=2)
+
+# --- EC sites ---------------------------------------------------------------------------------------------------------
+# The proxy through which sites are called, if there is one.
+EC_HTTP_PROXY = env.str("EC_HTTP_PROXY", default="")

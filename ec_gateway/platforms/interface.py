@@ -17,7 +17,8 @@ from typing import Any, Protocol
 class PlatformError(Exception):
     """A call failed. ``is_retryable``: a time-out, 429 or 5xx, where the work may or may not have been done; otherwise it will fail again.
 
-    ``retry_after_s`` is what the platform asked for, ``is_unreachable`` says that nothing answered (this counts for the circuit breaker).
+    ``retry_after_s`` is how long the platform wants no call at all (a 429 always has one), ``is_unreachable`` says that nothing answered (this
+    counts for the circuit breaker), ``is_unauthorised`` that it refuses our credentials (this pauses the site at once).
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class PlatformError(Exception):
         *,
         is_retryable: bool = True,
         is_unreachable: bool = False,
+        is_unauthorised: bool = False,
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(detail)
         self.is_retryable = is_retryable
         self.is_unreachable = is_unreachable
+        self.is_unauthorised = is_unauthorised
         self.retry_after_s = retry_after_s
 
 

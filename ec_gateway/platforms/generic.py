@@ -1,0 +1,285 @@
+"""The generic platform: what ``docs/generic-platform.md`` says, from our side. Webhooks follow Standard Webhooks."""
+
+from __future__ import annotations
+
+import binascii
+import datetime as dt
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import quote
+
+from django.utils.translation import gettext as _
+from standardwebhooks import Webhook
+
+from ec_gateway.platforms.http import HttpClient
+from ec_gateway.platforms.interface import (
+    BadSignature,
+    Limits,
+    News,
+    NewsKind,
+    OrderPage,
+    OrderSummary,
+    PlatformError,
+    PushOutcome,
+    PushResult,
+    QuantityPush,
+    ShipmentPush,
+    ShownQuantity,
+)
+from erp.core.errors import InvalidInput, Problem
+
+BATCH = 100
+ORDERS_PER_PAGE = 200
+# How many changes are read again where an overlap is asked for; less than a page, so that reading always comes forward.
+CHANGES_AGAIN = 50
+STOCK_PER_PAGE = 1000
+OLDEST_WEBHOOK = dt.timedelta(minutes=5)
+
+_OUTCOMES = {
+    "done": PushOutcome.DONE,
+    "stale": PushOutcome.STALE,
+    "unknown_item": PushOutcome.UNKNOWN_ITEM,
+    "failed": PushOutcome.FAILED,
+}
+_KINDS = {
+    "order.changed": NewsKind.ORDER,
+    "order.cancelled": NewsKind.CANCEL,
+    "payment.changed": NewsKind.PAYMENT,
+    "return.requested": NewsKind.RETURN,
+    "stock.changed": NewsKind.STOCK_ECHO,
+}
+
+
+class GenericPlatform:
+    """One site on the generic platform.
+
+    Settings: ``batch_size`` (≤ 100), ``requests_per_s``, ``burst``, ``timeout_s``. Credentials: ``token`` and ``webhook_secret``; while the
+    secret is being changed, the one before as ``webhook_secret_before``.
+    """
+
+    def __init__(self, *, base_url: str, settings: Mapping[str, Any], credentials: Mapping[str, str]) -> None:
+        self.limits = Limits(
+            batch_size=min(int(settings.get("batch_size", BATCH)), BATCH),
+            requests_per_s=float(settings.get("requests_per_s", 20.0)),
+            burst=int(settings.get("burst", 40)),
+            timeout_s=float(settings.get("timeout_s", 10.0)),
+        )
+        secrets = (credentials.get(name) for name in ("webhook_secret", "webhook_secret_before"))
+        self._webhooks = [Webhook(secret) for secret in secrets if secret]
+        headers = {"Authorization": f"Bearer {credentials.get('token', '')}"}
+        self._http = HttpClient(base_url, headers=headers, timeout_s=self.limits.timeout_s)
+
+    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, at: dt.datetime) -> None:
+        try:
+            event_id, signed = headers["webhook-id"], headers["webhook-signature"]
+            moment = dt.datetime.fromtimestamp(int(headers["webhook-timestamp"]), tz=dt.UTC)
+            text = body.decode()
+        except (KeyError, ValueError, OverflowError, OSError) as error:
+            raise BadSignature(_("The webhook is not signed.")) from error
+        if abs(moment - at) > OLDEST_WEBHOOK:
+            raise BadSignature(_("The webhook was signed too long ago, or in the future."))
+        given = [part.removeprefix("v1,") for part in signed.split(" ") if part.startswith("v1,")]
+        for webhook in self._webhooks:
+            expected = _decoded(webhook.sign(event_id, moment, text).removeprefix("v1,"))
+            if any(hmac.compare_digest(expected, _decoded(signature)) for signature in given):
+                return
+        raise BadSignature(_("The signature of the webhook is wrong."))
+
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes) -> list[News]:
+        try:
+            event = json.loads(body)
+        except ValueError as error:
+            raise InvalidInput([Problem("", "not_json", _("The body is no JSON."))]) from error
+        if not isinstance(event, dict):
+            raise InvalidInput([Problem("", "not_an_object", _("A JSON object is needed."))])
+        return [_news({**event, "id": headers.get("webhook-id", "")})]
+
+    def fetch_orders(self, *, cursor: str, overlap: dt.timedelta) -> OrderPage:
+        since = int(cursor) if cursor.isdecimal() else 0
+        after = max(since - CHANGES_AGAIN, 0) if overlap else since
+        page = self._get("/mamori/orders", {"after": after, "limit": ORDERS_PER_PAGE})
+        try:
+            reached = max(int(page["cursor"]), since)
+            return OrderPage(tuple(_polled(page["orders"])), str(reached), bool(page["is_last"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise PlatformError(f"GET /mamori/orders: not as agreed: {error!r}", is_retryable=False) from error
+
+    def fetch_order(self, *, external_id: str) -> list[News]:
+        answer = self._http.send("GET", f"/mamori/orders/{quote(external_id, safe='')}", accept=(404,))
+        if answer.status == 404:
+            return []
+        try:
+            return _polled(answer.json()["events"])
+        except (KeyError, TypeError) as error:
+            raise PlatformError(f"GET /mamori/orders/…: not as agreed: {error!r}", is_retryable=False) from error
+
+    def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushResult]:
+        assert len(pushes) <= self.limits.batch_size, "a batch is at most as long as the limits say"
+        items = [
+            {
+                "sku": push.external_code,
+                "quantity": push.quantity,
+                "expected": push.expected,
+                "version": push.version,
+                "orders_seen": int(push.orders_seen) if push.orders_seen.isdecimal() else None,
+            }
+            for push in pushes
+        ]
+        key = {"Idempotency-Key": _key_of([push.idempotency_key for push in pushes])}
+        answer = self._http.send("PUT", "/mamori/stock", body={"items": items}, headers=key).json()
+        told = answer.get("items") if isinstance(answer, dict) else None
+        of_item = {item["sku"]: item for item in told or () if isinstance(item, dict) and "sku" in item}
+        return [_result(push.external_code, of_item.get(push.external_code)) for push in pushes]
+
+    def read_quantities(self) -> Iterator[ShownQuantity]:
+        def read(item: dict[str, Any]) -> ShownQuantity:
+            return ShownQuantity(str(item["sku"]), int(item["quantity"]))
+
+        yield from self._pages("/mamori/stock", {"limit": STOCK_PER_PAGE}, "items", read)
+
+    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary]:
+        def read(item: dict[str, Any]) -> OrderSummary:
+            total = item.get("total")
+            changed_at = dt.datetime.fromisoformat(item["changed_at"])
+            return OrderSummary(
+                str(item["external_id"]),
+                changed_at,
+                bool(item["is_cancelled"]),
+                None if total is None else Decimal(str(total)),
+            )
+
+        yield from self._pages("/mamori/order-list", {"since": since.isoformat()}, "orders", read)
+
+    def push_shipment(self, shipment: ShipmentPush) -> None:
+        body = {
+            "number": shipment.number,
+            "order_external_id": shipment.order_external_id,
+            "carrier": shipment.carrier,
+            "tracking_number": shipment.tracking_number,
+            "shipped_at": shipment.shipped_at.isoformat(),
+            "lines": dict(shipment.lines),
+        }
+        headers = {"Idempotency-Key": shipment.idempotency_key}
+        self._http.send("POST", "/mamori/shipments", body=body, headers=headers)
+
+    def are_webhooks_on(self) -> bool | None:
+        answer = self._http.send("GET", "/mamori/webhooks", accept=(404,))
+        told = None if answer.status == 404 else answer.json()
+        return bool(told["is_on"]) if isinstance(told, dict) and "is_on" in told else None
+
+    def _get(self, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
+        found = self._http.send("GET", path, params=params).json()
+        if not isinstance(found, dict):
+            raise PlatformError(f"GET {path}: not as agreed: no object", is_retryable=False)
+        return found
+
+    def _pages(
+        self, path: str, params: Mapping[str, str | int], name: str, read: Callable[[dict[str, Any]], Any]
+    ) -> Iterator[Any]:
+        after: str | None = None
+        seen: set[str] = set()
+        while True:
+            page = self._get(path, params if after is None else {**params, "after": after})
+            try:
+                found = [read(item) for item in page[name]]
+                after = None if page["next"] is None else str(page["next"])
+            except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+                raise PlatformError(f"GET {path}: not as agreed: {error!r}", is_retryable=False) from error
+            yield from found
+            if after is None:
+                return
+            if after in seen:
+                raise PlatformError(f"GET {path}: the pages go round in a circle", is_retryable=False)
+            seen.add(after)
+
+
+def _result(code: str, told: Mapping[str, Any] | None) -> PushResult:
+    """What is not answered ``done`` counts as not done."""
+    if told is None:
+        return PushResult(code, PushOutcome.FAILED, detail="the site said nothing of this item")
+    shown = told.get("shown")
+    return PushResult(
+        code,
+        _OUTCOMES.get(str(told.get("outcome")), PushOutcome.FAILED),
+        shown if isinstance(shown, int) and not isinstance(shown, bool) else None,
+        str(told.get("detail") or "")[:500],
+    )
+
+
+def _key_of(keys: Sequence[str]) -> str:
+    """The same batch again has the same key, any other batch another one."""
+    return keys[0] if len(keys) == 1 else hashlib.sha256(" ".join(keys).encode()).hexdigest()
+
+
+def _polled(events: Any) -> list[News]:
+    """Events of a page. One that cannot be read must not stop those behind it: it becomes news without a document, for a person to see."""
+    if not isinstance(events, list):
+        raise TypeError("a list of events is needed")
+    found = []
+    for event in events:
+        try:
+            found.append(_news(event if isinstance(event, dict) else {"raw": event}))
+        except InvalidInput as fault:
+            name = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
+            found.append(News(NewsKind.HINT, f"unreadable:{name}", document={"problem": str(fault)}, raw=event))
+    return found
+
+
+def _news(event: dict[str, Any]) -> News:
+    """Raises InvalidInput. An event of a type that we do not know is a hint: something happened, so ask."""
+    data, problems = event.get("data"), []
+    event_id = event.get("id")
+    if not isinstance(event_id, str) or not 0 < len(event_id) <= 100:
+        problems.append(Problem("/id", "required", _("An event needs an id of at most 100 characters.")))
+    if not isinstance(data, dict):
+        problems.append(Problem("/data", "not_an_object", _("A JSON object is needed.")))
+        data = {}
+    kind = _KINDS.get(str(event.get("type")), NewsKind.HINT)
+    changed_at = _moment(event.get("timestamp"))
+    if changed_at is None:
+        problems.append(
+            Problem(
+                "/timestamp", "not_a_time", _("A time with its offset is needed, such as 2026-11-23T10:00:00+09:00.")
+            )
+        )
+    external_id, document = _document(kind, data, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return News(kind, str(event_id), external_id, changed_at, document, raw=event)
+
+
+def _document(kind: NewsKind, data: dict[str, Any], problems: list[Problem]) -> tuple[str, dict[str, Any]]:
+    """The number of the order, and the body of the REST call that says the same."""
+    if kind == NewsKind.HINT:
+        return "", {}
+    if kind == NewsKind.STOCK_ECHO:
+        code, quantity = data.get("sku"), data.get("quantity")
+        if not isinstance(code, str) or not isinstance(quantity, int) or isinstance(quantity, bool):
+            problems.append(Problem("/data", "invalid", _("A SKU and a whole number are needed.")))
+        return "", {"external_code": code, "quantity": quantity}
+    name = "order_external_id" if kind == NewsKind.RETURN else "external_id"
+    external_id = data.get(name)
+    if not isinstance(external_id, str) or not external_id:
+        problems.append(Problem(f"/data/{name}", "required", _("This field is required.")))
+        external_id = ""
+    is_whole = kind == NewsKind.ORDER
+    return external_id, {key: value for key, value in data.items() if is_whole or key != name}
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    try:
+        moment = dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _decoded(signature: str) -> bytes:
+    try:
+        return binascii.a2b_base64(signature)
+    except (binascii.Error, ValueError):
+        return b""
