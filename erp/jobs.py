@@ -44,6 +44,7 @@ JOBS = (
     Job("sessions", "erp.jobs.clear_sessions", daily_at=(3, 0)),
     Job("feed-partitions", "erp.jobs.keep_feed_partitions", daily_at=(3, 5)),
     Job("rfm", "erp.insights.services.refresh_rfm", daily_at=(3, 30)),
+    Job("answered-requests", "ec_gateway.services.idempotency.prune_answers", daily_at=(3, 7)),
     Job("verify", "erp.core.verify.run_verify_and_file", daily_at=(3, 10)),
 )
 

@@ -1,7 +1,7 @@
 """The pages of the house: the back office and what machines ask for."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from ec_gateway import health
@@ -9,6 +9,7 @@ from ec_gateway import health
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("api/", include("ec_gateway.api.urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
         audited("ec_gateway_ecsite"),
         audited(
             "ec_gateway_apikey",
+            # Its primary key holds the hash and is longer than an audit row's.
+            key="prefix",
             columns=["name", "revoked", "expiry_date", "scopes", "requests_per_minute", "site_id"],
         ),
         audited("ec_gateway_listing"),

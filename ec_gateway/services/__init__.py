@@ -1,1 +1,1 @@
-"""What every activity towards a site shares: the lease, the circuit breaker, the rate budget, and the rows that hold them."""
+"""What activities towards a site share (lease, circuit breaker, rate budget, the rows that hold them), and answers given once."""
