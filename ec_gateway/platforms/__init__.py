@@ -12,6 +12,7 @@ from ec_gateway.platforms.interface import Platform
 # A platform is made as Class(base_url=…, settings=…, credentials=…).
 PLATFORMS: dict[str, str] = {
     "generic": "ec_gateway.platforms.generic.GenericPlatform",
+    "shopify": "ec_gateway.platforms.shopify.ShopifyPlatform",
 }
 
 

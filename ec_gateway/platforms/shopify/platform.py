@@ -1,0 +1,298 @@
+"""One Shopify shop behind the interface of the gateway.
+
+Settings: ``location_id`` (``gid://shopify/Location/…``, whose "available" is ours to set), ``webhook_uri`` (where its subscriptions must point),
+``payment_methods`` (gateway name → method of our contract), ``wish_date_attribute``, ``time_slot_attribute``. Credentials: ``access_token``,
+``client_secret``. A listing's ``external_ref`` holds ``inventory_item_id``; its ``external_code`` is the variant's SKU.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from ec_gateway.platforms.interface import (
+    BadSignature,
+    Limits,
+    News,
+    NewsKind,
+    OrderPage,
+    OrderSummary,
+    PlatformError,
+    PushOutcome,
+    PushResult,
+    QuantityPush,
+    ShipmentPush,
+    ShownQuantity,
+)
+from ec_gateway.platforms.shopify import queries
+from ec_gateway.platforms.shopify.client import ShopifyClient
+from ec_gateway.platforms.shopify.orders import Wording, news_of, number_of
+from erp.core.errors import InvalidInput, Problem
+
+PAGE = 25
+LEVELS_PAGE = 250
+WATCHED = ["ORDERS_CREATE", "ORDERS_UPDATED", "ORDERS_CANCELLED"]
+# A batch is refused as a whole; what is refused by itself is taken out and the rest is tried again.
+ATTEMPTS = 3
+
+_STALE = {"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"}
+_UNKNOWN = {"INVALID_INVENTORY_ITEM", "NON_MUTABLE_INVENTORY_ITEM", "INVALID_LOCATION"}
+
+
+class ShopifyPlatform:
+    """Fulfils ``interface.Platform``. Orders are named by Shopify's own number, not by ``#1001``, which a shop may change."""
+
+    limits = Limits(batch_size=100, requests_per_s=2.0, burst=10)
+
+    def __init__(self, *, base_url: str, settings: Mapping[str, Any], credentials: Mapping[str, str]) -> None:
+        self._client = ShopifyClient(base_url=base_url, access_token=credentials.get("access_token", ""))
+        self._secret = credentials.get("client_secret", "")
+        self._location = str(settings.get("location_id", ""))
+        self._webhook_uri = str(settings.get("webhook_uri", ""))
+        self._wording = Wording.of(settings)
+
+    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, at: dt.datetime) -> None:
+        """Base64 of the HMAC-SHA256 of the raw body under the app's client secret."""
+        expected = base64.b64encode(hmac.new(self._secret.encode(), body, hashlib.sha256).digest()).decode()
+        given = headers.get("x-shopify-hmac-sha256", "")
+        if not self._secret or not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+            raise BadSignature
+
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes) -> list[News]:
+        """Orders are fetched anew, whatever the webhook says of them: it may be late, and it may be the older of two."""
+        topic = headers.get("x-shopify-topic", "")
+        event_id = headers.get("x-shopify-event-id") or headers.get("x-shopify-webhook-id", "")
+        try:
+            payload = json.loads(body)
+            raw = payload if isinstance(payload, dict) else {}
+        except ValueError as error:
+            raise InvalidInput([Problem("", "not_json", "A JSON object is needed.")]) from error
+        if not topic or not event_id or not raw:
+            raise InvalidInput([Problem("", "not_a_webhook", "This is no webhook of Shopify.")])
+        external_id = _order_number(topic, raw)
+        triggered = headers.get("x-shopify-triggered-at")
+        changed_at = dt.datetime.fromisoformat(triggered) if triggered else None
+        return [News(NewsKind.HINT, f"{topic}:{event_id}", external_id, changed_at, raw=raw)] if external_id else []
+
+    def fetch_orders(self, *, cursor: str, overlap: dt.timedelta) -> OrderPage:
+        """``cursor`` is the time of the last change seen and, within one search, Shopify's place in it."""
+        since, _bar, after = cursor.partition("|")
+        begin = since
+        if since and not after:
+            begin = (dt.datetime.fromisoformat(since) - overlap).isoformat()
+        search = {"query": f"updated_at:>='{begin}'" if begin else "", "first": PAGE, "after": after or None}
+        found = self._client.ask(queries.FETCH_ORDERS, search)["orders"]
+        orders = found["nodes"]
+        for order in orders:
+            self._refuse_cut_off(order)
+        latest = max([since, *(order["updatedAt"] for order in orders)], key=_moment)
+        info = found["pageInfo"]
+        news = tuple(item for order in orders for item in news_of(order, self._wording))
+        if info["hasNextPage"]:
+            # The search stays the same until its last page, so its place stays valid; the latest change travels behind it.
+            return OrderPage(news, f"{begin or _BEGINNING}|{info['endCursor']}", False)
+        return OrderPage(news, latest, True)
+
+    def fetch_order(self, *, external_id: str) -> list[News]:
+        order = self._client.ask(queries.FETCH_ORDER, {"id": f"gid://shopify/Order/{external_id}"})["order"]
+        if order is None:
+            return []
+        self._refuse_cut_off(order)
+        return news_of(order, self._wording)
+
+    def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushResult]:
+        results: dict[str, PushResult] = {}
+        for _attempt in range(ATTEMPTS):
+            open_pushes = [push for push in pushes if push.external_code not in results]
+            if not open_pushes:
+                break
+            errors = self._set_quantities(open_pushes)
+            results |= {result.external_code: result for result in _results(open_pushes, errors)}
+        rest = "Not applied: other items of the batch were refused."
+        return [
+            results.get(push.external_code, PushResult(push.external_code, PushOutcome.FAILED, detail=rest))
+            for push in pushes
+        ]
+
+    def _set_quantities(self, pushes: Sequence[QuantityPush]) -> list[dict[str, Any]]:
+        quantities = [
+            {
+                "inventoryItemId": str(push.external_ref.get("inventory_item_id", "")),
+                "locationId": self._location,
+                "quantity": push.quantity,
+                "changeFromQuantity": push.expected,
+            }
+            for push in pushes
+        ]
+        content = {"name": "available", "reason": "correction", "quantities": quantities}
+        # The same pushes in the same order are the same call, however often it is repeated.
+        key = hashlib.sha256("\n".join(push.idempotency_key for push in pushes).encode()).hexdigest()
+        errors = self._send_quantities(content, key)
+        if any(error["code"] == "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" for error in errors):
+            errors = self._send_quantities(content, hashlib.sha256(f"{key} again".encode()).hexdigest())
+        return errors
+
+    def _send_quantities(self, content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+        answer = self._client.ask(queries.SET_QUANTITIES, {"input": content, "key": key})["inventorySetQuantities"]
+        errors: list[dict[str, Any]] = answer["userErrors"]
+        if any(error["code"] == "IDEMPOTENCY_CONCURRENT_REQUEST" for error in errors):
+            raise PlatformError("The same call is still under way at Shopify", retry_after_s=1.0)
+        return errors
+
+    def read_quantities(self) -> Iterator[ShownQuantity]:
+        after = None
+        while True:
+            asked = {"location": self._location, "first": LEVELS_PAGE, "after": after}
+            place = self._client.ask(queries.READ_QUANTITIES, asked)["location"]
+            if place is None:
+                raise PlatformError(f"Shopify knows no location {self._location}", is_retryable=False)
+            levels = place["inventoryLevels"]
+            for level in levels["nodes"]:
+                shown = {one["name"]: one["quantity"] for one in level["quantities"]}
+                if "available" in shown and level["item"]["sku"]:
+                    yield ShownQuantity(
+                        level["item"]["sku"], shown["available"], {"inventory_item_id": level["item"]["id"]}
+                    )
+            if not levels["pageInfo"]["hasNextPage"]:
+                return
+            after = levels["pageInfo"]["endCursor"]
+
+    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary]:
+        after = None
+        while True:
+            search = {"query": f"updated_at:>='{since.isoformat()}'", "first": LEVELS_PAGE, "after": after}
+            found = self._client.ask(queries.LIST_ORDERS, search)["orders"]
+            for order in found["nodes"]:
+                yield OrderSummary(
+                    order["legacyResourceId"],
+                    dt.datetime.fromisoformat(order["updatedAt"]),
+                    order["cancelledAt"] is not None,
+                    Decimal(str(order["totalPriceSet"]["shopMoney"]["amount"])),
+                )
+            if not found["pageInfo"]["hasNextPage"]:
+                return
+            after = found["pageInfo"]["endCursor"]
+
+    def push_shipment(self, shipment: ShipmentPush) -> None:
+        """Shopify repeats a fulfilment without complaint, so what it has is looked at first."""
+        gid = f"gid://shopify/Order/{shipment.order_external_id}"
+        order = self._client.ask(queries.PARCELS, {"id": gid})["order"]
+        if order is None:
+            raise PlatformError(f"Shopify knows no order {shipment.order_external_id}", is_retryable=False)
+        if _is_known(shipment, order):
+            return
+        parts = _parts(shipment, order)
+        tracking = {"company": shipment.carrier, "number": shipment.tracking_number}
+        fulfillment = {
+            "lineItemsByFulfillmentOrder": parts,
+            "trackingInfo": {name: value for name, value in tracking.items() if value},
+            "notifyCustomer": False,
+        }
+        answer = self._client.ask(queries.CREATE_FULFILLMENT, {"fulfillment": fulfillment})["fulfillmentCreate"]
+        if errors := answer["userErrors"]:
+            detail = "; ".join(error["message"] for error in errors)
+            raise PlatformError(f"Shopify refused the shipment: {detail}", is_retryable=False)
+
+    def are_webhooks_on(self) -> bool | None:
+        """Shopify deletes a subscription that failed eight times in four hours."""
+        if not self._webhook_uri:
+            return None
+        asked = {"topics": WATCHED, "uri": self._webhook_uri}
+        found = self._client.ask(queries.WEBHOOKS, asked)["webhookSubscriptions"]["nodes"]
+        return {"ORDERS_CREATE", "ORDERS_UPDATED"} <= {item["topic"] for item in found}
+
+    @staticmethod
+    def _refuse_cut_off(order: Mapping[str, Any]) -> None:
+        if order["lineItems"]["pageInfo"]["hasNextPage"]:
+            raise PlatformError(f"Order {order['name']} has more than 250 lines", is_retryable=False)
+
+
+_BEGINNING = "1970-01-01T00:00:00+00:00"
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text or _BEGINNING)
+
+
+def _order_number(topic: str, raw: Mapping[str, Any]) -> str:
+    """Which order a webhook is about; empty for what says nothing of orders, such as the echo of our own stock."""
+    if topic.startswith("orders/"):
+        return str(raw.get("id") or (raw.get("order_edit") or {}).get("order_id") or "")
+    if topic.startswith(("fulfillments/", "refunds/", "order_transactions/")):
+        return str(raw.get("order_id") or "")
+    return ""
+
+
+def _results(pushes: Sequence[QuantityPush], errors: Sequence[Mapping[str, Any]]) -> list[PushResult]:
+    """What is settled by an answer: everything where nothing was refused, else the refused items only."""
+    if not errors:
+        return [PushResult(push.external_code, PushOutcome.DONE, push.quantity) for push in pushes]
+    settled = []
+    for error in errors:
+        push = _push_of(error, pushes)
+        if push is None:
+            raise PlatformError(f"Shopify refused: {error['message']}", is_retryable=False)
+        settled.append(PushResult(push.external_code, _outcome_of(error["code"]), detail=error["message"]))
+    return settled
+
+
+def _push_of(error: Mapping[str, Any], pushes: Sequence[QuantityPush]) -> QuantityPush | None:
+    """A refused item is named by its place: ["input", "quantities", "3", "quantity"]."""
+    places = [int(step) for step in error["field"] or [] if step.isdecimal()]
+    return pushes[places[0]] if places and places[0] < len(pushes) else None
+
+
+def _outcome_of(code: str | None) -> PushOutcome:
+    if code in _STALE:
+        return PushOutcome.STALE
+    return PushOutcome.UNKNOWN_ITEM if code in _UNKNOWN else PushOutcome.FAILED
+
+
+def _is_known(shipment: ShipmentPush, order: Mapping[str, Any]) -> bool:
+    """By its tracking number; a parcel without one by its contents, if nothing of them is left to fulfil."""
+    alive = [item for item in order["fulfillments"] if item["status"] != "CANCELLED"]
+    if shipment.tracking_number:
+        return any(
+            info["number"] == shipment.tracking_number for item in alive for info in item["trackingInfo"]
+        )  # fmt: skip
+    same = [
+        {number_of(line["lineItem"]["id"]): line["quantity"] for line in item["fulfillmentLineItems"]["nodes"]}
+        for item in alive
+    ]
+    return dict(shipment.lines) in same and not _remaining(shipment, order)
+
+
+def _remaining(shipment: ShipmentPush, order: Mapping[str, Any]) -> int:
+    return sum(
+        line["remainingQuantity"]
+        for task in order["fulfillmentOrders"]["nodes"]
+        for line in task["lineItems"]["nodes"]
+        if number_of(line["lineItem"]["id"]) in shipment.lines
+    )
+
+
+def _parts(shipment: ShipmentPush, order: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Spread the units over the open fulfilment orders. Raises PlatformError naming what Shopify has nothing left of."""
+    wanted = dict(shipment.lines)
+    parts = []
+    for task in order["fulfillmentOrders"]["nodes"]:
+        if task["status"] not in ("OPEN", "IN_PROGRESS"):
+            continue
+        items = []
+        for line in task["lineItems"]["nodes"]:
+            number = number_of(line["lineItem"]["id"])
+            units = min(wanted.get(number, 0), line["remainingQuantity"])
+            if units > 0:
+                items.append({"id": line["id"], "quantity": units})
+                wanted[number] -= units
+        if items:
+            parts.append({"fulfillmentOrderId": task["id"], "fulfillmentOrderLineItems": items})
+    if missing := {number: units for number, units in wanted.items() if units}:
+        raise PlatformError(f"Shopify has nothing left to fulfil of {missing}", is_retryable=False)
+    return parts
