@@ -15,7 +15,14 @@ from erp.inventory.services.issues import (
     put_back,
     put_back_all,
 )
-from erp.inventory.services.physical import Count, PhysicalLine, record_count, record_physical_fact
+from erp.inventory.services.physical import (
+    Count,
+    CounterSale,
+    PhysicalLine,
+    record_count,
+    record_physical_fact,
+    take_sold,
+)
 from erp.inventory.services.places import open_location, sell_from
 from erp.inventory.services.receipts import (
     PurchaseBooks,
@@ -32,6 +39,7 @@ __all__ = [
     "Booked",
     "BookedLine",
     "Count",
+    "CounterSale",
     "Demand",
     "ExpectedLine",
     "Granted",
@@ -70,6 +78,7 @@ __all__ = [
     "return_to_supplier",
     "sell_from",
     "sweep_expired_holds",
+    "take_sold",
     "transfer",
     "write_down",
 ]

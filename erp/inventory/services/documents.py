@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -40,8 +40,8 @@ class Booked:
 _NEW_DOCUMENTS = """
 INSERT INTO inventory_stockdocument
     (kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor, source_id)
-SELECT %s::text, %s::text, '', '', '', %s::timestamptz, %s::timestamptz, %s::text, source_id
-FROM unnest(%s::bigint[]) WITH ORDINALITY AS source (source_id, number) ORDER BY number
+SELECT %s::text, %s::text, '', '', '', occurred_at, %s::timestamptz, %s::text, source_id
+FROM unnest(%s::bigint[], %s::timestamptz[]) WITH ORDINALITY AS source (source_id, occurred_at, number) ORDER BY number
 RETURNING id, source_id
 """
 
@@ -51,13 +51,18 @@ def new_documents(
     kind: str,
     source_type: str,
     source_ids: Iterable[int],
-    occurred_at: dt.datetime,
+    occurred_at: dt.datetime | Mapping[int, dt.datetime],
     at: dt.datetime,
     by: Actor,
 ) -> dict[int, int]:
-    """One document per source of another room, all in one statement. They need no lock, so make them before the balances are locked."""
+    """One document per source of another room, all in one statement. They need no lock, so make them before the balances are locked.
+
+    ``occurred_at`` is one moment for all, or one per source.
+    """
+    ids = list(dict.fromkeys(source_ids))
+    moments = [occurred_at[key] if isinstance(occurred_at, Mapping) else occurred_at for key in ids]
     with connection.cursor() as cursor:
-        cursor.execute(_NEW_DOCUMENTS, [kind, source_type, occurred_at, at, str(by), list(dict.fromkeys(source_ids))])
+        cursor.execute(_NEW_DOCUMENTS, [kind, source_type, at, str(by), ids, moments])
         return {source_id: document_id for document_id, source_id in cursor.fetchall()}
 
 

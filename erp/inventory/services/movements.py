@@ -44,6 +44,10 @@ class Booking:
         self._pieces: dict[CostKey, int] = {}
         self._values: dict[CostKey, Decimal] = {}
 
+    def happened(self, at: dt.datetime) -> None:
+        """When the movements that follow happened, where one booking carries facts of several moments."""
+        self._occurred_at = at
+
     def on_hand(self, key: BalanceKey) -> int:
         row = self._balances.get(key)
         return 0 if row is None else row.on_hand + self._on_hand.get(key, 0)

@@ -77,24 +77,15 @@ def settle_by_count(keys: Sequence[BalanceKey]) -> None:
     )
 
 
-def note(
-    found: Sequence[tuple[BalanceKey, int, Decimal, int]],
-    *,
-    document_id: int,
-    channel_id: int | None,
-    occurred_at: dt.datetime,
-) -> None:
-    """Remember provisional receipts: (balance, pieces, value, document line)."""
+def note(found: Sequence[tuple[BalanceKey, int, Decimal, int, int, dt.datetime]], *, channel_id: int | None) -> None:
+    """Remember provisional receipts: (balance, pieces, value, document line, document, moment)."""
     rows.insert(
         ProvisionalReceipt,
         (
-            "sku_id", "location_id", "quantity", "value", "document_line", "document_id", "channel_id", "occurred_at",
+            "sku_id", "location_id", "quantity", "value", "document_line", "document_id", "occurred_at", "channel_id",
             "settled_quantity", "settled_value",
         ),
-        [
-            (*key, pieces, value, line, document_id, channel_id, occurred_at, 0, Decimal(0))
-            for key, pieces, value, line in found
-        ],
+        [(*key, pieces, value, *line, channel_id, 0, Decimal(0)) for key, pieces, value, *line in found],
     )  # fmt: skip
 
 

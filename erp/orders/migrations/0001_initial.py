@@ -642,7 +642,7 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("CANCEL", "Cancellation"), ("PAYMENT", "Payment event")],
+                        choices=[("CANCEL", "Cancellation"), ("PAYMENT", "Payment event"), ("RETURN", "Return")],
                         max_length=10,
                         verbose_name="kind",
                     ),

@@ -91,6 +91,7 @@ class ParkedMessage(models.Model):
     class Kind(models.TextChoices):
         CANCEL = "CANCEL", _("Cancellation")
         PAYMENT = "PAYMENT", _("Payment event")
+        RETURN = "RETURN", _("Return")
 
     channel = models.ForeignKey(Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+")
     external_id = models.CharField(_("channel's order number"), max_length=100)

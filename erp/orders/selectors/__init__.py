@@ -1,5 +1,12 @@
 """Questions to orders. Answers are dataclasses or plain rows; nothing here locks or writes."""
 
+from erp.orders.selectors.order_views import (
+    OrderView,
+    changed_orders,
+    listed_orders,
+    order_view,
+    orders_view,
+)
 from erp.orders.selectors.orders import (
     Need,
     Queued,
@@ -27,21 +34,26 @@ from erp.orders.selectors.orders import (
 
 __all__ = [
     "Need",
+    "OrderView",
     "Queued",
     "RecordedOrder",
     "Returnable",
     "SoldBefore",
     "ask_open_needs",
     "ask_order_heads",
+    "changed_orders",
     "channel_id_of",
     "channel_with_currency",
     "charge_nets",
     "count_in_state",
     "due_orders",
+    "listed_orders",
     "open_needs",
     "order_heads",
+    "order_view",
     "orders_being_picked",
     "orders_to_serve",
+    "orders_view",
     "parcels_being_picked",
     "payments_of",
     "recorded_charges",

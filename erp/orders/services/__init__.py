@@ -7,6 +7,7 @@ from erp.orders.services.allocation import (
     reconsider_lost_reservations,
 )
 from erp.orders.services.cancelling import cancel_by_staff, cancel_order
+from erp.orders.services.channel_returns import ChannelReturn, ReturnedUnits, ReturnOutcome, record_channel_return
 from erp.orders.services.charges import Charge, ChargeLine, record_charges
 from erp.orders.services.documents import (
     AdjustmentInput,
@@ -32,6 +33,7 @@ from erp.orders.services.validation import find_problems
 __all__ = [
     "AdjustmentInput",
     "AllocatedLine",
+    "ChannelReturn",
     "Charge",
     "ChargeLine",
     "DeliveryInput",
@@ -41,8 +43,10 @@ __all__ = [
     "OrderOutcome",
     "PaymentInput",
     "PaymentNews",
+    "ReturnOutcome",
     "ReturnRequest",
     "ReturnedLine",
+    "ReturnedUnits",
     "ShipRequest",
     "StatedTax",
     "UnlinkedLine",
@@ -63,6 +67,7 @@ __all__ = [
     "place_order",
     "place_orders",
     "reconsider_lost_reservations",
+    "record_channel_return",
     "record_charges",
     "record_payment_event",
     "record_refusal",

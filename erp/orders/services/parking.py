@@ -10,7 +10,7 @@ from typing import Any
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
 from erp.orders.models import OrderState, ParkedMessage
-from erp.orders.services import cancelling, payments
+from erp.orders.services import cancelling, channel_returns, payments
 from erp.orders.services.drafting import Draft
 from erp.orders.services.states import move_states
 
@@ -63,6 +63,8 @@ def apply_parked(
         order_id = draft.order_id
         if message.kind == ParkedMessage.Kind.PAYMENT:
             _apply_payment(draft, payments.event_from_body(message.body), at=at, by=by)
+        elif message.kind == ParkedMessage.Kind.RETURN:
+            channel_returns.ask_about_return(draft, message.body, at=at, by=by)
         elif states.get(order_id) != OrderState.CANCELLED:
             cancelling.cancel_unshipped(order_id=order_id, reason=str(message.body.get("reason", "")), at=at, by=by)
         states |= move_states(order_ids=[order_id], at=at, by=by)

@@ -121,9 +121,12 @@ def find_parts(takings: Sequence[Taking]) -> None:
 
 def _faults(request: ReturnRequest, mine: Mapping[int, ShipmentLine], returned: Mapping[int, int]) -> list[Problem]:
     problems = []
+    before: dict[int, int] = {}
     for asked in request.lines:
         line = mine.get(asked.shipment_line_id)
-        left = line.quantity - returned[line.pk] if line else 0
+        # The units of one line may come back in several conditions.
+        left = line.quantity - returned[line.pk] - before.get(line.pk, 0) if line else 0
+        before[asked.shipment_line_id] = before.get(asked.shipment_line_id, 0) + asked.quantity
         if not 0 < asked.quantity <= left:
             detail = _("%(asked)s came back, %(possible)s can.") % {"asked": asked.quantity, "possible": left}
             problems.append(Problem(str(asked.shipment_line_id), "not_returnable", detail))
@@ -132,8 +135,11 @@ def _faults(request: ReturnRequest, mine: Mapping[int, ShipmentLine], returned: 
         if asked.condition not in Condition.values:
             detail = _("“%(value)s” is not known here.") % {"value": asked.condition[:50]}
             problems.append(Problem(str(asked.shipment_line_id), "unknown_value", detail))
-    if not request.lines or len({line.shipment_line_id for line in request.lines}) < len(request.lines):
-        problems.append(Problem(request.external_id, "wrong_lines", _("Name each line once, at least one.")))
+    if not request.lines or len({(line.shipment_line_id, line.condition) for line in request.lines}) < len(
+        request.lines
+    ):
+        detail = _("Name each line once per condition, at least one.")
+        problems.append(Problem(request.external_id, "wrong_lines", detail))
     return problems
 
 

@@ -1,0 +1,209 @@
+"""What physical facts do to the stock of one location while they are booked. Internal to ``services``; see ``physical``.
+
+One booking may carry the facts of many documents, each line with its own document and moment: the tills of a day arrive in one call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from accounting.selectors.periods import first_open_date
+from accounting.services import post_entries
+from catalog.models import Sku
+from catalog.selectors import cost_on
+from erp.core import staff_tasks
+from erp.core.actors import Actor
+from erp.core.clock import business_date
+from erp.core.money import ZERO, round_fraction
+from erp.core.staff_tasks import Finding
+from erp.inventory import postings
+from erp.inventory.models import Location, Reason
+from erp.inventory.postings import Sums
+from erp.inventory.services import balances, claims, provisional
+from erp.inventory.services.balances import BalanceKey
+from erp.inventory.services.movements import Booking
+
+STOCKTAKE = "STOCKTAKE"
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Pieces of one line of a document, in or out, and when that was."""
+
+    document_id: int
+    line_no: int
+    sku_id: int
+    pieces: int
+    occurred_at: dt.datetime
+
+
+class Fact:
+    """The facts of one call at one location, and the news they leave."""
+
+    def __init__(self, location_id: int, channel_id: int | None, *, at: dt.datetime, by: Actor) -> None:
+        self._location_id, self._channel_id = location_id, channel_id
+        self._at, self._by = at, by
+        # What is posted, by the document that says why and its date.
+        self._sums: dict[tuple[int, dt.date], Sums] = defaultdict(Sums)
+        self._findings: list[Finding] = []
+        self._provisional: list[tuple[Touched, Decimal]] = []
+        self._balance_ids: dict[BalanceKey, int] = {}
+        self.taken: list[tuple[Decimal, str]] = []
+
+    def lock(self, sku_ids: Iterable[int], *, occurred_at: dt.datetime) -> Booking:
+        keys = [(sku_id, self._location_id) for sku_id in sku_ids]
+        balances.ensure(keys)
+        locked = balances.lock(keys, at=self._at)
+        self._balance_ids = {key: row.id for key, row in locked.items()}
+        expired = balances.release_expired_holds(locked.values(), at=self._at)
+        costs = balances.lock_costs({(key[0], row.cost_pool_id) for key, row in locked.items()}, create=True)
+        booking = Booking(locked, costs, occurred_at=occurred_at, at=self._at, channel_id=self._channel_id)
+        for key, pieces in expired.items():
+            booking.claim(key, -pieces)
+        return booking
+
+    def make_room(self, booking: Booking, gone: Sequence[Touched]) -> None:
+        """Make the pieces free to take: receive what the books lack, take claims away."""
+        wanted: dict[BalanceKey, int] = defaultdict(int)
+        first: dict[BalanceKey, Touched] = {}
+        for line in gone:
+            wanted[line.sku_id, self._location_id] += line.pieces
+            first.setdefault((line.sku_id, self._location_id), line)
+        beyond = {key: pieces - booking.on_hand(key) for key, pieces in wanted.items() if pieces > booking.on_hand(key)}
+        self._receive_provisionally(booking, beyond, first)
+        claimed = {
+            key: pieces - booking.unclaimed(key) for key, pieces in wanted.items() if pieces > booking.unclaimed(key)
+        }
+        if claimed:
+            for key, pieces in claimed.items():
+                booking.claim(key, -pieces)
+            self._findings += claims.take_away(claimed, at=self._at)
+
+    def _receive_provisionally(
+        self, booking: Booking, beyond: Mapping[BalanceKey, int], first: Mapping[BalanceKey, Touched]
+    ) -> None:
+        if not beyond:
+            return
+        why = provisional.reason()
+        on = min(business_date(first[key].occurred_at) for key in beyond)
+        for key, value in self._worth(booking, beyond, on=on).items():
+            line = first[key]
+            _move(booking, key, beyond[key], value, line, why)
+            self._sums_of(line).debit(booking.account_role(key), value)
+            self._sums_of(line).credit(why.account_role, value)
+            came = Touched(line.document_id, line.line_no, line.sku_id, beyond[key], line.occurred_at)
+            self._provisional.append((came, value))
+        self._findings += self._stocktakes(beyond)
+
+    def _worth(self, booking: Booking, pieces: Mapping[BalanceKey, int], *, on: dt.date) -> dict[BalanceKey, Decimal]:
+        """What pieces nobody bought are taken for: the average of what is there, else the latest cost, else nothing."""
+        unknown = [key[0] for key in pieces if booking.average_cost(key) is None]
+        costs = _latest_costs(unknown) | cost_on(unknown, on) if unknown else {}
+        worth = {}
+        for key, count in pieces.items():
+            unit = booking.average_cost(key)
+            if unit is None:
+                unit = Fraction(costs.get(key[0], ZERO))
+            worth[key] = round_fraction(unit * count)
+        return worth
+
+    def _stocktakes(self, beyond: Mapping[BalanceKey, int]) -> list[Finding]:
+        codes = dict(Sku.objects.filter(pk__in={sku_id for sku_id, _loc in beyond}).values_list("pk", "code"))
+        place = Location.objects.get(pk=self._location_id).code
+        return [
+            Finding(
+                STOCKTAKE,
+                "BALANCE",
+                self._balance_ids[key],
+                f"{codes[key[0]]} @ {place}",
+                _("%(pieces)d pieces left that the books did not have. Count what is there.") % {"pieces": pieces},
+            )
+            for key, pieces in beyond.items()
+        ]
+
+    def take(self, booking: Booking, line: Touched, reason: Reason | None) -> None:
+        key = (line.sku_id, self._location_id)
+        booking.happened(line.occurred_at)
+        value = booking.take(
+            key,
+            line.pieces,
+            document_id=line.document_id,
+            document_line=line.line_no,
+            reason_id=None if reason is None else reason.pk,
+        )
+        self.taken.append((value, booking.account_role(key)))
+        if reason is not None:
+            self._sums_of(line).credit(booking.account_role(key), value)
+            self._sums_of(line).debit(reason.account_role, value)
+
+    def bring(self, booking: Booking, found: Sequence[Touched], reason: Reason) -> None:
+        """Pieces that were found, each SKU once."""
+        if not found:
+            return
+        on = business_date(found[0].occurred_at)
+        worth = self._worth(booking, {(line.sku_id, self._location_id): line.pieces for line in found}, on=on)
+        for line in found:
+            key = (line.sku_id, self._location_id)
+            _move(booking, key, line.pieces, worth[key], line, reason)
+            self._sums_of(line).debit(booking.account_role(key), worth[key])
+            self._sums_of(line).credit(reason.account_role, worth[key])
+
+    def file(self) -> None:
+        """Post what is ours to post, remember what is provisional, tell staff."""
+        provisional.note(
+            [
+                ((line.sku_id, self._location_id), line.pieces, value, line.line_no, line.document_id, line.occurred_at)
+                for line, value in self._provisional
+            ],
+            channel_id=self._channel_id,
+        )
+        staff_tasks.open_tasks(self._findings, at=self._at, by=self._by)
+        # The fact gets in on the first day that is open; the movement keeps the day it happened.
+        opened = {on: first_open_date(on) for on in {on for _document, on in self._sums}}
+        drafts = [
+            draft
+            for (document_id, on), sums in self._sums.items()
+            for draft in postings.entry(
+                sums.lines(channel_id=self._channel_id),
+                on=opened[on],
+                description=_("Stock difference"),
+                source_type="STOCK",
+                source_id=document_id,
+            )
+        ]
+        post_entries(drafts=drafts, at=self._at, by=self._by)
+
+    def _sums_of(self, line: Touched) -> Sums:
+        return self._sums[line.document_id, business_date(line.occurred_at)]
+
+
+def _move(booking: Booking, key: BalanceKey, pieces: int, value: Decimal, line: Touched, reason: Reason) -> None:
+    booking.happened(line.occurred_at)
+    booking.move(
+        key,
+        pieces,
+        value=value,
+        document_id=line.document_id,
+        document_line=line.line_no,
+        reason_id=reason.pk,
+    )
+
+
+_LATEST_COSTS = """
+SELECT DISTINCT ON (sku_id) sku_id, value / quantity FROM inventory_stockmovement
+WHERE sku_id = ANY(%s) AND quantity > 0 AND value > 0 ORDER BY sku_id, id DESC
+"""
+
+
+def _latest_costs(sku_ids: Sequence[int]) -> dict[int, Decimal]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LATEST_COSTS, [list(sku_ids)])
+        return dict(cursor.fetchall())
