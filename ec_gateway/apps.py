@@ -10,3 +10,7 @@ class EcGatewayConfig(AppConfig):
     def ready(self) -> None:
         # Tasks sent from a web request find their broker only when the Celery app was made in that process.
         import erp.celery  # noqa: F401
+        from ec_gateway.services import wakes
+        from erp.core import changes
+
+        changes.listen(wakes.wake_publishers)

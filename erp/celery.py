@@ -13,6 +13,8 @@ from erp.runtime import leash
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings")
 
 app = Celery("mamori")
+# Also for threads that did not import this module themselves.
+app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -163,6 +163,8 @@ def broker_from_url(url: str) -> str:
 
 CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Whoever sends a message to a broker that is gone must not wait for it.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2.0, "socket_timeout": 5.0}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ACKS_LATE = True

@@ -7,7 +7,8 @@ never skipped; that is why no write transaction may last over 5 s, and why the n
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -68,6 +69,33 @@ def record(*, topic: str, keys: Iterable[object], audience: str = EVERYONE, batc
         own.add(_INSERT, [topic, audience, wanted])
         if batch is None:
             own.run()
+        _tell_listeners_after_commit()
+
+
+# Called after a commit that announced something, at most so often per process. Whoever listens only wakes a reader up: a call that is left
+# out, or fails, loses nothing, since readers look again by themselves.
+TELL_EVERY_S = 0.3
+_listeners: list[Callable[[], None]] = []
+_told_at = float("-inf")
+
+
+def listen(listener: Callable[[], None]) -> None:
+    """Be told, soon after it happened, that something was announced by this process. Must return at once; for ``AppConfig.ready``."""
+    _listeners.append(listener)
+
+
+def _tell_listeners_after_commit() -> None:
+    if _listeners and time.monotonic() - _told_at >= TELL_EVERY_S:
+        transaction.on_commit(_tell_listeners, robust=True)
+
+
+def _tell_listeners() -> None:
+    global _told_at
+    now = time.monotonic()
+    if now - _told_at >= TELL_EVERY_S:
+        _told_at = now
+        for listener in _listeners:
+            listener()
 
 
 def current_cursor() -> Cursor:

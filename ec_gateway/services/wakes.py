@@ -1,0 +1,93 @@
+"""Wake-ups: messages to the workers that something may be waiting. They are sent by a thread of their own, never by whoever serves a customer.
+
+Losing one loses nothing: the rows say what is to be done, and beat sweeps them. So a broker that is gone slows nobody down: after a failure
+the thread is silent for a while, and what was to be sent meanwhile is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+import structlog
+from kombu.exceptions import OperationalError
+
+from ec_gateway.models import Activity
+from ec_gateway.services import leases
+
+QUEUE = "ec_gateway"
+PUBLISH_ALL = "ec_gateway.publish_all"
+TASKS = {
+    Activity.PUBLISH: "ec_gateway.publish_site",
+    Activity.POLL: "ec_gateway.poll_site",
+    Activity.INBOX: "ec_gateway.work_inbox",
+    Activity.RECONCILE: "ec_gateway.reconcile_site",
+}
+SILENCE_S = 5.0
+# A wake-up that nobody took for so long was overtaken by the sweep.
+EXPIRES_S = 30.0
+
+log = structlog.get_logger(__name__)
+WakeUp = tuple[str, int | None]
+
+
+def wake(*, site_id: int, activity: Activity) -> None:
+    """Let somebody do ``activity`` of a site soon; a holder of its lease looks again before it ends."""
+    leases.count_wake(site_ids=[site_id], activity=activity)
+    _sender.send((TASKS[activity], site_id))
+
+
+def wake_publishers() -> None:
+    """Something was announced: let the publishers look at the feed. Returns at once."""
+    _sender.send((PUBLISH_ALL, None))
+
+
+def _to_broker(wake_up: WakeUp) -> None:
+    from erp.celery import app
+
+    name, site_id = wake_up
+    kwargs = {} if site_id is None else {"site_id": site_id}
+    app.send_task(name, kwargs=kwargs, queue=QUEUE, expires=EXPIRES_S, ignore_result=True, retry=False)
+
+
+class Sender:
+    """Hands wake-ups to a thread that sends them. The same one twice, not yet sent, is sent once."""
+
+    def __init__(self, send: Callable[[WakeUp], None], *, silence_s: float = SILENCE_S) -> None:
+        self._send = send
+        self._silence_s = silence_s
+        self._start_anew()
+        # A forked process has the parent's queue but not its thread.
+        os.register_at_fork(after_in_child=self._start_anew)
+
+    def _start_anew(self) -> None:
+        self._waiting: dict[WakeUp, None] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def send(self, wake_up: WakeUp) -> None:
+        with self._changed:
+            self._waiting[wake_up] = None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="wake-ups", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        silence = threading.Event()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting))
+                wake_ups, self._waiting = list(self._waiting), {}
+            try:
+                for wake_up in wake_ups:
+                    self._send(wake_up)
+            except (OperationalError, OSError) as error:
+                log.warning("wake_up_not_sent", error=str(error))
+                silence.wait(self._silence_s)
+                with self._changed:
+                    self._waiting.clear()
+
+
+_sender = Sender(_to_broker)
