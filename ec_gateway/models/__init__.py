@@ -1,6 +1,17 @@
 """Tables of the gateway, by subject: who is connected, and what is under way. No business fact lives here."""
 
 from ec_gateway.models.idempotency import IdempotencyRecord
+from ec_gateway.models.inbox import InboundEvent, OrderSeen
 from ec_gateway.models.sites import Activity, ApiKey, EcSite, Listing, SiteActivity, SiteState
 
-__all__ = ["Activity", "ApiKey", "EcSite", "IdempotencyRecord", "Listing", "SiteActivity", "SiteState"]
+__all__ = [
+    "Activity",
+    "ApiKey",
+    "EcSite",
+    "IdempotencyRecord",
+    "InboundEvent",
+    "Listing",
+    "OrderSeen",
+    "SiteActivity",
+    "SiteState",
+]

@@ -109,6 +109,7 @@ class SiteState(models.Model):
     tokens = models.FloatField(_("rate budget left"), default=0)
     tokens_at = models.DateTimeField(_("rate budget as of"), null=True, blank=True)
     webhook_seen_at = models.DateTimeField(_("last webhook at"), null=True, blank=True)
+    webhooks_asked_at = models.DateTimeField(_("asked about webhooks at"), null=True, blank=True)
     webhooks_off_since = models.DateTimeField(_("webhooks switched off since"), null=True, blank=True)
 
     class Meta:

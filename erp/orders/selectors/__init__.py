@@ -31,6 +31,7 @@ from erp.orders.selectors.orders import (
     returnable,
     returns_by_message,
 )
+from erp.orders.selectors.standings import Standing, orders_placed_since, skus_sold, standings
 
 __all__ = [
     "Need",
@@ -39,6 +40,7 @@ __all__ = [
     "RecordedOrder",
     "Returnable",
     "SoldBefore",
+    "Standing",
     "ask_open_needs",
     "ask_order_heads",
     "changed_orders",
@@ -52,6 +54,7 @@ __all__ = [
     "order_heads",
     "order_view",
     "orders_being_picked",
+    "orders_placed_since",
     "orders_to_serve",
     "orders_view",
     "parcels_being_picked",
@@ -60,4 +63,6 @@ __all__ = [
     "recorded_orders",
     "returnable",
     "returns_by_message",
+    "skus_sold",
+    "standings",
 ]

@@ -1,0 +1,183 @@
+"""The worker of one site's inbox: in order of arrival for each order, and no order waits for another one that fails.
+
+Safe to run twice at once: each event is applied in the transaction that locks its row. The lease only spares the work.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import Q
+
+from ec_gateway.inbox.orders import apply_orders
+from ec_gateway.inbox.settling import Jitter, Settled, note_failure, note_refusal, settle
+from ec_gateway.inbox.single import apply_one
+from ec_gateway.models import Activity, EcSite, InboundEvent
+from ec_gateway.services import leases
+from erp.core.actors import Actor
+from erp.core.errors import DomainError
+from erp.core.retries import retried
+from erp.orders.selectors import standings
+
+Kind, State = InboundEvent.Kind, InboundEvent.State
+Clock = Callable[[], dt.datetime]
+
+CHUNK = 100
+# A worker that never comes to an end never lets a new release of the code in.
+ROUNDS = 500
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Run:
+    """What one run did: how many events went into each state, and whether a hint asks for polling."""
+
+    counts: dict[str, int]
+    wants_poll: bool = False
+
+    def add(self, outcomes: Sequence[Settled]) -> None:
+        for outcome in outcomes:
+            self.counts[outcome.state] = self.counts.get(outcome.state, 0) + 1
+
+    def __str__(self) -> str:
+        return ", ".join(f"{state} {count}" for state, count in sorted(self.counts.items()))
+
+
+def work_off(*, site_id: int, holder: str, clock: Clock, jitter: Jitter) -> Run:
+    """Apply everything that waits for one site. Does nothing when somebody else is at it (who then looks again) or there is no such site."""
+    run = Run({})
+    lease = leases.take(site_id=site_id, activity=Activity.INBOX, holder=holder, at=clock())
+    site = EcSite.objects.select_related("channel").filter(pk=site_id).first()
+    if lease is None or site is None:
+        return run
+    try:
+        while True:
+            for _round in range(ROUNDS):
+                lease = leases.heartbeat(lease, at=clock())
+                if not _apply_next(site, run, clock, jitter):
+                    break
+            unpark(site=site, at=clock(), by=actor_of(site))
+            if leases.give_back(lease, at=clock(), detail=str(run)):
+                return run
+            lease = leases.heartbeat(lease, at=clock())
+    except leases.LeaseLost:
+        log.warning("inbox_lease_lost", site=site_id)
+        return run
+    except BaseException:
+        # The next one need not wait until the lease ends by itself.
+        leases.give_back(lease, at=clock(), detail=str(run), force=True)
+        raise
+
+
+def actor_of(site: EcSite) -> Actor:
+    return Actor.channel(site.channel.code, "inbox")
+
+
+_NEXT = """
+SELECT id, kind FROM ec_gateway_inboundevent event
+WHERE site_id = %s AND state = 'RECEIVED' AND (next_attempt_at IS NULL OR next_attempt_at <= %s)
+  AND (external_id = '' OR NOT EXISTS (
+      SELECT FROM ec_gateway_inboundevent earlier
+      WHERE earlier.site_id = event.site_id AND earlier.external_id = event.external_id AND earlier.id < event.id
+        AND earlier.state = 'RECEIVED'))
+ORDER BY id LIMIT %s
+"""
+
+
+def next_events(*, site_id: int, at: dt.datetime, limit: int = CHUNK) -> list[tuple[int, str]]:
+    """Numbers and kinds of the events that may be applied now: of each order the first that waits, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, [site_id, at, limit])
+        return list(cursor.fetchall())
+
+
+def _apply_next(site: EcSite, run: Run, clock: Clock, jitter: Jitter) -> bool:
+    """One round; False when nothing is due."""
+    due = next_events(site_id=site.pk, at=clock())
+    orders = [event_id for event_id, kind in due if kind == Kind.ORDER]
+    run.add(
+        apply(
+            site=site,
+            order_ids=orders,
+            other_ids=[key for key, kind in due if kind != Kind.ORDER],
+            states=[State.RECEIVED],
+            clock=clock,
+            by=actor_of(site),
+            jitter=jitter,
+        )
+    )
+    run.wants_poll |= any(kind == Kind.HINT for _key, kind in due)
+    return bool(due)
+
+
+def apply(
+    *,
+    site: EcSite,
+    order_ids: Sequence[int],
+    other_ids: Sequence[int],
+    states: Collection[str],
+    clock: Clock,
+    by: Actor,
+    jitter: Jitter,
+) -> list[Settled]:
+    """Apply events and say what became of each. Orders go together; when that breaks, one by one, so that only the bad one stays."""
+    outcomes: list[Settled] = []
+    if len(order_ids) > 1:
+        try:
+            outcomes += retried(apply_orders, site=site, event_ids=order_ids, states=states, at=clock(), by=by)
+        except Exception:
+            log.exception("inbox_chunk_failed", site=site.pk, first=order_ids[0], count=len(order_ids))
+            for event_id in order_ids:
+                outcomes += _apply_alone(site, event_id, Kind.ORDER, states, clock, by, jitter)
+    else:
+        for event_id in order_ids:
+            outcomes += _apply_alone(site, event_id, Kind.ORDER, states, clock, by, jitter)
+    for event_id in other_ids:
+        outcomes += _apply_alone(site, event_id, "", states, clock, by, jitter)
+    return outcomes
+
+
+def _apply_alone(
+    site: EcSite, event_id: int, kind: str, states: Collection[str], clock: Clock, by: Actor, jitter: Jitter
+) -> list[Settled]:
+    """An edge: whatever happens is kept with the event, and the next one gets its turn. A dead database ends the run."""
+    at = clock()
+    try:
+        if kind == Kind.ORDER:
+            return retried(apply_orders, site=site, event_ids=[event_id], states=states, at=at, by=by)
+        outcome = retried(apply_one, site=site, event_id=event_id, states=states, at=at, by=by)
+        return [] if outcome is None else [outcome]
+    except DomainError as refusal:
+        return [note_refusal(event_id=event_id, refusal=refusal, at=at, by=by)]
+    except Exception as fault:
+        log.exception("inbox_event_failed", site=site.pk, number=event_id)
+        told = f"{type(fault).__name__}: {fault}"
+        return [note_failure(event_id=event_id, error=told, at=clock(), by=by, jitter=jitter)]
+
+
+def unpark(*, site: EcSite, at: dt.datetime, by: Actor, limit: int = 500) -> None:
+    """What waited for its order was applied with it, whichever way the order came: say so in the inbox."""
+    parked = InboundEvent.objects.filter(site=site, state=State.PARKED).order_by("pk")
+    waiting = dict(parked.values_list("pk", "external_id")[:limit])
+    if not waiting:
+        return
+    known = standings(channel_id=site.channel_id, external_ids=set(waiting.values()))
+    done = [Settled(key, State.DONE, known[order].number) for key, order in waiting.items() if order in known]
+    with transaction.atomic():
+        settle(done, at=at, by=by)
+
+
+def waiting_sites(*, at: dt.datetime) -> list[int]:
+    """Sites in whose inbox something is due, for the sweep that needs no wake-up."""
+    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=at)
+    return list(
+        InboundEvent.objects.filter(due, state=State.RECEIVED)
+        .order_by("site_id")
+        .values_list("site_id", flat=True)
+        .distinct()
+    )
