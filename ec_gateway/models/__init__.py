@@ -2,6 +2,7 @@
 
 from ec_gateway.models.idempotency import IdempotencyRecord
 from ec_gateway.models.inbox import InboundEvent, OrderSeen
+from ec_gateway.models.publishing import ShipmentNotice, SitePush
 from ec_gateway.models.sites import Activity, ApiKey, EcSite, Listing, SiteActivity, SiteState
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "InboundEvent",
     "Listing",
     "OrderSeen",
+    "ShipmentNotice",
     "SiteActivity",
+    "SitePush",
     "SiteState",
 ]
