@@ -13,7 +13,7 @@ from erp.runtime.installation import Installation, read_env_file
 # Commands that ask the database nothing.
 NEED_NO_DATABASE = frozenset(
     {"", "--help", "--version", "check", "collectstatic", "diffsettings", "findstatic", "help", "makemigrations"}
-    | {"sendtestemail", "startapp", "startproject", "test", "testserver", "version"}
+    | {"sandbox_ec", "sendtestemail", "startapp", "startproject", "test", "testserver", "version"}
 )
 
 # Commands that may take as long as they need; what serves customers may not.

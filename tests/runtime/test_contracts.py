@@ -28,6 +28,9 @@ VIOLATIONS = [
     ("edges", "erp.core.reaching_out", "import httpx"),
     ("edges", "accounting.services", "import celery"),
     ("runtime", "catalog.services", "import erp.settings"),
+    ("practice-site", "ec_gateway.sandbox.shop", "import ec_gateway.models"),
+    ("practice-site", "ec_gateway.sandbox.shop", "import erp.core.money"),
+    ("knows-no-practice-site", "ec_gateway.platforms", "import ec_gateway.sandbox.events"),
 ]
 
 
