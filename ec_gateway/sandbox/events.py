@@ -13,25 +13,25 @@ PAYMENT_CHANGED, RETURN_REQUESTED, STOCK_CHANGED = "payment.changed", "return.re
 
 
 def record(
-    connection: sqlite3.Connection, *, life: str, kind: str, external_id: str, data: Mapping[str, Any], at: dt.datetime
+    connection: sqlite3.Connection, *, kind: str, external_id: str, data: Mapping[str, Any], at: dt.datetime
 ) -> int:
     """Part of a transaction. Returns the position of the event."""
     timestamp, text = at.isoformat(), json.dumps(data, ensure_ascii=False)
     insert = "INSERT INTO event (id, external_id, type, timestamp, data) VALUES ('', ?, ?, ?, ?)"
     position = connection.execute(insert, [external_id, kind, timestamp, text]).lastrowid
     assert position is not None
-    key = f"evt_{life}_{position}"
+    key = f"evt_{life_of(connection)}_{position}"
     connection.execute("UPDATE event SET id = ? WHERE position = ?", [key, position])
     _queue(connection, key=key, kind=kind, data=data, at=at)
     return position
 
 
-def tell_stock(connection: sqlite3.Connection, *, life: str, sku: str, quantity: int, at: dt.datetime) -> None:
+def tell_stock(connection: sqlite3.Connection, *, sku: str, quantity: int, at: dt.datetime) -> None:
     """Part of a transaction. Only sent, never polled: Mamori reads quantities by themselves."""
     last = connection.execute("SELECT coalesce(max(number), 0) AS number FROM outgoing").fetchone()["number"]
     _queue(
         connection,
-        key=f"stk_{life}_{last + 1}",
+        key=f"stk_{life_of(connection)}_{last + 1}",
         kind=STOCK_CHANGED,
         data={"sku": sku, "quantity": quantity},
         at=at,
@@ -42,6 +42,11 @@ def _queue(connection: sqlite3.Connection, *, key: str, kind: str, data: Mapping
     body = json.dumps({"type": kind, "timestamp": at.isoformat(), "data": data}, ensure_ascii=False)
     insert = "INSERT INTO outgoing (id, type, body, due_at) VALUES (?, ?, ?, ?)"
     connection.execute(insert, [key, kind, body, at.timestamp()])
+
+
+def life_of(connection: sqlite3.Connection) -> str:
+    """Begins every id: a site whose file was thrown away must not use the same ids for other orders."""
+    return str(connection.execute("SELECT value FROM setting WHERE name = 'life'").fetchone()["value"])
 
 
 def after(connection: sqlite3.Connection, *, position: int, limit: int) -> Sequence[sqlite3.Row]:

@@ -55,7 +55,7 @@ FAULTS = {
         Fault("closed", "接続を切る(after_work: 処理した後で)", {"after_work": False, **EVERY_CALL}),
         Fault("half_batch", "在庫の一括更新を半分だけ処理(then_error: その後 500)", {"then_error": False}),
         Fault("lying_stock", "在庫で嘘をつく(keeps: 更新したふりをする / reports: 違う数を答える)", {"how": "keeps"}),
-        Fault("stock_echo", "在庫更新を stock.changed として送り返す"),
+        Fault("stock_silent", "在庫が動いても stock.changed を送らない"),
         Fault("webhook_duplicate", "Webhook を重複して送る", {"copies": 1}),
         Fault("webhook_reordered", "Webhook の順序が入れ替わる", {"hold_seconds": 2.0}),
         Fault("webhook_lost", "Webhook が失われる"),

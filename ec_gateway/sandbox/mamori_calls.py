@@ -19,7 +19,7 @@ from ec_gateway.sandbox import events
 from ec_gateway.sandbox.faults import Parameters
 from ec_gateway.sandbox.site import Site, now
 
-MOST_ITEMS, MOST_ORDERS, MOST_QUANTITIES, LIST_PAGE = 100, 100, 1_000, 100
+MOST_ITEMS, MOST_ORDERS, MOST_QUANTITIES, LIST_PAGE = 100, 200, 1_000, 100
 ANSWERS_KEPT = 20_000
 View = Callable[..., HttpResponse]
 
@@ -78,7 +78,7 @@ def push_stock(request: HttpRequest) -> HttpResponse:
         raise BadRequest(f"items: a list of 1 to {MOST_ITEMS} is needed.")
     _check_items(items)
     half, lie = site.faults.decide("half_batch"), site.faults.decide("lying_stock")
-    echo = site.faults.decide("stock_echo") is not None
+    is_told = not site.faults.is_on("stock_silent")
     key = request.headers.get("Idempotency-Key", "")
     fingerprint = hashlib.sha256(request.body).hexdigest()
     taken = len(items) // 2 if half else len(items)
@@ -87,8 +87,8 @@ def push_stock(request: HttpRequest) -> HttpResponse:
             if earlier["fingerprint"] != fingerprint:
                 raise BadRequest("This Idempotency-Key was used for other content.", 409)
             return _json(json.loads(earlier["body"]), headers={"Idempotent-Replay": "true"})
-        results = [_set(connection, item, lie, at=now(), echo=echo) for item in items[:taken]]
-        results += [_result(item["sku"], "failed", None, "not processed") for item in items[taken:]]
+        results = [_set(connection, item, lie, at=now(), is_told=is_told) for item in items[:taken]]
+        results += [_failed(connection, item["sku"]) for item in items[taken:]]
         answer = {"items": results}
         # What ended in an error was not answered, so nothing of it is kept.
         breaks = half is not None and half["then_error"]
@@ -109,6 +109,8 @@ def _check_items(items: list[Any]) -> None:
         if item.get("expected") is not None and type(item["expected"]) is not int:
             raise BadRequest(f"items/{number}: expected is a whole number or null.")
         _seen(item.get("orders_seen"), number)
+    if len({item["sku"] for item in items}) < len(items):
+        raise BadRequest("items: no sku twice.")
 
 
 def _seen(value: Any, number: int = 0) -> int | None:
@@ -122,25 +124,32 @@ def _seen(value: Any, number: int = 0) -> int | None:
 
 
 def _set(
-    connection: sqlite3.Connection, item: Mapping[str, Any], lie: Parameters | None, *, at: dt.datetime, echo: bool
+    connection: sqlite3.Connection, item: Mapping[str, Any], lie: Parameters | None, *, at: dt.datetime, is_told: bool
 ) -> dict[str, Any]:
+    """Decide one item, in the order of the contract."""
     row = connection.execute("SELECT * FROM product WHERE sku = ?", [item["sku"]]).fetchone()
     if row is None:
         return _result(item["sku"], "unknown_item", None, "")
-    shown, seen = row["quantity"], _seen(item.get("orders_seen"))
-    if row["version"] is not None and row["version"] > item["version"]:
+    shown, version, seen = row["quantity"], row["version"], _seen(item.get("orders_seen"))
+    if version is not None and version == item["version"]:
+        return _result(item["sku"], "done", shown, "")
+    if version is not None and version > item["version"]:
         return _result(item["sku"], "stale", shown, "a higher version is known")
+    if seen is not None and row["last_order"] > seen:
+        return _result(item["sku"], "stale", shown, "an order changed after orders_seen")
     if item.get("expected") is not None and item["expected"] != shown:
         return _result(item["sku"], "stale", shown, "another figure is shown")
-    if seen is not None and row["last_order"] > seen:
-        return _result(item["sku"], "stale", shown, "an order came after orders_seen")
     if lie is None or lie["how"] != "keeps":
         update = "UPDATE product SET quantity = ?, version = ?, told_at = ? WHERE sku = ?"
         connection.execute(update, [item["quantity"], item["version"], at.isoformat(), item["sku"]])
-        if echo and item["quantity"] != shown:
-            life = connection.execute("SELECT value FROM setting WHERE name = 'life'").fetchone()["value"]
-            events.tell_stock(connection, life=life, sku=item["sku"], quantity=item["quantity"], at=at)
+        if is_told and item["quantity"] != shown:
+            events.tell_stock(connection, sku=item["sku"], quantity=item["quantity"], at=at)
     return _result(item["sku"], "done", item["quantity"], "")
+
+
+def _failed(connection: sqlite3.Connection, sku: str) -> dict[str, Any]:
+    row = connection.execute("SELECT quantity FROM product WHERE sku = ?", [sku]).fetchone()
+    return _result(sku, "failed", row["quantity"] if row else None, "not processed")
 
 
 def _result(sku: str, outcome: str, shown: int | None, detail: str) -> dict[str, Any]:

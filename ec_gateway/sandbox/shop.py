@@ -113,10 +113,9 @@ def buy(
         document = order_document(
             external_id=external_id, shopper=shopper, buyer=buyer, sold=sold, method=method, note=note, at=at
         )
-        position = _tell(site, connection, events.ORDER_CHANGED, external_id, document, at)
+        position = events.record(connection, kind=events.ORDER_CHANGED, external_id=external_id, data=document, at=at)
         for line in sold:
-            take = "UPDATE product SET quantity = quantity - ?, last_order = ? WHERE sku = ?"
-            connection.execute(take, [line.quantity, position, line.sku])
+            _move(site, connection, sku=line.sku, by=-line.quantity, position=position, at=at)
         _insert_order(connection, shopper, document, method, sold, at)
     site.has_news.set()
     return external_id
@@ -132,12 +131,12 @@ def cancel(site: Site, *, external_id: str, reason: str, at: dt.datetime) -> Non
             raise Refused("発送が始まった注文はキャンセルできません。到着後に返品をお申し込みください。")
         change = "UPDATE shop_order SET is_cancelled = 1, changed_at = ? WHERE external_id = ?"
         connection.execute(change, [at.isoformat(), external_id])
+        data = {"external_id": external_id, "reason": reason}
+        position = events.record(connection, kind=events.ORDER_CANCELLED, external_id=external_id, data=data, at=at)
         for line in order.lines:
-            back = "UPDATE product SET quantity = quantity + ? WHERE sku = ?"
-            connection.execute(back, [line["quantity"], line["sku"]])
-        _tell(site, connection, events.ORDER_CANCELLED, external_id, {"external_id": external_id, "reason": reason}, at)
+            _move(site, connection, sku=line["sku"], by=line["quantity"], position=position, at=at)
         if order.is_paid:
-            _tell_payment(site, connection, order, "refunded", at)
+            _tell_payment(connection, order, "refunded", at)
     site.has_news.set()
 
 
@@ -151,7 +150,9 @@ def change_address(site: Site, *, external_id: str, buyer: Buyer, at: dt.datetim
         change = "UPDATE shop_order SET revision = ?, document = ?, changed_at = ? WHERE external_id = ?"
         text = json.dumps(document, ensure_ascii=False)
         connection.execute(change, [document["revision"], text, at.isoformat(), external_id])
-        _tell(site, connection, events.ORDER_CHANGED, external_id, document, at)
+        position = events.record(connection, kind=events.ORDER_CHANGED, external_id=external_id, data=document, at=at)
+        for line in order.lines:
+            _move(site, connection, sku=line["sku"], by=0, position=position, at=at)
     site.has_news.set()
 
 
@@ -166,7 +167,7 @@ def pay(site: Site, *, external_id: str, at: dt.datetime) -> None:
         connection.execute(
             "UPDATE shop_order SET is_paid = 1, changed_at = ? WHERE external_id = ?", [at.isoformat(), external_id]
         )
-        _tell_payment(site, connection, order, "paid", at)
+        _tell_payment(connection, order, "paid", at)
     site.has_news.set()
 
 
@@ -189,7 +190,7 @@ def request_return(site: Site, *, external_id: str, units: Mapping[str, int], re
             "lines": [{"line_id": line_id, "quantity": count} for line_id, count in wanted.items()],
             "reason": reason,
         }
-        _tell(site, connection, events.RETURN_REQUESTED, external_id, data, at)
+        events.record(connection, kind=events.RETURN_REQUESTED, external_id=external_id, data=data, at=at)
     site.has_news.set()
     return number
 
@@ -200,7 +201,8 @@ def set_by_hand(site: Site, *, sku: str, quantity: int, at: dt.datetime) -> None
         done = connection.execute("UPDATE product SET quantity = ? WHERE sku = ?", [quantity, sku])
         if not done.rowcount:
             raise KeyError(sku)
-        events.tell_stock(connection, life=_life(connection), sku=sku, quantity=quantity, at=at)
+        if not site.faults.is_on("stock_silent"):
+            events.tell_stock(connection, sku=sku, quantity=quantity, at=at)
     site.has_news.set()
 
 
@@ -222,6 +224,14 @@ def order(site: Site, external_id: str) -> OrderView:
     """Raises KeyError."""
     with site.database.reading() as connection:
         return _order(connection, external_id)
+
+
+def _move(site: Site, connection: sqlite3.Connection, *, sku: str, by: int, position: int, at: dt.datetime) -> None:
+    """The shop's own figure follows its orders; ``position`` is that of the event of the order."""
+    move = "UPDATE product SET quantity = quantity + ?, last_order = ? WHERE sku = ? RETURNING quantity"
+    row = connection.execute(move, [by, position, sku]).fetchone()
+    if row is not None and by and not site.faults.is_on("stock_silent"):
+        events.tell_stock(connection, sku=sku, quantity=row["quantity"], at=at)
 
 
 def buyer_of(document: Mapping[str, Any]) -> Buyer:
@@ -292,13 +302,7 @@ def _insert_order(
     connection.executemany(into, lines)
 
 
-def _tell(
-    site: Site, connection: sqlite3.Connection, kind: str, external_id: str, data: Mapping[str, Any], at: dt.datetime
-) -> int:
-    return events.record(connection, life=_life(connection), kind=kind, external_id=external_id, data=data, at=at)
-
-
-def _tell_payment(site: Site, connection: sqlite3.Connection, order: OrderView, kind: str, at: dt.datetime) -> None:
+def _tell_payment(connection: sqlite3.Connection, order: OrderView, kind: str, at: dt.datetime) -> None:
     data = {
         "external_id": order.external_id,
         "event_id": f"{order.external_id}-{kind}",
@@ -308,15 +312,11 @@ def _tell_payment(site: Site, connection: sqlite3.Connection, order: OrderView, 
         "line_no": 1,
         "reference": order.external_id,
     }
-    _tell(site, connection, events.PAYMENT_CHANGED, order.external_id, data, at)
+    events.record(connection, kind=events.PAYMENT_CHANGED, external_id=order.external_id, data=data, at=at)
 
 
 def _next_number(connection: sqlite3.Connection, site: Site) -> str:
-    return f"{site.options.prefix}-{_life(connection)}-{_count(connection, 'orders'):05}"
-
-
-def _life(connection: sqlite3.Connection) -> str:
-    return str(connection.execute("SELECT value FROM setting WHERE name = 'life'").fetchone()["value"])
+    return f"{site.options.prefix}-{events.life_of(connection)}-{_count(connection, 'orders'):05}"
 
 
 def _count(connection: sqlite3.Connection, name: str) -> int:

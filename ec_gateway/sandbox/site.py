@@ -63,10 +63,6 @@ class Site:
         database = Database(options.data / "site.sqlite3")
         return cls(options, database, FaultBoard(database, seed=options.seed))
 
-    @property
-    def life(self) -> str:
-        return self.database.setting("life")
-
 
 def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)

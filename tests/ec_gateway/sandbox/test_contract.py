@@ -15,7 +15,7 @@ def newest() -> int:
     return next(VERSIONS)
 
 
-def orders_of(site, after="0", limit=100):
+def orders_of(site, after="0", limit=200):
     return site.call("GET", "/orders", params={"after": after, "limit": limit}).json()
 
 
@@ -56,6 +56,17 @@ def test_a_lower_version_is_stale_and_changes_nothing(site):
     assert site.remote.stock()[TEE] == 8
 
 
+def test_the_same_version_again_is_done_and_changes_nothing(site):
+    version = newest()
+    site.tell(TEE, 8, version=version)
+    site.remote.set_stock(TEE, 6)
+
+    told = site.tell(TEE, 8, expected=3, version=version)
+
+    assert (told["outcome"], told["shown"]) == ("done", 6)
+    assert site.remote.stock()[TEE] == 6
+
+
 def test_another_figure_than_expected_is_stale_and_tells_what_is_shown(site):
     site.tell(TEE, 8, version=newest())
     site.remote.set_stock(TEE, 6)
@@ -78,6 +89,18 @@ def test_a_figure_that_does_not_know_an_order_of_the_sku_is_stale(site):
 
     assert (blind["outcome"], blind["shown"]) == ("stale", 6)
     assert (other["outcome"], knowing["outcome"]) == ("done", "done")
+
+
+@pytest.mark.parametrize("act", ["cancel", "address"])
+def test_a_changed_order_is_an_order_to_see_too(site, act):
+    site.tell(TEE, 8, version=newest())
+    with site.shopper() as shopper:
+        number = shopper.buy({TEE: 1})
+        seen = orders_of(site, limit=200)["cursor"]
+        shopper.act(number, act, person())
+
+    assert site.tell(TEE, 7, version=newest(), orders_seen=seen)["outcome"] == "stale"
+    assert site.tell(TEE, 7, version=newest(), orders_seen=orders_of(site)["cursor"])["outcome"] == "done"
 
 
 def test_an_unknown_sku_harms_no_other_item_and_results_come_in_order(site):
@@ -117,7 +140,8 @@ def test_the_same_key_is_answered_as_the_first_time_and_sets_nothing_again(site)
         [{"sku": TEE, "quantity": 1, "version": None}],
         [{"sku": TEE, "quantity": 1, "version": 1, "expected": "3"}],
         [{"sku": TEE, "quantity": 1, "version": 1, "orders_seen": "later"}],
-        [{"sku": TEE, "quantity": 1, "version": 1}] * 101,
+        [{"sku": f"X-{number}", "quantity": 1, "version": 1} for number in range(101)],
+        [{"sku": TEE, "quantity": 1, "version": 1}] * 2,
     ],
 )
 def test_a_malformed_push_is_refused_as_a_whole(site, items):
