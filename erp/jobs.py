@@ -40,6 +40,7 @@ JOBS = (
     Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),
     Job("waiting-orders", "erp.orders.services.allocate_waiting", every=5 * MINUTE),
+    Job("ec-inboxes", "ec_gateway.inbox.sweeping.wake_sites", every=MINUTE),
     Job("seals", "accounting.services.seal_entries", every=60 * MINUTE),
     Job("sessions", "erp.jobs.clear_sessions", daily_at=(3, 0)),
     Job("feed-partitions", "erp.jobs.keep_feed_partitions", daily_at=(3, 5)),

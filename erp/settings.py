@@ -172,6 +172,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = env.str("TIME_ZONE", default="Asia/Tokyo")
+# What calls EC sites waits for them; a worker of its own waits in threads.
+CELERY_TASK_ROUTES = {"ec_gateway.*": {"queue": "ec_gateway"}}
 CELERY_IMPORTS = ["erp.jobs"]
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 

@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from ec_gateway import health
+from ec_gateway import health, webhooks
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", include("ec_gateway.api.urls")),
+    path("webhooks/<str:channel>", webhooks.receive, name="webhooks"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

@@ -49,7 +49,10 @@ class Run:
 
 
 def work_off(*, site_id: int, holder: str, clock: Clock, jitter: Jitter) -> Run:
-    """Apply everything that waits for one site. Does nothing when somebody else is at it (who then looks again) or there is no such site."""
+    """Apply everything that waits for one site. Does nothing when somebody else is at it (who then looks again) or there is no such site.
+
+    The cursor of this activity follows that of polling: up to there every order was not only fetched but applied. Pushes say so.
+    """
     run = Run({})
     lease = leases.take(site_id=site_id, activity=Activity.INBOX, holder=holder, at=clock())
     site = EcSite.objects.select_related("channel").filter(pk=site_id).first()
@@ -57,10 +60,13 @@ def work_off(*, site_id: int, holder: str, clock: Clock, jitter: Jitter) -> Run:
         return run
     try:
         while True:
+            polled = _polled_so_far(site_id)
             for _round in range(ROUNDS):
                 lease = leases.heartbeat(lease, at=clock())
                 if not _apply_next(site, run, clock, jitter):
                     break
+            if polled is not None and not _is_waiting(site_id, up_to=polled.last_event):
+                lease = leases.move_cursor(lease, polled.cursor)
             unpark(site=site, at=clock(), by=actor_of(site))
             if leases.give_back(lease, at=clock(), detail=str(run)):
                 return run
@@ -72,6 +78,29 @@ def work_off(*, site_id: int, holder: str, clock: Clock, jitter: Jitter) -> Run:
         # The next one need not wait until the lease ends by itself.
         leases.give_back(lease, at=clock(), detail=str(run), force=True)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Polled:
+    cursor: str
+    last_event: int
+
+
+def _polled_so_far(site_id: int) -> _Polled | None:
+    """How far the site was polled, and the newest event by then: both move in one transaction, and both are read in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT cursor, (SELECT max(id) FROM ec_gateway_inboundevent WHERE site_id = %s)"
+            " FROM ec_gateway_siteactivity WHERE site_id = %s AND activity = %s AND cursor <> ''",
+            [site_id, site_id, Activity.POLL],
+        )
+        found = cursor.fetchone()
+    return None if found is None else _Polled(found[0], found[1] or 0)
+
+
+def _is_waiting(site_id: int, *, up_to: int) -> bool:
+    """Whether something that had come by then waits for another attempt. What was refused or failed for good waits for a person."""
+    return InboundEvent.objects.filter(site_id=site_id, state=State.RECEIVED, pk__lte=up_to).exists()
 
 
 def actor_of(site: EcSite) -> Actor:

@@ -427,3 +427,38 @@ def test_what_is_known_of_an_order_is_one_row():
 
     seen = OrderSeen.objects.get()
     assert (seen.external_id, seen.revision, seen.changed_at) == ("A-1", 3, after(2))
+
+
+def inbox_cursor(site):
+    return SiteActivity.objects.get(site=site, activity=Activity.INBOX).cursor
+
+
+def polled_up_to(site, cursor):
+    SiteActivity.objects.filter(site=site, activity=Activity.POLL).update(cursor=cursor)
+
+
+def test_how_far_orders_are_applied_follows_how_far_they_are_polled():
+    site, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    came(site, order_news("A-1", shirt), order_news("A-2", shirt), source=POLL)
+    polled_up_to(site, "2")
+    InboundEvent.objects.filter(external_id="A-2").update(next_attempt_at=after(60))
+
+    work(site)
+    assert inbox_cursor(site) == ""  # A-2 is fetched, and not applied yet
+
+    came(site, order_news("A-3", shirt), source=POLL)
+    polled_up_to(site, "3")
+    work(site, at=after(60))
+    assert inbox_cursor(site) == "3"
+
+
+def test_an_order_that_was_refused_does_not_stop_the_figures_of_all_others():
+    site, _place = shop()
+    came(site, news("ORDER", "bad", "A-bad", NOON, {"external_id": "A-bad"}), source=POLL)
+    polled_up_to(site, "7")
+
+    work(site)
+
+    assert inbox_cursor(site) == "7"

@@ -1,0 +1,47 @@
+"""Celery's side of the gateway: each task is a wake-up for one site. Safe to run twice and late; unknown sites are no work.
+
+What is to be done stands in the database, and one activity of one site is done by one process at a time (``services.leases``).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import time
+import uuid
+
+from celery import shared_task
+from django.utils import timezone
+
+from ec_gateway.inbox.polling import poll
+from ec_gateway.inbox.working import actor_of, work_off
+from ec_gateway.models import Activity, EcSite
+from ec_gateway.platforms.calling import Line
+from ec_gateway.platforms.connections import connect
+from ec_gateway.services import wakes
+from ec_gateway.services.wakes import TASKS
+
+
+def holder() -> str:
+    """A name for a lease that nobody else uses, ever."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"[:100]
+
+
+@shared_task(name=TASKS[Activity.INBOX], acks_late=True, ignore_result=True)
+def work_inbox(*, site_id: int, **_: object) -> None:
+    """Apply what waits in the inbox of a site."""
+    run = work_off(site_id=site_id, holder=holder(), clock=timezone.now, jitter=random.random)
+    if run.wants_poll:
+        wakes.wake(site_id=site_id, activity=Activity.POLL)
+
+
+@shared_task(name=TASKS[Activity.POLL], acks_late=True, ignore_result=True)
+def poll_site(*, site_id: int, **_: object) -> None:
+    """Fetch what changed on a site into its inbox."""
+    site = EcSite.objects.select_related("channel").filter(pk=site_id, is_polling=True).exclude(platform="").first()
+    if site is None:
+        return
+    line = Line(site, connect(site), clock=timezone.now, by=actor_of(site))
+    if poll(line=line, holder=holder(), wait=time.sleep).taken:
+        wakes.wake(site_id=site_id, activity=Activity.INBOX)
