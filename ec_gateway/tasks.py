@@ -34,6 +34,8 @@ def work_inbox(*, site_id: int, **_: object) -> None:
     run = work_off(site_id=site_id, holder=holder(), clock=timezone.now, jitter=random.random)
     if run.wants_poll:
         wakes.wake(site_id=site_id, activity=Activity.POLL)
+    if run.wants_publish:
+        wakes.wake(site_id=site_id, activity=Activity.PUBLISH)
 
 
 @shared_task(name=TASKS[Activity.POLL], acks_late=True, ignore_result=True)

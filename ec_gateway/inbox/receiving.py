@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from ec_gateway.inbox.webhook_watch import note_webhook
 from ec_gateway.models import EcSite, InboundEvent
 from ec_gateway.platforms.interface import News, NewsKind, Platform
+from ec_gateway.services.echoes import is_echo
 from erp.core import messages
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput
@@ -86,9 +87,18 @@ def receive_webhook(
     except InvalidInput as problems:
         digest = hashlib.sha256(body).hexdigest()
         news = [News(NewsKind.HINT, f"unreadable:{digest}", document={"problem": str(problems)})]
+    told = [replace(item, raw=body) for item in news if not _is_echo(site.pk, item, at)]
     with transaction.atomic():
         note_webhook(site_id=site.pk, at=at, by=Actor.channel(site.channel.code, "webhook"))
-        return take_in(site_id=site.pk, news=[replace(item, raw=body) for item in news], source=Source.WEBHOOK, at=at)
+        return take_in(site_id=site.pk, news=told, source=Source.WEBHOOK, at=at)
+
+
+def _is_echo(site_id: int, item: News, at: dt.datetime) -> bool:
+    """Our own pushes come back, one message per figure: they say nothing, and are too many to keep."""
+    if item.kind != NewsKind.STOCK_ECHO:
+        return False
+    code, quantity = item.document["external_code"], item.document["quantity"]
+    return is_echo(site_id=site_id, external_code=code, quantity=quantity, at=at)
 
 
 def text_of(raw: Any) -> str:

@@ -11,7 +11,7 @@ from ec_gateway.inbox.documents import read_cancel, read_payment
 from ec_gateway.inbox.orders import lock_events, note_later_change
 from ec_gateway.inbox.settling import Settled, settle
 from ec_gateway.models import Activity, EcSite, InboundEvent
-from ec_gateway.services import leases
+from ec_gateway.services import echoes, leases
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
@@ -69,6 +69,13 @@ def _hint(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Sett
     return Settled(event.pk, State.DONE)
 
 
+def _figure(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Settled:
+    """The site shows something else than we told it: ours is pushed again, unless it was our own after all."""
+    code, quantity = str(event.document["external_code"]), int(event.document["quantity"])
+    is_edit = echoes.note_figure(site_id=site.pk, external_code=code, quantity=quantity, at=at)
+    return Settled(event.pk, State.DONE if is_edit else State.UNCHANGED, f"{code}: {quantity}")
+
+
 def _done(site: EcSite, event: InboundEvent) -> Settled:
     standing = standings(channel_id=site.channel_id, external_ids=[event.external_id]).get(event.external_id)
     if standing is None:
@@ -79,5 +86,6 @@ def _done(site: EcSite, event: InboundEvent) -> Settled:
 _ACTS: dict[str, Callable[[EcSite, InboundEvent, dt.datetime, Actor], Settled]] = {
     Kind.CANCEL: _cancel,
     Kind.PAYMENT: _payment,
+    Kind.STOCK_ECHO: _figure,
     Kind.HINT: _hint,
 }

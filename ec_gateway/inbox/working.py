@@ -35,10 +35,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Run:
-    """What one run did: how many events went into each state, and whether a hint asks for polling."""
+    """What one run did: how many events went into each state, and whether the site should be polled, or told of stock."""
 
     counts: dict[str, int]
     wants_poll: bool = False
+    wants_publish: bool = False
 
     def add(self, outcomes: Sequence[Settled]) -> None:
         for outcome in outcomes:
@@ -141,6 +142,7 @@ def _apply_next(site: EcSite, run: Run, clock: Clock, jitter: Jitter) -> bool:
         )
     )
     run.wants_poll |= any(kind == Kind.HINT for _key, kind in due)
+    run.wants_publish |= any(kind == Kind.STOCK_ECHO for _key, kind in due)
     return bool(due)
 
 

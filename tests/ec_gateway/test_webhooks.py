@@ -10,10 +10,11 @@ from standardwebhooks import Webhook
 
 from ec_gateway import credentials
 from ec_gateway.inbox import sweeping
-from ec_gateway.models import Activity, InboundEvent, SiteState
+from ec_gateway.inbox.working import work_off
+from ec_gateway.models import Activity, InboundEvent, SitePush, SiteState
 from ec_gateway.services import wakes
 from ec_gateway.webhooks import MAX_BODY
-from tests.ec_gateway.factories import NOON, ROBOT, SECRET, shop
+from tests.ec_gateway.factories import NOON, ROBOT, SECRET, listed, shop
 from tests.ec_gateway.fake_platform import document
 from tests.inventory.factories import sku, statements
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def woken(monkeypatch):
-    found = []
+    found: list[tuple[str, int]] = []
     monkeypatch.setattr(wakes._sender, "send", found.append)
     return found
 
@@ -172,3 +173,43 @@ def test_tasks_tolerate_sites_that_are_gone(woken):
     assert tasks.work_inbox.name == wakes.TASKS[Activity.INBOX]
     assert tasks.poll_site.name == wakes.TASKS[Activity.POLL]
     assert woken == []
+
+
+def stock_changed(item, quantity):
+    return {
+        "type": "stock.changed",
+        "timestamp": "2026-11-23T12:00:00+09:00",
+        "data": {"sku": item.code, "quantity": quantity},
+    }
+
+
+def test_our_own_figure_that_comes_back_is_not_even_kept(woken):
+    site, _place = shop()
+    shirt = sku()
+    listed(site, shirt)
+    SitePush.objects.create(site=site, sku=shirt, shown=5, sent_at=timezone.now(), recent=[7, 5])
+
+    assert [send(site, stock_changed(shirt, figure), event_id=f"s-{figure}").status_code for figure in (5, 7)] == [
+        200,
+        200,
+    ]
+
+    assert not InboundEvent.objects.exists()
+    assert woken == []
+    assert SiteState.objects.get(site=site).webhook_seen_at is not None
+
+
+def test_a_figure_that_is_not_ours_is_noted_and_ours_is_pushed_again(woken):
+    site, _place = shop()
+    shirt = sku()
+    listed(site, shirt)
+    SitePush.objects.create(site=site, sku=shirt, shown=5, sent_at=timezone.now(), recent=[7, 5])
+
+    send(site, stock_changed(shirt, 99))
+    run = work_off(site_id=site.pk, holder="test", clock=timezone.now, jitter=lambda: 0.5)
+
+    event = InboundEvent.objects.get()
+    assert (event.kind, event.state, event.result) == ("STOCK_ECHO", "DONE", f"{shirt.code}: 99")
+    push = SitePush.objects.get()
+    assert (push.edited_quantity, push.shown, push.is_forced) == (99, 99, True)
+    assert run.wants_publish
