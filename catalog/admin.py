@@ -101,9 +101,9 @@ class AnnouncingAdmin(MasterAdmin):
         super().save_related(request, form, formsets, change)
         if form.has_changed() or any(formset.has_changed() for formset in formsets):
             ids = [self.product_id(form.instance)]
-            services.announce_products(product_ids=ids, at=timezone.now(), by=self.actor(request))
+            self.serve(request, services.announce_products, product_ids=ids)
             if any(formset.model is Price and formset.has_changed() for formset in formsets):
-                services.announce_prices(product_ids=ids, at=timezone.now(), by=self.actor(request))
+                self.serve(request, services.announce_prices, product_ids=ids)
 
 
 class PriceInline(TabularInline):
@@ -164,12 +164,12 @@ class ProductAdmin(AnnouncingAdmin):
         context: dict[str, Any] = {**self.admin_site.each_context(request), "opts": self.opts, "form": form}
         if request.method == "POST" and form.is_valid():
             try:
-                context["report"] = services.import_products(
+                context["report"] = self.serve(
+                    request,
+                    services.import_products,
                     content=form.cleaned_data["file"].read(),
                     dry_run=form.cleaned_data["dry_run"],
                     on=timezone.localdate(),
-                    at=timezone.now(),
-                    by=self.actor(request),
                 )
             except InvalidInput as refusal:
                 context["problems"] = refusal.problems
@@ -251,9 +251,7 @@ class SkuAdmin(AnnouncingAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         if components := form.cleaned_data.get("kit_definition"):
-            services.define_kit(
-                sku_code=form.instance.code, components=components, at=timezone.now(), by=self.actor(request)
-            )
+            self.serve(request, services.define_kit, sku_code=form.instance.code, components=components)
 
 
 @admin.register(PriceList)
@@ -274,11 +272,11 @@ class PriceAdmin(MasterAdmin):
 
     def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        services.announce_prices(
+        self.serve(
+            request,
+            services.announce_prices,
             sku_ids=[obj.sku_id] if obj.sku_id else [],
             product_ids=[obj.product_id] if obj.product_id else [],
-            at=timezone.now(),
-            by=self.actor(request),
         )
 
 

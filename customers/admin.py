@@ -71,12 +71,12 @@ class CustomerRecordAdmin(ReadOnlyAdmin):
     def merge(self, request: HttpRequest, queryset: QuerySet[CustomerRecord]) -> None:
         records = list(queryset.order_by("pk"))
         with self.refusals_as_messages(request):
-            events = services.merge_records(
+            events = self.serve(
+                request,
+                services.merge_records,
                 record_ids=[record.pk for record in records],
                 into_golden_id=min(record.golden_id for record in records),
                 reason=gettext("merged in the list"),
-                at=timezone.now(),
-                by=self.actor(request),
             )
             text = ngettext("%d record moved.", "%d records moved.", len(events)) % len(events)
             self.message_user(request, text, messages.SUCCESS)
@@ -95,7 +95,7 @@ class MergeEventAdmin(ReadOnlyAdmin):
         # The latest first, as each merge can only be undone when no later one stands.
         for merge_id in queryset.order_by("-pk").values_list("pk", flat=True):
             with self.refusals_as_messages(request, merge_id):
-                services.undo_merge(merge_id=merge_id, at=timezone.now(), by=self.actor(request))
+                self.serve(request, services.undo_merge, merge_id=merge_id)
                 self.message_user(request, gettext("Merge %d undone.") % merge_id, messages.SUCCESS)
 
 

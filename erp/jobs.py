@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from erp.core import job_slots
 from erp.core.actors import Actor
+from erp.core.retries import retried
 
 log = structlog.get_logger(__name__)
 MINUTE = timedelta(minutes=1)
@@ -64,7 +65,7 @@ def run_once_per_slot(job: Job, *, at: datetime) -> bool:
     if not job_slots.claim(job.name, slot, at, stale_after=max(job.every / 4, MINUTE)):
         return False
     service: Callable[..., Any] = import_string(job.service)
-    outcome = service(at=at, by=Actor.job(job.name))
+    outcome = retried(service, at=at, by=Actor.job(job.name))
     job_slots.finish(job.name, slot, timezone.now(), detail="" if outcome is None else str(outcome)[:200])
     return True
 

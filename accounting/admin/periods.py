@@ -35,9 +35,8 @@ class PeriodAdmin(ReadOnlyAdmin):
     def open_months(self, request: HttpRequest) -> HttpResponse:
         """Create the months up to the current one."""
         if request.method == "POST" and self.has_act_permission(request):
-            now = timezone.now()
             with self.refusals_as_messages(request):
-                opened = services.open_periods(through=timezone.localdate(now), at=now, by=self.actor(request))
+                opened = self.serve(request, services.open_periods, through=timezone.localdate())
                 self.message_user(request, gettext("%(count)d months opened.") % {"count": opened}, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:accounting_period_changelist"))
 
@@ -52,7 +51,7 @@ class PeriodAdmin(ReadOnlyAdmin):
     def _each(self, request: HttpRequest, queryset: QuerySet[Period], act: Any, done: str) -> None:
         for period in queryset:
             with self.refusals_as_messages(request, period):
-                act(period_id=period.pk, at=timezone.now(), by=self.actor(request))
+                self.serve(request, act, period_id=period.pk)
                 self.message_user(request, done % {"period": period}, messages.SUCCESS)
 
 

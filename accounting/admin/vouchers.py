@@ -93,12 +93,12 @@ def voucher_view(page: JournalEntryAdmin, request: HttpRequest) -> HttpResponse:
     lines = LineForms(request.POST or None, prefix="lines")
     if request.method == "POST" and form.is_valid() and lines.is_valid():
         try:
-            entry = services.post_voucher(
+            entry = page.serve(
+                request,
+                services.post_voucher,
                 entry_date=form.cleaned_data["entry_date"],
                 description=form.cleaned_data["description"],
                 lines=[line for line in (row.line() for row in lines) if line is not None],
-                at=now,
-                by=page.actor(request),
             )
         except DomainError as refusal:
             form.add_error(None, for_people(refusal))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,14 +18,17 @@ from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
-from django.db import IntegrityError, connection
+from django.db import Error, IntegrityError, connection
 from django.db.models import DecimalField, Model, QuerySet
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import resolve, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from psycopg import Error as DriverError
 
 from erp.core import documents, staff_tasks, work_queues
 from erp.core.actors import Actor
@@ -44,11 +47,14 @@ from erp.core.models import (
     TaxRate,
     VerifyRun,
 )
+from erp.core.retries import is_conflict, retried
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
+
+R = TypeVar("R")
 
 
 class FastPaginator(Paginator[Any]):
@@ -187,6 +193,10 @@ class ServiceAdmin(ModelAdmin):
         """For actions that change documents through services: who may change the document may act, though no form opens."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
+    def serve(self, request: HttpRequest, service: Callable[..., R], **asked: Any) -> R:
+        """The one call of a service that an action or a form makes: now, by whoever asks, and again if it lost a deadlock."""
+        return retried(service, **asked, at=timezone.now(), by=self.actor(request))
+
     @contextmanager
     def refusals_as_messages(self, request: HttpRequest, label: object = "") -> Iterator[None]:
         """Show what the house refuses, naming every problem, instead of a page of error."""
@@ -194,11 +204,39 @@ class ServiceAdmin(ModelAdmin):
             yield
         except DomainError as refusal:
             told = for_people(refusal)
-            self.message_user(request, f"{label}: {told}" if label else told, messages.ERROR)
+        except (Error, DriverError) as fault:
+            if connection.in_atomic_block or not is_conflict(fault):
+                raise
+            told = gettext("Somebody else was changing the same rows. Nothing was changed; please try again.")
+        else:
+            return
+        self.message_user(request, f"{label}: {told}" if label else told, messages.ERROR)
+
+    def service_page(
+        self,
+        request: HttpRequest,
+        *,
+        form: BaseForm,
+        title: str,
+        act: Callable[[], HttpResponse],
+        submit: str = "",
+        template: str = "admin/service_form.html",
+        **context: Any,
+    ) -> HttpResponse:
+        """A plain form that ends in one call of a service. ``act`` makes it and says where to go; what is refused is told above the form."""
+        if request.method == "POST" and form.is_valid():
+            with self.refusals_as_messages(request):
+                return act()
+        shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
+        return TemplateResponse(request, template, {**shared, "submit": submit or gettext("Book"), **context})
+
+    def done(self, request: HttpRequest, told: str, url_name: str, *args: Any) -> HttpResponse:
+        self.message_user(request, told, messages.SUCCESS)
+        return HttpResponseRedirect(reverse(url_name, args=args))
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         try:
-            return super().changeform_view(request, *args, **options)
+            return retried(super().changeform_view, request, *args, **options)
         except DomainError as refusal:
             return self._back(request, for_people(refusal))
         except IntegrityError as refusal:
@@ -323,9 +361,8 @@ class StaffTaskAdmin(ReadOnlyAdmin):
         resolution = request.POST.get("resolution", "").strip() or gettext("closed in the list")
         done = 0
         for task_id in queryset.order_by("pk").values_list("pk", flat=True):
-            done += staff_tasks.close_task(
-                task_id=task_id, resolution=resolution, at=timezone.now(), by=self.actor(request)
-            )
+            with self.refusals_as_messages(request, task_id):
+                done += self.serve(request, staff_tasks.close_task, task_id=task_id, resolution=resolution)
         self.message_user(request, ngettext("%d task closed.", "%d tasks closed.", done) % done, messages.SUCCESS)
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from catalog import services
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput
+from erp.core.retries import retried
 
 
 class Command(BaseCommand):
@@ -29,7 +30,8 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(str(error)) from None
         try:
-            report = services.import_products(
+            report = retried(
+                services.import_products,
                 content=content,
                 encoding=options["encoding"],
                 dry_run=options["dry_run"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -10,7 +11,6 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -170,17 +170,15 @@ class OrderAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Allocate stock"), permissions=["act"])
     def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda key, at, by: services.allocate_orders(order_ids=[key], at=at, by=by))
+        self._each(request, queryset, lambda key: partial(services.allocate_orders, order_ids=[key]))
 
     @admin.action(description=_("Release to the warehouse"), permissions=["act"])
     def release(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda key, at, by: services.release_orders(order_ids=[key], at=at, by=by))
+        self._each(request, queryset, lambda key: partial(services.release_orders, order_ids=[key]))
 
     @admin.action(description=_("Release what is reserved so far"), permissions=["act"])
     def release_in_part(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(
-            request, queryset, lambda key, at, by: services.release_orders(order_ids=[key], in_part=True, at=at, by=by)
-        )
+        self._each(request, queryset, lambda key: partial(services.release_orders, order_ids=[key], in_part=True))
 
     @admin.action(description=_("Take as final (give a reason)"), permissions=["act"])
     def make_final(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
@@ -188,16 +186,12 @@ class OrderAdmin(ReadOnlyAdmin):
         if not reason:
             self.message_user(request, _("Say who confirmed the order, and how."), messages.ERROR)
             return
-        self._each(
-            request, queryset, lambda key, at, by: services.make_final(order_id=key, reason=reason, at=at, by=by)
-        )
+        self._each(request, queryset, lambda key: partial(services.make_final, order_id=key, reason=reason))
 
     @admin.action(description=_("Put on hold"), permissions=["act"])
     def hold(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         reason = request.POST.get("reason", "")
-        self._each(
-            request, queryset, lambda key, at, by: services.hold_order(order_id=key, detail=reason, at=at, by=by)
-        )
+        self._each(request, queryset, lambda key: partial(services.hold_order, order_id=key, detail=reason))
 
     @admin.action(description=_("Cancel (give a reason)"), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
@@ -205,16 +199,16 @@ class OrderAdmin(ReadOnlyAdmin):
         if not reason:
             self.message_user(request, _("A cancellation needs its reason."), messages.ERROR)
             return
-        self._each(
-            request, queryset, lambda key, at, by: services.cancel_by_staff(order_id=key, reason=reason, at=at, by=by)
-        )
+        self._each(request, queryset, lambda key: partial(services.cancel_by_staff, order_id=key, reason=reason))
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Order], act: Callable[..., object]) -> None:
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Order], act: Callable[[int], Callable[..., object]]
+    ) -> None:
         """One transaction per order, so that one refusal harms no other; the result of each is told."""
         done = 0
         for key, number in queryset.order_by("pk").values_list("pk", "number"):
             with self.refusals_as_messages(request, number):
-                act(key, timezone.now(), self.actor(request))
+                self.serve(request, act(key))
                 done += 1
         told = ngettext("%(count)d order done.", "%(count)d orders done.", done)
         self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)

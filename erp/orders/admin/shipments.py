@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -77,48 +79,53 @@ class ShipmentAdmin(ReadOnlyAdmin):
         if tracking and queryset.count() > 1:
             self.message_user(request, _("A tracking number belongs to one shipment."), messages.ERROR)
             return
-        self._each(request, queryset, lambda key, on, at, by: services.ship(
-            requests=[services.ShipRequest(key, carrier=carrier, tracking_number=tracking)], ship_date=on, at=at, by=by
-        ))  # fmt: skip
+        self._each(
+            request,
+            queryset,
+            lambda key, on: partial(
+                services.ship,
+                requests=[services.ShipRequest(key, carrier=carrier, tracking_number=tracking)],
+                ship_date=on,
+            ),
+        )
 
     @admin.action(description=_("Record delivery"), permissions=["act"])
     def deliver(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
-        self._each(request, queryset, lambda key, on, at, by: services.deliver(
-            shipment_ids=[key], delivered_date=on, at=at, by=by
-        ))  # fmt: skip
+        self._each(request, queryset, lambda key, on: partial(services.deliver, shipment_ids=[key], delivered_date=on))
 
     @admin.action(description=_("Record acceptance"), permissions=["act"])
     def accept(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
-        self._each(request, queryset, lambda key, on, at, by: services.accept(
-            shipment_ids=[key], accepted_date=on, at=at, by=by
-        ))  # fmt: skip
+        self._each(request, queryset, lambda key, on: partial(services.accept, shipment_ids=[key], accepted_date=on))
 
     @admin.action(description=_("Call back from the warehouse"), permissions=["act"])
     def call_back(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
-        self._each(request, queryset, lambda key, on, at, by: services.cancel_release(
-            shipment_id=key, reason="", at=at, by=by
-        ))  # fmt: skip
+        self._each(request, queryset, lambda key, on: partial(services.cancel_release, shipment_id=key, reason=""))
 
     @admin.action(description=_("Take back a refused parcel"), permissions=["act"])
     def refuse(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
-        self._each(request, queryset, lambda key, on, at, by: services.record_refusal(
-            shipment_id=key, external_id=f"refused:{key}", return_date=on, at=at, by=by
-        ))  # fmt: skip
+        self._each(
+            request,
+            queryset,
+            lambda key, on: partial(
+                services.record_refusal, shipment_id=key, external_id=f"refused:{key}", return_date=on
+            ),
+        )
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Shipment], act: Callable[..., object]) -> None:
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Shipment], act: Callable[[int, dt.date], Callable[..., object]]
+    ) -> None:
         """One transaction per shipment, so that one refusal harms no other."""
-        at = timezone.now()
         entered = forms.DateField(required=False)
         with self.refusals_as_messages(request):
             try:
-                on = entered.clean(request.POST.get("act_date", "")) or business_date(at)
+                on = entered.clean(request.POST.get("act_date", "")) or business_date(timezone.now())
             except forms.ValidationError as fault:
                 self.message_user(request, " ".join(fault.messages), messages.ERROR)
                 return
         done = 0
         for key, number in queryset.order_by("pk").values_list("pk", "number"):
             with self.refusals_as_messages(request, number):
-                act(key, on, at, self.actor(request))
+                self.serve(request, act(key, on))
                 done += 1
         told = ngettext("%(count)d shipment done.", "%(count)d shipments done.", done)
         self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
@@ -165,12 +172,12 @@ class ShipmentLineAdmin(ReadOnlyAdmin):
         condition = form.cleaned_data["condition"] or ReturnLine.Condition.SELLABLE
         for line in queryset.select_related("shipment__order").order_by("pk"):
             with self.refusals_as_messages(request, line.shipment):
-                document = services.record_return(
+                document = self.serve(
+                    request,
+                    services.record_return,
                     order_id=line.shipment.order_id,
                     external_id=f"desk:{line.pk}:{line.returned_quantity}",
                     lines=[services.ReturnedLine(line.pk, quantity, condition)],
                     reason=form.cleaned_data["reason"],
-                    at=timezone.now(),
-                    by=self.actor(request),
                 )
                 self.message_user(request, f"{line.shipment}: {document.number}", messages.SUCCESS)

@@ -68,12 +68,8 @@ class OrderHoldAdmin(ReadOnlyAdmin):
         done = 0
         for hold in queryset.filter(resolved_at__isnull=True).select_related("order").order_by("pk"):
             with self.refusals_as_messages(request, hold.order):
-                services.resolve_hold(
-                    order_id=hold.order_id,
-                    reason=hold.reason,
-                    resolution=resolution,
-                    at=timezone.now(),
-                    by=self.actor(request),
+                self.serve(
+                    request, services.resolve_hold, order_id=hold.order_id, reason=hold.reason, resolution=resolution
                 )
                 done += 1
         told = ngettext("%(count)d reason resolved.", "%(count)d reasons resolved.", done)
@@ -113,7 +109,7 @@ class OrderLineAdmin(ReadOnlyAdmin):
         code = request.POST.get("sku_code", "").strip()
         for line in queryset.select_related("order").order_by("pk"):
             with self.refusals_as_messages(request, f"{line.order} {line.line_no}"):
-                services.assign_sku(line_id=line.pk, sku_code=code, at=timezone.now(), by=self.actor(request))
+                self.serve(request, services.assign_sku, line_id=line.pk, sku_code=code)
                 self.message_user(request, f"{line.order} {line.line_no}: {code}", messages.SUCCESS)
 
 
@@ -134,24 +130,26 @@ class OrderPaymentAdmin(ReadOnlyAdmin):
         """The event id names the payment, so a second click is the same event."""
         for payment in queryset.select_related("order__channel").order_by("pk"):
             with self.refusals_as_messages(request, payment.order):
-                at = timezone.now()
                 news = services.PaymentNews(
                     event_id=f"desk:{payment.pk}:PAID",
                     kind=PaymentEvent.Kind.PAID,
-                    occurred_at=at,
+                    occurred_at=timezone.now(),
                     line_no=payment.line_no,
                 )
-                services.record_payment_event(
-                    channel=payment.order.channel.code, external_id=payment.order.external_id, event=news, at=at,
-                    by=self.actor(request),
-                )  # fmt: skip
+                self.serve(
+                    request,
+                    services.record_payment_event,
+                    channel=payment.order.channel.code,
+                    external_id=payment.order.external_id,
+                    event=news,
+                )
                 self.message_user(request, f"{payment.order}: {PaymentEvent.Kind.PAID.label}", messages.SUCCESS)
 
     @admin.action(description=_("Confirm that the refund was paid"), permissions=["act"])
     def confirm_refund(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
         for payment in queryset.select_related("order").order_by("pk"):
             with self.refusals_as_messages(request, payment.order):
-                posted = services.confirm_refund(payment_id=payment.pk, at=timezone.now(), by=self.actor(request))
+                posted = self.serve(request, services.confirm_refund, payment_id=payment.pk)
                 self.message_user(
                     request, f"{payment.order}: {PaymentEvent.Kind.REFUNDED.label} {posted:,}", messages.SUCCESS
                 )

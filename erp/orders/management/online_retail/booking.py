@@ -23,6 +23,7 @@ from erp.core.actors import Actor
 from erp.core.messages import Encoded, fingerprint
 from erp.core.models import Channel
 from erp.core.money import ZERO, Rounding
+from erp.core.retries import retried
 from erp.core.selectors import tax_rates
 from erp.core.use_case import use_case
 from erp.inventory.selectors.documents import stock_documents
@@ -99,7 +100,9 @@ class Replay:
         if first is None:
             return
         at = dt.datetime.combine(first.at.date().replace(day=1), dt.time(9), first.at.tzinfo) - dt.timedelta(days=1)
-        self.channel_id, self.location_id, self.rounding = _open_channel(code=self.channel_code, at=at, by=self.by)
+        self.channel_id, self.location_id, self.rounding = retried(
+            _open_channel, code=self.channel_code, at=at, by=self.by
+        )
         self._import_goods(at)
         self._receive_opening_stock(digest, at)
 
@@ -107,7 +110,7 @@ class Replay:
         known = sku_facts(self.survey.goods)
         fresh = {code: goods for code, goods in self.survey.goods.items() if code not in known}
         if fresh:
-            import_products(content=_product_file(fresh), on=at.date(), at=at, by=self.by)
+            retried(import_products, content=_product_file(fresh), on=at.date(), at=at, by=self.by)
             known |= sku_facts(fresh)
         self.skus = {code: known[code].sku_id for code in self.survey.goods}
 
@@ -121,7 +124,8 @@ class Replay:
             if goods.pieces
         ]
         for start in range(0, len(lines), MOST_RECEIPT_LINES):
-            receive(
+            retried(
+                receive,
                 external_id=f"{self.channel_code} {at:%Y-%m-%d} {digest[:16]} {start // MOST_RECEIPT_LINES + 1}",
                 location_id=self.location_id,
                 lines=lines[start : start + MOST_RECEIPT_LINES],
@@ -186,7 +190,8 @@ class Replay:
         return placed
 
     def _place_fresh(self, placed: Placed, fresh: Sequence[tuple[Parts, OrderInput]]) -> None:
-        outcomes = place_orders(
+        outcomes = retried(
+            place_orders,
             channel=self.channel_code,
             orders=[order for _parts, order in fresh],
             bodies=[[row.cells for row in parts.invoice.rows] for parts, _order in fresh],
@@ -219,14 +224,14 @@ class Replay:
     def _ship(self, orders: dict[int, Parts], states: dict[int, str], at: dt.datetime) -> None:
         behind = [order_id for order_id in orders if states.get(order_id) != OrderState.READY]
         if behind:
-            states |= allocate_orders(order_ids=behind, at=at, by=self.by)
+            states |= retried(allocate_orders, order_ids=behind, at=at, by=self.by)
         ready = [order_id for order_id in orders if states[order_id] == OrderState.READY]
         if ready:
-            release_orders(order_ids=ready, at=at, by=self.by)
+            retried(release_orders, order_ids=ready, at=at, by=self.by)
         picking = [key for key in orders if states[key] in (OrderState.READY, OrderState.PICKING)]
         parcels = selectors.parcels_being_picked(picking)
         if parcels:
-            ship(requests=[ShipRequest(parcel) for parcel in parcels], ship_date=at.date(), at=at, by=self.by)
+            retried(ship, requests=[ShipRequest(parcel) for parcel in parcels], ship_date=at.date(), at=at, by=self.by)
         for order_id, parts in orders.items():
             if order_id in picking:
                 self.booked.note(parts.order_rows, is_new=True)
@@ -241,14 +246,21 @@ class Replay:
         for parts, charge in charges:
             self.booked.note(parts.charges, is_new=charge.external_id not in known)
         if charges:
-            record_charges(channel=self.channel_code, charges=[charge for _parts, charge in charges], at=at, by=self.by)
+            retried(
+                record_charges,
+                channel=self.channel_code,
+                charges=[charge for _parts, charge in charges],
+                at=at,
+                by=self.by,
+            )
 
     def _write_off(self, parts: Parts, at: dt.datetime) -> None:
         """Pieces that are gone. What the file says of them ("damaged", "thrown away") is the note."""
         external_id = f"{self.channel_code}:{parts.invoice.number}"
         known = stock_documents(source_type=WRITE_OFF, external_ids=[external_id])
         self.booked.note(parts.written_off, is_new=not known)
-        record_physical_fact(
+        retried(
+            record_physical_fact,
             source_type=WRITE_OFF,
             external_id=external_id,
             location_id=self.location_id,
@@ -272,7 +284,8 @@ class Replay:
         if not fresh:
             return
         records = self._customers(fresh, at)
-        _take_back(
+        retried(
+            _take_back,
             fresh=fresh, channel=self.channel_code, channel_id=self.channel_id, location_id=self.location_id,
             skus=self.skus, records=records, at=at, by=self.by,
         )  # fmt: skip
@@ -287,7 +300,7 @@ class Replay:
             )
             for customer, invoice in sorted(named.items())
         ]
-        records = register_orderers(channel_id=self.channel_id, news=news, at=at, by=self.by) if news else []
+        records = retried(register_orderers, channel_id=self.channel_id, news=news, at=at, by=self.by) if news else []
         return dict(zip(sorted(named), records, strict=True))
 
     def _refuse(self, rows: Iterable[Row], reason: Refusal) -> None:
