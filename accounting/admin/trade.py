@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from accounting.admin import exports
 from accounting.models import BillableItem, ExportRun, Settlement
 from erp.core.admin import ReadOnlyAdmin, document_link
 
@@ -37,6 +42,15 @@ class SettlementAdmin(ReadOnlyAdmin):
 
 @admin.register(ExportRun)
 class ExportRunAdmin(ReadOnlyAdmin):
-    list_display = ["id", "format", "first_date", "last_date", "scope", "entry_count", "sha256", "recorded_at", "actor"]
-    list_filter = ["format"]
+    list_display = [
+        "id", "format", "method", "has_closing", "first_date", "last_date", "scope", "entry_count", "sha256", "recorded_at",
+        "actor",
+    ]  # fmt: skip
+    list_filter = ["format", "method"]
     ordering = ["-id"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("accounting.add_exportrun")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return exports.export(self, request)

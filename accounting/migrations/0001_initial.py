@@ -125,6 +125,19 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("format", models.CharField(choices=[("YAYOI", "Yayoi (弥生)")], max_length=10, verbose_name="format")),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[
+                            ("PERPETUAL", "Cost of sales with each sale (売上原価対立法)"),
+                            ("THREE_PART", "Purchases and stock at closing (三分法)"),
+                        ],
+                        default="PERPETUAL",
+                        max_length=10,
+                        verbose_name="method for goods",
+                    ),
+                ),
+                ("has_closing", models.BooleanField(default=False, verbose_name="with stock at closing")),
                 ("first_date", models.DateField(verbose_name="from")),
                 ("last_date", models.DateField(verbose_name="to")),
                 (
@@ -147,7 +160,15 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("last_date__gte", models.F("first_date"))),
                         name="export_ends_after_it_starts",
-                    )
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("has_closing", False),
+                            models.Q(("method", "THREE_PART"), ("scope", "ALL")),
+                            _connector="OR",
+                        ),
+                        name="stock_at_closing_needs_a_whole_three_part_export",
+                    ),
                 ],
             },
         ),

@@ -46,7 +46,13 @@ class ExportRun(models.Model):
         ALL = "ALL", _("All entries of the dates")
         NEW_ONLY = "NEW_ONLY", _("Only entries not exported before")
 
+    class Method(models.TextChoices):
+        PERPETUAL = "PERPETUAL", _("Cost of sales with each sale (売上原価対立法)")
+        THREE_PART = "THREE_PART", _("Purchases and stock at closing (三分法)")
+
     format = models.CharField(_("format"), max_length=10, choices=ExportFormat.choices)
+    method = models.CharField(_("method for goods"), max_length=10, choices=Method.choices, default=Method.PERPETUAL)
+    has_closing = models.BooleanField(_("with stock at closing"), default=False)
     first_date = models.DateField(_("from"))
     last_date = models.DateField(_("to"))
     scope = models.CharField(_("scope"), max_length=10, choices=Scope.choices)
@@ -59,7 +65,11 @@ class ExportRun(models.Model):
         verbose_name = _("export")
         verbose_name_plural = _("exports")
         constraints = [
-            models.CheckConstraint(condition=Q(last_date__gte=F("first_date")), name="export_ends_after_it_starts")
+            models.CheckConstraint(condition=Q(last_date__gte=F("first_date")), name="export_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(has_closing=False) | Q(method="THREE_PART", scope="ALL"),
+                name="stock_at_closing_needs_a_whole_three_part_export",
+            ),
         ]
 
     def __str__(self) -> str:

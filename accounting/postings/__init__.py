@@ -1,12 +1,10 @@
 """Which entries money and closings make. Orders and stock hold their own rules and use the same drafts."""
 
-from accounting.postings.closings import Moved, tax_difference, three_part, three_part_closing, year_end_tax
+from accounting.postings.closings import tax_difference, year_end_tax
 from accounting.postings.drafts import CREDIT, DEBIT, EntryDraft, Line, NewItem
 from accounting.postings.settlements import (
     Settled,
     TaxSplit,
-    deposit_received,
-    deposit_to_refund,
     payout,
     receipt,
     refund,
@@ -21,13 +19,10 @@ __all__ = [
     "DEBIT",
     "EntryDraft",
     "Line",
-    "Moved",
     "NewItem",
     "Party",
     "Settled",
     "TaxSplit",
-    "deposit_received",
-    "deposit_to_refund",
     "payout",
     "receipt",
     "refund",
@@ -35,7 +30,5 @@ __all__ = [
     "supplier_payment",
     "tax_difference",
     "tax_inside",
-    "three_part",
-    "three_part_closing",
     "year_end_tax",
 ]

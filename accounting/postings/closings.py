@@ -1,14 +1,11 @@
-"""The entries that closings make: the tax difference of a closing invoice, the consumption tax of a business year, and 三分法."""
+"""The entries that closings make: the tax difference of a closing invoice and the consumption tax of a business year."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from accounting.postings.drafts import CREDIT, DEBIT, EntryDraft, Line, NewItem
-from erp.core.money import ZERO
 
 TAX_DIFFERENCE, TAX_CLOSING = "TAX_DIFFERENCE", "TAX_CLOSING"
 
@@ -45,40 +42,3 @@ def _signed(side: str, role: str, amount: Decimal) -> list[Line]:
         return []
     other = CREDIT if side == DEBIT else DEBIT
     return [Line(side if amount > 0 else other, abs(amount), role=role)]
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What one entry, or a whole period, moved on an account: debit less credit."""
-
-    account_code: str
-    amount: Decimal
-
-
-def three_part(
-    moved: Sequence[Moved], *, stock: set[str], cost_of_sales: str, losses: set[str], goods: str, purchases: str
-) -> dict[str, Decimal]:
-    """売上原価対立法 → 三分法: stock in and cost of sales become 仕入; losses stay against 商品. Debit less credit by account.
-
-    Stock issued at cost (売上原価 // 商品) vanishes: under 三分法 cost of sales is known at closing only.
-    """
-    result: dict[str, Decimal] = {}
-    for item in moved:
-        if item.account_code not in stock and item.account_code != cost_of_sales:
-            result[item.account_code] = result.get(item.account_code, ZERO) + item.amount
-    lost = sum((item.amount for item in moved if item.account_code in losses), ZERO)
-    flow = sum(
-        (item.amount for item in moved if item.account_code in stock or item.account_code == cost_of_sales), ZERO
-    )
-    result[goods] = result.get(goods, ZERO) - lost
-    result[purchases] = result.get(purchases, ZERO) + flow + lost
-    return {code: amount for code, amount in result.items() if amount}
-
-
-def three_part_closing(*, opening: Decimal, book: Decimal, roles: Mapping[str, str]) -> dict[str, Decimal]:
-    """期首商品棚卸高 // 商品, 商品 // 期末商品棚卸高: the closing entries of 三分法. ``book`` is the stock before losses."""
-    return {
-        roles["opening_stock"]: opening,
-        roles["inventory.goods"]: book - opening,
-        roles["closing_stock"]: -book,
-    }

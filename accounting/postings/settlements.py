@@ -1,4 +1,4 @@
-"""The entries that money makes: payouts, receipts, payments, refunds, deposits. Pure: items and amounts in, a draft out.
+"""The entries that money makes: payouts, receipts, payments, refunds. Pure: items and amounts in, a draft out.
 
 Source of the treatments: DOMAIN of the trade as tested in ``tests/accounting/test_worked_examples.py``.
 """
@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from accounting.postings.drafts import CREDIT, DEBIT, EntryDraft, Line, NewItem
+from accounting.postings.drafts import CREDIT, DEBIT, EntryDraft, Line
 from accounting.selectors.chart import Party
 from erp.core.money import ZERO, Rounding, round_fraction
 from erp.core.tax import Rate
@@ -117,27 +117,6 @@ def refund(
 def _paid_out(items: Sequence[Settled], fee: TaxSplit | None, party: Party) -> list[Line]:
     paid = signed_sum(items, side=CREDIT) + (fee.net + fee.tax if fee is not None else ZERO)
     return [*_settling(items), *_fee_lines(fee, role="fees", party=None), *_line(CREDIT, "bank", paid, party=party)]
-
-
-def deposit_received(
-    *, on: date, source_type: str, source_id: int, amount: Decimal, deposit: NewItem, owed_by: NewItem | None,
-    role: str = "bank", channel_id: int | None = None,
-) -> EntryDraft:  # fmt: skip
-    """普通預金 or 未収入金(収納代行) // 前受金: paid before shipment. ``owed_by`` is the agent's item when it holds the money."""
-    lines = [
-        Line(DEBIT, amount, role=role, channel_id=channel_id, opens=owed_by),
-        Line(CREDIT, amount, role="deposits", channel_id=channel_id, opens=deposit),
-    ]
-    return EntryDraft(on, deposit.document_label, source_type, source_id, lines)
-
-
-def deposit_to_refund(*, on: date, source_type: str, source_id: int, deposit: Settled, owed: NewItem) -> EntryDraft:
-    """前受金 // 未払金(返金): a prepaid order was cancelled before shipment."""
-    lines = [
-        Line(DEBIT, deposit.amount, settles=deposit.item_id, channel_id=deposit.channel_id),
-        Line(CREDIT, deposit.amount, role="refunds_payable", channel_id=deposit.channel_id, opens=owed),
-    ]
-    return EntryDraft(on, owed.document_label, source_type, source_id, lines)
 
 
 def _line(side: str, role: str, amount: Decimal, party: Party | None = None, tax_code: str = "") -> list[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -76,10 +76,14 @@ LEFT JOIN core_department d ON d.id = p.department_id
 WHERE e.id = ANY(%s) ORDER BY e.entry_date, e.id, p.line_no
 """
 CHUNK = 2_000
+Reshape = Callable[[Sequence[ExportLine]], Sequence[ExportLine]]
+"""The lines of an entry under another way of keeping books."""
 
 
-def export_entries(entry_ids: Sequence[int], labels: TaxLabels) -> Iterator[ExportEntry]:
-    """The entries in order of date, tax folded in. Memory stays flat: ``CHUNK`` entries at a time."""
+def export_entries(
+    entry_ids: Sequence[int], labels: TaxLabels, *, reshape: Reshape | None = None
+) -> Iterator[ExportEntry]:
+    """The entries in order of date, reshaped, then tax folded in. Memory stays flat: ``CHUNK`` entries at a time."""
     for start in range(0, len(entry_ids), CHUNK):
         with connection.cursor() as cursor:
             cursor.execute(_ENTRIES, [list(entry_ids[start : start + CHUNK])])
@@ -88,13 +92,16 @@ def export_entries(entry_ids: Sequence[int], labels: TaxLabels) -> Iterator[Expo
         for row in rows:
             by_entry.setdefault(row[0], []).append(row)
         for entry_id, found in by_entry.items():
-            yield _entry(entry_id, found, labels)
+            yield _entry(entry_id, found, labels, reshape)
 
 
-def _entry(entry_id: int, rows: Sequence[tuple[Any, ...]], labels: TaxLabels) -> ExportEntry:
+_DIRECTIONS = {True: ExportTaxLabel.Direction.SALE.value, False: ExportTaxLabel.Direction.PURCHASE.value}
+
+
+def _entry(entry_id: int, rows: Sequence[tuple[Any, ...]], labels: TaxLabels, reshape: Reshape | None) -> ExportEntry:
     number, entry_date, description = rows[0][1:4]
     base: list[ExportLine] = []
-    directions: list[str] = []
+    sales: set[str] = set()
     taxes: list[tuple[str, ExportLine]] = []
     for row in rows:
         code, name, kind, side, amount, tax_code, text, party, department, tax_role = row[4:]
@@ -103,15 +110,18 @@ def _entry(entry_id: int, rows: Sequence[tuple[Any, ...]], labels: TaxLabels) ->
             taxes.append((TAX_ROLES[tax_role].value, line))
         else:
             base.append(line)
-            sale = kind == LedgerAccount.Type.REVENUE
-            directions.append((ExportTaxLabel.Direction.SALE if sale else ExportTaxLabel.Direction.PURCHASE).value)
+            if kind == LedgerAccount.Type.REVENUE:
+                sales.add(code)
+    if reshape is not None:
+        base = list(reshape(base))
+    directions = [_DIRECTIONS[line.account_code in sales] for line in base]
     lines = _fold(base, directions, taxes, labels, entry_date)
     return ExportEntry(entry_id, number, entry_date, description, tuple(lines))
 
 
 def _fold(
-    base: list[ExportLine],
-    directions: list[str],
+    base: Sequence[ExportLine],
+    directions: Sequence[str],
     taxes: list[tuple[str, ExportLine]],
     labels: TaxLabels,
     on: date,

@@ -5,7 +5,7 @@ from accounting.selectors.chart import Party
 from accounting.services.billing import BillableDraft, add_billable_items
 from accounting.services.closings import post_tax_difference, post_year_end_tax
 from accounting.services.entries import PostedEntry, post_entries
-from accounting.services.exports import Exported, export_yayoi
+from accounting.services.exports import Exported, export_method, export_yayoi
 from accounting.services.periods import close_period, open_periods, reopen_period
 from accounting.services.seals import seal_entries
 from accounting.services.settlements import Settling, pay_refund, pay_supplier, record_payout, record_receipt
@@ -24,6 +24,7 @@ __all__ = [
     "Settling",
     "add_billable_items",
     "close_period",
+    "export_method",
     "export_yayoi",
     "open_periods",
     "pay_refund",

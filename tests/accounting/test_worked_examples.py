@@ -1,6 +1,7 @@
 """The journal of the trade, row by row, and the trial balance it makes, to the yen (税抜経理, 売上原価対立法).
 
-What orders and stock cause is posted here line by line; what money and closings cause goes through their services.
+What orders and stock cause is posted here line by line, their deposits by the rule of orders; what money and closings cause goes through their
+services.
 """
 
 from datetime import date
@@ -8,10 +9,11 @@ from decimal import Decimal
 
 import pytest
 
-from accounting import postings, selectors, services
+from accounting import selectors, services
 from accounting.models import Counterparty
-from accounting.postings import Moved, Settled
 from accounting.services import Party, Settling
+from erp.core.models import Channel
+from erp.orders.postings import Dimensions, Document, MoneyPart, advance_receipt, deposit_to_refund
 from tests.accounting.factories import (
     CLERK,
     NOON,
@@ -149,11 +151,23 @@ def test_cash_on_delivery_from_shipment_to_remittance():
     }
 
 
-def prepaid_by_bank() -> int:
-    draft = postings.deposit_received(
-        on=TODAY, source_type="ORDER", source_id=1, amount=Decimal(11_550), deposit=new_item(SHOPPER, 1), owed_by=None
+ORDER = Document("ORDER", 1, "SO-1")
+
+
+def web() -> Dimensions:
+    channel, _is_new = Channel.objects.get_or_create(code="WEB", defaults={"name": "WEB", "kind": "EC_SITE"})
+    return Dimensions(channel_id=channel.pk, department_id=None, currency="JPY")
+
+
+def prepaid(role: str, payer: Party | None = None) -> list[int | None]:
+    draft = advance_receipt(
+        document=ORDER, money=MoneyPart(Decimal(11_550), role, payer), customer=SHOPPER, on=TODAY, dimensions=web()
     )
-    return services.post_entries(drafts=[draft], at=NOON, by=CLERK)[0].item_ids[1]
+    return services.post_entries(drafts=[draft], at=NOON, by=CLERK)[0].item_ids
+
+
+def prepaid_by_bank() -> int:
+    return prepaid("bank")[1]
 
 
 def test_prepaid_order_shipped_in_full():
@@ -180,12 +194,12 @@ def test_prepaid_order_shipped_in_full():
 
 def test_prepaid_order_cancelled_before_shipment_and_refunded():
     deposit = prepaid_by_bank()
-    draft = postings.deposit_to_refund(
+    draft = deposit_to_refund(
+        document=ORDER,
+        deposits=[MoneyPart(Decimal(11_550), "deposits", SHOPPER, settles=deposit)],
+        customer=SHOPPER,
         on=TODAY,
-        source_type="ORDER",
-        source_id=1,
-        deposit=Settled(deposit, "CREDIT", Decimal(11_550)),
-        owed=new_item(SHOPPER, 1),
+        dimensions=web(),
     )
 
     owed = services.post_entries(drafts=[draft], at=NOON, by=CLERK)[0].item_ids[1]
@@ -196,17 +210,7 @@ def test_prepaid_order_cancelled_before_shipment_and_refunded():
 
 
 def test_convenience_store_paid_and_paid_out():
-    agent = counterparty("CVS")
-    draft = postings.deposit_received(
-        on=TODAY,
-        source_type="ORDER",
-        source_id=1,
-        amount=Decimal(11_550),
-        role="receivable.agent",
-        owed_by=new_item(agent, 1),
-        deposit=new_item(SHOPPER, 1),
-    )
-    owed = services.post_entries(drafts=[draft], at=NOON, by=CLERK)[0].item_ids[0]
+    owed = prepaid("receivable.agent", counterparty("CVS"))[0]
     assert balances() == {"1340 未収入金": 11_550, "2160 前受金": 11_550}
 
     payout("CVS", owed, 11_330, fee=220)
@@ -472,39 +476,3 @@ def test_tax_difference_of_a_closing_invoice():
     )
 
     assert balances() == {"1150 売掛金": 6_667, "2190 仮受消費税": 606, "4130 売上高(卸)": 6_061}
-
-
-THREE_PART = {"stock": {"1210", "1215", "1216"}, "cost_of_sales": "5110", "losses": {"5150", "5160"}}
-ROLES = {"opening_stock": "5130", "closing_stock": "5140", "inventory.goods": "1210"}
-
-
-def yen(**figures: int) -> dict[str, Decimal]:
-    return {code.removeprefix("_"): Decimal(amount) for code, amount in figures.items()}
-
-
-def three_part(*moved: tuple[str, int]) -> dict[str, Decimal]:
-    found = [Moved(code, Decimal(amount)) for code, amount in moved]
-    return postings.three_part(found, goods="1210", purchases="5120", **THREE_PART)
-
-
-def test_three_part_method_from_the_perpetual_books():
-    # Opening 50, bought 500, sold at cost 450, book stock 10 × 10, 8 found (lost 20), worth 9 each (written down 8).
-    year = three_part(("1210", 500 - 450 - 20 - 8), ("2120", -500), ("5110", 450), ("5150", 20), ("5160", 8))
-    assert year == yen(_2120=-500, _5120=500, _5150=20, _5160=8, _1210=-28)
-
-    closing = postings.three_part_closing(opening=Decimal(50), book=Decimal(100), roles=ROLES)
-
-    assert closing == yen(_5130=50, _1210=50, _5140=-100)
-    goods = Decimal(50) + year["1210"] + closing["1210"]
-    assert goods == 72
-    assert closing["5130"] + year["5120"] + closing["5140"] == 450
-
-
-def test_three_part_method_of_single_entries():
-    assert three_part(("1210", 115_000), ("1360", 11_500), ("2120", -126_500)) == yen(
-        _1360=11_500, _2120=-126_500, _5120=115_000
-    )
-    assert three_part(("5110", 4_200), ("1210", -4_200)) == {}
-    assert three_part(("1215", 4_200), ("1210", -4_200)) == {}
-    assert three_part(("5150", 5_750), ("1210", -5_750)) == yen(_5150=5_750, _1210=-5_750)
-    assert three_part(("2120", 1_100), ("1360", -100), ("1210", -1_000)) == yen(_2120=1_100, _1360=-100, _5120=-1_000)

@@ -12,8 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounting import services
+from accounting.models import ExportRun
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
+from erp.core.retries import retried
 
 
 class Command(BaseCommand):
@@ -25,16 +27,28 @@ class Command(BaseCommand):
         group = parser.add_mutually_exclusive_group()
         group.add_argument("--new-only", action="store_true", help="leave out what an earlier export held")
         group.add_argument("--again", action="store_true", help="export all of it a second time, on purpose")
+        parser.add_argument(
+            "--method",
+            choices=[value.lower().replace("_", "-") for value in ExportRun.Method.values],
+            default="",
+            help="how goods are written: perpetual (売上原価対立法) or three-part (三分法); default: as last time",
+        )
+        parser.add_argument(
+            "--closing", action="store_true", help="add 期首商品棚卸高 and 期末商品棚卸高 of the dates (三分法 only)"
+        )
         parser.add_argument("file", type=Path)
 
-    def handle(self, *, first: date, last: date, new_only: bool, again: bool, file: Path, **_options: Any) -> None:
+    def handle(self, *, first: date, last: date, file: Path, **options: Any) -> None:
         partial = file.with_name(file.name + ".partial")
         try:
-            exported = services.export_yayoi(
+            exported = retried(
+                services.export_yayoi,
                 first=first,
                 last=last,
-                scope="NEW_ONLY" if new_only else "ALL",
-                again=again,
+                scope="NEW_ONLY" if options["new_only"] else "ALL",
+                again=options["again"],
+                method=options["method"].upper().replace("-", "_"),
+                with_closing=options["closing"],
                 at=timezone.now(),
                 by=Actor.command("export_yayoi", str(file)),
             )
