@@ -29,6 +29,10 @@ OWN_PAGES = [
     "admin:inventory_availability",
     "admin:inventory_receive",
     "admin:inventory_adjust",
+    "admin:inventory_transfer",
+    "admin:inventory_arrive",
+    "admin:inventory_count",
+    "admin:accounting_exportrun_add",
     "admin:catalog_product_import",
 ]
 

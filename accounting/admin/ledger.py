@@ -9,13 +9,14 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounting import services
-from accounting.admin import vouchers
-from accounting.models import JournalEntry, OpenItem, Posting
+from accounting.admin import settlements, vouchers
+from accounting.models import JournalEntry, OpenItem, Posting, Settlement
 from erp.core import documents
 from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline, document_link
 
@@ -91,9 +92,7 @@ class JournalEntryAdmin(ReadOnlyAdmin):
             return
         for entry in queryset.order_by("pk"):
             with self.refusals_as_messages(request, entry):
-                mirror = services.reverse_entry(
-                    entry_id=entry.pk, entry_date=day, reason=reason, at=now, by=self.actor(request)
-                )
+                mirror = self.serve(request, services.reverse_entry, entry_id=entry.pk, entry_date=day, reason=reason)
                 text = gettext("%(number)s reverses %(entry)s.") % {"number": mirror.number, "entry": entry}
                 self.message_user(request, text, messages.SUCCESS)
 
@@ -151,6 +150,49 @@ class OpenItemAdmin(ReadOnlyAdmin):
     search_fields = ["party_label", "document_label__exact"]
     ordering = ["-id"]
     inlines = [SettlingInline]
+    actions = ["record_payout", "record_receipt", "pay_supplier", "pay_refund"]
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounting.add_settlement")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("settle/<str:kind>/", self.admin_site.admin_view(self.settle), name="accounting_settle")
+        return [own, *super().get_urls()]
+
+    def settle(self, request: HttpRequest, kind: str) -> HttpResponse:
+        """The filled-in form of a settlement. It is opened by an action of the list, with the items chosen there."""
+        item_ids = [int(key) for key in request.POST.getlist("items") if key.isdecimal()]
+        if kind not in Settlement.Kind.values or not item_ids:
+            return self.done(
+                request, gettext("Choose open items in the list first."), "admin:accounting_openitem_changelist"
+            )
+        return settlements.settle(self, request, kind, item_ids)
+
+    @admin.action(description=_("Record a payout for the selected items"), permissions=["settle"])
+    def record_payout(self, request: HttpRequest, queryset: QuerySet[OpenItem]) -> HttpResponse | None:
+        return self._open_form(request, queryset, Settlement.Kind.PAYOUT)
+
+    @admin.action(description=_("Record a receipt of money for the selected items"), permissions=["settle"])
+    def record_receipt(self, request: HttpRequest, queryset: QuerySet[OpenItem]) -> HttpResponse | None:
+        return self._open_form(request, queryset, Settlement.Kind.RECEIPT)
+
+    @admin.action(description=_("Record a payment to the supplier of the selected items"), permissions=["settle"])
+    def pay_supplier(self, request: HttpRequest, queryset: QuerySet[OpenItem]) -> HttpResponse | None:
+        return self._open_form(request, queryset, Settlement.Kind.SUPPLIER_PAYMENT)
+
+    @admin.action(description=_("Record that the selected items were refunded"), permissions=["settle"])
+    def pay_refund(self, request: HttpRequest, queryset: QuerySet[OpenItem]) -> HttpResponse | None:
+        return self._open_form(request, queryset, Settlement.Kind.REFUND)
+
+    def _open_form(
+        self, request: HttpRequest, queryset: QuerySet[OpenItem], kind: Settlement.Kind
+    ) -> HttpResponse | None:
+        keys = list(queryset.order_by("pk").values_list("pk", flat=True)[: settlements.MOST_ITEMS + 1])
+        if len(keys) > settlements.MOST_ITEMS:
+            told = gettext("Choose at most %(most)d items at once.") % {"most": settlements.MOST_ITEMS}
+            self.message_user(request, told, messages.ERROR)
+            return None
+        return settlements.settle(self, request, kind, keys)
 
     @admin.display(description=_("document"))
     def document(self, item: OpenItem) -> str:

@@ -2,11 +2,25 @@ from datetime import date
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounting import services
-from accounting.models import JournalEntry, LedgerAccount, Period, Posting
-from tests.accounting.factories import CLERK, NOON, bill_to, card_sale, credit, debit, new_item, post, remaining
+from accounting.models import JournalEntry, LedgerAccount, Period, Posting, Settlement
+from accounting.services import Party
+from tests.accounting.factories import (
+    CLERK,
+    NOON,
+    bill_to,
+    card_sale,
+    credit,
+    debit,
+    new_item,
+    post,
+    remaining,
+    supplier,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -171,3 +185,138 @@ def test_lists_ask_as_little_for_fifty_rows_as_for_one(boss, django_assert_max_n
     for name in ("journalentry", "posting", "openitem"):
         with django_assert_max_num_queries(12):
             boss.get(reverse(f"admin:accounting_{name}_changelist"))
+
+
+def open_form(boss, action: str, *items: int):
+    """What an action of the list of open items answers: the form over the chosen ones."""
+    listing = reverse("admin:accounting_openitem_changelist")
+    return boss.post(listing, {"action": action, "_selected_action": list(items)})
+
+
+def settle_form(boss, kind: str, *items: int, **fields):
+    typed = {"items": list(items), "reference": "R-1", "settled_on": "2026-11-24"}
+    return boss.post(reverse("admin:accounting_settle", args=[kind]), typed | fields)
+
+
+def told(answer) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_a_payout_is_recorded_over_the_chosen_items(boss):
+    first, second = card_sale(11_550, document_id=1), card_sale(1_000, document_id=2)
+    page = open_form(boss, "record_payout", first, second)
+    assert [item.pk for item, _field in page.context["items"]] == [first, second]
+    assert page.context["debit"] == 12_550
+
+    answer = settle_form(boss, "PAYOUT", first, second, bank_amount="12135", fee="415", fee_tax="EXEMPT")
+
+    settlement = Settlement.objects.get()
+    assert answer.url == reverse("admin:accounting_settlement_change", args=[settlement.pk])
+    assert (settlement.kind, settlement.settled_amount, settlement.actor) == ("PAYOUT", 12_550, "staff:boss")
+    assert (remaining(first), remaining(second)) == (0, 0)
+    assert Posting.objects.get(account__code="6235").amount == 415
+
+
+def test_a_payout_that_does_not_add_up_says_so_and_keeps_what_was_typed(boss):
+    item = card_sale(11_550)
+
+    answer = settle_form(boss, "PAYOUT", item, bank_amount="11000", fee="415")
+
+    assert "11,415" in told(answer)[0] or "11415" in told(answer)[0]
+    assert answer.context["form"]["bank_amount"].value() == "11000"
+    assert remaining(item) == 11_550
+    assert not Settlement.objects.exists()
+
+
+def owed_by_account(amount: int = 110_000, *, document_id: int = 1, code: str = "B1") -> int:
+    entry = post(
+        debit("receivable.account", amount, opens=new_item(bill_to(code), document_id)),
+        credit("sales.wholesale", amount),
+        source_id=document_id,
+    )
+    return entry.item_ids[0]
+
+
+def test_a_receipt_less_the_transfer_fee(boss):
+    item = owed_by_account()
+    assert open_form(boss, "record_receipt", item).status_code == 200
+
+    settle_form(boss, "RECEIPT", item, bank_amount="109560", fee_kept="440")
+
+    assert remaining(item) == 0
+    entry = JournalEntry.objects.get(source_type="MONEY_RECEIPT")
+    posted = {(row.account.code, row.side): int(row.amount) for row in entry.postings.select_related("account")}
+    assert posted == {
+        ("1120", "DEBIT"): 109_560, ("4190", "DEBIT"): 400, ("2190", "DEBIT"): 40, ("1150", "CREDIT"): 110_000,
+    }  # fmt: skip
+
+
+def test_a_part_is_received_and_the_same_reference_is_booked_once(boss):
+    item = owed_by_account()
+
+    for _again in range(2):
+        settle_form(boss, "RECEIPT", item, bank_amount="10000", **{f"amount_{item}": "10000"})
+
+    assert (remaining(item), Settlement.objects.count()) == (100_000, 1)
+
+
+def test_items_of_two_debtors_are_not_one_receipt(boss):
+    first, second = owed_by_account(), owed_by_account(document_id=2, code="B2")
+
+    answer = settle_form(boss, "RECEIPT", first, second, bank_amount="220000")
+
+    assert "株式会社B1, 株式会社B2" in told(answer)[0]
+    assert not Settlement.objects.exists()
+
+
+def test_a_supplier_is_paid_and_a_customer_refunded(boss):
+    bought = post(
+        debit("inventory.goods", 126_500),
+        credit("payable.suppliers", 126_500, opens=new_item(supplier())),
+    ).item_ids[1]
+    owed = post(
+        debit("cash", 550), credit("refunds_payable", 550, opens=new_item(Party("CUSTOMER", 5, "山田花子")))
+    ).item_ids[1]
+    assert open_form(boss, "pay_supplier", bought).status_code == 200
+    assert open_form(boss, "pay_refund", owed).status_code == 200
+
+    settle_form(boss, "SUPPLIER_PAYMENT", bought, fee="440")
+    settle_form(boss, "REFUND", owed)
+
+    assert (remaining(bought), remaining(owed)) == (0, 0)
+    assert dict(Settlement.objects.values_list("kind", "bank_amount")) == {"SUPPLIER_PAYMENT": 126_940, "REFUND": 550}
+
+
+@pytest.mark.parametrize(("kind", "more"), [("SUPPLIER_PAYMENT", {}), ("REFUND", {}), ("PAYOUT", {"bank_amount": "9"})])
+def test_each_form_refuses_parties_that_are_not_its_own(boss, kind, more):
+    party = bill_to() if kind != "REFUND" else supplier()
+    item = post(debit("receivable.account", 9, opens=new_item(party)), credit("sales.wholesale", 9)).item_ids[0]
+
+    answer = settle_form(boss, kind, item, **more)
+
+    assert party.label in told(answer)[0]
+    assert not Settlement.objects.exists()
+
+
+def test_settling_needs_its_permission_and_items(client, boss):
+    item = card_sale()
+    assert (
+        reverse("admin:accounting_openitem_changelist")
+        in boss.get(reverse("admin:accounting_settle", args=["PAYOUT"])).url
+    )
+    looker = User.objects.create_user("look", is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_openitem"))
+    client.force_login(looker)
+
+    assert settle_form(client, "PAYOUT", item, bank_amount="11000").status_code == 403
+    assert not Settlement.objects.exists()
+
+
+def test_the_form_asks_as_little_for_many_items_as_for_one(boss):
+    items = [card_sale(document_id=number) for number in range(30)]
+    with CaptureQueriesContext(connection) as one:
+        open_form(boss, "record_payout", items[0])
+    with CaptureQueriesContext(connection) as many:
+        open_form(boss, "record_payout", *items)
+
+    assert len(many) == len(one)

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from erp.core.models import AuditRow
 from erp.inventory import services
-from erp.inventory.models import ChannelBuffer, Hold, StockDocument
+from erp.inventory.models import ChannelBuffer, ExpectedReceipt, Hold, Location, StockDocument
 from erp.inventory.services import Demand, ExpectedLine, HoldDemand, PhysicalLine
 from tests.inventory.factories import CLERK, NOON, channel, figures, location, sku, statements, stock
 
@@ -19,6 +19,7 @@ PAGES = [
     "provisionalreceipt", "location", "costpool", "channellocation", "channelbuffer", "reason",
 ]  # fmt: skip
 EDITED = {"location", "costpool", "channellocation", "channelbuffer", "reason"}
+TYPED = EDITED | {"hold", "expectedreceipt"}
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def shelf():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_list_opens_finds_and_edits_only_masters(admin_client, shelf, page):
+def test_every_list_opens_and_finds_and_only_what_is_typed_has_a_form(admin_client, shelf, page):
     _site, _warehouse, shirt = shelf
 
     found = admin_client.get(reverse(f"admin:inventory_{page}_changelist"), {"q": shirt.code})
@@ -68,7 +69,7 @@ def test_every_list_opens_finds_and_edits_only_masters(admin_client, shelf, page
 
     assert (found.status_code, everything.status_code) == (200, 200)
     assert everything.context["cl"].result_list
-    assert added.status_code == (200 if page in EDITED else 403)
+    assert added.status_code == (200 if page in TYPED else 403)
 
 
 @pytest.mark.parametrize(("page", "state"), [("expectedreceipt", "late"), ("provisionalreceipt", "open")])
@@ -138,6 +139,124 @@ def test_what_cannot_be_read_or_is_refused_is_said_on_the_page(admin_client, she
     assert figures(shirt, warehouse) == (5, 3)
 
 
+def levels(answer) -> list[str]:
+    return [message.level_tag for message in answer.context["messages"]]
+
+
+def test_stock_changes_its_place_from_a_form_in_one_step_and_over_the_road(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+    shop, road = location("SHOP"), Location.objects.get(code="TRANSIT")
+    moved = {"from_location": warehouse.pk, "lines": f"{shirt.code}, 1"}
+
+    assert post(admin_client, "transfer", to_location=shop.pk, **moved).status_code == 302
+    assert post(admin_client, "transfer", external_id="S-2", to_location=road.pk, **moved).status_code == 302
+    sent = StockDocument.objects.get(source_type="TRANSFER", external_id="S-2")
+    arrival = {"transfer": sent.pk, "to_location": shop.pk}
+    late = post(admin_client, "arrive", external_id="S-3", lines=f"{shirt.code}, 2", **arrival)
+    assert levels(late)[-1] == "error"
+    assert post(admin_client, "arrive", external_id="S-4", lines=f"{shirt.code}, 1", **arrival).status_code == 302
+
+    assert (figures(shirt, warehouse), figures(shirt, shop), figures(shirt, road)) == ((3, 3), (2, 0), (0, 0))
+    assert StockDocument.objects.get(source_type="TRANSFER_ARRIVAL").actor == "staff:admin"
+
+
+def test_claimed_pieces_are_not_transferred_and_the_page_says_which(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+
+    refused = post(
+        admin_client, "transfer", from_location=warehouse.pk, to_location=location("SHOP").pk, lines=f"{shirt.code}, 3"
+    )
+
+    assert levels(refused) == ["error"]
+    assert shirt.code in str(next(iter(refused.context["messages"])))
+    assert figures(shirt, warehouse) == (5, 3)
+
+
+def test_a_count_is_recorded_once_from_its_form(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+
+    for _again in range(2):
+        answer = post(admin_client, "count", location=warehouse.pk, lines=f"{shirt.code}, 4")
+        assert answer.status_code == 302
+
+    assert figures(shirt, warehouse) == (4, 3)
+    assert StockDocument.objects.filter(source_type="COUNT").count() == 1
+
+
+def keep(client, site, shirt, pieces, ref="K-1"):
+    return client.post(
+        reverse("admin:inventory_hold_add"),
+        {
+            "channel": site.pk, "ref": ref, "kind": "KEEP", "owner_label": "山田様", "expires_at_0": "2998-12-31",
+            "expires_at_1": "12:00", "lines": f"{shirt.code}, {pieces}",
+        },
+    )  # fmt: skip
+
+
+def test_pieces_are_kept_extended_and_given_back(admin_client, shelf):
+    site, warehouse, shirt = shelf
+    listing = reverse("admin:inventory_hold_changelist")
+
+    assert keep(admin_client, site, shirt, 1).status_code == 302
+    held = Hold.objects.get(ref="K-1")
+    assert (held.kind, held.owner_label, held.actor) == ("KEEP", "山田様", "staff:admin")
+    assert figures(shirt, warehouse) == (5, 4)
+
+    chosen = {"_selected_action": [held.pk]}
+    admin_client.post(listing, {"action": "extend", "until": "2999-01-31T12:00", **chosen})
+    held.refresh_from_db()
+    assert held.expires_at == dt.datetime(2999, 1, 31, 3, tzinfo=dt.UTC)
+    unread = admin_client.post(listing, {"action": "extend", "until": "tomorrow", **chosen}, follow=True)
+    passed = admin_client.post(listing, {"action": "extend", "until": "2020-01-01T00:00", **chosen}, follow=True)
+    assert (levels(unread), levels(passed)) == (["success", "success", "error"], ["error", "warning"])
+
+    admin_client.post(listing, {"action": "release", **chosen})
+    assert figures(shirt, warehouse) == (5, 3)
+
+
+def test_more_than_may_be_sold_is_not_kept(admin_client, shelf):
+    site, warehouse, shirt = shelf
+
+    refused = keep(admin_client, site, shirt, 3)
+
+    assert levels(refused) == ["error"]
+    assert not Hold.objects.filter(ref="K-1").exists()
+    assert figures(shirt, warehouse) == (5, 3)
+
+
+def expect(client, warehouse, lines):
+    typed = {"external_id": "PO-2", "location": warehouse.pk, "expected_date": "2026-12-01", "lines": lines}
+    return client.post(reverse("admin:inventory_expectedreceipt_add"), typed)
+
+
+def test_what_is_expected_is_noted_received_and_ended(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+
+    assert expect(admin_client, warehouse, f"{shirt.code}, 10, 150").status_code == 302
+    noted = ExpectedReceipt.objects.get(external_id="PO-2")
+    assert (noted.quantity, noted.unit_cost, noted.expected_date) == (10, 150, dt.date(2026, 12, 1))
+
+    nothing = post(admin_client, "receive", location=warehouse.pk, expected="PO-9", lines=f"{shirt.code}, 4, 150")
+    assert nothing.context["form"].errors["expected"]
+    post(admin_client, "receive", location=warehouse.pk, expected="PO-2", lines=f"{shirt.code}, 4, 150")
+    noted.refresh_from_db()
+    assert (noted.received_quantity, figures(shirt, warehouse)) == (4, (9, 3))
+
+    admin_client.post(
+        reverse("admin:inventory_expectedreceipt_changelist"), {"action": "cancel", "_selected_action": [noted.pk]}
+    )
+    noted.refresh_from_db()
+    assert noted.cancelled_at is not None
+
+
+def test_an_expectation_of_no_pieces_is_refused(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+
+    assert levels(expect(admin_client, warehouse, f"{shirt.code}, 0")) == ["error"]
+
+    assert not ExpectedReceipt.objects.filter(external_id="PO-2").exists()
+
+
 def reason(code):
     from erp.inventory.models import Reason
 
@@ -156,6 +275,8 @@ def test_an_edited_master_is_signed(admin_client, shelf):
     assert (row.actor, row.after) == ("staff:admin", {"name": "elsewhere"})
 
 
-@pytest.mark.parametrize("page", ["availability", "receive", "adjust"])
+@pytest.mark.parametrize(
+    "page", ["availability", "receive", "adjust", "transfer", "arrive", "count", "hold_add", "expectedreceipt_add"]
+)
 def test_strangers_are_sent_to_the_log_in(client, page):
     assert client.get(reverse(f"admin:inventory_{page}")).status_code == 302

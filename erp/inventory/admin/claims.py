@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.db.models import F, QuerySet
-from django.http import HttpRequest
+from django.contrib.admin.helpers import ActionForm
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, Model, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline, document_link
 from erp.core.clock import business_date
 from erp.inventory import services
+from erp.inventory.admin.forms import ExpectedForm, HoldForm
 from erp.inventory.models import ExpectedReceipt, Hold, HoldLine, ProvisionalReceipt, Reservation
 
 
@@ -44,6 +49,14 @@ class HoldLineInline(ReadOnlyInline):
         return rows.select_related("sku", "location")
 
 
+class ExtendForm(ActionForm):
+    """Until when the selected holds are to run. A text here, since a form that cannot be read would look like no action at all."""
+
+    until = forms.CharField(
+        label=_("expires at"), required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+
+
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin):
     list_display = ["ref", "channel", "kind", "owner_label", "created_at", "expires_at", "closed_at", "actor"]
@@ -52,16 +65,56 @@ class HoldAdmin(ReadOnlyAdmin):
     search_fields = ["ref__exact", "owner_label"]
     ordering = ["-id"]
     inlines = [HoldLineInline]
-    actions = ["release"]
+    action_form = ExtendForm
+    actions = ["extend", "release"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("inventory.add_hold")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Keep pieces for somebody (取り置き)."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        tomorrow = timezone.localtime().replace(second=0, microsecond=0) + dt.timedelta(days=1)
+        form = HoldForm(request.POST or None, initial={"expires_at": tomorrow})
+
+        def act() -> HttpResponse:
+            values = form.cleaned_data
+            held = self.serve(
+                request,
+                services.place_hold,
+                channel_id=values["channel"].pk,
+                ref=values["ref"],
+                lines=form.demands(),
+                expires_at=values["expires_at"],
+                kind=values["kind"],
+                owner_label=values["owner_label"],
+            )
+            return self.done(request, gettext("Kept."), "admin:inventory_hold_change", held.id)
+
+        return self.service_page(request, form=form, title=gettext("Keep stock"), act=act)
+
+    @admin.action(description=_("Extend the selected holds"), permissions=["act"])
+    def extend(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
+        try:
+            until = forms.DateTimeField().clean(request.POST.get("until"))
+        except forms.ValidationError as fault:
+            self.message_user(request, " ".join(fault.messages), messages.ERROR)
+            return
+        done = 0
+        for hold in queryset.order_by("pk"):
+            with self.refusals_as_messages(request, hold):
+                self.serve(request, services.extend_hold, channel_id=hold.channel_id, ref=hold.ref, expires_at=until)
+                done += 1
+        told = ngettext("%(count)d hold extended.", "%(count)d holds extended.", done) % {"count": done}
+        self.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
 
     @admin.action(description=_("Release the selected holds"), permissions=["act"])
     def release(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
         pieces = 0
         for hold in queryset.order_by("pk"):
             with self.refusals_as_messages(request, hold):
-                pieces += services.release_hold(
-                    channel_id=hold.channel_id, ref=hold.ref, at=timezone.now(), by=self.actor(request)
-                )
+                pieces += self.serve(request, services.release_hold, channel_id=hold.channel_id, ref=hold.ref)
         told = ngettext("%(pieces)d piece is free again.", "%(pieces)d pieces are free again.", pieces)
         self.message_user(request, told % {"pieces": pieces}, messages.SUCCESS)
 
@@ -92,6 +145,40 @@ class ExpectedReceiptAdmin(ReadOnlyAdmin):
     list_filter = [OpenFilter, "location"]
     search_fields = ["external_id__exact", "sku__code__exact"]
     ordering = ["expected_date", "id"]
+    actions = ["cancel"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("inventory.add_expectedreceipt")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Note what should arrive; the same slip number again brings what was noted up to date."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = ExpectedForm(request.POST or None, initial={"expected_date": business_date(timezone.now())})
+
+        def act() -> HttpResponse:
+            values = form.cleaned_data
+            self.serve(
+                request,
+                services.expect_receipt,
+                external_id=values["external_id"],
+                location_id=values["location"].pk,
+                supplier_id=values["supplier"] and values["supplier"].pk,
+                lines=form.expected_lines(),
+            )
+            return self.done(request, gettext("Noted."), "admin:inventory_expectedreceipt_changelist")
+
+        return self.service_page(request, form=form, title=gettext("Expect stock"), act=act)
+
+    @admin.action(description=_("Nothing more will come of the orders of the selected lines"), permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[ExpectedReceipt]) -> None:
+        """An order to a supplier ends as a whole, whichever of its lines were selected."""
+        ended = 0
+        for external_id in queryset.order_by("external_id").values_list("external_id", flat=True).distinct():
+            with self.refusals_as_messages(request, external_id):
+                ended += self.serve(request, services.cancel_expected, external_id=external_id)
+        told = ngettext("%(count)d expectation ended.", "%(count)d expectations ended.", ended) % {"count": ended}
+        self.message_user(request, told, messages.SUCCESS)
 
 
 class ProvisionalFilter(admin.SimpleListFilter):

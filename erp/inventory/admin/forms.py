@@ -7,13 +7,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
+from django.db.models import F
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Sku, Supplier
 from erp.core.models import Channel
-from erp.inventory.models import Location, Reason
-from erp.inventory.services import AdjustmentLine, ReceiptLine
+from erp.inventory.models import ExpectedReceipt, Hold, Location, Reason, StockDocument, StockMovement
+from erp.inventory.services import AdjustmentLine, Count, ExpectedLine, HoldDemand, ReceiptLine, TransferLine
 
 
 class LinesField(forms.CharField):
@@ -51,12 +52,33 @@ class ReceiptForm(forms.Form):
         required=False,
         help_text=_("Empty: opening stock."),
     )
+    expected = forms.CharField(
+        label=_("slip number of what was expected"),
+        max_length=100,
+        required=False,
+        help_text=_("What arrives is counted on it, SKU by SKU."),
+    )
     occurred_at = forms.SplitDateTimeField(label=_("received at"))
     lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces, unit cost (excl. tax)"))
 
+    def clean_expected(self) -> dict[int, int]:
+        """The open expectation of each SKU under that number."""
+        named = self.cleaned_data["expected"]
+        if not named:
+            return {}
+        found = ExpectedReceipt.objects.filter(
+            external_id=named, cancelled_at__isnull=True, received_quantity__lt=F("quantity")
+        )
+        # The first line that still waits for pieces of a SKU takes them.
+        expected = dict(found.order_by("-line_no").values_list("sku_id", "pk"))
+        if not expected:
+            raise forms.ValidationError(_("Nothing is expected any more under this number."))
+        return expected
+
     def receipt_lines(self) -> list[ReceiptLine]:
+        expected = self.cleaned_data["expected"]
         return [
-            ReceiptLine(number, sku.pk, pieces, cost or Decimal(0))
+            ReceiptLine(number, sku.pk, pieces, cost or Decimal(0), expected.get(sku.pk))
             for number, (sku, pieces, cost) in enumerate(self.cleaned_data["lines"], start=1)
         ]
 
@@ -74,6 +96,103 @@ class AdjustmentForm(forms.Form):
     def adjustment_lines(self) -> list[AdjustmentLine]:
         return [
             AdjustmentLine(number, sku.pk, pieces, cost)
+            for number, (sku, pieces, cost) in enumerate(self.cleaned_data["lines"], start=1)
+        ]
+
+
+def _place(label: Any) -> forms.ModelChoiceField[Location]:
+    return forms.ModelChoiceField(label=label, queryset=Location.objects.filter(is_active=True).order_by("code"))
+
+
+class TransferForm(forms.Form):
+    external_id = forms.CharField(label=_("slip number"), max_length=100)
+    from_location = _place(_("moved from"))
+    to_location = _place(_("moved to"))
+    occurred_at = forms.SplitDateTimeField(label=_("left at"))
+    lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
+    note = forms.CharField(label=_("note"), max_length=200, required=False)
+
+    def transfer_lines(self) -> list[TransferLine]:
+        return [
+            TransferLine(number, sku.pk, pieces)
+            for number, (sku, pieces, _cost) in enumerate(self.cleaned_data["lines"], start=1)
+        ]
+
+
+class ArrivalForm(forms.Form):
+    """Pieces of a transfer that was sent over the road. A SKU that stands on several lines of it fills them one after the other."""
+
+    external_id = forms.CharField(label=_("slip number"), max_length=100)
+    transfer = forms.ModelChoiceField(
+        label=_("stock document no. of the transfer"),
+        queryset=StockDocument.objects.filter(source_type="TRANSFER"),
+        widget=forms.NumberInput,
+    )
+    to_location = _place(_("moved to"))
+    occurred_at = forms.SplitDateTimeField(label=_("arrived at"))
+    lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
+    note = forms.CharField(label=_("note"), max_length=200, required=False)
+
+    def transfer_lines(self) -> list[TransferLine]:
+        sent: dict[int, list[tuple[int, int]]] = {}
+        movements = StockMovement.objects.filter(document=self.cleaned_data["transfer"], quantity__gt=0)
+        for sku_id, line_no, pieces in movements.order_by("document_line").values_list(
+            "sku_id", "document_line", "quantity"
+        ):
+            sent.setdefault(sku_id, []).append((line_no, pieces))
+        found = []
+        for sku, pieces, _cost in self.cleaned_data["lines"]:
+            parts = sent.get(sku.pk) or [(0, pieces)]
+            for number, (line_no, at_most) in enumerate(parts, start=1):
+                part = pieces if number == len(parts) else min(pieces, at_most)
+                if part:
+                    found.append(TransferLine(line_no, sku.pk, part))
+                pieces -= part
+        return found
+
+
+class CountForm(forms.Form):
+    external_id = forms.CharField(label=_("slip number"), max_length=100)
+    location = _place(_("location"))
+    occurred_at = forms.SplitDateTimeField(
+        label=_("counted at"), help_text=_("The moment of the count: what moved since is taken into account.")
+    )
+    lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces that were counted"))
+    note = forms.CharField(label=_("note"), max_length=200, required=False)
+
+    def counts(self) -> list[Count]:
+        return [
+            Count(number, sku.pk, pieces)
+            for number, (sku, pieces, _cost) in enumerate(self.cleaned_data["lines"], start=1)
+        ]
+
+
+class HoldForm(forms.Form):
+    channel = forms.ModelChoiceField(
+        label=_("sales channel"), queryset=Channel.objects.filter(is_active=True).order_by("code")
+    )
+    ref = forms.CharField(label=_("reference"), max_length=100)
+    kind = forms.ChoiceField(label=_("kind"), choices=Hold.Kind.choices, initial=Hold.Kind.KEEP)
+    owner_label = forms.CharField(label=_("kept for"), max_length=100)
+    expires_at = forms.SplitDateTimeField(label=_("expires at"))
+    lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
+
+    def demands(self) -> list[HoldDemand]:
+        return [HoldDemand(sku.pk, pieces) for sku, pieces, _cost in self.cleaned_data["lines"]]
+
+
+class ExpectedForm(forms.Form):
+    external_id = forms.CharField(label=_("slip number"), max_length=100)
+    location = _place(_("location"))
+    supplier = forms.ModelChoiceField(
+        label=_("supplier"), queryset=Supplier.objects.filter(is_active=True).order_by("code"), required=False
+    )
+    expected_date = forms.DateField(label=_("expected date"), widget=forms.DateInput(attrs={"type": "date"}))
+    lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces, unit cost (excl. tax)"))
+
+    def expected_lines(self) -> list[ExpectedLine]:
+        return [
+            ExpectedLine(number, sku.pk, pieces, self.cleaned_data["expected_date"], cost)
             for number, (sku, pieces, cost) in enumerate(self.cleaned_data["lines"], start=1)
         ]
 

@@ -1,26 +1,35 @@
-"""Balances, the ledger behind them, and the three pages from which staff work: availability, receipt, adjustment."""
+"""Balances, the ledger behind them, and the pages from which staff work: availability, receipt, adjustment, transfer, count."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
 from erp.inventory import selectors, services
-from erp.inventory.admin.forms import AdjustmentForm, AvailabilityForm, ReceiptForm
+from erp.inventory.admin.forms import (
+    AdjustmentForm,
+    ArrivalForm,
+    AvailabilityForm,
+    CountForm,
+    ReceiptForm,
+    TransferForm,
+)
 from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
 from erp.inventory.selectors import TermKind
+from erp.inventory.services import Booked
 
 TERM_LABELS = {
     TermKind.ON_HAND: _("On hand"),
@@ -45,6 +54,9 @@ class StockBalanceAdmin(ReadOnlyAdmin):
             ("availability", self.availability),
             ("receive", self.receive),
             ("adjust", self.adjust),
+            ("transfer", self.transfer),
+            ("arrive", self.arrive),
+            ("count", self.count),
         ]
         own = [path(f"{name}/", self.admin_site.admin_view(view), name=f"inventory_{name}") for name, view in pages]
         return [*own, *super().get_urls()]
@@ -75,49 +87,66 @@ class StockBalanceAdmin(ReadOnlyAdmin):
         )
 
     def receive(self, request: HttpRequest) -> HttpResponse:
-        form = self._form(request, ReceiptForm)
-        if form.is_bound and form.is_valid():
-            with self.refusals_as_messages(request):
-                booked = services.receive(
-                    external_id=form.cleaned_data["external_id"],
-                    location_id=form.cleaned_data["location"].pk,
-                    supplier_id=form.cleaned_data["supplier"] and form.cleaned_data["supplier"].pk,
-                    lines=form.receipt_lines(),
-                    occurred_at=form.cleaned_data["occurred_at"],
-                    at=timezone.now(),
-                    by=self.actor(request),
-                )
-                return self._done(request, booked)
-        return self._page(request, "inventory/stock_form.html", gettext("Receive stock"), form)
+        return self._book(request, ReceiptForm, gettext("Receive stock"), lambda form: partial(
+            services.receive,
+            location_id=form.cleaned_data["location"].pk,
+            supplier_id=form.cleaned_data["supplier"] and form.cleaned_data["supplier"].pk,
+            lines=form.receipt_lines(),
+        ))  # fmt: skip
 
     def adjust(self, request: HttpRequest) -> HttpResponse:
-        form = self._form(request, AdjustmentForm)
-        if form.is_bound and form.is_valid():
-            with self.refusals_as_messages(request):
-                booked = services.adjust(
-                    external_id=form.cleaned_data["external_id"],
-                    location_id=form.cleaned_data["location"].pk,
-                    reason_code=form.cleaned_data["reason"].code,
-                    lines=form.adjustment_lines(),
-                    note=form.cleaned_data["note"],
-                    occurred_at=form.cleaned_data["occurred_at"],
-                    at=timezone.now(),
-                    by=self.actor(request),
-                )
-                return self._done(request, booked)
-        return self._page(request, "inventory/stock_form.html", gettext("Adjust stock"), form)
+        return self._book(request, AdjustmentForm, gettext("Adjust stock"), lambda form: partial(
+            services.adjust,
+            location_id=form.cleaned_data["location"].pk,
+            reason_code=form.cleaned_data["reason"].code,
+            lines=form.adjustment_lines(),
+            note=form.cleaned_data["note"],
+        ))  # fmt: skip
 
-    def _form(self, request: HttpRequest, form_class: type[Any]) -> Any:
+    def transfer(self, request: HttpRequest) -> HttpResponse:
+        return self._book(request, TransferForm, gettext("Transfer stock"), lambda form: partial(
+            services.transfer,
+            from_location_id=form.cleaned_data["from_location"].pk,
+            to_location_id=form.cleaned_data["to_location"].pk,
+            lines=form.transfer_lines(),
+            note=form.cleaned_data["note"],
+        ))  # fmt: skip
+
+    def arrive(self, request: HttpRequest) -> HttpResponse:
+        return self._book(request, ArrivalForm, gettext("Record the arrival of a transfer"), lambda form: partial(
+            services.arrive,
+            transfer_id=form.cleaned_data["transfer"].pk,
+            to_location_id=form.cleaned_data["to_location"].pk,
+            lines=form.transfer_lines(),
+            note=form.cleaned_data["note"],
+        ))  # fmt: skip
+
+    def count(self, request: HttpRequest) -> HttpResponse:
+        return self._book(request, CountForm, gettext("Record a stock count"), lambda form: partial(
+            services.record_count,
+            location_id=form.cleaned_data["location"].pk,
+            counts=form.counts(),
+            note=form.cleaned_data["note"],
+        ))  # fmt: skip
+
+    def _book(
+        self, request: HttpRequest, form_class: type[Any], title: str, service: Callable[[Any], Callable[..., Booked]]
+    ) -> HttpResponse:
+        """A page whose form books one stock document. ``service`` is what it calls, with all that is its own."""
         if not self.has_act_permission(request):
             raise PermissionDenied
-        if request.method == "POST":
-            return form_class(request.POST)
-        return form_class(initial={"occurred_at": timezone.localtime().replace(second=0, microsecond=0)})
+        now = timezone.localtime().replace(second=0, microsecond=0)
+        form = form_class(request.POST or None, initial={"occurred_at": now})
 
-    def _done(self, request: HttpRequest, booked: services.Booked) -> HttpResponse:
-        told = gettext("Booked before, nothing changed.") if booked.is_replay else gettext("Booked.")
-        self.message_user(request, told, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:inventory_stockdocument_change", args=[booked.document_id]))
+        def act() -> HttpResponse:
+            values = form.cleaned_data
+            booked = self.serve(
+                request, service(form), external_id=values["external_id"], occurred_at=values["occurred_at"]
+            )
+            told = gettext("Booked before, nothing changed.") if booked.is_replay else gettext("Booked.")
+            return self.done(request, told, "admin:inventory_stockdocument_change", booked.document_id)
+
+        return self.service_page(request, form=form, title=title, act=act)
 
     def _page(self, request: HttpRequest, template: str, title: str, form: forms.Form, **context: Any) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}

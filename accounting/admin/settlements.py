@@ -1,0 +1,184 @@
+"""Money that came or went, matched to open items that staff chose in the list: 精算, 入金, 支払, 返金. Each page ends in one service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounting import services
+from accounting.models import Counterparty, OpenItem, PartyKind, Settlement, Side
+from accounting.services import Party, Settling
+from erp.core.errors import InvalidInput, Problem
+from erp.core.models import TaxRate
+from erp.core.money import ZERO
+
+if TYPE_CHECKING:
+    from accounting.admin.ledger import OpenItemAdmin
+
+Kind = Settlement.Kind
+# One page holds so many items; a larger payout is recorded in several, each under a reference of its own.
+MOST_ITEMS = 400
+DAY = forms.DateInput(attrs={"type": "date"})
+
+
+def _amount(label: Any, **options: Any) -> forms.DecimalField:
+    return forms.DecimalField(label=label, min_value=ZERO, max_digits=16, decimal_places=2, **options)
+
+
+class SettlingForm(forms.Form):
+    """What every movement of money has, and for each item how much of it is settled: all that is left, unless said otherwise."""
+
+    reference = forms.CharField(label=_("reference"), max_length=100, help_text=_("The same one is not booked twice."))
+    settled_on = forms.DateField(label=_("date"), widget=DAY)
+
+    def __init__(self, *args: Any, items: list[OpenItem], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.chosen = items
+        for item in items:
+            self.fields[f"amount_{item.pk}"] = _amount("", required=False)
+
+    @property
+    def general(self) -> list[forms.BoundField]:
+        """The fields that concern no single item; those of the items stand in the table of items."""
+        return [field for field in self if not field.name.startswith("amount_")]
+
+    def settling(self) -> list[Settling]:
+        return [Settling(item.pk, self.cleaned_data[f"amount_{item.pk}"]) for item in self.chosen]
+
+    def party(self) -> Party:
+        parties = {(item.party_kind, item.party_id): item.party_label for item in self.chosen}
+        if len(parties) > 1:
+            names = ", ".join(sorted(set(parties.values())))
+            detail = gettext("The items belong to several parties: %(names)s.") % {"names": names}
+            raise InvalidInput([Problem("/items", "several_parties", detail)])
+        [((kind, party_id), label)] = parties.items()
+        return Party(kind, party_id, label)
+
+    def asked(self) -> dict[str, Any]:
+        """The arguments of the service."""
+        raise NotImplementedError
+
+
+class PayoutForm(SettlingForm):
+    bank_amount = _amount(_("amount through the bank"))
+    fee = _amount(_("fee (tax included)"), required=False)
+    fee_tax = forms.ChoiceField(
+        label=_("tax on its fee"),
+        required=False,
+        choices=[("", _("as the counterparty's master says")), *Counterparty.FeeTax.choices],
+    )
+    promotion = _amount(_("promotion deducted"), required=False)
+
+    def asked(self) -> dict[str, Any]:
+        values, party = self.cleaned_data, self.party()
+        if party.kind != PartyKind.COUNTERPARTY:
+            detail = gettext("%(party)s is no payment provider, carrier, mall or agent.") % {"party": party.label}
+            raise InvalidInput([Problem("/items", "other_party", detail)])
+        return {
+            "counterparty_id": party.id,
+            "reference": values["reference"],
+            "paid_on": values["settled_on"],
+            "bank_amount": values["bank_amount"],
+            "fee": values["fee"] or ZERO,
+            "fee_tax": values["fee_tax"],
+            "promotion": values["promotion"] or ZERO,
+        }
+
+
+class ReceiptForm(SettlingForm):
+    bank_amount = _amount(_("amount through the bank"))
+    fee_kept = _amount(_("transfer fee kept by the payer (tax included)"), required=False)
+    fee_tax_code = forms.ChoiceField(label=_("tax code of the sale"), required=False)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        codes = TaxRate.objects.order_by("code").values_list("code", "label")
+        self.fields["fee_tax_code"].choices = [("", _("standard rate of the day")), *codes]  # type: ignore[attr-defined]
+
+    def asked(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        return {
+            "debtor": self.party(),
+            "reference": values["reference"],
+            "received_on": values["settled_on"],
+            "bank_amount": values["bank_amount"],
+            "fee_kept": values["fee_kept"] or ZERO,
+            "fee_tax_code": values["fee_tax_code"],
+        }
+
+
+class PaymentForm(SettlingForm):
+    """What we pay is what the items say, in full; the bank's fee is ours."""
+
+    fee = _amount(_("our transfer fee (tax included)"), required=False)
+    party_argument = "supplier"
+    party_kinds: tuple[PartyKind, ...] = (PartyKind.SUPPLIER,)
+
+    def asked(self) -> dict[str, Any]:
+        values, party = self.cleaned_data, self.party()
+        if party.kind not in self.party_kinds:
+            detail = gettext("%(party)s is not paid here.") % {"party": party.label}
+            raise InvalidInput([Problem("/items", "other_party", detail)])
+        return {
+            self.party_argument: party,
+            "reference": values["reference"],
+            "paid_on": values["settled_on"],
+            "fee": values["fee"] or ZERO,
+        }
+
+
+class RefundForm(PaymentForm):
+    party_argument = "customer"
+    party_kinds = (PartyKind.CUSTOMER, PartyKind.BILL_TO)
+
+
+PAGES: dict[str, tuple[type[SettlingForm], Any, Any]] = {
+    Kind.PAYOUT: (PayoutForm, services.record_payout, _("Record a payout")),
+    Kind.RECEIPT: (ReceiptForm, services.record_receipt, _("Record a receipt of money")),
+    Kind.SUPPLIER_PAYMENT: (PaymentForm, services.pay_supplier, _("Record a payment to a supplier")),
+    Kind.REFUND: (RefundForm, services.pay_refund, _("Record a refund that was paid")),
+}
+
+
+def settle(page: OpenItemAdmin, request: HttpRequest, kind: str, item_ids: list[int]) -> HttpResponse:
+    """The form of one kind over the chosen items. It comes from the list's action first, and from itself when it is filled in."""
+    if not request.user.has_perm("accounting.add_settlement"):
+        raise PermissionDenied
+    form_class, service, title = PAGES[kind]
+    items = list(OpenItem.objects.filter(pk__in=item_ids).select_related("account").order_by("item_date", "pk"))
+    is_filled_in = "settled_on" in request.POST
+    form = form_class(request.POST if is_filled_in else None, items=items, initial={"settled_on": timezone.localdate()})
+
+    def act() -> HttpResponse:
+        row = page.serve(request, service, items=form.settling(), **form.asked())
+        told = gettext("%(reference)s is booked: %(amount)s settled.") % {
+            "reference": row.external_id,
+            "amount": f"{row.settled_amount:,.0f}",
+        }
+        return page.done(request, told, "admin:accounting_settlement_change", row.pk)
+
+    return page.service_page(
+        request,
+        form=form,
+        title=str(title),
+        act=act,
+        template="admin/accounting/openitem/settle.html",
+        target=reverse("admin:accounting_settle", args=[kind]),
+        items=list(_rows(form)),
+        debit=sum((item.remaining_amount for item in items if item.side == Side.DEBIT), Decimal(0)),
+        credit=sum((item.remaining_amount for item in items if item.side == Side.CREDIT), Decimal(0)),
+    )
+
+
+def _rows(form: SettlingForm) -> Iterator[tuple[OpenItem, forms.BoundField]]:
+    for item in form.chosen:
+        yield item, form[f"amount_{item.pk}"]
