@@ -40,7 +40,7 @@ class Cursor:
     def parse(cls, text: str) -> Cursor:
         """Raises CursorExpired for anything that is no cursor of this house: the answer to the reader is the same, resync."""
         epoch, _dot, xid = text.partition(".")
-        if not (epoch.isdecimal() and xid.isdecimal()):
+        if not (text.isascii() and epoch.isdecimal() and xid.isdecimal() and len(text) <= 40):
             raise CursorExpired(_("This is not a cursor of this feed."))
         return cls(int(epoch), int(xid))
 
@@ -115,20 +115,60 @@ WHERE epoch = %s AND xid >= %s::text::xid8 AND xid < %s::text::xid8
 GROUP BY topic, key, audience
 """
 
+# The transaction in which row number ``limit`` + 1 lies, and the first one: a page ends before the one, but never within the other.
+_BOUND = """
+SELECT max(xid::text::bigint) FILTER (WHERE place > %s), min(xid::text::bigint)
+FROM (
+    SELECT xid, row_number() OVER (ORDER BY xid) AS place FROM core_changerow
+    WHERE epoch = %s AND xid >= %s::text::xid8 AND xid < %s::text::xid8
+      AND (cardinality(%s::text[]) = 0 OR topic = ANY(%s)) AND (%s::text IS NULL OR audience IN ('', %s))
+    ORDER BY xid LIMIT %s
+) AS page
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``cursor`` continues behind ``changes``; ``has_more``: there is more to read at once."""
+
+    changes: list[Change]
+    cursor: Cursor
+    has_more: bool
+
 
 def read(after: Cursor, *, topics: Iterable[str] = (), audience: str | None = None) -> tuple[list[Change], Cursor]:
     """All changes behind the horizon since ``after``, each key once, and the cursor to continue from.
 
     ``audience`` is a channel code, which sees its own rows and everyone's; ``None`` sees all. Raises CursorExpired.
     """
+    horizon = _horizon(after)
+    return _read(after, horizon, list(topics), audience), horizon
+
+
+def read_page(after: Cursor, *, limit: int, topics: Iterable[str] = (), audience: str | None = None) -> Page:
+    """The same, at most ``limit`` rows of them, unless one transaction alone wrote more: pages are cut between transactions."""
+    horizon, wanted = _horizon(after), list(topics)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BOUND,
+            [limit, after.epoch, str(after.xid), str(horizon.xid), wanted, wanted, audience, audience, limit + 1],
+        )
+        beyond, first = cursor.fetchone()
+    end = horizon if beyond is None else Cursor(after.epoch, max(beyond, first + 1))
+    return Page(_read(after, end, wanted, audience), end, has_more=end.xid < horizon.xid)
+
+
+def _horizon(after: Cursor) -> Cursor:
     now = current_cursor()
     if after.epoch != now.epoch or after.xid > now.xid:
         raise CursorExpired(_("The database was restored since. Read the full list again."))
-    wanted = list(topics)
+    return now
+
+
+def _read(after: Cursor, until: Cursor, topics: list[str], audience: str | None) -> list[Change]:
     with connection.cursor() as cursor:
-        cursor.execute(_READ, [after.epoch, str(after.xid), str(now.xid), wanted, wanted, audience, audience])
-        found = [Change(*row) for row in cursor.fetchall()]
-    return found, now
+        cursor.execute(_READ, [after.epoch, str(after.xid), str(until.xid), topics, topics, audience, audience])
+        return [Change(*row) for row in cursor.fetchall()]
 
 
 def start_epoch(*, reason: str, at: dt.datetime) -> None:

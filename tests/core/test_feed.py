@@ -171,3 +171,37 @@ def test_months_have_their_partition_and_a_month_with_early_rows_keeps_them():
     with connection.cursor() as cursor:
         cursor.execute("SELECT tableoid::regclass::text FROM core_changerow WHERE key = 'early'")
         assert cursor.fetchone() == ("core_changerow_default",)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+def test_pages_are_cut_between_transactions_and_together_are_everything(limit):
+    start = changes.current_cursor()
+    written = [["a", "b"], ["c"], ["d", "e", "f"], ["g"]]
+    for batch in written:
+        with transaction.atomic():
+            changes.record(topic="stock", keys=batch)
+
+    pages = [changes.read_page(start, limit=limit)]
+    while pages[-1].has_more:
+        pages.append(changes.read_page(pages[-1].cursor, limit=limit))
+
+    together = [keys(page.changes) for page in pages]
+    assert set.union(*together) == set("abcdefg")
+    assert all(sum(len(set(batch) & page) in (0, len(batch)) for batch in written) == 4 for page in together)
+    assert all(len(page) <= max(limit, 3) for page in together)
+    assert len(pages) == {1: 4, 2: 4, 3: 3, 4: 2, 100: 1}[limit]
+    assert pages[-1].cursor == changes.read(start)[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_counts_only_what_its_reader_may_see():
+    start = changes.current_cursor()
+    with transaction.atomic():
+        changes.record(topic="order", keys=["theirs 1", "theirs 2", "theirs 3"], audience="B")
+    with transaction.atomic():
+        changes.record(topic="order", keys=["ours"], audience="A")
+
+    page = changes.read_page(start, limit=1, audience="A")
+
+    assert (keys(page.changes), page.has_more) == ({"ours"}, False)
