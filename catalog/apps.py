@@ -17,6 +17,17 @@ MANAGED = [
     "tax_class",
 ]
 MANAGED += ["life_cycle", "release_date", "discontinued_date", "material", "country_of_origin", "weight_g", "cost"]
+MANAGED += ["skus", "is_kit", "components", "is_active", "standard_price", "version"]
+PRICES = [
+    "sku",
+    "standard_price",
+    "wholesale_price",
+    "price",
+    "currency",
+    "tax_included",
+    "price_list",
+    "wholesale_percent",
+]
 PRESENTED = ["description", "images", "video", "reviews", "seo"]
 
 
@@ -42,5 +53,5 @@ class CatalogConfig(AppConfig):
         read, never = ownership.Delivery.READ_API, ownership.Delivery.NEVER
         ownership.register("product", owner=mamori, delivery=read, fields=MANAGED)
         ownership.register("product", owner=ec, delivery=never, fields=PRESENTED)
-        ownership.register("price", owner=mamori, delivery=read, fields=["standard_price", "wholesale_price"])
+        ownership.register("price", owner=mamori, delivery=read, fields=PRICES)
         ownership.register("price", owner=ec, delivery=never, fields=["sale_price", "coupons"])

@@ -2,17 +2,42 @@
 
 from catalog.selectors.matrix import Matrix, matrix_of
 from catalog.selectors.prices import PriceAnswer, cost_on, price_for
-from catalog.selectors.skus import SkuFacts, ask_sku_facts, sku_facts, sku_facts_by_id, skus_by_channel_code
+from catalog.selectors.products import Named, ProductView, SkuView, product_ids, product_page, product_views
+from catalog.selectors.skus import (
+    SkuFacts,
+    ask_sku_facts,
+    kits_containing,
+    sku_codes,
+    sku_facts,
+    sku_facts_by_id,
+    sku_ids,
+    sku_page,
+    skus_by_channel_code,
+    style_codes,
+    styles_of,
+)
 
 __all__ = [
     "Matrix",
+    "Named",
     "PriceAnswer",
+    "ProductView",
     "SkuFacts",
+    "SkuView",
     "ask_sku_facts",
     "cost_on",
+    "kits_containing",
     "matrix_of",
     "price_for",
+    "product_ids",
+    "product_page",
+    "product_views",
+    "sku_codes",
     "sku_facts",
     "sku_facts_by_id",
+    "sku_ids",
+    "sku_page",
     "skus_by_channel_code",
+    "style_codes",
+    "styles_of",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from catalog.models import SkuCode
+from catalog.models import KitComponent, Product, Sku, SkuCode
 from erp.core import rows
 
 
@@ -68,3 +68,38 @@ def skus_by_channel_code(channel_id: int, codes: Iterable[str]) -> dict[str, str
     """A channel's own item codes → our SKU codes. Unknown ones are missing in the answer."""
     known = SkuCode.objects.filter(kind=SkuCode.Kind.CHANNEL, channel_id=channel_id, code__in=set(codes))
     return dict(known.values_list("code", "sku__code"))
+
+
+def kits_containing(sku_ids: Iterable[int]) -> dict[int, set[int]]:
+    """Kit id → its components among ``sku_ids``: what can be sold of the kit changes with theirs."""
+    found: dict[int, set[int]] = {}
+    parts = KitComponent.objects.filter(component_id__in=set(sku_ids))
+    for kit_id, component_id in parts.values_list("kit_id", "component_id"):
+        found.setdefault(kit_id, set()).add(component_id)
+    return found
+
+
+def sku_codes(ids: Iterable[int]) -> dict[int, str]:
+    """SKU id → code. Unknown ids are missing in the answer."""
+    return dict(Sku.objects.filter(pk__in=set(ids)).values_list("pk", "code"))
+
+
+def sku_ids(codes: Iterable[str]) -> dict[str, int]:
+    """SKU code → id. Unknown codes are missing in the answer."""
+    return dict(Sku.objects.filter(code__in=set(codes)).values_list("code", "pk"))
+
+
+def style_codes(ids: Iterable[int]) -> dict[int, str]:
+    """Style id → code. Unknown ids are missing in the answer."""
+    return dict(Product.objects.filter(pk__in=set(ids)).values_list("pk", "code"))
+
+
+def styles_of(ids: Iterable[int]) -> dict[int, int]:
+    """SKU id → id of its style."""
+    return dict(Sku.objects.filter(pk__in=set(ids)).values_list("pk", "product_id"))
+
+
+def sku_page(*, after_id: int, limit: int) -> list[tuple[int, str]]:
+    """The next active SKUs (id, code) by id: for walking through all of them."""
+    page = Sku.objects.filter(is_active=True, pk__gt=after_id).order_by("pk")
+    return list(page.values_list("pk", "code")[:limit])

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from catalog.exceptions import KitRefused
 from catalog.models import KitComponent, Sku
 from catalog.services.announcing import announce_products
-from erp.core import locks
+from erp.core import changes, locks
 from erp.core.actors import Actor
 from erp.core.errors import NotFound, Problem
 from erp.core.use_case import use_case
@@ -48,6 +48,8 @@ def define_kit(*, sku_code: str, components: Mapping[str, int], at: datetime, by
     )
     Sku.objects.filter(pk=kit.pk).update(is_kit=True)
     announce_products(product_ids=[kit.product_id], at=at, by=by)
+    # What can be sold of a kit follows from what goes into it.
+    changes.record(topic="stock", keys=[kit.pk])
     kit.refresh_from_db()
     return kit
 

@@ -4,7 +4,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 # What a channel is told of stock. The EC site owns only how it shows it.
-STOCK_FIELDS = ["quantity", "available", "terms", "version", "reservations", "holds"]
+STOCK_FIELDS = [
+    "sku",
+    "quantity",
+    "available",
+    "terms",
+    "components",
+    "version",
+    "next_change_at",
+    "reservations",
+    "holds",
+]
 
 
 class InventoryConfig(AppConfig):

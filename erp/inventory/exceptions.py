@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from erp.core.errors import DomainError, Problem
+from erp.core.errors import Conflict, DomainError, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,12 @@ class InsufficientStock(DomainError):
                 for item in self.shortages
             ],
         )
+
+
+class OtherHold(Conflict):
+    """The reference of a hold came again with other lines."""
+
+    code = "idempotency_conflict"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from catalog.models import KitComponent, Sku
+from catalog.services import define_kit
 from erp.inventory import selectors, services
 from erp.inventory.models import ChannelBuffer, ChannelLocation, StockBalance
 from erp.inventory.selectors import Term, TermKind
@@ -74,7 +76,7 @@ def test_the_version_rises_with_every_change_behind_the_number():
     assert ask(site, shirt)[shirt.pk].version > before
 
 
-def test_many_skus_are_answered_by_the_same_two_statements():
+def test_many_skus_are_answered_by_the_same_statements():
     warehouse = location()
     goods = [sku() for _ in range(50)]
     for item in goods:
@@ -83,7 +85,7 @@ def test_many_skus_are_answered_by_the_same_two_statements():
 
     one, fifty = statements(lambda: ask(site, goods[0])), statements(lambda: ask(site, *goods))
 
-    assert len(one) == len(fifty) == 2
+    assert len(one) == len(fifty) == 3
 
 
 PLACES = st.lists(
@@ -129,3 +131,87 @@ def test_the_terms_always_add_up_to_the_number(django_db_blocker, places, buffer
     if held and max(free - buffer, 0) >= held and not expired:
         kept = held
     assert answer.available == max(free - kept - buffer, 0)
+
+
+def kit_of(parts):
+    made = sku()
+    Sku.objects.filter(pk=made.pk).update(is_kit=True)
+    KitComponent.objects.bulk_create(
+        [KitComponent(kit=made, component=part, quantity=quantity) for part, quantity in parts.items()]
+    )
+    return made
+
+
+def test_a_kit_is_as_many_as_its_scarcest_component_makes():
+    place = location()
+    shirt, socks, nothing = sku(), sku(), sku()
+    stock(shirt, place, 7)
+    stock(socks, place, 9)
+    site = channel(place)
+    pair, impossible, empty = kit_of({shirt: 1, socks: 2}), kit_of({shirt: 1, nothing: 1}), kit_of({})
+
+    found = ask(site, pair, impossible, empty, shirt)
+
+    assert [found[item.pk].available for item in (pair, impossible, empty, shirt)] == [4, 0, 0, 7]
+    assert found[pair.pk].terms == (Term(TermKind.COMPONENTS, 4),)
+    assert [(part.sku_id, part.quantity, part.makes) for part in found[pair.pk].components] == [
+        (shirt.pk, 1, 7),
+        (socks.pk, 2, 4),
+    ]
+    assert [part.availability.available for part in found[pair.pk].components] == [7, 9]
+    assert all(sum(term.quantity for term in answer.terms) == answer.available for answer in found.values())
+
+
+def test_safety_stock_is_kept_back_of_the_components_of_a_kit_and_not_twice():
+    place = location()
+    shirt = sku()
+    stock(shirt, place, 10)
+    site = channel(place)
+    pair = kit_of({shirt: 2})
+    ChannelBuffer.objects.create(channel=site, quantity=3)
+
+    assert ask(site, pair)[pair.pk].available == 3
+
+
+def test_a_kit_changes_by_the_clock_when_a_component_does():
+    place = location()
+    shirt = sku()
+    stock(shirt, place, 4)
+    site = channel(place)
+    pair = kit_of({shirt: 2})
+    services.place_hold(
+        channel_id=site.pk, ref="cart", lines=[HoldDemand(shirt.pk, 3)], expires_at=LATER, at=NOON, by=CLERK
+    )
+
+    now, then = ask(site, pair)[pair.pk], ask(site, pair, at=LATER)[pair.pk]
+
+    assert (now.available, now.next_change_at, then.available) == (0, LATER, 2)
+
+
+def test_the_version_of_a_kit_rises_with_its_components_and_with_its_definition():
+    place = location()
+    shirt, socks = sku(), sku()
+    stock(shirt, place, 4)
+    for _again in range(5):
+        stock(socks, place, 4)
+    site = channel(place)
+    pair = kit_of({})
+    versions = []
+    for components in ({shirt.code: 1, socks.code: 1}, {shirt.code: 1}):
+        define_kit(sku_code=pair.code, components=components, at=NOON, by=CLERK)
+        versions.append(ask(site, pair)[pair.pk].version)
+        stock(shirt, place, 1)
+        versions.append(ask(site, pair)[pair.pk].version)
+
+    assert versions == sorted(set(versions))
+
+
+def test_kits_cost_one_more_round_trip_however_many_there_are():
+    place = location()
+    shirt, socks = sku(), sku()
+    site = channel(place)
+    kits = [kit_of({shirt: 1, socks: number}) for number in range(1, 20)]
+
+    few, many = statements(lambda: ask(site, kits[0])), statements(lambda: ask(site, *kits))
+
+    assert len(few) == len(many) == 5

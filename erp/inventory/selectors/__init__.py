@@ -1,6 +1,6 @@
 """Questions to stock. Answers are dataclasses; nothing here locks or writes."""
 
-from erp.inventory.selectors.availability import Availability, Term, TermKind, available_to_promise, buffers
+from erp.inventory.selectors.availability import Availability, Component, Term, TermKind, available_to_promise, buffers
 from erp.inventory.selectors.expectations import Incoming, incoming, late_expectation_count, provisional_count
 from erp.inventory.selectors.holds import HeldSku, HoldView, hold
 from erp.inventory.selectors.ledger import (
@@ -17,6 +17,7 @@ from erp.inventory.selectors.valuation import PoolValue, stock_values
 
 __all__ = [
     "Availability",
+    "Component",
     "HeldSku",
     "HoldView",
     "Incoming",

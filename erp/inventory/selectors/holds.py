@@ -20,7 +20,8 @@ class HeldSku:
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """``lines`` are the pieces that are really kept; ``wanted`` what was asked for. ``is_closed``: released, swept or become an order."""
+    """``lines`` are the pieces that are really kept; ``wanted`` what was asked for. ``is_closed``: released, swept or become an order. ``is_replay``:
+    this answer was given to the same request before."""
 
     id: int
     ref: str
@@ -29,6 +30,7 @@ class HoldView:
     is_closed: bool
     wanted: tuple[HeldSku, ...]
     lines: tuple[HeldSku, ...]
+    is_replay: bool = False
 
 
 def hold(*, channel_id: int, ref: str) -> HoldView:

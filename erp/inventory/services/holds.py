@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from catalog.models import Sku
 from erp.core import changes, locks, messages, rows
 from erp.core.actors import Actor
-from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound, Problem
+from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
 from erp.core.use_case import use_case
 from erp.inventory import selectors
-from erp.inventory.exceptions import InsufficientStock, Shortage
+from erp.inventory.exceptions import InsufficientStock, OtherHold, Shortage
 from erp.inventory.models import Hold, HoldLine
 from erp.inventory.selectors.holds import HoldView
 from erp.inventory.services import balances
@@ -50,7 +50,7 @@ def place_hold(
 
     Raises:
         InsufficientStock: names every short SKU with what is left.
-        Conflict: the reference was used for other lines.
+        OtherHold: the reference was used for other lines.
         InvalidInput: no pieces, or an expiry that has passed.
     """
     wanted = _total(lines)
@@ -59,8 +59,8 @@ def place_hold(
     locks.hold(_lock_name(channel_id, ref))
     if existing := Hold.objects.filter(channel_id=channel_id, ref=ref).first():
         if existing.fingerprint != fingerprint:
-            raise Conflict(_("The hold %(ref)s was placed for other lines.") % {"ref": ref})
-        return selectors.hold(channel_id=channel_id, ref=ref)
+            raise OtherHold(_("The hold %(ref)s was placed for other lines.") % {"ref": ref})
+        return replace(selectors.hold(channel_id=channel_id, ref=ref), is_replay=True)
 
     hold = Hold.objects.create(
         channel_id=channel_id,
