@@ -4,9 +4,20 @@ from django.utils.translation import gettext_noop
 
 # What the EC site says of a customer, and what only Mamori knows.
 EC_FIELDS = ["kind", "company", "department", "family_name", "given_name", "family_kana", "given_kana", "email"]
-EC_FIELDS += ["email_is_relay", "phone", "address"]
+EC_FIELDS += ["email_is_relay", "phone", "address", "external_id", "as_of"]
 EC_ONLY_FIELDS = ["browsing_history", "newsletter_consent", "login"]
-MAMORI_FIELDS = ["golden_id", "bill_to", "account_code", "credit_limit", "credit_available", "segment", "rfm"]
+MAMORI_FIELDS = ["golden_id", "bill_to", "account_code", "account_codes", "segment", "rfm", "version"]
+CREDIT_FIELDS = [
+    "account_code",
+    "bill_to",
+    "credit_limit",
+    "credit_available",
+    "exposure",
+    "currency",
+    "policy",
+    "is_frozen",
+]
+CREDIT_FIELDS += ["limit_expired", "terms"]
 
 
 class CustomersConfig(AppConfig):
@@ -39,3 +50,4 @@ class CustomersConfig(AppConfig):
         ownership.register("customer", owner=ec, delivery=ownership.Delivery.INTAKE, fields=EC_FIELDS)
         ownership.register("customer", owner=ec, delivery=ownership.Delivery.NEVER, fields=EC_ONLY_FIELDS)
         ownership.register("customer", owner=mamori, delivery=ownership.Delivery.READ_API, fields=MAMORI_FIELDS)
+        ownership.register("credit", owner=mamori, delivery=ownership.Delivery.READ_API, fields=CREDIT_FIELDS)

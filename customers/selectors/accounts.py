@@ -43,6 +43,11 @@ def accounts_by_id(ids: Iterable[int]) -> dict[int, AccountTerms]:
     return {terms.account_id: terms for terms in _terms(Account.objects.filter(pk__in=set(ids)))}
 
 
+def accounts_of_golden(golden_id: int) -> list[AccountTerms]:
+    """The active accounts of any source record of one customer, by code."""
+    return _terms(Account.objects.filter(record__golden_id=golden_id, is_active=True).order_by("code"))
+
+
 def _terms(accounts: QuerySet[Account]) -> list[AccountTerms]:
     return [
         AccountTerms(

@@ -30,6 +30,7 @@ class CreditStanding:
     warning_percent: int
     is_frozen: bool
     limit_expired: bool
+    currency: str = "JPY"
 
     @property
     def available(self) -> Decimal:
@@ -61,6 +62,7 @@ def standing_of(group: CreditGroup, *, on: date) -> CreditStanding:
         warning_percent=group.warning_percent,
         is_frozen=group.is_frozen,
         limit_expired=group.limit_valid_until is not None and group.limit_valid_until < on,
+        currency=group.currency,
     )
 
 

@@ -2,15 +2,17 @@
 
 from customers.services.credit import ExposureDelta, add_exposure, lock_credit
 from customers.services.merging import merge_records, undo_merge
-from customers.services.orderers import CustomerData, OrdererNews, register_orderers
+from customers.services.orderers import CustomerData, OrdererNews, Registered, register_customer, register_orderers
 
 __all__ = [
     "CustomerData",
     "ExposureDelta",
     "OrdererNews",
+    "Registered",
     "add_exposure",
     "lock_credit",
     "merge_records",
+    "register_customer",
     "register_orderers",
     "undo_merge",
 ]

@@ -91,7 +91,7 @@ def register_orderers(*, channel_id: int, news: Sequence[OrdererNews], at: datet
     most = len(latest) + len(guests)
     with rows.pipeline():
         # Two first orders of one customer must not both find nobody.
-        locks.hold_all(f"customer:{channel_id}:{external_id}" for external_id in latest)
+        locks.hold_all(_lock_name(channel_id, external_id) for external_id in latest)
         found = rows.ask(_READ, [channel_id, list(latest)])
         fresh_ids = rows.ask_ids({GoldenCustomer: most, CustomerRecord: most})
     known = {
@@ -108,6 +108,32 @@ def register_orderers(*, channel_id: int, news: Sequence[OrdererNews], at: datet
     by_external_id = {external_id: record.record_id for external_id, record in known.items()}
     by_external_id |= {str(item.external_id): next(record_ids) for item in newcomers}
     return [next(record_ids) if item.external_id is None else by_external_id[item.external_id] for item in news]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """``is_new``: nobody was known under the number; ``is_unchanged``: the same, or something newer, was known already."""
+
+    record_id: int
+    is_new: bool
+    is_unchanged: bool
+
+
+@use_case
+def register_customer(*, channel_id: int, news: OrdererNews, at: datetime, by: Actor) -> Registered:
+    """What a channel says of one of its customers, without an order. Older news never overwrites newer."""
+    assert news.external_id is not None, "a guest has no number to be registered under"
+    locks.hold(_lock_name(channel_id, news.external_id))
+    before = rows.ask(_READ, [channel_id, [news.external_id]]).all()
+    [record_id] = register_orderers(channel_id=channel_id, news=[news], at=at, by=by)
+    if not before:
+        return Registered(record_id, is_new=True, is_unchanged=False)
+    [(_id, _record_id, _golden_id, as_of, *content)] = before
+    return Registered(record_id, is_new=False, is_unchanged=news.as_of <= as_of or news.data == CustomerData(*content))
+
+
+def _lock_name(channel_id: int, external_id: str | None) -> str:
+    return f"customer:{channel_id}:{external_id}"
 
 
 def _create(channel_id: int, unknown: list[OrdererNews], ids: Mapping[type[Model], list[int]], at: datetime) -> None:
