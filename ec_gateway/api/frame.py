@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
@@ -51,6 +52,12 @@ class Answer:
 def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Decimals become texts, times ISO 8601 with their offset."""
     return HttpResponse(_encode(body), status=status, content_type=JSON, headers=dict(headers or {}))
+
+
+def plain(value: Decimal) -> str:
+    """A decimal without the zeros that only its column has."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class ApiView(APIView):

@@ -35,7 +35,20 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
-class ProblemErrorSerializer(serializers.Serializer[Any]):
+class Described(serializers.Serializer[Any]):
+    """A shape of the contract. Each says whose facts it carries, so that every field has exactly one owner (``erp.core.ownership``):
+
+    ``asset`` names the asset whose registered fields these are; ``within`` (such as ``product.color``) says that all of it belongs to one
+    field; ``is_envelope`` that it carries no fact, only parts that do. A test fails for a shape that says nothing.
+    """
+
+    asset = ""
+    within = ""
+    is_envelope = False
+
+
+class ProblemErrorSerializer(Described):
+    is_envelope = True
     pointer = serializers.CharField(
         allow_blank=True, help_text="JSON pointer into the body; `/query/…` or `/header/…` for what is not in the body."
     )
@@ -43,14 +56,17 @@ class ProblemErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True, help_text="For people.")
 
 
-class ShortageSerializer(serializers.Serializer[Any]):
+class ShortageSerializer(Described):
+    within = "stock.available"
     sku = serializers.CharField()
     wanted = serializers.IntegerField()
     available = serializers.IntegerField()
 
 
-class ProblemSerializer(serializers.Serializer[Any]):
+class ProblemSerializer(Described):
     """RFC 9457."""
+
+    is_envelope = True
 
     type = serializers.CharField()
     title = serializers.CharField()
@@ -87,6 +103,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 100},
     OpenApiParameter.HEADER,
     description="The same request again under the same key gets the first answer with 200 and `Idempotent-Replay: true`.",
+)
+
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="An ETag you have."
 )
 
 
@@ -185,6 +205,14 @@ def query(
 def path(name: str, description: str = "") -> OpenApiParameter:
     schema = {"type": "string", "minLength": 1, "maxLength": 100}
     return OpenApiParameter(name, schema, OpenApiParameter.PATH, description=description)
+
+
+def refuse_unknown_fields(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
+    """What a request may not contain besides its fields: every reader of ours refuses a name that it does not know."""
+    for name, component in result["components"]["schemas"].items():
+        if name.endswith("Request") and component.get("type") == "object" and "properties" in component:
+            component.setdefault("additionalProperties", False)
+    return result
 
 
 class SchemaView(SpectacularAPIView):

@@ -4,9 +4,22 @@ from django.urls import URLPattern, include, path, re_path
 
 from ec_gateway.api.frame import UnknownPath
 from ec_gateway.api.schema import DocsView, SchemaView
+from ec_gateway.api.views import changes, customers, holds, prices, products, stock
 
-# Each call also stands in the table of tests/ec_gateway/api/test_access.py: a test fails for one that is missing there.
-CALLS: list[URLPattern] = []
+# Each call also stands in the table of tests/ec_gateway/api/calls.py: a test fails for one that is missing there.
+CALLS: list[URLPattern] = [
+    path("stock", stock.StockList.as_view()),
+    path("stock/<str:sku>", stock.StockOfSku.as_view()),
+    path("holds", holds.HoldList.as_view()),
+    path("holds/<str:ref>", holds.HoldOfRef.as_view()),
+    path("holds/<str:ref>/extend", holds.HoldExtension.as_view()),
+    path("changes", changes.ChangeList.as_view()),
+    path("products", products.ProductList.as_view()),
+    path("products/<str:code>", products.ProductOfCode.as_view()),
+    path("prices", prices.PriceList.as_view()),
+    path("customers/<str:external_id>", customers.CustomerOfChannel.as_view()),
+    path("customers/<str:external_id>/credit", customers.CreditOfCustomer.as_view()),
+]
 
 urlpatterns = [
     path("v1/", include(CALLS)),

@@ -1,0 +1,58 @@
+"""Every call of the API with one request that works in the company of ``world``. Whoever adds a call adds a line; a test counts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ec_gateway.models import ApiKey
+
+SCOPE = ApiKey.Scope
+HOLD = {"hold_ref": "cart-2", "lines": [{"sku": "TS-001-WH-M", "quantity": 1}], "expires_in": 60}
+
+
+@dataclass(frozen=True)
+class Call:
+    """``route`` as in ec_gateway/api/urls.py. ``for_another_site``: what a key of another channel is answered;
+    ``secret``: what must not be in that answer. ``scope`` is None where any scope will do (``/changes``)."""
+
+    method: str
+    route: str
+    path: str
+    scope: str | None
+    body: Any = None
+    status: int = 200
+    for_another_site: int = 200
+    secret: str = ""
+
+
+CALLS = [
+    Call("GET", "stock", "/stock?sku=TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
+    Call("GET", "stock/<str:sku>", "/stock/TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
+    Call("POST", "holds", "/holds", SCOPE.HOLDS_WRITE, HOLD, status=201, for_another_site=409),
+    Call("GET", "holds/<str:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
+    Call("DELETE", "holds/<str:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
+    Call(
+        "POST",
+        "holds/<str:ref>/extend",
+        "/holds/cart-1/extend",
+        SCOPE.HOLDS_WRITE,
+        {"expires_in": 60},
+        for_another_site=404,
+    ),
+    Call("GET", "changes", "/changes?after=1.0", None, secret='"order"'),
+    Call("GET", "products", "/products", SCOPE.PRODUCTS_READ),
+    Call("GET", "products/<str:code>", "/products/TS-001", SCOPE.PRODUCTS_READ),
+    Call("GET", "prices", "/prices?customer=b-1&sku=TS-001-WH-M", SCOPE.PRODUCTS_READ, for_another_site=404),
+    Call("GET", "customers/<str:external_id>", "/customers/c-1", SCOPE.CUSTOMERS_READ, for_another_site=404),
+    Call(
+        "PUT",
+        "customers/<str:external_id>",
+        "/customers/c-1",
+        SCOPE.CUSTOMERS_WRITE,
+        {"family_name": "佐藤"},
+        for_another_site=201,
+        secret="髙橋",
+    ),
+    Call("GET", "customers/<str:external_id>/credit", "/customers/b-1/credit", SCOPE.CREDIT_READ, for_another_site=404),
+]
