@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -30,7 +30,7 @@ class HoldView:
     is_closed: bool
     wanted: tuple[HeldSku, ...]
     lines: tuple[HeldSku, ...]
-    is_replay: bool = False
+    is_replay: bool = field(default=False, compare=False)
 
 
 def hold(*, channel_id: int, ref: str) -> HoldView:
