@@ -1,11 +1,13 @@
 """Brings the database and the files of an installation up to date before its servers start. Safe to run every time."""
 
+import io
 import os
+import sys
 
 import django
 from django.core.management import call_command, get_commands
 
-from erp.runtime import catalogue
+from erp.runtime import catalogue, practice
 from erp.runtime.installation import Installation
 
 ADMIN = "admin"
@@ -18,21 +20,33 @@ def main() -> None:
     call_command("migrate", interactive=False, verbosity=1)
     call_command("collectstatic", interactive=False, verbosity=0)
     installation = Installation.of_environment()
-    _ensure_somebody_can_log_in(installation)
+    is_new = _ensure_somebody_can_log_in(installation)
+    _join_practice_sites(installation, is_new=is_new)
     (installation.run / "log_in").write_text(_how_to_log_in(installation))
 
 
-def _ensure_somebody_can_log_in(installation: Installation) -> None:
-    """An empty database gets an administrator, and the demo company when this version brings one."""
+def _ensure_somebody_can_log_in(installation: Installation) -> bool:
+    """An empty database gets an administrator, and the demo company when this version brings one. Says whether it was empty."""
     from django.contrib.auth import get_user_model
 
     users = get_user_model()._default_manager
     if users.exists():
-        return
+        return False
     password = installation.secret("admin_password", length=16)
     users.create_superuser(ADMIN, email="admin@localhost", password=password)
     if "demo" in get_commands():
         call_command("demo")
+    return True
+
+
+def _join_practice_sites(installation: Installation, *, is_new: bool) -> None:
+    """A new company gets the practice sites that are wanted; one that has them is told where they listen today."""
+    said = io.StringIO()
+    if os.environ.get(practice.VARIABLE):
+        call_command("practice", known_only=not is_new, stdout=said)
+        sys.stdout.write(said.getvalue())
+    lines = [line for line in said.getvalue().splitlines() if "://" in line]
+    practice.joined_file(installation).write_text("\n".join(line.split()[0] for line in lines))
 
 
 def _how_to_log_in(installation: Installation) -> str:

@@ -12,12 +12,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 import psutil
 
-from erp.runtime import leash, occupancy, postgres, processes, quarters, valkey
+from erp.runtime import leash, occupancy, postgres, practice, processes, quarters, valkey
 from erp.runtime.installation import Installation, read_env_file
 from erp.runtime.processes import Keeper, Program
 
@@ -108,9 +109,11 @@ class Instance:
         # This command is for trying and developing, and listens on the loopback only.
         self.environment = {"DEBUG": "true", **os.environ, "DJANGO_SETTINGS_MODULE": "erp.settings"}
         self.environment["PYTHONUNBUFFERED"] = "1"
+        self.practice_sites: list[practice.PracticeSite] = []
 
     def stay(self) -> None:
         self._start_servers()
+        self._plan_practice_sites()
         _say("Preparing the database ...")
         self._prepare()
         port = _choose_port(self.installation, self.until_stopped)
@@ -118,7 +121,7 @@ class Instance:
         self._wait_until_ready(port, programs)
         address = f"http://{HOST}:{port}/"
         occupancy.announce(self.installation, occupancy.Owner(pid=os.getpid(), what=NAME, address=address))
-        _welcome(self.installation, address)
+        _welcome(self.installation, address, self.practice_sites)
         while True:
             for keeper in self.keepers:
                 keeper.look()
@@ -136,13 +139,24 @@ class Instance:
             self.environment["REDIS_URL"] = broker.url
             self.keepers.append(Keeper("Valkey", broker))
 
+    def _plan_practice_sites(self) -> None:
+        """Where they will listen is known before the database is told of them."""
+        if practice.is_wanted():
+            ports = [
+                _choose_port(self.installation, self.until_stopped, name=f"practice_port_{number}", first=first)
+                for number, first in enumerate(range(practice.FIRST_PORT, practice.FIRST_PORT + len(practice.NAMES)))
+            ]
+            self.practice_sites = practice.plan(self.installation, ports, HOST)
+
     def _prepare(self) -> None:
         # Migrations may take as long as they need.
         unlimited = {"DATABASE_TRANSACTION_TIMEOUT_MS": "0", "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS": "0"}
-        program = self._program("prepare", ["-m", "erp.runtime.prepare"], unlimited)
+        told = practice.as_variable(self.practice_sites) if self.practice_sites else {}
+        program = self._program("prepare", ["-m", "erp.runtime.prepare"], unlimited | told)
         program.start()
         if program.wait() != 0:
             raise CannotRun(f"the database could not be prepared.\n{program.log_tail()}")
+        self.practice_sites = practice.joined(self.installation, self.practice_sites)
 
     def _start_programs(self, port: int) -> dict[str, Program]:
         workers = self.environment.get("MAMORI_WEB_WORKERS", "2")
@@ -158,6 +172,7 @@ class Instance:
                 "worker", [*worker, "--without-mingle"], {"MAMORI_READY_FILE": str(self._worker_is_ready)}
             ),
             "Clock": self._program("beat", beat),
+            **self._practice_programs(port),
         }
         self.until_stopped.callback(processes.stop_all, programs.values(), timeout_s=STOPPING_TIME_S)
         self._worker_is_ready.unlink(missing_ok=True)
@@ -165,6 +180,16 @@ class Instance:
             program.start()
             self.keepers.append(Keeper(name, program))
         return programs
+
+    def _practice_programs(self, port: int) -> dict[str, Program]:
+        return {
+            site.name: self._program(
+                site.channel_code.lower(),
+                practice.command(self.installation, site, mamori=f"http://{HOST}:{port}"),
+                practice.secrets_of(self.installation, site),
+            )
+            for site in self.practice_sites
+        }
 
     def _program(self, name: str, arguments: list[str], extras: dict[str, str] | None = None) -> Program:
         return Program(
@@ -180,7 +205,8 @@ class Instance:
     def _wait_until_ready(self, port: int, programs: dict[str, Program], *, timeout_s: float = 60) -> None:
         """At the first start every program must come up: what fails now would fail again and again."""
         deadline = time.monotonic() + timeout_s
-        while not (self._worker_is_ready.exists() and _answers(f"http://{HOST}:{port}/readyz")):
+        pages = [f"http://{HOST}:{port}/readyz", *(f"{site.base_url}/" for site in self.practice_sites)]
+        while not (self._worker_is_ready.exists() and all(map(_answers, pages))):
             for name, program in programs.items():
                 if not program.is_running() or time.monotonic() > deadline:
                     raise CannotRun(f"{name.lower()}: not ready, see {program.log}.\n{program.log_tail()}")
@@ -208,15 +234,17 @@ def _listen_for_stop() -> None:
             signal.signal(each, stop_once)
 
 
-def _choose_port(installation: Installation, until_stopped: contextlib.ExitStack) -> int:
-    """The port of last time if it is free, else the next free one; whoever names a port gets that one or an error."""
-    remembered = installation.run / "port"
-    if wanted := os.environ.get("MAMORI_PORT"):
+def _choose_port(
+    installation: Installation, until_stopped: contextlib.ExitStack, *, name: str = "port", first: int = FIRST_PORT
+) -> int:
+    """The port of last time if it is free, else the next free one; whoever names the web server's gets that one or an error."""
+    remembered = installation.run / name
+    if name == "port" and (wanted := os.environ.get("MAMORI_PORT")):
         if not _reserve(int(wanted), until_stopped):
             raise CannotRun(f"port {wanted} (MAMORI_PORT) is taken.")
         return int(wanted)
-    last = int(remembered.read_text()) if remembered.exists() else FIRST_PORT
-    for port in itertools.chain([last], range(FIRST_PORT, FIRST_PORT + 1000)):
+    last = int(remembered.read_text()) if remembered.exists() else first
+    for port in itertools.chain([last], range(first, first + 1000)):
         if _reserve(port, until_stopped):
             remembered.write_text(str(port))
             return port
@@ -262,15 +290,16 @@ def _keep_logs_small(folder: Path) -> None:
             log.replace(log.with_name(log.name + ".1"))
 
 
-def _welcome(installation: Installation, address: str) -> None:
+def _welcome(installation: Installation, address: str, sites: Sequence[practice.PracticeSite]) -> None:
     log_in = (installation.run / "log_in").read_text()
+    shops = [f"  Practice  {site.base_url}/ {site.name}, its switches {site.base_url}/panel" for site in sites]
     _say(
         f"""
 Mamori is running; Ctrl-C stops it. Logs are in {_short(installation.log)}.
 
   Address   {address}
   Log in    {log_in}
-
+{"".join(f"{shop}{chr(10)}" for shop in shops)}
   Three first things to try
   1. In another terminal, a month of real orders: {_short(Path(sys.executable))} manage.py replay 2010-12
   2. Open {address}admin/ and look at orders, stock and books.

@@ -17,7 +17,7 @@ import pytest
 
 from erp.runtime import checks, leash, postgres
 from erp.runtime.installation import PROJECT
-from tests.runtime.families import family_of, wait_until, wait_until_gone
+from tests.runtime.families import commands_of, family_of, wait_until, wait_until_gone
 
 pytestmark = pytest.mark.xdist_group("make run")
 SUPERVISOR = [sys.executable, "-m", "erp.runtime.supervisor"]
@@ -95,6 +95,18 @@ def test_it_says_where_it_is_how_to_log_in_and_what_to_try(running):
     assert len(re.findall(r"^  [123]\. ", running.text, re.M)) == 3
     assert get(f"{address}readyz") == (200, '{"status": "ok", "checks": {"database": "ok", "broker": "ok"}}')
     assert "ログイン" in get(f"{address}admin/login/")[1]
+
+
+def test_two_practice_sites_are_joined_to_a_new_company(running):
+    running.wait_until_ready()
+
+    shops = re.findall(r"Practice +(http://\S+)/ (練習ストア \S+),", running.text)
+
+    assert [name for _address, name in shops] == ["練習ストア 表参道", "練習ストア 心斎橋"]
+    assert all("【練習】定番Tシャツ" in get(f"{address}/")[1] for address, _name in shops)
+    assert all("操作パネル" in get(f"{address}/panel")[1] for address, _name in shops)
+    commands = [" ".join(command) for command in commands_of(running.process.pid)]
+    assert len([command for command in commands if "ec_gateway.sandbox" in command]) == 2
 
 
 def test_secrets_and_data_belong_to_their_owner_only(running):
