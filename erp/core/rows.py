@@ -87,11 +87,12 @@ class Batch:
 
     def __init__(self) -> None:
         self._parts: list[tuple[str, Sequence[Any]]] = []
-        self._inserts: list[tuple[type[models.Model], Sequence[str], Sequence[Sequence[Any]]]] = []
+        self._inserts: dict[tuple[type[models.Model], tuple[str, ...]], list[Sequence[Any]]] = {}
 
     def insert(self, model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """As the function of that name. Rows of one table stay in the order in which they came: they are one part."""
         if rows:
-            self._inserts.append((model, columns, rows))
+            self._inserts.setdefault((model, tuple(columns)), []).extend(rows)
 
     def update(
         self, model: type[models.Model], key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
@@ -105,16 +106,27 @@ class Batch:
         """Any statement that writes."""
         self._parts.append((statement, parameters))
 
+    @contextmanager
+    def before_questions(self) -> Iterator[None]:
+        """Write everything that was gathered, then ask the questions inside, all in one round trip. They see what was written."""
+        with pipeline(unless=self._is_bulky):
+            self.run()
+            yield
+
+    @property
+    def _is_bulky(self) -> bool:
+        return sum(map(len, self._inserts.values())) >= COPY_FROM
+
     def run(self) -> None:
         """Write everything that was gathered, and begin anew."""
-        parts, inserts = self._parts, self._inserts
-        self._parts, self._inserts = [], []
-        if sum(len(rows) for _model, _columns, rows in inserts) >= COPY_FROM:
-            for model, columns, rows in inserts:
+        is_bulky, parts, inserts = self._is_bulky, self._parts, self._inserts
+        self._parts, self._inserts = [], {}
+        if is_bulky:
+            for (model, columns), rows in inserts.items():
                 insert(model, columns, rows)
         else:
-            for model, columns, rows in inserts:
-                plan = _plan(model, tuple(columns))
+            for (model, columns), rows in inserts.items():
+                plan = _plan(model, columns)
                 parts.append((plan.insert, [plan.encode(rows)]))
         if not parts:
             return

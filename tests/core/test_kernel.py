@@ -55,6 +55,20 @@ def test_gapless_numbers_have_no_holes_also_when_callers_race_and_one_fails():
     assert sorted(item for item in outcomes if isinstance(item, int)) == [2, 3, 4]
 
 
+@pytest.mark.parametrize("count", [2, rows.COPY_FROM], ids=["one statement", "COPY"])
+def test_questions_behind_a_batch_see_what_it_wrote_in_the_order_it_came(count):
+    batch = rows.Batch()
+    for number in range(count):  # a part each; together they are one insert
+        batch.insert(Department, ["code", "name"], [(f"D{number}", "new")])
+    with batch.before_questions():
+        codes = rows.ask("SELECT code FROM core_department ORDER BY id")
+
+    assert [code for (code,) in codes.all()] == [f"D{number}" for number in range(count)]
+    with CaptureQueriesContext(connection) as nothing_left:
+        batch.run()
+    assert len(nothing_left) == 0
+
+
 def test_rows_are_inserted_and_updated_in_one_statement_each(django_assert_num_queries):
     skus = [sku(f"S{number}") for number in range(30)]
     columns = ["id", "sku_id", "supplier_id", "cost", "currency", "valid_from"]
