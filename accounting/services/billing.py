@@ -53,13 +53,15 @@ _values = attrgetter(*_NAMES)
 
 
 @use_case
-def add_billable_items(*, items: Sequence[BillableDraft], at: dt.datetime, by: Actor) -> None:
-    """Keep what an invoice may print. One statement for any number of items; the calling document makes it repeatable."""
+def add_billable_items(
+    *, items: Sequence[BillableDraft], batch: rows.Batch | None = None, at: dt.datetime, by: Actor
+) -> None:
+    """Keep what an invoice may print, with the writes of a ``batch`` if one is given. One statement for any number of items; the calling
+    document makes it repeatable."""
     for item in items:
         if item.net_amount + item.tax_amount != item.gross_amount:
             raise AssertionError(f"net and tax do not make gross: {item}")
-    rows.insert(
-        BillableItem,
-        (*_NAMES, "recorded_at", "actor"),
-        [(*_values(item), at, str(by)) for item in items],
-    )
+    own = rows.Batch() if batch is None else batch
+    own.insert(BillableItem, (*_NAMES, "recorded_at", "actor"), [(*_values(item), at, str(by)) for item in items])
+    if batch is None:
+        own.run()

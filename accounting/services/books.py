@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from django.db import connection
-
 from accounting.models import OpenItem, PartyKind
 from accounting.postings.drafts import EntryDraft, Line
 from erp.core import rows
@@ -83,11 +81,11 @@ def month_keys(first: date, last: date) -> list[str]:
 
 
 def lock_months_shared(dates: Iterable[date]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_MONTHS, [sorted({month_keys(day, day)[0] for day in dates})])
+    rows.ask(_LOCK_MONTHS, [sorted({month_keys(day, day)[0] for day in dates})])
 
 
-def read_books(drafts: Sequence[EntryDraft]) -> Books:
+def read_books(drafts: Sequence[EntryDraft], *, after: rows.Batch | None = None) -> Books:
+    """``after``: writes that are sent ahead, in the same round trip."""
     lines = [line for draft in drafts for line in draft.lines]
     dates = sorted({draft.entry_date for draft in drafts})
     roles = sorted({line.role for line in lines if line.role} | {DEPOSITS})
@@ -95,28 +93,23 @@ def read_books(drafts: Sequence[EntryDraft]) -> Books:
     settles = sorted({line.settles for line in lines if line.settles is not None})
     opening = [line.opens for line in lines if line.opens is not None]
     bill_tos = sorted({item.party.id for item in opening if item.party.kind == PartyKind.BILL_TO})
-    with (
-        rows.pipeline(),
-        connection.cursor() as accounts,
-        connection.cursor() as closed,
-        connection.cursor() as ids,
-        connection.cursor() as groups,
-    ):
+    groups = None
+    with (rows.Batch() if after is None else after).before_questions():
         lock_months_shared(dates)
-        accounts.execute(_ACCOUNTS, [roles, codes])
-        closed.execute(_CLOSED, [dates])
-        ids.execute(_IDS, [len(drafts), len(drafts), len(lines), len(opening)])
+        accounts = rows.ask(_ACCOUNTS, [roles, codes])
+        closed = rows.ask(_CLOSED, [dates])
+        ids = rows.ask(_IDS, [len(drafts), len(drafts), len(lines), len(opening)])
         if bill_tos or settles:
-            groups.execute(_CREDIT_GROUPS, [bill_tos, settles])
-        named = [(kind, name, Account(*account)) for kind, name, *account in accounts.fetchall()]
-        entry_ids, numbers, posting_ids, item_ids = ids.fetchone()
-        return Books(
-            by_role={name: account for kind, name, account in named if kind == "role"},
-            by_code={name: account for kind, name, account in named if kind == "code"},
-            closed_dates=[day for (day,) in closed.fetchall()],
-            credit_groups=dict(groups.fetchall()) if bill_tos or settles else {},
-            entry_ids=iter(entry_ids),
-            numbers=iter(numbers),
-            posting_ids=iter(posting_ids),
-            item_ids=iter(item_ids),
-        )
+            groups = rows.ask(_CREDIT_GROUPS, [bill_tos, settles])
+    named = [(kind, name, Account(*account)) for kind, name, *account in accounts.all()]
+    entry_ids, numbers, posting_ids, item_ids = ids.all()[0]
+    return Books(
+        by_role={name: account for kind, name, account in named if kind == "role"},
+        by_code={name: account for kind, name, account in named if kind == "code"},
+        closed_dates=[day for (day,) in closed.all()],
+        credit_groups=dict(groups.all()) if groups is not None else {},
+        entry_ids=iter(entry_ids),
+        numbers=iter(numbers),
+        posting_ids=iter(posting_ids),
+        item_ids=iter(item_ids),
+    )

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-
-from django.db import connection
 
 from accounting.exceptions import OverSettled, PeriodClosed
 from accounting.models import JournalEntry, LedgerAccount, OpenItem, PartyKind, Posting
@@ -36,8 +34,12 @@ class PostedEntry:
 
 
 @use_case
-def post_entries(*, drafts: Sequence[EntryDraft], at: dt.datetime, by: Actor) -> list[PostedEntry]:
+def post_entries(
+    *, drafts: Sequence[EntryDraft], batch: rows.Batch | None = None, at: dt.datetime, by: Actor
+) -> list[PostedEntry]:
     """Post balanced entries, with the open items they open and settle, in a constant number of statements.
+
+    With a ``batch``, what it holds is written on the way to the books, and the rows of the entries are left in it for the caller to write.
 
     Not repeatable by itself: the document that calls is. A caller that holds stock balances and posts receivables of a
     bill-to must have locked its credit group before (``customers.services.lock_credit``), because that level is earlier.
@@ -51,7 +53,7 @@ def post_entries(*, drafts: Sequence[EntryDraft], at: dt.datetime, by: Actor) ->
         return []
     for draft in drafts:
         _assert_sound(draft)
-    return write(drafts, kind=JournalEntry.Kind.AUTOMATIC, at=at, by=by)
+    return write(drafts, kind=JournalEntry.Kind.AUTOMATIC, batch=batch, at=at, by=by)
 
 
 def _assert_sound(draft: EntryDraft) -> None:
@@ -74,13 +76,15 @@ def write(
     by: Actor,
     reversal_of: int | None = None,
     books: Books | None = None,
+    batch: rows.Batch | None = None,
 ) -> list[PostedEntry]:
     """Lock, refuse, write, announce. For the services of this app; other rooms post through their use-cases.
 
     With ``reversal_of``, a line on an item's own side takes a settlement back, which nothing else may do. A
-    ``source_id`` of 0 means that the entry is its own document (a voucher).
+    ``source_id`` of 0 means that the entry is its own document (a voucher). ``batch``: see ``post_entries``.
     """
-    books = books or read_books(drafts)
+    own = rows.Batch() if batch is None else batch
+    books = books or read_books(drafts, after=own)
     if books.closed_dates:
         raise PeriodClosed(books.closed_dates)
     _lock_credit_groups(drafts, books)
@@ -104,11 +108,13 @@ def write(
             row_id = next(books.posting_ids)
             postings.append((row_id, entry.id, line_no, *_posting_row(account, line, draft, item_id, books)))
         posted.append(entry)
-    with rows.pipeline():
-        rows.insert(JournalEntry, _ENTRY_COLUMNS, entries)
-        rows.insert(OpenItem, _ITEM_COLUMNS, items)
-        rows.insert(Posting, _POSTING_COLUMNS, postings)
-        _add_to_settled(settled)
+    own.insert(JournalEntry, _ENTRY_COLUMNS, entries)
+    own.insert(OpenItem, _ITEM_COLUMNS, items)
+    own.insert(Posting, _POSTING_COLUMNS, postings)
+    if settled:
+        own.add(_SETTLE, [list(settled), list(settled.values())])
+    if batch is None:
+        own.run()
     _announce_exposure(drafts, books, at=at, by=by)
     return posted
 
@@ -190,12 +196,6 @@ _SETTLE = """
 UPDATE accounting_openitem item SET settled_amount = item.settled_amount + new.amount, version = item.version + 1
 FROM unnest(%s::bigint[], %s::numeric[]) AS new (id, amount) WHERE item.id = new.id
 """
-
-
-def _add_to_settled(growth: Mapping[int, Decimal]) -> None:
-    if growth:
-        with connection.cursor() as cursor:
-            cursor.execute(_SETTLE, [list(growth), list(growth.values())])
 
 
 def _lock_credit_groups(drafts: Sequence[EntryDraft], books: Books) -> None:

@@ -7,7 +7,7 @@ here and stored; the CHECKs of the table have the last word.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -79,9 +79,13 @@ def lock(keys: Iterable[BalanceKey], *, at: dt.datetime) -> dict[BalanceKey, Bal
 
 
 def locked(statement: str, parameters: Sequence[Any]) -> dict[BalanceKey, Balance]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return {(row[1], row[2]): Balance(*row) for row in cursor.fetchall()}
+    return ask_locked(statement, parameters)()
+
+
+def ask_locked(statement: str, parameters: Sequence[Any]) -> Callable[[], dict[BalanceKey, Balance]]:
+    """The same as a question: call the result when its pipeline has been left. What is sent after it sees what the lock waited for."""
+    answer = rows.ask(statement, parameters)
+    return lambda: {(row[1], row[2]): Balance(*row) for row in answer.all()}
 
 
 LOCK_OF_HOLDS = _lock_statement("""(b.sku_id, b.location_id) IN (
@@ -201,13 +205,39 @@ ORDER BY n.sku_id, n.cost_pool_id
 ON CONFLICT (sku_id, cost_pool_id) DO NOTHING
 """
 
-_LOCK_COSTS = """
+
+# Where pieces may arrive in a pool that never held the SKU; the pool is that of the location.
+ENSURE_COSTS_AT = """
+INSERT INTO inventory_costbalance (sku_id, cost_pool_id, quantity, value, version)
+SELECT DISTINCT n.sku_id, place.cost_pool_id, 0, 0, 1 FROM unnest(%s::bigint[], %s::bigint[]) AS n (sku_id, location_id)
+JOIN inventory_location place ON place.id = n.location_id
+WHERE NOT EXISTS (SELECT FROM inventory_costbalance c WHERE c.sku_id = n.sku_id AND c.cost_pool_id = place.cost_pool_id)
+ORDER BY n.sku_id, place.cost_pool_id
+ON CONFLICT (sku_id, cost_pool_id) DO NOTHING
+"""
+
+
+def _lock_costs_statement(wanted: str) -> str:
+    """``wanted`` selects the keys of the rows."""
+    return f"""
 SELECT c.id, c.sku_id, c.cost_pool_id, c.quantity, c.value,
        (SELECT pool.account_role FROM inventory_costpool pool WHERE pool.id = c.cost_pool_id)
 FROM inventory_costbalance c
-WHERE (c.sku_id, c.cost_pool_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))
+WHERE (c.sku_id, c.cost_pool_id) IN ({wanted})
 ORDER BY c.sku_id, c.cost_pool_id FOR NO KEY UPDATE OF c
-"""
+"""  # noqa: S608 - made of our own constants only
+
+
+_LOCK_COSTS = _lock_costs_statement("SELECT * FROM unnest(%s::bigint[], %s::bigint[])")
+
+# The cost rows behind LOCK_FOR_ISSUE, whose balances are locked by then.
+LOCK_COSTS_FOR_ISSUE = _lock_costs_statement("""
+    SELECT r.sku_id, place.cost_pool_id
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS n (document_id, document_line, sku_id)
+    JOIN inventory_reservation r USING (document_id, document_line, sku_id) JOIN inventory_location place ON place.id = r.location_id
+    WHERE r.document_type = %s AND r.quantity > 0
+    UNION SELECT n.sku_id, place.cost_pool_id FROM unnest(%s::bigint[], %s::bigint[]) AS n (sku_id, location_id)
+    JOIN inventory_location place ON place.id = n.location_id""")
 
 
 def lock_costs(keys: Iterable[CostKey], *, create: bool) -> dict[CostKey, Cost]:
@@ -215,11 +245,17 @@ def lock_costs(keys: Iterable[CostKey], *, create: bool) -> dict[CostKey, Cost]:
     skus, pools = _columns(keys)
     if not skus:
         return {}
-    with connection.cursor() as cursor:
+    with rows.pipeline(unless=not create):
         if create:
-            cursor.execute(_ENSURE_COSTS, [skus, pools])
-        cursor.execute(_LOCK_COSTS, [skus, pools])
-        return {(row[1], row[2]): Cost(*row) for row in cursor.fetchall()}
+            rows.ask(_ENSURE_COSTS, [skus, pools])
+        found = ask_locked_costs(_LOCK_COSTS, [skus, pools])
+    return found()
+
+
+def ask_locked_costs(statement: str, parameters: Sequence[Any]) -> Callable[[], dict[CostKey, Cost]]:
+    """Cost rows by key, locked; a question to be asked behind the lock of their balances."""
+    answer = rows.ask(statement, parameters)
+    return lambda: {(row[1], row[2]): Cost(*row) for row in answer.all()}
 
 
 _RELEASE_EXPIRED = """

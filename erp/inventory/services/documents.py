@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from erp.core import locks, messages
+from erp.core import locks, messages, rows
 from erp.core.actors import Actor
 from erp.core.errors import Conflict
 from erp.inventory.models import StockDocument, StockMovement
@@ -64,6 +64,28 @@ def new_documents(
     with connection.cursor() as cursor:
         cursor.execute(_NEW_DOCUMENTS, [kind, source_type, at, str(by), ids, moments])
         return {source_id: document_id for document_id, source_id in cursor.fetchall()}
+
+
+_HEADER_COLUMNS = (
+    "id", "kind", "source_type", "source_id", "external_id", "fingerprint", "note", "occurred_at", "recorded_at", "actor",
+)  # fmt: skip
+
+
+def gather_documents(
+    keys: Mapping[int, int],
+    *,
+    kind: str,
+    source_type: str,
+    occurred_at: dt.datetime,
+    batch: rows.Batch,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    """As ``new_documents``, under keys taken beforehand (source → key), with the writes of the ``batch``."""
+    headers = [
+        (key, kind, source_type, source_id, "", "", "", occurred_at, at, str(by)) for source_id, key in keys.items()
+    ]
+    batch.insert(StockDocument, _HEADER_COLUMNS, headers)
 
 
 # A document that stock owns is its own source.
@@ -126,12 +148,12 @@ def new_document(
 
 
 def booked(document_id: int, *, is_replay: bool = False) -> Booked:
-    rows = (
+    lines = (
         StockMovement.objects.filter(document_id=document_id)
         .order_by("id")
         .values_list("document_line", "sku_id", "location_id", "quantity", "value")
     )
-    return Booked(document_id, tuple(BookedLine(*row) for row in rows), is_replay)
+    return Booked(document_id, tuple(BookedLine(*row) for row in lines), is_replay)
 
 
 def _lock_name(source_type: str, external_id: str) -> str:

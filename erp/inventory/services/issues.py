@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-
-from django.db import connection
 
 from erp.core import rows
 from erp.core.actors import Actor
@@ -21,7 +19,7 @@ from erp.core.use_case import use_case
 from erp.inventory.exceptions import NotReserved, Uncovered
 from erp.inventory.models import StockDocument
 from erp.inventory.services import balances, documents, movements
-from erp.inventory.services.balances import Balance, BalanceKey
+from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
 from erp.inventory.services.movements import Booking
 
 
@@ -86,31 +84,33 @@ def issue_reserved(
     channel_id: int,
     occurred_at: dt.datetime,
     transit_location_id: int | None = None,
+    batch: rows.Batch | None = None,
     at: dt.datetime,
     by: Actor,
 ) -> list[Issued]:
     """Consume reservations and write the movements at moving average, one stock document per source.
 
-    With ``transit_location_id`` the pieces move there, value and all, instead of leaving. Posts nothing.
+    With ``transit_location_id`` the pieces move there, value and all, instead of leaving. Posts nothing. With a ``batch``, what it holds is
+    written on the way, and the last writes are left in it for the caller.
 
     Raises:
         NotReserved: names every line that reservations do not cover.
     """
-    headers = documents.new_documents(
+    own = rows.Batch() if batch is None else batch
+    sources = list(dict.fromkeys(issue.source_id for issue in issues))
+    in_transit = [] if transit_location_id is None else [(issue.sku_id, transit_location_id) for issue in issues]
+    keys, locked, claims, costs = _lock_reserved(document_type, issues, in_transit, len(sources), after=own, at=at)
+    parts = _match(issues, claims)
+    headers = dict(zip(sources, keys, strict=True))
+    documents.gather_documents(
+        headers,
         kind=StockDocument.Kind.ISSUE if transit_location_id is None else StockDocument.Kind.TRANSFER,
         source_type=source_type,
-        source_ids=[issue.source_id for issue in issues],
         occurred_at=occurred_at,
+        batch=own,
         at=at,
         by=by,
     )
-    in_transit = [] if transit_location_id is None else [(issue.sku_id, transit_location_id) for issue in issues]
-    balances.ensure(in_transit)
-    locked = _lock_reserved(document_type, issues, in_transit, at=at)
-    claims = _open_claims(document_type, issues, locked)
-    parts = _match(issues, claims)
-    costs = balances.lock_costs({(key[0], row.cost_pool_id) for key, row in locked.items()}, create=bool(in_transit))
-
     booking = Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
     issued: dict[tuple[int, int, int, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for issue, claim, pieces in parts:
@@ -122,9 +122,10 @@ def issue_reserved(
         total = issued[issue.source_id, issue.source_line, issue.sku_id, booking.account_role(claim.key)]
         total[0] += pieces
         total[1] += value
-    with rows.pipeline():
-        _consume(claims)
-        booking.write()
+    _consume(claims, own)
+    booking.write(batch=own)
+    if batch is None:
+        own.run()
     return [
         Issued(source_id, source_line, sku_id, int(pieces), value, role)
         for (source_id, source_line, sku_id, role), (pieces, value) in issued.items()
@@ -135,15 +136,6 @@ LineKey = tuple[int, int, int]
 """(document, line, SKU)"""
 
 
-def _lock_reserved(
-    document_type: str, issues: Sequence[Issue], arriving: Sequence[BalanceKey], *, at: dt.datetime
-) -> dict[BalanceKey, Balance]:
-    return balances.locked(
-        balances.LOCK_FOR_ISSUE,
-        [at, *_line_columns(issues), document_type, [sku for sku, _loc in arriving], [loc for _sku, loc in arriving]],
-    )
-
-
 _OPEN_CLAIMS = """
 SELECT r.id, r.sku_id, r.location_id, r.quantity, r.document_id, r.document_line FROM inventory_reservation r
 JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS n (document_id, document_line, sku_id) USING (document_id, document_line, sku_id)
@@ -151,16 +143,37 @@ WHERE r.document_type = %s AND r.quantity > 0 ORDER BY r.id
 """
 
 
-def _open_claims(
-    document_type: str, issues: Sequence[Issue], locked: Mapping[BalanceKey, Balance]
-) -> dict[LineKey, list[_Claim]]:
-    """Read after the lock, so they are as they are. First reserved (best rank) is first consumed."""
+def _lock_reserved(
+    document_type: str,
+    issues: Sequence[Issue],
+    arriving: Sequence[BalanceKey],
+    documents_wanted: int,
+    *,
+    after: rows.Batch,
+    at: dt.datetime,
+) -> tuple[list[int], dict[BalanceKey, Balance], dict[LineKey, list[_Claim]], dict[CostKey, Cost]]:
+    """Lock balances, then cost rows, in one round trip; each statement in it has a snapshot of its own, so the claims are read as they are
+    under the lock. Gives keys for new documents, the balances, the open claims and the cost rows."""
+    places = [[sku for sku, _location in arriving], [location for _sku, location in arriving]]
+    wanted = [*_line_columns(issues), document_type]
+    with after.before_questions():
+        keys = rows.ask_ids({StockDocument: documents_wanted})
+        balances.ensure(arriving)
+        locked = balances.ask_locked(balances.LOCK_FOR_ISSUE, [at, *wanted, *places])
+        claims = rows.ask(_OPEN_CLAIMS, wanted)
+        if arriving:
+            rows.ask(balances.ENSURE_COSTS_AT, places)
+        costs = balances.ask_locked_costs(balances.LOCK_COSTS_FOR_ISSUE, [*wanted, *places])
+    found = locked()
+    return keys().get(StockDocument, []), found, _open_claims(claims.all(), found), costs()
+
+
+def _open_claims(claimed: Iterable[Sequence[int]], locked: Mapping[BalanceKey, Balance]) -> dict[LineKey, list[_Claim]]:
+    """First reserved (best rank) is first consumed."""
     claims: dict[LineKey, list[_Claim]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(_OPEN_CLAIMS, [*_line_columns(issues), document_type])
-        for claim_id, sku_id, location_id, quantity, document_id, document_line in cursor.fetchall():
-            if (sku_id, location_id) in locked:
-                claims[document_id, document_line, sku_id].append(_Claim(claim_id, (sku_id, location_id), quantity))
+    for claim_id, sku_id, location_id, quantity, document_id, document_line in claimed:
+        if (sku_id, location_id) in locked:
+            claims[document_id, document_line, sku_id].append(_Claim(claim_id, (sku_id, location_id), quantity))
     return claims
 
 
@@ -195,11 +208,10 @@ FROM unnest(%s::bigint[], %s::int[]) AS n (id, pieces) WHERE r.id = n.id
 """
 
 
-def _consume(claims: Mapping[LineKey, Sequence[_Claim]]) -> None:
+def _consume(claims: Mapping[LineKey, Sequence[_Claim]], batch: rows.Batch) -> None:
     consumed = [(claim.id, claim.consumed) for group in claims.values() for claim in group if claim.consumed]
     if consumed:
-        with connection.cursor() as cursor:
-            cursor.execute(_CONSUME, [[claim_id for claim_id, _n in consumed], [pieces for _id, pieces in consumed]])
+        batch.add(_CONSUME, [[claim_id for claim_id, _n in consumed], [pieces for _id, pieces in consumed]])
 
 
 @use_case

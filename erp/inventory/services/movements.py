@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from django.db import connection
-
 from catalog.models import Sku
 from erp.core import changes, rows
 from erp.core.money import ZERO, share_of
@@ -138,40 +136,33 @@ class Booking:
         self.move(key, -pieces, value=-value, document_id=document_id, document_line=document_line, reason_id=reason_id)
         return value
 
-    def write(self) -> None:
-        """Everything at once. Ledger first, so that a row that may not move is refused before anything is counted."""
-        with rows.pipeline():
-            rows.insert(StockMovement, _MOVEMENT_COLUMNS, self._rows)
-            self._write_balances()
-            self._write_costs()
-            changes.record(topic="stock", keys=[sku_id for sku_id, _location in {**self._on_hand, **self._allocated}])
-
-    def _write_balances(self) -> None:
-        keys = list({**self._on_hand, **self._allocated})
-        if keys:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    _UPDATE_BALANCES,
-                    [
-                        [self._balances[key].id for key in keys],
-                        [self._on_hand.get(key, 0) for key in keys],
-                        [self._allocated.get(key, 0) for key in keys],
-                        [self._movements.get(key, 0) for key in keys],
-                    ],
-                )
-
-    def _write_costs(self) -> None:
-        keys = list(self._pieces)
-        if keys:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    _UPDATE_COSTS,
-                    [
-                        [self._costs[key].id for key in keys],
-                        [self._pieces[key] for key in keys],
-                        [self._values[key] for key in keys],
-                    ],
-                )
+    def write(self, *, batch: rows.Batch | None = None) -> None:
+        """Everything at once, or with the writes of a ``batch``. Ledger first, so that a row that may not move is refused before anything
+        is counted."""
+        own = rows.Batch() if batch is None else batch
+        own.insert(StockMovement, _MOVEMENT_COLUMNS, self._rows)
+        if stirred := list({**self._on_hand, **self._allocated}):
+            own.add(
+                _UPDATE_BALANCES,
+                [
+                    [self._balances[key].id for key in stirred],
+                    [self._on_hand.get(key, 0) for key in stirred],
+                    [self._allocated.get(key, 0) for key in stirred],
+                    [self._movements.get(key, 0) for key in stirred],
+                ],
+            )
+        if self._pieces:
+            own.add(
+                _UPDATE_COSTS,
+                [
+                    [self._costs[key].id for key in self._pieces],
+                    list(self._pieces.values()),
+                    list(self._values.values()),
+                ],
+            )
+        changes.record(topic="stock", keys=[sku_id for sku_id, _location in stirred], batch=own)
+        if batch is None:
+            own.run()
 
     def _cost_key(self, key: BalanceKey) -> CostKey:
         return key[0], self._balances[key].cost_pool_id
