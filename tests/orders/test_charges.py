@@ -93,7 +93,7 @@ def test_statements_do_not_grow_with_the_charges():
     record(shop, charge("F-0"))
 
     of_one = statements(lambda: record(shop, charge("F-1")))
-    of_many = statements(lambda: record(shop, *[charge(f"F-{number}") for number in range(2, 52)]))
+    of_many = statements(lambda: record(shop, *[charge(f"F-{number}") for number in range(2, 12)]))
 
     assert len(of_one) == len(of_many)
 

@@ -20,13 +20,14 @@ from erp.orders.services.documents import (
     PaymentInput,
     StatedTax,
 )
-from erp.orders.services.fulfilment import ShipRequest, cancel_release, release_orders, ship
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
 from erp.orders.services.payments import PaymentNews, confirm_refund, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
+from erp.orders.services.releasing import cancel_release, release_orders
 from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns
 from erp.orders.services.sales import accept, deliver
+from erp.orders.services.shipping import ShipRequest, ship
 from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, record_unlinked_returns
 from erp.orders.services.validation import find_problems
 

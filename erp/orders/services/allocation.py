@@ -81,11 +81,17 @@ def close_shortages(order_ids: Sequence[int], *, resolution: str = "allocated", 
     ).update(closed_at=at, closed_by=str(by), resolution=resolution)
 
 
+_LOCK_ORDERS = "SELECT id FROM orders_order WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+
+
 def lock_orders(order_ids: Iterable[int]) -> list[int]:
     """Lock order rows in one order, so that two bulk acts queue up instead of deadlocking. Returns the ids that exist."""
-    wanted = sorted(set(order_ids))
-    rows_in_order = Order.objects.filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
-    return list(rows_in_order.values_list("pk", flat=True))
+    return [order_id for (order_id,) in ask_order_locks(order_ids).all()]
+
+
+def ask_order_locks(order_ids: Iterable[int]) -> rows.Answer:
+    """The same at the head of a pipeline: what is asked after it sees what the lock waited for."""
+    return rows.ask(_LOCK_ORDERS, [sorted(set(order_ids))])
 
 
 def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> int:

@@ -37,6 +37,7 @@ from erp.orders.models import (
 )
 from erp.orders.postings import Dimensions, Document, MoneyPart
 from erp.orders.services.drafting import Draft
+from erp.orders.services.parcels import ParcelOrder, Payment
 from erp.orders.services.states import move_states
 from erp.orders.services.writing import EVENT_COLUMNS, Written
 
@@ -355,13 +356,13 @@ def _refund_sources(order: Order, amount: Decimal) -> list[MoneyPart]:
     return parts
 
 
-def counterparty(payment: OrderPayment) -> Party | None:
+def counterparty(payment: OrderPayment | Payment) -> Party | None:
     if payment.counterparty_id is None:
         return None
     return Party("COUNTERPARTY", payment.counterparty_id, payment.provider or str(PaymentMethod(payment.method).label))
 
 
-def customer_party(order: Order) -> Party:
+def customer_party(order: Order | ParcelOrder) -> Party:
     return Party("CUSTOMER", order.customer_record_id or 0, order.orderer_name or order.number)
 
 

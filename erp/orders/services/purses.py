@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 
 from accounting.selectors import open_items
 from accounting.services import Party
-from customers.selectors import AccountTerms, accounts_by_id
 from erp.core import business_days, rows
 from erp.core.money import ZERO
-from erp.orders.models import Order, OrderPayment, PaymentMethod
+from erp.orders.models import OrderPayment, PaymentMethod
 from erp.orders.postings import MoneyPart
+from erp.orders.services.parcels import ParcelOrder, Payment
 from erp.orders.services.payments import counterparty, customer_party
 
 
 class Purse:
     """What is left of an order's money while several shipments take their parts in one call."""
 
-    def __init__(
-        self,
-        order: Order,
-        payments: Sequence[OrderPayment],
-        deposits: Iterable[tuple[int, Decimal]],
-        terms: AccountTerms | None,
-    ) -> None:
+    def __init__(self, order: ParcelOrder, deposits: Iterable[tuple[int, Decimal]]) -> None:
         self.order = order
-        self.payments = list(payments)
-        self.applied = {payment.pk: payment.applied_amount for payment in payments}
+        self.applied = {payment.id: payment.applied_amount for payment in order.payments}
         self.deposits = dict(deposits)
-        self.terms = terms
 
     def take(self, gross: Decimal, *, on: dt.date) -> list[MoneyPart]:
         """The parts that pay ``gross``: payment by payment, deposits before new debts.
@@ -39,8 +31,8 @@ class Purse:
         """
         parts: list[MoneyPart] = []
         left = gross
-        for payment in self.payments:
-            portion = min(left, payment.amount - self.applied[payment.pk])
+        for payment in self.order.payments:
+            portion = min(left, payment.amount - self.applied[payment.id])
             if portion <= 0 or not payment.role:
                 continue
             # Parts that left before the money came are debts of the provider, so what was applied says nothing of the deposit.
@@ -48,7 +40,7 @@ class Purse:
             parts += self._from_deposits(from_deposit)
             if portion > from_deposit:
                 parts.append(self._debt(payment, portion - from_deposit, on))
-            self.applied[payment.pk] += portion
+            self.applied[payment.id] += portion
             left -= portion
         if left > 0:
             parts.append(MoneyPart(left, "receivable.account", customer_party(self.order)))
@@ -65,46 +57,35 @@ class Purse:
                 amount -= part
         return parts
 
-    def _debt(self, payment: OrderPayment, amount: Decimal, on: dt.date) -> MoneyPart:
-        if payment.method == PaymentMethod.ON_ACCOUNT and self.terms is not None:
-            closing = business_days.closing_date(on, self.terms.closing_day)
-            due = business_days.due_date(
-                closing, self.terms.payment_month_offset, self.terms.payment_day, self.terms.holiday_rule
-            )
-            return MoneyPart(
-                amount, payment.role, Party("BILL_TO", self.terms.bill_to_id, self.terms.bill_to_label), due
-            )
+    def _debt(self, payment: Payment, amount: Decimal, on: dt.date) -> MoneyPart:
+        terms = self.order.terms
+        if payment.method == PaymentMethod.ON_ACCOUNT and terms is not None:
+            closing = business_days.closing_date(on, terms.closing_day)
+            due = business_days.due_date(closing, terms.payment_month_offset, terms.payment_day, terms.holiday_rule)
+            return MoneyPart(amount, payment.role, Party("BILL_TO", terms.bill_to_id, terms.bill_to_label), due)
         if payment.method == PaymentMethod.ON_ACCOUNT:
             # Staff let the order go although its account is not known here.
             return MoneyPart(amount, payment.role, customer_party(self.order))
         return MoneyPart(amount, payment.role, counterparty(payment))
 
 
-def open_purses(orders: Sequence[Order]) -> dict[int, Purse]:
-    """The purses of locked orders, by order id, in a constant number of queries."""
-    ids = [order.pk for order in orders]
-    by_order: dict[int, list[OrderPayment]] = {}
-    for payment in OrderPayment.objects.filter(order__in=ids).order_by("order_id", "line_no"):
-        by_order.setdefault(payment.order_id, []).append(payment)
-    with_deposit = [key for key, paid in by_order.items() if any(payment.received_amount for payment in paid)]
+def open_purses(orders: Iterable[ParcelOrder]) -> dict[int, Purse]:
+    """The purses of locked orders, by order id. Asks only where money came before the goods left."""
+    found = {order.id: order for order in orders}
+    with_deposit = [key for key, order in found.items() if any(paid.received_amount for paid in order.payments)]
     deposits: dict[int, list[tuple[int, Decimal]]] = {}
     if with_deposit:
         for item in open_items(document_type="ORDER", document_ids=with_deposit, roles=["deposits"]):
             if item.remaining:
                 deposits.setdefault(item.document_id, []).append((item.id, item.remaining))
-    accounts = {order.account_id for order in orders if order.account_id is not None}
-    terms = accounts_by_id(accounts) if accounts else {}
-    return {
-        order.pk: Purse(order, by_order.get(order.pk, []), deposits.get(order.pk, []), terms.get(order.account_id or 0))
-        for order in orders
-    }
+    return {key: Purse(order, deposits.get(key, [])) for key, order in found.items()}
 
 
-def save_purses(purses: Iterable[Purse]) -> None:
+def save_purses(purses: Iterable[Purse], *, batch: rows.Batch) -> None:
     changed = [
-        (payment.pk, purse.applied[payment.pk])
+        (payment.id, purse.applied[payment.id])
         for purse in purses
-        for payment in purse.payments
-        if purse.applied[payment.pk] != payment.applied_amount
+        for payment in purse.order.payments
+        if purse.applied[payment.id] != payment.applied_amount
     ]
-    rows.update(OrderPayment, "id", ["applied_amount"], changed)
+    batch.update(OrderPayment, "id", ["applied_amount"], changed)

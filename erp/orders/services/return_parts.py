@@ -19,7 +19,7 @@ from erp.orders import postings
 from erp.orders.exceptions import NotReturnable
 from erp.orders.models import Order, OrderFee, OrderLine, ReturnLine, ShipmentLine
 from erp.orders.postings import Document, SalePart
-from erp.orders.services.sales import fee_part
+from erp.orders.services.recognition import fee_part
 
 Condition = ReturnLine.Condition
 DEFECT_LOCATION = "DEFECT"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from erp.core import changes, rows
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.inventory.selectors import ReservedPart, ask_reserved
+from erp.inventory.selectors import ask_reserved
 from erp.orders import selectors
 from erp.orders.models import Order, OrderEvent, OrderState, PaymentMethod, PaymentStatus
 from erp.orders.selectors import Need
+from erp.orders.services.writing import EVENT_COLUMNS
 
 _CREDITED_FIRST = frozenset(
     {PaymentMethod.CARD, PaymentMethod.WALLET, PaymentMethod.CARRIER_BILLING, PaymentMethod.DEFERRED}
@@ -68,29 +69,64 @@ def is_payment_settled(*, method: str, status: str, must_be_paid_first: bool) ->
     return True
 
 
-def move_states(*, order_ids: Iterable[int], at: dt.datetime, by: Actor, why: str = "") -> dict[int, str]:
+def move_states(
+    *, order_ids: Iterable[int], at: dt.datetime, by: Actor, why: str = "", batch: rows.Batch | None = None
+) -> dict[int, str]:
     """Re-evaluate orders whose rows the caller has locked; write the transition, its event and the announcement of those that moved.
 
-    Returns the state of every order. Part of the caller's transaction.
+    Returns the state of every order. Part of the caller's transaction. With a ``batch``, what it holds is written on the way, so that it
+    counts, and the last writes are left in it for the caller.
     """
-    ids = sorted(set(order_ids))
+    own = rows.Batch() if batch is None else batch
+    with own.before_questions():
+        standing = ask_standing(sorted(set(order_ids)))
+    states = gather_moves(standing(), batch=own, at=at, by=by, why=why)
+    if batch is None:
+        own.run()
+    return states
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An order's row (``selectors.order_heads``), what it still needs, what is reserved of it (line and SKU → pieces), and what follows."""
+
+    head: Mapping[str, Any]
+    needs: Sequence[Need]
+    reserved: Mapping[tuple[int, int | None], int]
+    facts: OrderFacts
+
+
+def ask_standing(ids: Sequence[int]) -> Callable[[], dict[int, Standing]]:
+    """Where orders stand, by id: heads, open needs and reservations, asked together. Call the result when the pipeline has been left."""
+    heads, open_needs, parts = selectors.ask_order_heads(ids), selectors.ask_open_needs(ids), ask_reserved("ORDER", ids)
+
+    def standing() -> dict[int, Standing]:
+        held: dict[int, dict[tuple[int, int | None], int]] = {}
+        for part in parts():
+            mine = held.setdefault(part.document_id, {})
+            mine[part.document_line, part.sku_id] = mine.get((part.document_line, part.sku_id), 0) + part.quantity
+        needs, found = open_needs(), {}
+        for head in heads():
+            order_id = head["id"]
+            needed, reserved = needs.get(order_id, []), held.get(order_id, {})
+            found[order_id] = Standing(head, needed, reserved, _facts_of(head, needed, reserved))
+        return found
+
+    return standing
+
+
+def gather_moves(
+    standing: Mapping[int, Standing], *, batch: rows.Batch, at: dt.datetime, by: Actor, why: str = ""
+) -> dict[int, str]:
+    """Leave the transitions of these orders in the ``batch``, with their events and announcements. Returns the state of every order."""
     today = business_date(at)
-    current, needs, parts = _read(ids)
-    facts = _facts_of(current, needs, parts)
-    states = {order_id: state_of(facts[order_id], today=today) for order_id in current}
-    moved = [order_id for order_id in current if states[order_id] != current[order_id]["state"]]
-    if moved:
-        batch = rows.Batch()
-        batch.update(
-            Order, "id", ["state", "version"], [(i, states[i].value, current[i]["version"] + 1) for i in moved]
-        )
-        batch.insert(
-            OrderEvent,
-            ["order_id", "kind", "from_state", "to_state", "detail", "recorded_at", "actor"],
-            [(i, "STATE", current[i]["state"], states[i].value, why[:300], at, str(by)) for i in moved],
-        )
-        announce((current[order_id] for order_id in moved), batch=batch)
-        batch.run()
+    states = {order_id: state_of(known.facts, today=today) for order_id, known in standing.items()}
+    heads = {i: known.head for i, known in standing.items() if states[i] != known.head["state"]}
+    moves = [(i, states[i].value, head["version"] + 1) for i, head in heads.items()]
+    events = [(i, "STATE", head["state"], states[i].value, why[:300], at, str(by)) for i, head in heads.items()]
+    batch.update(Order, "id", ["state", "version"], moves)
+    batch.insert(OrderEvent, EVENT_COLUMNS, events)
+    announce(heads.values(), batch=batch)
     return {order_id: state.value for order_id, state in states.items()}
 
 
@@ -103,47 +139,24 @@ def announce(heads: Iterable[Mapping[str, object]], *, batch: rows.Batch | None 
         changes.record(topic="order", keys=keys, audience=channel, batch=batch)
 
 
-def _read(ids: Sequence[int]) -> tuple[dict[int, dict[str, Any]], dict[int, list[Need]], Sequence[ReservedPart]]:
-    """Heads, open needs and reservations of orders, asked together."""
-    with rows.pipeline():
-        heads, needs, parts = (
-            selectors.ask_order_heads(ids),
-            selectors.ask_open_needs(ids),
-            ask_reserved("ORDER", ids),
-        )
-    return {head["id"]: head for head in heads()}, needs(), parts()
-
-
 def _facts_of(
-    heads: Mapping[int, Mapping[str, Any]], needs: Mapping[int, Sequence[Need]], parts: Iterable[ReservedPart]
-) -> dict[int, OrderFacts]:
-    held: dict[tuple[int, int | None], int] = {}
-    for part in parts:
-        held[part.document_line, part.sku_id] = held.get((part.document_line, part.sku_id), 0) + part.quantity
-    return {
-        order_id: OrderFacts(
-            is_cancelled=head["cancelled_at"] is not None and not head["has_shipped"],
-            is_on_hold=head["is_on_hold"],
-            is_all_shipped=not head["has_open_lines"],
-            is_being_picked=head["is_being_picked"],
-            is_fully_reserved=all(
-                need.sku_id is not None and held.get((need.line_id, need.sku_id), 0) >= need.pieces
-                for need in needs.get(order_id, ())
-            ),
-            is_payment_settled=all(_is_settled(payment) for payment in head["payments"]),
-            release_date=max(
-                (need.release_date for need in needs.get(order_id, ()) if need.release_date), default=None
-            ),
-            ship_after=head["ship_after"],
-            is_provisional=head["is_provisional"],
-        )
-        for order_id, head in heads.items()
-    }
+    head: Mapping[str, Any], needs: Sequence[Need], reserved: Mapping[tuple[int, int | None], int]
+) -> OrderFacts:
+    return OrderFacts(
+        is_cancelled=head["cancelled_at"] is not None and not head["has_shipped"],
+        is_on_hold=head["is_on_hold"],
+        is_all_shipped=not head["has_open_lines"],
+        is_being_picked=head["is_being_picked"],
+        is_fully_reserved=all(
+            need.sku_id is not None and reserved.get((need.line_id, need.sku_id), 0) >= need.pieces for need in needs
+        ),
+        is_payment_settled=all(_is_settled(payment) for payment in head["payments"]),
+        release_date=max((need.release_date for need in needs if need.release_date), default=None),
+        ship_after=head["ship_after"],
+        is_provisional=head["is_provisional"],
+    )
 
 
 def _is_settled(payment: str) -> bool:
     method, status, *first = payment.split()
     return is_payment_settled(method=method, status=status, must_be_paid_first=bool(first))
-
-
-__all__ = ["OrderFacts", "ReservedPart", "announce", "is_payment_settled", "move_states", "state_of"]

@@ -1,0 +1,125 @@
+"""出荷指示 and its withdrawal: which parcels the warehouse shall pick. Level: document."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from django.utils.translation import gettext as _
+
+from erp.core import numbering, rows
+from erp.core.actors import Actor
+from erp.core.errors import Problem
+from erp.core.money import ZERO
+from erp.core.use_case import use_case
+from erp.orders.exceptions import NotReleasable, NotShippable
+from erp.orders.models import OrderEvent, OrderState, Shipment, ShipmentLine
+from erp.orders.services import parcels
+from erp.orders.services.allocation import ask_order_locks
+from erp.orders.services.states import Standing, ask_standing, gather_moves, move_states
+from erp.orders.services.writing import EVENT_COLUMNS
+
+SHIPMENT_COLUMNS = (
+    "id", "number", "order_id", "delivery_id", "state", "revenue_basis", "instructed_at", "carrier", "tracking_number",
+    "net_amount", "tax_amount", "gross_amount", "cost_amount", "actor", "version",
+)  # fmt: skip
+SHIPMENT_LINE_COLUMNS = (
+    "shipment_id", "order_line_id", "quantity", "returned_quantity", "net_amount", "tax_amount", "gross_amount", "cost_amount",
+)  # fmt: skip
+
+
+@use_case
+def release_orders(
+    *, order_ids: Sequence[int], in_part: bool = False, at: dt.datetime, by: Actor
+) -> dict[int, list[int]]:
+    """出荷指示: one shipment per destination for everything that is reserved. Returns the new shipment ids by order.
+
+    An order that is being picked already is left as it is. ``in_part`` also releases what an order that awaits stock has so far.
+    Raises NotReleasable naming every order that may not go, and why; then none goes.
+    """
+    ids = sorted(set(order_ids))
+    with rows.pipeline():
+        ask_order_locks(ids)
+        orders_as_locked = ask_standing(ids)
+    standing = orders_as_locked()
+    wanted = {key: known for key, known in standing.items() if known.head["state"] != OrderState.PICKING}
+    planned = _plan_parcels(wanted)
+    _refuse_unreleasable(wanted, planned, in_part=in_part)
+    if not wanted:
+        return {}
+    batch = rows.Batch()
+    shipments = _gather_parcels(planned, wanted, batch, at=at, by=by)
+    picked = {key: replace(known, facts=replace(known.facts, is_being_picked=True)) for key, known in wanted.items()}
+    gather_moves(picked, batch=batch, at=at, by=by)
+    batch.run()
+    return shipments
+
+
+Plan = Mapping[tuple[int, int], Mapping[int, int]]
+"""(order, delivery) → units by line"""
+
+
+def _plan_parcels(wanted: Mapping[int, Standing]) -> Plan:
+    """Whole units that are reserved, as many as the scarcest component allows."""
+    planned: dict[tuple[int, int], dict[int, int]] = {}
+    for known in wanted.values():
+        for need in known.needs:
+            possible = known.reserved.get((need.line_id, need.sku_id), 0) // need.quantity_per_unit
+            units = planned.setdefault((need.order_id, need.delivery_id), {})
+            units[need.line_id] = min(units.get(need.line_id, need.units), possible)
+    packed = {key: {line: count for line, count in units.items() if count} for key, units in planned.items()}
+    return {key: units for key, units in packed.items() if units}
+
+
+def _refuse_unreleasable(wanted: Mapping[int, Standing], planned: Plan, *, in_part: bool) -> None:
+    allowed = {OrderState.READY, OrderState.AWAITING_STOCK} if in_part else {OrderState.READY}
+    heads = [known.head for known in wanted.values()]
+    problems = [
+        Problem(head["number"], head["state"], str(OrderState(head["state"]).label))
+        for head in heads
+        if head["state"] not in allowed
+    ]
+    if problems:
+        raise NotReleasable(_("These orders cannot be released."), problems=problems)
+    packed = {order_id for order_id, _delivery in planned}
+    empty = [Problem(head["number"], "nothing_reserved", "") for head in heads if head["id"] not in packed]
+    if empty:
+        raise NotReleasable(_("Nothing is reserved for these orders."), problems=empty)
+
+
+def _gather_parcels(
+    planned: Plan, wanted: Mapping[int, Standing], batch: rows.Batch, *, at: dt.datetime, by: Actor
+) -> dict[int, list[int]]:
+    series = f"core_number_{numbering.SHIPMENT}"
+    taken = rows.ask_ids({Shipment: len(planned), series: len(planned)})()
+    found: dict[int, list[int]] = {}
+    headers, lines = [], []
+    for ((order_id, delivery_id), contents), key, count in zip(
+        planned.items(), taken[Shipment], taken[series], strict=True
+    ):
+        found.setdefault(order_id, []).append(key)
+        number = numbering.format_number(numbering.SHIPMENT, count)
+        basis = wanted[order_id].head["revenue_basis"]
+        head = (key, number, order_id, delivery_id, Shipment.State.INSTRUCTED.value, basis, at, "", "")
+        headers.append((*head, ZERO, ZERO, ZERO, ZERO, str(by), 1))
+        lines += [(key, line_id, units, 0, ZERO, ZERO, ZERO, ZERO) for line_id, units in contents.items()]
+    batch.insert(Shipment, SHIPMENT_COLUMNS, headers)
+    batch.insert(ShipmentLine, SHIPMENT_LINE_COLUMNS, lines)
+    batch.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "RELEASED", "", "", "", at, str(by)) for order_id in found])
+    return found
+
+
+@use_case
+def cancel_release(*, shipment_id: int, reason: str, at: dt.datetime, by: Actor) -> str:
+    """Call an instructed shipment back (出荷指示取消): its goods stay reserved for the order. Returns the order's state."""
+    parcel = parcels.lock([shipment_id]).get(shipment_id)
+    if parcel is None or parcel.state in parcels.GONE:
+        raise NotShippable(_("Only a shipment that is still being picked can be called back."))
+    batch = rows.Batch()
+    batch.update(
+        Shipment, "id", ["state", "version"], [(parcel.id, Shipment.State.CANCELLED.value, parcel.version + 1)]
+    )
+    state = move_states(order_ids=[parcel.order_id], batch=batch, at=at, by=by, why=reason)[parcel.order_id]
+    batch.run()
+    return state
