@@ -4,7 +4,7 @@ from django.urls import URLPattern, include, path, re_path
 
 from ec_gateway.api.frame import UnknownPath
 from ec_gateway.api.schema import DocsView, SchemaView
-from ec_gateway.api.views import changes, customers, holds, prices, products, stock
+from ec_gateway.api.views import changes, customers, holds, prices, products, segments, stock
 
 # Each call also stands in the table of tests/ec_gateway/api/calls.py: a test fails for one that is missing there.
 CALLS: list[URLPattern] = [
@@ -19,6 +19,7 @@ CALLS: list[URLPattern] = [
     path("prices", prices.PriceList.as_view()),
     path("customers/<str:external_id>", customers.CustomerOfChannel.as_view()),
     path("customers/<str:external_id>/credit", customers.CreditOfCustomer.as_view()),
+    path("segments/<str:code>/customers", segments.SegmentMembers.as_view()),
 ]
 
 urlpatterns = [

@@ -55,4 +55,5 @@ CALLS = [
         secret="髙橋",
     ),
     Call("GET", "customers/<str:external_id>/credit", "/customers/b-1/credit", SCOPE.CREDIT_READ, for_another_site=404),
+    Call("GET", "segments/<str:code>/customers", "/segments/champions/customers", SCOPE.CUSTOMERS_READ, secret='"c-9"'),
 ]

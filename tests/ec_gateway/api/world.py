@@ -11,6 +11,7 @@ from customers.models import Account, BillTo, CreditGroup, CustomerRecord
 from customers.services import CustomerData, OrdererNews, register_orderers
 from erp.core.actors import Actor
 from erp.core.models import Channel
+from erp.insights.models import CustomerRfm, Segment
 from erp.inventory.models import ChannelBuffer, ChannelLocation, Location
 from erp.inventory.services import HoldDemand, place_hold
 from tests.ec_gateway.api.caller import ApiClient, client_for
@@ -86,9 +87,14 @@ HANAKO = CustomerData(
 
 def _customers(channel: Channel) -> None:
     shop = CustomerData(kind="COMPANY", company="株式会社守屋")
-    news = [OrdererNews("c-1", HANAKO, NOON), OrdererNews("b-1", shop, NOON)]
-    _person, company = register_orderers(channel_id=channel.pk, news=news, **WHEN)
+    champion = CustomerData(family_name="佐藤", given_name="明")
+    news = [OrdererNews("c-1", HANAKO, NOON), OrdererNews("b-1", shop, NOON), OrdererNews("c-9", champion, NOON)]
+    _person, company, loyal = register_orderers(channel_id=channel.pk, news=news, **WHEN)
     group = CreditGroup.objects.create(code="CG1", name="守屋", credit_limit=500_000)
     bill_to = BillTo.objects.create(code="B1", name="株式会社守屋", credit_group=group)
     record = CustomerRecord.objects.get(pk=company)
+    CustomerRfm.objects.create(
+        golden=CustomerRecord.objects.get(pk=loyal).golden, as_of=dt.date(2026, 11, 22), last_order_date=dt.date(2026, 11, 20),
+        order_count=12, amount=180_000, r=5, f=5, m=5, segment=Segment.objects.get(code="champions"),
+    )  # fmt: skip
     Account.objects.create(code="A1", name="守屋", bill_to=bill_to, record=record, wholesale_percent=60)
