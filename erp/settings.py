@@ -237,7 +237,12 @@ LOGGING: dict[str, Any] = {
         "stderr": {"class": "logging.StreamHandler", "formatter": env.str("LOG_FORMAT", default="json")},
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django": {"handlers": [], "propagate": True}, "django.server": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        # What is sent to sites is in the message log.
+        "httpx": {"level": "WARNING"},
+    },
 }
 
 # --- API --------------------------------------------------------------------------------------------------------------

@@ -35,13 +35,9 @@ class Line:
     clock: Callable[[], dt.datetime]
     by: Actor
     jitter: Callable[[], float] = field(default=random.random)
-    has_recovered: Callable[[], None] = field(default=lambda: None)
 
-    def call(self, function: Callable[[Platform], T]) -> T:
-        """Raises NotNow when nothing may be sent, PlatformError when the call failed.
-
-        A site that refuses an item, or asks for patience, has answered; only silence counts against it.
-        """
+    def admit(self) -> None:
+        """Take the right to make one call. Raises NotNow when nothing may be sent."""
         limits = self.platform.limits
         # ``durable`` refuses to run inside a transaction of somebody else, who would hold locks while we wait for the network.
         with transaction.atomic(durable=True):
@@ -50,6 +46,14 @@ class Line:
             )
         if refusal is not None:
             raise NotNow(refusal)
+
+    def call(self, function: Callable[[Platform], T], *, is_admitted: bool = False) -> T:
+        """Raises NotNow when nothing may be sent (unless ``admit`` was asked before), PlatformError when the call failed.
+
+        A site that refuses an item, or asks for patience, has answered; only silence counts against it.
+        """
+        if not is_admitted:
+            self.admit()
         try:
             answer = function(self.platform)
         except PlatformError as error:
@@ -76,5 +80,4 @@ class Line:
             self._note_answer()
 
     def _note_answer(self) -> None:
-        if breakers.record_success(site_id=self.site.pk, at=self.clock(), by=self.by):
-            self.has_recovered()
+        breakers.record_success(site_id=self.site.pk, at=self.clock(), by=self.by)

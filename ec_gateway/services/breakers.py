@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from ec_gateway.models import EcSite, SiteState
+from ec_gateway.services import pushes
 from erp.core import staff_tasks
 from erp.core.actors import Actor
 from erp.core.models import StaffTask
@@ -75,12 +76,14 @@ RETURNING before.open_until IS NOT NULL
 
 
 def record_success(*, site_id: int, at: dt.datetime, by: Actor) -> bool:
-    """The site answered. True when this ended a pause; the task about it is closed then."""
+    """The site answered. True when this ended a pause: the task about it is closed, and what waited to be tried again is due now."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_SUCCEED, [at, site_id, at - NOTE_SUCCESS_EVERY])
             found = cursor.fetchone()
         has_closed = bool(found and found[0])
+        if has_closed:
+            pushes.release_backoff(site_id=site_id, at=at)
         if has_closed and not SiteState.objects.filter(site_id=site_id, is_paused_by_staff=True).exists():
             _close_task(site_id, _("The site answers again."), at, by)
     return has_closed
@@ -102,6 +105,7 @@ def resume(*, site_id: int, at: dt.datetime, by: Actor) -> bool:
     changed = paused.filter(is_paused_by_staff=True) | paused.filter(open_until__isnull=False)
     was_paused = bool(changed.update(is_paused_by_staff=False, open_until=None, failures_in_row=0))
     if was_paused:
+        pushes.release_backoff(site_id=site_id, at=at)
         _close_task(site_id, _("Resumed by staff."), at, by)
     return was_paused
 

@@ -79,8 +79,8 @@ def mark_ordered(*, site_id: int, external_ids: Collection[str], at: dt.datetime
 
 
 def mark_listings(*, site_id: int, first: int, last: int, at: dt.datetime) -> int:
-    """Every listing with an id in this range: for whoever has lost the thread and begins anew."""
-    return _mark(_RANGE, {"site": site_id, "first": first, "last": last, "forced": False, "at": at})
+    """Every listing with an id in this range, whatever we believe the site shows: for whoever has lost the thread and begins anew."""
+    return _mark(_RANGE, {"site": site_id, "first": first, "last": last, "forced": True, "at": at})
 
 
 def mark_never_pushed(*, site_id: int, at: dt.datetime) -> int:

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from django.db import connections
+
 
 @dataclass
 class Request:
@@ -71,7 +73,11 @@ class Counterpart:
         with self.lock:
             self.requests.append(request)
             fault = self.faults.popleft() if self.faults else None
-        self.when_asked(request)
+        try:
+            self.when_asked(request)
+        finally:
+            # It runs in a thread of the server, which has a connection of its own if it asked for one.
+            connections.close_all()
         if fault is not None and not fault.works_first:
             return fault
         answer = self._work(request)
