@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import random
 import socket
+import threading
 import time
 import uuid
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from ec_gateway.inbox.polling import poll
@@ -19,8 +21,18 @@ from ec_gateway.inbox.working import actor_of, work_off
 from ec_gateway.models import Activity, EcSite
 from ec_gateway.platforms.calling import Line
 from ec_gateway.platforms.connections import connect
+from ec_gateway.publishing import Ended, Pace, publish, sites_to_publish
 from ec_gateway.services import wakes
-from ec_gateway.services.wakes import TASKS
+from ec_gateway.services.wakes import PUBLISH_ALL, TASKS
+from erp.core.actors import Actor
+
+# Publishers linger and run for a while; when the worker is to end, they end at once.
+_ending = threading.Event()
+
+
+@worker_shutting_down.connect
+def end_the_publishers(**_: object) -> None:
+    _ending.set()
 
 
 def holder() -> str:
@@ -47,3 +59,22 @@ def poll_site(*, site_id: int, **_: object) -> None:
     line = Line(site, connect(site), clock=timezone.now, by=actor_of(site))
     if poll(line=line, holder=holder(), wait=time.sleep).taken:
         wakes.wake(site_id=site_id, activity=Activity.INBOX)
+
+
+@shared_task(name=TASKS[Activity.PUBLISH], acks_late=True, ignore_result=True)
+def publish_site(*, site_id: int, lingers: bool = True, **_: object) -> None:
+    """Tell a site what it may sell and what was shipped; then look on for a little while."""
+    site = EcSite.objects.select_related("channel").filter(pk=site_id, is_publishing=True).exclude(platform="").first()
+    if site is None:
+        return
+    line = Line(site, connect(site), clock=timezone.now, by=Actor.job("publish"))
+    pace = Pace(_ending.wait, _ending.is_set, **({} if lingers else {"linger_s": 0.0}))
+    if publish(line=line, holder=holder(), pace=pace) == Ended.BREAK and not _ending.is_set():
+        wakes.wake(site_id=site_id, activity=Activity.PUBLISH)
+
+
+@shared_task(name=PUBLISH_ALL, acks_late=True, ignore_result=True)
+def publish_all(**_: object) -> None:
+    """Something changed: every site that nobody is telling yet gets a publisher; who is at it sees the change by himself."""
+    for site_id in sites_to_publish(at=timezone.now()):
+        publish_site.delay(site_id=site_id)

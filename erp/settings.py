@@ -282,3 +282,5 @@ SHIP_DAYS_BEFORE_WISH = env.int("SHIP_DAYS_BEFORE_WISH", default=2)
 # --- EC sites ---------------------------------------------------------------------------------------------------------
 # The proxy through which sites are called, if there is one.
 EC_HTTP_PROXY = env.str("EC_HTTP_PROXY", default="")
+# How long the message log keeps what was sent to them. What came in is kept for ever.
+SENT_MESSAGES_KEPT_DAYS = env.int("SENT_MESSAGES_KEPT_DAYS", default=14)

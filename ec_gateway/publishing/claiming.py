@@ -68,7 +68,7 @@ def due_rows(*, site_id: int, at: dt.datetime, limit: int) -> list[Due]:
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [site_id, at, limit])
         found: list[Any] = cursor.fetchall()
-    return [Due(*row[:-1], external_ref=json.loads(row[-1])) for row in found]
+    return [Due(*[*row[:-1], json.loads(row[-1])]) for row in found]
 
 
 def claim(*, site: EcSite, due: Sequence[Due], at: dt.datetime) -> tuple[list[Claim], list[Due]]:

@@ -17,7 +17,7 @@ from ec_gateway.platforms.calling import Line, NotNow
 from ec_gateway.publishing.marking import mark_from_feed
 from ec_gateway.publishing.pushing import Round, push_due
 from ec_gateway.publishing.shipments import push_due_shipments
-from ec_gateway.services import leases, pushes
+from ec_gateway.services import leases, pushes, wakes
 from ec_gateway.services.admission import Reason
 from ec_gateway.services.leases import Lease, LeaseLost
 from erp.core.actors import Actor
@@ -137,6 +137,14 @@ def tend_listings(*, at: dt.datetime, by: Actor) -> int:
         with transaction.atomic():
             found += pushes.mark_never_pushed(site_id=site_id, at=at) + pushes.forget_unlisted(site_id=site_id)
     return found
+
+
+def sweep(*, at: dt.datetime, by: Actor) -> str:
+    """A job: what no wake-up told is found by looking. Returns whom it woke."""
+    found = sites_to_publish(at=at)
+    for site_id in found:
+        wakes.send(activity=Activity.PUBLISH, site_id=site_id, lingers=False)
+    return f"{len(found)} woken"
 
 
 def sites_to_publish(*, at: dt.datetime) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from kombu.exceptions import OperationalError
@@ -29,26 +30,36 @@ SILENCE_S = 5.0
 EXPIRES_S = 30.0
 
 log = structlog.get_logger(__name__)
-WakeUp = tuple[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    task: str
+    site_id: int | None = None
+    lingers: bool = True
 
 
 def wake(*, site_id: int, activity: Activity) -> None:
     """Let somebody do ``activity`` of a site soon; a holder of its lease looks again before it ends."""
     leases.count_wake(site_ids=[site_id], activity=activity)
-    _sender.send((TASKS[activity], site_id))
+    send(activity=activity, site_id=site_id)
+
+
+def send(*, activity: Activity, site_id: int, lingers: bool = True) -> None:
+    """Only the message. Unless it ``lingers``, whoever comes looks once and ends."""
+    _sender.send(WakeUp(TASKS[activity], site_id, lingers))
 
 
 def wake_publishers() -> None:
     """Something was announced: let the publishers look at the feed. Returns at once."""
-    _sender.send((PUBLISH_ALL, None))
+    _sender.send(WakeUp(PUBLISH_ALL))
 
 
 def _to_broker(wake_up: WakeUp) -> None:
     from erp.celery import app
 
-    name, site_id = wake_up
-    kwargs = {} if site_id is None else {"site_id": site_id}
-    app.send_task(name, kwargs=kwargs, queue=QUEUE, expires=EXPIRES_S, ignore_result=True, retry=False)
+    kwargs = {} if wake_up.site_id is None else {"site_id": wake_up.site_id, "lingers": wake_up.lingers}
+    app.send_task(wake_up.task, kwargs=kwargs, queue=QUEUE, expires=EXPIRES_S, ignore_result=True, retry=False)
 
 
 class Sender:

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from erp.core.actors import Actor
 from erp.core.models import JobRun
 
+KEPT = timedelta(days=14)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CLAIM = """
@@ -33,3 +35,8 @@ def claim(job: str, slot: datetime, at: datetime, *, stale_after: timedelta = ti
 def finish(job: str, slot: datetime, at: datetime, *, detail: str = "") -> None:
     """Note that the run of a slot ended, and what it did."""
     JobRun.objects.filter(job=job, slot=slot).update(finished_at=at, detail=detail)
+
+
+def prune(*, at: datetime, by: Actor) -> int:
+    """A job: forget runs of two weeks ago. Returns how many."""
+    return JobRun.objects.filter(started_at__lt=at - KEPT).delete()[0]

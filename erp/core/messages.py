@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from django.conf import settings
+from django.db import connection, transaction
 
 from erp.core import rows
 from erp.core.actors import Actor
@@ -87,3 +89,23 @@ def encode(body: Any) -> str:
 def fingerprint(body: Any) -> str:
     """SHA-256 of the canonical form, for telling a repeat from other content under the same key."""
     return hashlib.sha256(encode(body).encode()).hexdigest()
+
+
+_PRUNE = """
+DELETE FROM core_messagelog WHERE id IN (
+    SELECT id FROM core_messagelog WHERE direction = 'OUT' AND recorded_at < %s ORDER BY recorded_at LIMIT %s)
+"""
+
+
+def prune_sent(*, at: dt.datetime, by: Actor, limit: int = 5_000) -> int:
+    """A job: forget what we sent longer ago than ``SENT_MESSAGES_KEPT_DAYS``, in short transactions. What we received is kept for ever."""
+    before = at - dt.timedelta(days=settings.SENT_MESSAGES_KEPT_DAYS)
+    pruned = 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('mamori.prune', 'on', true)")
+            cursor.execute(_PRUNE, [before, limit])
+            gone = int(cursor.rowcount)
+        pruned += gone
+        if gone < limit:
+            return pruned

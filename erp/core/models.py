@@ -245,7 +245,10 @@ class MessageLog(models.Model):
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("message log")
-        indexes = [models.Index(fields=["external_id", "channel"], name="message_by_external_id")]
+        indexes = [
+            models.Index(fields=["external_id", "channel"], name="message_by_external_id"),
+            models.Index(fields=["recorded_at"], condition=Q(direction="OUT"), name="message_sent_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.kind} {self.external_id}"

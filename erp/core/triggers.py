@@ -62,14 +62,31 @@ END $$;
 """
 
 
-def append_only(table: str) -> RunSQL:
-    """Rows of ``table`` are never updated, deleted or truncated."""
+def append_only(table: str, *, prunable: str = "") -> RunSQL:
+    """Rows of ``table`` are never updated, deleted or truncated.
+
+    Those that fulfil ``prunable``, a condition on ``OLD``, may be deleted in a transaction that says so (``mamori.prune``).
+    """
+    if prunable:
+        unless = f"NOT (({prunable}) AND coalesce(current_setting('mamori.prune', true), '') = 'on')"
+        rows_are_final = (
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE ON {table}"
+            f" FOR EACH ROW EXECUTE FUNCTION mamori_refuse_change();"
+            f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table}"
+            f" FOR EACH ROW WHEN ({unless}) EXECUTE FUNCTION mamori_refuse_change();"
+        )
+        back = f"DROP TRIGGER {table}_append_only ON {table}; DROP TRIGGER {table}_kept ON {table};"
+    else:
+        rows_are_final = (
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}"
+            f" FOR EACH ROW EXECUTE FUNCTION mamori_refuse_change();"
+        )
+        back = f"DROP TRIGGER {table}_append_only ON {table};"
     return RunSQL(
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}"
-        f" FOR EACH ROW EXECUTE FUNCTION mamori_refuse_change();"
+        f"{rows_are_final}"
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}"
         f" FOR EACH STATEMENT EXECUTE FUNCTION mamori_refuse_change();",
-        f"DROP TRIGGER {table}_append_only ON {table}; DROP TRIGGER {table}_no_truncate ON {table};",
+        f"{back} DROP TRIGGER {table}_no_truncate ON {table};",
     )
 
 

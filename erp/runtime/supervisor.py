@@ -1,4 +1,4 @@
-"""``make run``: the embedded servers, the web server, the worker and its clock, under one process.
+"""``make run``: the embedded servers, the web server, the workers and their clock, under one process.
 
 However this process ends, Ctrl-C or kill -9, everything it started ends with it.
 """
@@ -163,19 +163,23 @@ class Instance:
         web = ["-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", workers]
         # Never more requests at work in a process than its pool has connections.
         web += ["--blocking-threads", "4", "--backpressure", "4", "--respawn-failed-workers", "erp.wsgi:application"]
-        worker = ["-m", "celery", "-A", "erp.celery", "worker", "--concurrency", "2", "--without-gossip"]
-        beat = ["-m", "celery", "-A", "erp.celery", "beat", "--pidfile="]
-        beat += ["--schedule", str(self.installation.run / "beat")]
+        celery = ["-m", "celery", "-A", "erp.celery"]
+        worker = [*celery, "worker", "--without-gossip", "--without-mingle"]
+        house = ["--queues", "celery", "--hostname", "house@%h", "--concurrency", "2"]
+        # Threads: who waits for a site that does not answer holds up no process.
+        threads = self.environment.get("MAMORI_GATEWAY_THREADS", "8")
+        gateway = ["--queues", "ec_gateway", "--hostname", "gateway@%h", "--pool", "threads", "--concurrency", threads]
+        beat = [*celery, "beat", "--pidfile=", "--schedule", str(self.installation.run / "beat")]
         programs = {
             "Web server": self._program("web", web, {"DATABASE_POOL_SIZE": "4"}),
-            "Worker": self._program(
-                "worker", [*worker, "--without-mingle"], {"MAMORI_READY_FILE": str(self._worker_is_ready)}
-            ),
+            "Worker": self._program("worker", [*worker, *house], self._tells_when_ready("worker")),
+            "Gateway worker": self._program("gateway", [*worker, *gateway], self._tells_when_ready("gateway")),
             "Clock": self._program("beat", beat),
             **self._practice_programs(port),
         }
         self.until_stopped.callback(processes.stop_all, programs.values(), timeout_s=STOPPING_TIME_S)
-        self._worker_is_ready.unlink(missing_ok=True)
+        for mark in self._ready_marks:
+            mark.unlink(missing_ok=True)
         for name, program in programs.items():
             program.start()
             self.keepers.append(Keeper(name, program))
@@ -199,14 +203,17 @@ class Instance:
         )
 
     @property
-    def _worker_is_ready(self) -> Path:
-        return self.installation.run / "worker_is_ready"
+    def _ready_marks(self) -> list[Path]:
+        return [self.installation.run / f"{name}_is_ready" for name in ("worker", "gateway")]
+
+    def _tells_when_ready(self, name: str) -> dict[str, str]:
+        return {"MAMORI_READY_FILE": str(self.installation.run / f"{name}_is_ready")}
 
     def _wait_until_ready(self, port: int, programs: dict[str, Program], *, timeout_s: float = 60) -> None:
         """At the first start every program must come up: what fails now would fail again and again."""
         deadline = time.monotonic() + timeout_s
         pages = [f"http://{HOST}:{port}/readyz", *(f"{site.base_url}/" for site in self.practice_sites)]
-        while not (self._worker_is_ready.exists() and all(map(_answers, pages))):
+        while not (all(mark.exists() for mark in self._ready_marks) and all(map(_answers, pages))):
             for name, program in programs.items():
                 if not program.is_running() or time.monotonic() > deadline:
                     raise CannotRun(f"{name.lower()}: not ready, see {program.log}.\n{program.log_tail()}")

@@ -44,7 +44,7 @@ def clock():
 
 @pytest.fixture(autouse=True)
 def woken(monkeypatch):
-    sent = []
+    sent: list[object] = []
     monkeypatch.setattr(wakes, "_sender", type("Recorder", (), {"send": staticmethod(sent.append)}))
     return sent
 
@@ -309,7 +309,7 @@ def test_a_stale_item_waits_for_the_orders_and_is_pushed_again(counterpart, sold
     stale = row(site, goods[0])
     assert (stale.shown, stale.is_forced, stale.edited_quantity, waiting(site)) == (3, True, 3, 1)
     assert counterpart.figures[goods[0].code] == 3
-    assert ("ec_gateway.poll_site", site.pk) in woken
+    assert wakes.WakeUp("ec_gateway.poll_site", site.pk) in woken
     # The order comes in and is applied.
     placed(site.channel, order(line(goods[0], 2), external_id="A-1"))
     SiteActivity.objects.filter(site=site, activity=Activity.INBOX).update(cursor="42")
@@ -381,7 +381,7 @@ def test_an_older_figure_never_lands_later(counterpart, sold, clock):
     site, place, goods = sold
     run(site, clock)
     stock(goods[0], place, 1)
-    overtaken = []
+    overtaken: list[object] = []
 
     def hang(request):
         if request.method == "PUT" and not overtaken:
@@ -520,25 +520,24 @@ def test_after_a_restore_everything_is_told_again(counterpart, sold, clock):
     assert SiteActivity.objects.get(site=site, activity=Activity.PUBLISH).cursor != before
 
 
-def test_a_publisher_that_is_killed_before_it_settles_leaves_everything_to_the_next(counterpart, sold, clock):
+def test_a_publisher_that_is_killed_before_it_settles_leaves_everything_to_the_next(
+    counterpart, sold, clock, monkeypatch
+):
     """As kill -9 in the middle of a push: the request went out, nobody wrote down the answer, the lease is still taken."""
     site, _place, goods = sold
 
     class Killed(BaseException):
         pass
 
-    def kill(request):
+    def killed(self, function, **fields):
+        function(self.platform)
         raise Killed
 
-    original = leases.give_back
-    leases.give_back = lambda *args, **fields: True
-    real = Line.call
-    Line.call = lambda self, function, **fields: (real(self, function, **fields), kill(None))
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr(Line, "call", killed)
+        patched.setattr(leases, "give_back", lambda *args, **fields: True)
         with pytest.raises(Killed):
             run(site, clock)
-    finally:
-        leases.give_back, Line.call = original, real
 
     assert len(counterpart.applied) == 10
     clock.wait(20)
@@ -553,7 +552,7 @@ def test_a_change_while_a_push_is_on_its_way_is_pushed_as_well(counterpart, sold
     site, place, goods = sold
     run(site, clock)
     stock(goods[0], place, 1)
-    changed = []
+    changed: list[object] = []
 
     def change(request):
         if not changed:

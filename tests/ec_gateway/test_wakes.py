@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from ec_gateway.models import Activity, SiteActivity
 from ec_gateway.services import wakes
-from ec_gateway.services.wakes import Sender
+from ec_gateway.services.wakes import Sender, WakeUp
 from erp.core import changes
 from tests.ec_gateway.factories import shop
 
@@ -19,10 +19,10 @@ def test_a_wake_up_is_sent_by_another_thread():
     sent: queue.Queue[tuple[object, int]] = queue.Queue()
     sender = Sender(lambda wake_up: sent.put((wake_up, threading.get_ident())))
 
-    sender.send(("publish", 1))
+    sender.send(WakeUp("publish", 1))
 
     wake_up, thread = sent.get(timeout=10)
-    assert wake_up == ("publish", 1)
+    assert wake_up == WakeUp("publish", 1)
     assert thread != threading.get_ident()
 
 
@@ -36,19 +36,23 @@ def test_what_waits_to_be_sent_is_sent_once():
         sent.put(wake_up)
 
     sender = Sender(slow)
-    sender.send(("first", None))
+    sender.send(WakeUp("first", None))
     assert arrived.wait(10)
     for _time in range(5):
-        sender.send(("publish", 1))
-    sender.send(("poll", 1))
+        sender.send(WakeUp("publish", 1))
+    sender.send(WakeUp("poll", 1))
     go_on.set()
 
-    assert [sent.get(timeout=10) for _each in range(3)] == [("first", None), ("publish", 1), ("poll", 1)]
+    assert [sent.get(timeout=10) for _each in range(3)] == [
+        WakeUp("first", None),
+        WakeUp("publish", 1),
+        WakeUp("poll", 1),
+    ]
     assert sent.empty()
 
 
 def test_a_broker_that_comes_back_is_used_again():
-    tried: queue.Queue[tuple[str, int | None]] = queue.Queue()
+    tried: queue.Queue[WakeUp] = queue.Queue()
     is_gone = True
 
     def send(wake_up):
@@ -57,14 +61,14 @@ def test_a_broker_that_comes_back_is_used_again():
             raise OperationalError("gone")
 
     sender = Sender(send, silence_s=0.0)
-    sender.send(("publish", 1))
+    sender.send(WakeUp("publish", 1))
     tried.get(timeout=10)
     is_gone = False
     # What comes while the thread is still silent is dropped; so send until one gets through.
     for number in range(1000):
-        sender.send(("publish", number))
+        sender.send(WakeUp("publish", number))
         try:
-            assert tried.get(timeout=0.1)[0] == "publish"
+            assert tried.get(timeout=0.1).task == "publish"
             return
         except queue.Empty:
             continue
@@ -79,7 +83,7 @@ def test_a_wake_up_of_a_site_is_also_counted(monkeypatch):
 
     wakes.wake(site_id=site.pk, activity=Activity.POLL)
 
-    assert sent == [("ec_gateway.poll_site", site.pk)]
+    assert sent == [WakeUp("ec_gateway.poll_site", site.pk)]
     assert SiteActivity.objects.get(site=site, activity=Activity.POLL).wakes == 1
 
 
@@ -90,4 +94,4 @@ def test_the_feed_wakes_the_publishers():
 def test_a_broker_that_is_not_there_is_an_error_that_the_thread_expects(settings):
     """Against the address of the settings, where no broker runs in a test."""
     with pytest.raises((OperationalError, OSError)):
-        wakes._to_broker(("ec_gateway.publish_all", None))
+        wakes._to_broker(WakeUp("ec_gateway.publish_all", None))

@@ -6,6 +6,8 @@ from django.utils.module_loading import import_string
 
 from erp import jobs
 from erp.celery import app
+from erp.core import job_slots
+from erp.core.actors import Actor
 from erp.core.models import JobRun
 from erp.jobs import JOBS, Job
 
@@ -44,6 +46,33 @@ def test_a_slot_is_run_once_however_many_wake_ups_come():
     assert ran == [True, False, True]
     assert len(import_string("tests.runtime.test_jobs.calls")) == 2
     assert JobRun.objects.filter(job="recorded", detail="7", finished_at__isnull=False).count() == 2
+
+
+@pytest.mark.django_db
+def test_old_runs_are_forgotten():
+    for days in (0, 13, 15):
+        JobRun.objects.create(job="j", slot=NOON - timedelta(days=days), started_at=NOON - timedelta(days=days))
+
+    assert job_slots.prune(at=NOON, by=Actor.job("test")) == 1
+    assert JobRun.objects.count() == 2
+
+
+def test_what_wakes_the_gateway_does_not_wait_behind_the_work_of_the_house():
+    queues = {name: entry["options"]["queue"] for name, entry in jobs.beat_schedule().items()}
+
+    assert queues["publishing"] == "ec_gateway"
+    assert queues["seals"] == "celery"
+
+
+@pytest.mark.django_db
+def test_all_expired_holds_are_released_within_a_minute_however_many_they_are(monkeypatch):
+    [job] = [job for job in JOBS if job.name == "expired-holds"]
+    assert job.every <= timedelta(seconds=30)
+    left = [100, 100, 7, 0]
+    monkeypatch.setattr("erp.inventory.services.sweep_expired_holds", lambda **fields: left.pop(0))
+
+    assert jobs.sweep_expired_holds(at=NOON, by=Actor.job("test")) == 207
+    assert left == []
 
 
 @pytest.mark.django_db

@@ -206,14 +206,22 @@ def test_kill_9_leaves_no_process_and_the_next_start_takes_over_with_all_data(tm
     assert supervisor("stop", var).stdout == "Mamori does not run here.\n"
 
 
-@pytest.mark.parametrize("victim", ["granian", "celery"])
+def test_a_killed_gateway_worker_is_started_again(running):
+    running.wait_until_ready()
+    mark = running.var / "run" / "gateway_is_ready"
+    assert mark.exists()
+    mark.unlink()
+    [worker] = [each for each in psutil.Process(running.process.pid).children() if "gateway@%h" in each.cmdline()]
+
+    worker.kill()
+
+    wait_until(mark.exists, timeout_s=60)
+
+
+@pytest.mark.parametrize("victim", ["granian", "house@%h"])
 def test_a_killed_server_leaves_none_of_its_workers_and_is_started_again(running, victim):
     address = running.wait_until_ready()
-    head = next(
-        each
-        for each in psutil.Process(running.process.pid).children()
-        if victim in each.cmdline() and "beat" not in each.cmdline()
-    )
+    head = next(each for each in psutil.Process(running.process.pid).children() if victim in each.cmdline())
     family = wait_until(lambda: len(family_of(head.pid)) > 1 and family_of(head.pid))
 
     head.kill()

@@ -409,7 +409,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "message",
                 "verbose_name_plural": "message log",
-                "indexes": [models.Index(fields=["external_id", "channel"], name="message_by_external_id")],
+                "indexes": [
+                    models.Index(fields=["external_id", "channel"], name="message_by_external_id"),
+                    models.Index(
+                        condition=models.Q(("direction", "OUT")), fields=["recorded_at"], name="message_sent_at"
+                    ),
+                ],
             },
         ),
     ]

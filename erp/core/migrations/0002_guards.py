@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
         audited("core_deductibleshare"),
         audited("core_companyprofile"),
         append_only("core_auditrow"),
-        append_only("core_messagelog"),
+        # What we sent can be asked of us again; what we were sent cannot.
+        append_only("core_messagelog", prunable="OLD.direction = 'OUT'"),
         append_only("core_feedepoch"),
     ]
