@@ -167,6 +167,7 @@ def operation(
 _ANSWERS = {
     200: "As asked; for a write also the first answer again (`Idempotent-Replay: true`).",
     201: "Done.",
+    202: "Taken in. It waits: for its order, or for staff to decide.",
     304: "Nothing changed since the ETag.",
 }
 

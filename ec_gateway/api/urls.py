@@ -4,7 +4,7 @@ from django.urls import URLPattern, include, path, re_path
 
 from ec_gateway.api.frame import UnknownPath
 from ec_gateway.api.schema import DocsView, SchemaView
-from ec_gateway.api.views import changes, customers, holds, prices, products, segments, stock
+from ec_gateway.api.views import changes, customers, holds, order_news, orders, prices, products, segments, stock
 
 # Each call also stands in the table of tests/ec_gateway/api/calls.py: a test fails for one that is missing there.
 CALLS: list[URLPattern] = [
@@ -20,6 +20,13 @@ CALLS: list[URLPattern] = [
     path("customers/<str:external_id>", customers.CustomerOfChannel.as_view()),
     path("customers/<str:external_id>/credit", customers.CreditOfCustomer.as_view()),
     path("segments/<str:code>/customers", segments.SegmentMembers.as_view()),
+    path("orders", orders.Orders.as_view()),
+    path("orders/bulk", orders.BulkOrders.as_view()),
+    # An order's number may contain slashes, so what follows it comes first.
+    path("orders/<path:external_id>/cancel", order_news.Cancellation.as_view()),
+    path("orders/<path:external_id>/returns", order_news.Returns.as_view()),
+    path("orders/<path:external_id>/payment-events", order_news.PaymentEvents.as_view()),
+    path("orders/<path:external_id>", orders.OneOrder.as_view()),
 ]
 
 urlpatterns = [

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 AS_PLACED = [
     "external_id", "revision", "ordered_at", "currency", "prices_include_tax", "order_type", "acceptance", "orderer",
     "deliveries", "lines", "fees", "adjustments", "tax_summary", "total", "amount_due", "payments", "receipt",
-    "customer_note", "attributes", "customer_po_number", "account_code", "hold_ref", "bill_to",
+    "customer_note", "attributes", "customer_po_number", "account_code", "hold_ref", "bill_to", "stated_total",
 ]  # fmt: skip
 AFTER_ACCEPTANCE = [
     "number",
@@ -19,6 +19,12 @@ AFTER_ACCEPTANCE = [
     "shop_note",
     "ship_after",
     "version",
+    "net_amount",
+    "tax_amount",
+    "tax_difference",
+    "taxes",
+    "cancelled_at",
+    "cancel_reason",
 ]
 
 

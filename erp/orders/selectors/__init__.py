@@ -1,6 +1,7 @@
 """Questions to orders. Answers are dataclasses or plain rows; nothing here locks or writes."""
 
 from erp.orders.selectors.order_views import (
+    LineView,
     OrderView,
     changed_orders,
     listed_orders,
@@ -34,6 +35,7 @@ from erp.orders.selectors.orders import (
 from erp.orders.selectors.standings import Standing, orders_placed_since, skus_sold, standings
 
 __all__ = [
+    "LineView",
     "Need",
     "OrderView",
     "Queued",

@@ -21,7 +21,13 @@ from erp.orders.services.documents import (
     StatedTax,
 )
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
-from erp.orders.services.payments import PaymentNews, confirm_refund, record_payment_event
+from erp.orders.services.payment_news import PaymentNews
+from erp.orders.services.payments import (
+    PaymentOutcome,
+    confirm_refund,
+    hear_payment_news,
+    record_payment_event,
+)
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.releasing import cancel_release, release_orders
 from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
@@ -44,6 +50,7 @@ __all__ = [
     "OrderOutcome",
     "PaymentInput",
     "PaymentNews",
+    "PaymentOutcome",
     "ReturnOutcome",
     "ReturnRequest",
     "ReturnedLine",
@@ -63,6 +70,7 @@ __all__ = [
     "confirm_refund",
     "deliver",
     "find_problems",
+    "hear_payment_news",
     "hold_order",
     "make_final",
     "place_order",

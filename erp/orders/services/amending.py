@@ -98,7 +98,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "AMENDED", "", "", detail, at, str(by))])
     move_states(order_ids=[order.pk], at=at, by=by, why=detail)
     announce(selectors.order_heads([order.pk]))
-    return describe([order.pk])[order.pk]
+    return replace(describe([order.pk])[order.pk], is_amendment=True)
 
 
 def describe(order_ids: Collection[int]) -> dict[int, OrderOutcome]:

@@ -146,8 +146,8 @@ class AllocatedLine:
 class OrderOutcome:
     """The answer to one order of a call. ``refusal`` says why nothing happened; the other orders of the call are not harmed.
 
-    ``is_replay`` marks an order that was there already with the same content, ``is_task`` an amendment that came after release and
-    went to the staff instead.
+    ``is_replay`` marks an order that was there already with the same content, ``is_amendment`` one that a newer revision rewrote, ``is_task``
+    an amendment that came after release and went to the staff instead.
     """
 
     external_id: str
@@ -158,5 +158,6 @@ class OrderOutcome:
     lines: tuple[AllocatedLine, ...] = ()
     holds: tuple[str, ...] = ()
     is_replay: bool = False
+    is_amendment: bool = False
     is_task: bool = False
     refusal: DomainError | None = None

@@ -12,6 +12,7 @@ from erp.core.actors import Actor
 from erp.orders.models import OrderState, ParkedMessage
 from erp.orders.services import cancelling, channel_returns, payments
 from erp.orders.services.drafting import Draft
+from erp.orders.services.payment_news import PaymentNews, event_from_body
 from erp.orders.services.states import move_states
 
 
@@ -33,6 +34,14 @@ def park(
         message_id=message_id,
         defaults={"body": dict(body), "parked_at": at, "actor": str(by)},
     )
+
+
+def parked_body(channel_id: int, external_id: str, kind: str, message_id: str) -> dict[str, Any] | None:
+    """What a message said that waits under this id; None when there is none. The caller holds the order's lock by name."""
+    found = ParkedMessage.objects.filter(
+        channel_id=channel_id, external_id=external_id, kind=kind, message_id=message_id
+    )
+    return found.values_list("body", flat=True).first()
 
 
 _PARKED = """
@@ -62,7 +71,7 @@ def apply_parked(
         draft = by_external_id[message.external_id]
         order_id = draft.order_id
         if message.kind == ParkedMessage.Kind.PAYMENT:
-            _apply_payment(draft, payments.event_from_body(message.body), at=at, by=by)
+            _apply_payment(draft, event_from_body(message.body), at=at, by=by)
         elif message.kind == ParkedMessage.Kind.RETURN:
             channel_returns.ask_about_return(draft, message.body, at=at, by=by)
         elif states.get(order_id) != OrderState.CANCELLED:
@@ -72,7 +81,7 @@ def apply_parked(
     return states
 
 
-def _apply_payment(draft: Draft, event: payments.PaymentNews, *, at: dt.datetime, by: Actor) -> None:
+def _apply_payment(draft: Draft, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
     """News about a payment that the order turned out not to have is a matter for staff: it must not keep the order out."""
     if payments.has_payment(draft.order_id, event.line_no):
         payments.apply_event(order_id=draft.order_id, event=event, at=at, by=by)

@@ -9,7 +9,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -19,12 +18,13 @@ from accounting.services import EntryDraft, Party, post_entries
 from erp.core import locks, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
+from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
-from erp.core.money import DECIMALS, ZERO
+from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.orders import postings, selectors
+from erp.orders.exceptions import OrderConflict
 from erp.orders.models import (
     Order,
     OrderEvent,
@@ -38,6 +38,7 @@ from erp.orders.models import (
 from erp.orders.postings import Dimensions, Document, MoneyPart
 from erp.orders.services.drafting import Draft
 from erp.orders.services.parcels import ParcelOrder, Payment
+from erp.orders.services.payment_news import PaymentNews, refuse_malformed
 from erp.orders.services.states import move_states
 from erp.orders.services.writing import EVENT_COLUMNS, Written
 
@@ -45,42 +46,36 @@ _RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentNews:
-    """What the EC site or its provider says about a payment. ``line_no`` picks one of several payments, the first by default."""
+class PaymentOutcome:
+    """The order's state after the news, ``None`` while it is parked. ``is_replay``: the same news was heard before."""
 
-    event_id: str
-    kind: str
-    occurred_at: dt.datetime
-    amount: Decimal | None = None
-    line_no: int = 1
-    reference: str = ""
-
-
-def event_from_body(body: Mapping[str, Any]) -> PaymentNews:
-    """The way back from a parked message."""
-    amount = body.get("amount")
-    return PaymentNews(
-        event_id=str(body["event_id"]),
-        kind=str(body["kind"]),
-        occurred_at=dt.datetime.fromisoformat(str(body["occurred_at"])),
-        amount=None if amount is None else Decimal(str(amount)),
-        line_no=int(body.get("line_no", 1)),
-        reference=str(body.get("reference", "")),
-    )
+    state: str | None
+    is_replay: bool = False
 
 
 @use_case
 def record_payment_event(
     *, channel: str, external_id: str, event: PaymentNews, at: dt.datetime, by: Actor
 ) -> str | None:
-    """Take in news about a payment; the same ``event_id`` again changes nothing. Returns the order's state, ``None`` when it was parked.
+    """As ``hear_payment_news``. Returns the order's state, ``None`` when the news was parked."""
+    return hear_payment_news(channel=channel, external_id=external_id, event=event, at=at, by=by).state
 
-    Raises InvalidInput for an unknown kind, a bad amount or a time without offset, NotFound for an unknown channel or payment line.
+
+@use_case
+def hear_payment_news(
+    *, channel: str, external_id: str, event: PaymentNews, at: dt.datetime, by: Actor
+) -> PaymentOutcome:
+    """Take in news about a payment; the same ``event_id`` again changes nothing. Before its order it is parked.
+
+    Raises:
+        InvalidInput: an unknown kind, a bad amount, a time without offset or out of our time.
+        NotFound: an unknown channel or payment line.
+        OrderConflict: the ``event_id`` stands for other news.
     """
-    from erp.orders.services.parking import park  # parking applies payments: the two rooms know each other
+    from erp.orders.services.parking import park, parked_body  # parking applies payments: the two rooms know each other
 
     channel_id, currency = selectors.channel_with_currency(channel)
-    _refuse_malformed(event, currency)
+    refuse_malformed(event, currency)
     locks.hold(f"order:{channel}:{external_id}")
     order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
     body = {
@@ -88,17 +83,25 @@ def record_payment_event(
         for key, value in {**asdict(event), "occurred_at": event.occurred_at.isoformat()}.items()
         if value is not None
     }
+    kind = ParkedMessage.Kind.PAYMENT
     if order is None:
+        is_known = (earlier := parked_body(channel_id, external_id, kind, event.event_id)) is not None
+        if earlier is not None and earlier != body:
+            raise _other_news(event)
         park(
-            channel_id=channel_id, external_id=external_id, kind=ParkedMessage.Kind.PAYMENT, message_id=event.event_id,
-            body=body, at=at, by=by,
+            channel_id=channel_id, external_id=external_id, kind=kind, message_id=event.event_id, body=body, at=at, by=by
         )  # fmt: skip
         outcome = MessageLog.Outcome.PARKED
     else:
-        is_new = apply_event(order_id=order.pk, event=event, at=at, by=by)
-        outcome = MessageLog.Outcome.DONE if is_new else MessageLog.Outcome.REPLAYED
+        is_known = not apply_event(order_id=order.pk, event=event, at=at, by=by)
+        outcome = MessageLog.Outcome.REPLAYED if is_known else MessageLog.Outcome.DONE
     store([Message("payment", external_id[:100], 1, body, "", outcome)], channel_id=channel_id, at=at, by=by)
-    return move_states(order_ids=[order.pk], at=at, by=by)[order.pk] if order else None
+    state = move_states(order_ids=[order.pk], at=at, by=by)[order.pk] if order else None
+    return PaymentOutcome(state, is_known)
+
+
+def _other_news(event: PaymentNews) -> OrderConflict:
+    return OrderConflict(_("Payment event %(id)s is recorded with other content.") % {"id": event.event_id})
 
 
 def has_payment(order_id: int, line_no: int) -> bool:
@@ -106,11 +109,11 @@ def has_payment(order_id: int, line_no: int) -> bool:
 
 
 def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor) -> bool:
-    """Part of a transaction that holds the order's lock. Returns whether it was news."""
+    """Part of a transaction that holds the order's lock. Returns whether it was news. Raises OrderConflict, NotFound."""
     payment = OrderPayment.objects.filter(order_id=order_id, line_no=event.line_no).first()
     if payment is None:
         raise NotFound(_("The order has no payment %(number)s.") % {"number": event.line_no})
-    _saved, is_new = PaymentEvent.objects.get_or_create(
+    saved, is_new = PaymentEvent.objects.get_or_create(
         order_id=order_id,
         event_id=event.event_id,
         defaults={
@@ -123,6 +126,8 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         },
     )
     if not is_new:
+        if (saved.payment_id, saved.kind, saved.amount) != (payment.pk, event.kind, event.amount):
+            raise _other_news(event)
         return False
     rows.insert(
         OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", f"{event.kind} {event.reference}"[:300], at, str(by))]
@@ -376,24 +381,3 @@ def _orderer_label(draft: Draft) -> str:
     person = draft.order.orderer
     name = f"{person.company} {person.family_name} {person.given_name}".strip() if person else ""
     return name[:150] or draft.number
-
-
-def _refuse_malformed(event: PaymentNews, currency: str) -> None:
-    problems = []
-    if event.kind not in PaymentEvent.Kind.values:
-        problems.append(
-            Problem("/kind", "unknown_value", _("“%(value)s” is not known here.") % {"value": event.kind[:50]})
-        )
-    if not event.event_id or len(event.event_id) > 100:
-        problems.append(Problem("/event_id", "bad_event_id", _("1 to 100 characters are needed.")))
-    if event.occurred_at.tzinfo is None:
-        problems.append(Problem("/occurred_at", "no_offset", _("A time needs its offset from UTC.")))
-    amount = event.amount
-    if amount is not None and not (
-        amount.is_finite() and 0 < amount < 10**12 and amount == round(amount, DECIMALS[currency])
-    ):
-        problems.append(
-            Problem("/amount", "bad_amount", _("A positive amount in whole units of the currency is needed."))
-        )
-    if problems:
-        raise InvalidInput(problems)

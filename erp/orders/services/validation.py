@@ -68,7 +68,7 @@ def find_problems(order: OrderInput) -> list[Problem]:
 def _head_problems(order: OrderInput) -> Iterator[Problem]:
     if not order.external_id or len(order.external_id) > 100:
         yield Problem("/external_id", "bad_external_id", _("1 to 100 characters are needed."))
-    yield from _bad_time("/ordered_at", order.ordered_at)
+    yield from bad_time("/ordered_at", order.ordered_at)
     if not 1 <= order.revision <= 2_000_000_000:
         yield Problem("/revision", "bad_revision", _("A whole number from 1 on is needed."))
     if order.currency not in DECIMALS:
@@ -171,7 +171,7 @@ def _payment_problems(order: OrderInput) -> Iterator[Problem]:
         for name in ("due_at", "authorization_expires_at"):
             moment = getattr(payment, name)
             if moment is not None:
-                yield from _bad_time(f"{at}/{name}", moment)
+                yield from bad_time(f"{at}/{name}", moment)
 
 
 def _too_long(source: Any, model: Any, pointers: Mapping[str, str], at: str = "") -> Iterator[Problem]:
@@ -186,7 +186,7 @@ def _longer_than(pointer: str, most: int) -> Problem:
     return Problem(pointer, "too_long", _("At most %(most)s characters are possible.") % {"most": most})
 
 
-def _bad_time(pointer: str, moment: dt.datetime) -> Iterator[Problem]:
+def bad_time(pointer: str, moment: dt.datetime) -> Iterator[Problem]:
     if moment.tzinfo is None:
         yield Problem(pointer, "no_offset", _("A time needs its offset from UTC."))
     elif not FIRST_TIME <= moment < LAST_TIME:
