@@ -2,6 +2,7 @@
 
 python -m benchmarks                 everything, as `make bench` does
 python -m benchmarks --quick         shorter runs, for a first look
+python -m benchmarks --only POST     the cases whose title contains a text
 python -m benchmarks --write FILE    also write the table as a page
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from benchmarks import replaying
 from benchmarks.crew import Crew
 from benchmarks.stage import durable_cluster, prove_sound
+from benchmarks.web import web_server
 
 TRYTON_ORDERS_PER_S = 0.37  # order → shipped → posted, one process, measured on a like machine
 
@@ -30,12 +32,15 @@ class Case:
     raw: str
     processes: int
     wanted: float
+    side: str = "ours"
 
 
 CASES = [
     Case("place_order, 3 lines, reserved, 1,000 SKUs, 8 processes : raw, 8 processes", "place", "place", 8, 0.25),
     Case("place_orders, bulk of 500, 1 process : raw one by one, 1 process", "place_bulk", "place", 1, 1.0),
     Case("order → shipped → posted, 1 process : raw, 1 process", "ship", "ship", 1, 0.15),
+    Case("POST /orders, 3 lines, 8 clients : raw, 8 processes", "place", "place", 8, 0.12, side="http"),
+    Case("POST /orders/bulk of 500, 1 client : raw one by one, 1 process", "place_bulk", "place", 1, 0.8, side="http"),
     Case("one SKU wanted by 8 processes : bare one-row UPDATE, 8 processes", "place_hot", "update_hot", 8, 0.15),
 ]
 
@@ -56,16 +61,18 @@ class Measured:
 def main() -> int:
     arguments = _arguments()
     runs, seconds = (3, 1.0) if arguments.quick else (5, 2.0)
-    with durable_cluster():
+    with durable_cluster(), web_server():
         crew = Crew(max(case.processes for case in CASES))
         try:
-            measured = [_measure(crew, case, runs=runs, seconds=seconds) for case in CASES]
+            wanted = [case for case in CASES if arguments.only in case.title]
+            measured = [_measure(crew, case, runs=runs, seconds=seconds) for case in wanted]
         finally:
             crew.dismiss()
-        measured.append(_against_tryton(measured))
         prove_sound()
-    raw_one = next(item.raw for item in measured if "bulk" in item.title)
-    measured.append(replaying.measure(raw_one, runs=1 if arguments.quick else 2))
+    if not arguments.only:
+        measured.append(_against_tryton(measured))
+        raw_one = next(item.raw for item in measured if "bulk" in item.title)
+        measured.append(replaying.measure(raw_one, runs=1 if arguments.quick else 2))
     table = _table(measured, runs=runs, seconds=seconds)
     print(table)
     if arguments.write:
@@ -77,12 +84,12 @@ def main() -> int:
 
 
 def _measure(crew: Crew, case: Case, *, runs: int, seconds: float) -> Measured:
-    crew.rate("ours", case.ours, processes=case.processes, seconds=1)
+    crew.rate(case.side, case.ours, processes=case.processes, seconds=1)
     crew.rate("raw", case.raw, processes=case.processes, seconds=1)
     ours, raw = [], []
     for _run in range(runs):
         raw.append(crew.rate("raw", case.raw, processes=case.processes, seconds=seconds))
-        ours.append(crew.rate("ours", case.ours, processes=case.processes, seconds=seconds))
+        ours.append(crew.rate(case.side, case.ours, processes=case.processes, seconds=seconds))
     spread = f"{min(ours):,.0f}–{max(ours):,.0f} : {min(raw):,.0f}–{max(raw):,.0f}"
     result = Measured(case.title, statistics.median(ours), statistics.median(raw), case.wanted, spread)
     print(f"{result.title}: {result.ours:,.0f}/s : {result.raw:,.0f}/s = {result.ratio:.2f}", flush=True)
@@ -126,6 +133,7 @@ def _machine() -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Mamori's benchmarks")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default="", help="cases whose title contains this text")
     parser.add_argument("--write", type=Path)
     return parser.parse_args()
 

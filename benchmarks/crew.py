@@ -49,8 +49,13 @@ def _work(number: int, orders: Any, answers: Any) -> None:
     from benchmarks.ours import Services
     from benchmarks.raw import RawClient
     from benchmarks.stage import SKUS
+    from benchmarks.web import HttpClient
 
-    sides: dict[str, Any] = {"ours": Services(number, SKUS), "raw": RawClient(number)}
+    sides: dict[str, Any] = {
+        "ours": Services(number, SKUS),
+        "raw": RawClient(number),
+        "http": HttpClient(number, SKUS),
+    }
     answers.put("ready")
     while (order := orders.get()) is not None:
         side, act, begin, seconds = order

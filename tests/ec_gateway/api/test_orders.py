@@ -260,7 +260,8 @@ def test_a_bulk_call_again_is_all_replays(stocked):
 
 
 def test_bulk_costs_the_same_statements_for_more_orders_and_commits_in_steps(stocked):
-    channel, _place, shirt = stocked
+    channel, place, shirt = stocked
+    stock(shirt, place, 10_000)
     client = client_for(channel)
 
     def sent(count: int, name: str) -> int:
