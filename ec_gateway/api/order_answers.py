@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ec_gateway.api.errors import refusal_body
+from ec_gateway.api.frame import plain
 from erp.core.errors import DomainError
 from erp.orders.exceptions import StaleRevision
 from erp.orders.selectors import LineView, OrderView
@@ -36,12 +37,6 @@ def _lower(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_lower(inner) for inner in value]
     return plain(value) if isinstance(value, Decimal) else value
-
-
-def plain(value: Decimal) -> str:
-    """A decimal without the zeros that only its column has."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def outcome_of(outcome: OrderOutcome) -> str:

@@ -43,55 +43,99 @@ PLACED = {
     "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 2, "reserved_quantity": 2}],
     "holds": [],
 }
-AMENDED = {
-    **ORDER,
-    "revision": 2,
-    "lines": [{**ORDER["lines"][0], "quantity": 3}],
-    "tax_summary": None,
-    "total": "10150",
-    "payments": [{"method": "card", "amount": "10150", "status": "authorized"}],
-    "customer_note": "色違いは可能ですか",
-}
 SMALL = {
-    "external_id": "A-1002",
+    "external_id": "A-1003",
     "ordered_at": "2026-11-23T10:05:00+09:00",
     "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 1, "unit_price": "3300"}],
     "total": "3300",
     "payments": [{"method": "card", "amount": "3300", "status": "authorized"}],
 }
-ONE = {"external_id": "A-1001"}
+# What the company of the examples knows already: an order that waits because of its SKU, and one that was shipped.
+WAITING = {
+    **SMALL,
+    "external_id": "A-1000",
+    "lines": [{"line_id": "1", "sku": "TS-001-OLD", "quantity": 1, "unit_price": "3300"}],
+}
+SHIPPED = {
+    **SMALL,
+    "external_id": "A-1002",
+    "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 2, "unit_price": "3300"}],
+    "total": "6600",
+    "payments": [{"method": "card", "amount": "6600", "status": "authorized"}],
+}
+WAITS = {
+    "external_id": "A-1000",
+    "number": "SO-00000001",
+    "revision": 1,
+    "state": "on_hold",
+    "outcome": "replayed",
+    "lines": [{"line_id": "1", "sku": "TS-001-OLD", "quantity": 1, "reserved_quantity": 0}],
+    "holds": [{"reason": "unknown_sku"}],
+}
+WAITING_ONE, SHIPPED_ONE = {"external_id": "A-1000"}, {"external_id": "A-1002"}
+
+
+def refused(status: int, title: str, code: str, detail: str, *errors: dict[str, str]) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "errors": list(errors),
+    }
+
+
+def fault(pointer: str, code: str, detail: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": code, "detail": detail}
+
 
 EXAMPLES: dict[str, list[Example]] = {
     "place_order": [
         Example("A new order", 201, request=ORDER, response=PLACED),
-        Example("The same order again", 200, request=ORDER, response={**PLACED, "outcome": "replayed"}),
+        Example("An order that is known, with the same content", 200, request=WAITING, response=WAITS),
         Example(
             "Other content under the same revision",
             409,
-            request={**ORDER, "total": "6851"},
-            response={
-                "type": "about:blank",
-                "title": "Conflict",
-                "status": 409,
-                "code": "idempotency_conflict",
-                "detail": "Order A-1001 is recorded with other content; send a higher revision to amend it.",
-                "errors": [],
-            },
+            request={**WAITING, "customer_po_number": "PO-7"},
+            response=refused(
+                409,
+                "Conflict",
+                "idempotency_conflict",
+                "受注 A-1000 は別の内容で登録済みです。変更するには改訂番号を上げて送信してください。",
+            ),
+        ),
+        Example(
+            "A malformed order: every fault is named",
+            400,
+            request={**SMALL, "total": 3300, "colour": "red"},
+            response=refused(
+                400,
+                "Bad Request",
+                "invalid_input",
+                "The input has faults; “errors” names all of them.",
+                fault("/total", "not_a_decimal", '数値は "1980" のように文字列で指定してください。'),
+                fault(
+                    "/colour",
+                    "unknown_field",
+                    "この項目は定義されていません。任意のデータは “attributes” に入れてください。",
+                ),
+            ),
         ),
     ],
     "amend_order": [
         Example(
-            "A newer revision, with a note that a person has to read",
+            "A newer revision names the right SKU",
             200,
-            path=ONE,
-            request=AMENDED,
+            path=WAITING_ONE,
+            request={**WAITING, "revision": 2, "lines": SMALL["lines"]},
             response={
-                **PLACED,
+                **WAITS,
                 "revision": 2,
-                "state": "on_hold",
+                "state": "ready",
                 "outcome": "amended",
-                "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 3, "reserved_quantity": 3}],
-                "holds": [{"reason": "customer_note"}],
+                "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 1, "reserved_quantity": 1}],
+                "holds": [],
             },
         )
     ],
@@ -99,59 +143,69 @@ EXAMPLES: dict[str, list[Example]] = {
         Example(
             "One good order, one malformed",
             200,
-            request={"orders": [SMALL, {**SMALL, "external_id": "A-1003", "total": 3300}]},
+            request={"orders": [SMALL, {**SMALL, "external_id": "A-1004", "total": 3300}]},
             response={
                 "results": [
                     {
                         "status": 201,
                         **PLACED,
-                        "external_id": "A-1002",
-                        "number": "SO-00000002",
+                        "external_id": "A-1003",
                         "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 1, "reserved_quantity": 1}],
                     },
                     {
-                        "external_id": "A-1003",
-                        "type": "about:blank",
-                        "title": "Bad Request",
-                        "status": 400,
-                        "code": "invalid_input",
-                        "detail": "The input has faults; “errors” names all of them.",
-                        "errors": [
-                            {
-                                "pointer": "/total",
-                                "code": "not_a_decimal",
-                                "detail": 'A decimal number in a text is needed, such as "1980".',
-                            }
-                        ],
+                        "external_id": "A-1004",
+                        **refused(
+                            400,
+                            "Bad Request",
+                            "invalid_input",
+                            "The input has faults; “errors” names all of them.",
+                            fault("/total", "not_a_decimal", '数値は "1980" のように文字列で指定してください。'),
+                        ),
                     },
                 ]
             },
         )
     ],
-    "get_order": [Example("An order that waits for a person", 200, path=ONE)],
+    "get_order": [Example("An order that waits for a person", 200, path=WAITING_ONE)],
     "list_orders": [Example("The first page of all orders", 200)],
     "tell_payment": [
         Example(
             "The card was captured",
             200,
-            path=ONE,
+            path=WAITING_ONE,
             request={
                 "event_id": "ev-1",
                 "kind": "captured",
                 "occurred_at": "2026-11-23T10:10:00+09:00",
-                "amount": "10150",
+                "amount": "3300",
             },
-            response={**ONE, "number": "SO-00000001", "state": "on_hold", "outcome": "recorded"},
+            response={**WAITING_ONE, "number": "SO-00000001", "state": "on_hold", "outcome": "recorded"},
         )
     ],
     "return_order": [
         Example(
-            "Before its order: parked",
-            202,
-            path={"external_id": "A-2000"},
+            "One of two came back",
+            201,
+            path=SHIPPED_ONE,
             request={"external_id": "R-1", "lines": [{"line_id": "1", "quantity": 1, "condition": "defective"}]},
             response={
                 "external_id": "R-1",
+                "order": "A-1002",
+                "number": "RT-00000001",
+                "outcome": "recorded",
+                "return_date": "2026-11-23",
+                "net_amount": "3000",
+                "tax_amount": "300",
+                "gross_amount": "3300",
+            },
+        ),
+        Example(
+            "Before its order: parked",
+            202,
+            path={"external_id": "A-2000"},
+            request={"external_id": "R-2", "lines": [{"line_id": "1", "quantity": 1}]},
+            response={
+                "external_id": "R-2",
                 "order": "A-2000",
                 "number": None,
                 "outcome": "parked",
@@ -164,25 +218,24 @@ EXAMPLES: dict[str, list[Example]] = {
         Example(
             "More than has left",
             409,
-            path=ONE,
-            request={"external_id": "R-2", "lines": [{"line_id": "1", "quantity": 1}]},
-            response={
-                "type": "about:blank",
-                "title": "Conflict",
-                "status": 409,
-                "code": "not_returnable",
-                "detail": "This cannot be taken back.",
-                "errors": [{"pointer": "/lines/0/quantity", "code": "not_returnable", "detail": "1 came back, 0 can."}],
-            },
+            path=SHIPPED_ONE,
+            request={"external_id": "R-3", "lines": [{"line_id": "1", "quantity": 3}]},
+            response=refused(
+                409,
+                "Conflict",
+                "not_returnable",
+                "この返品は受け付けられません。",
+                fault("/lines/0/quantity", "not_returnable", "返品 3 点に対し、返品できるのは 2 点までです。"),
+            ),
         ),
     ],
     "cancel_order": [
         Example(
             "Cancelled",
             200,
-            path=ONE,
+            path=WAITING_ONE,
             request={"reason": "サイズ違い"},
-            response={**ONE, "number": "SO-00000001", "state": "cancelled", "outcome": "recorded"},
+            response={**WAITING_ONE, "number": "SO-00000001", "state": "cancelled", "outcome": "recorded"},
         )
     ],
 }

@@ -8,17 +8,9 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from ec_gateway import order_document as words
-from ec_gateway.api.schema import ProblemErrorSerializer
+from ec_gateway.api.schema import Described, ProblemErrorSerializer
 from ec_gateway.order_news_document import CONDITIONS, PAYMENT_KINDS
 from erp.orders.models import OrderHold, OrderState, Return, Shipment
-
-
-class Described(serializers.Serializer[Any]):
-    """A shape of the contract."""
-
-    asset = ""
-    within = ""
-    is_envelope = False
 
 
 def money(**fields: Any) -> serializers.RegexField:
@@ -401,18 +393,17 @@ class OrderViewSerializer(Described):
 
 
 class OrdersPageSerializer(Described):
+    """One of two lists: of changed orders (`cursor`, `has_more`), of all (`next_cursor`, `feed_cursor`)."""
+
     is_envelope = True
 
-    orders = OrderViewSerializer(many=True)
-    next = serializers.CharField(
-        allow_null=True,
-        help_text="Send it as `changed_after` for what follows; null: this was the last page of the full list.",
+    items = OrderViewSerializer(many=True)
+    cursor = serializers.CharField(required=False, help_text="Continue with `changed_after`.")
+    has_more = serializers.BooleanField(required=False, help_text="More changes are there already.")
+    next_cursor = serializers.CharField(required=False, allow_null=True, help_text="Of the next page; null: the last.")
+    feed_cursor = serializers.CharField(
+        required=False, help_text="On the first page, taken before it was read: `changed_after` once all pages are."
     )
-    cursor = serializers.CharField(
-        allow_null=True,
-        help_text="On the first page of the full list: where its changes begin, taken before it was read.",
-    )
-    has_more = serializers.BooleanField(help_text="Whether more is there already.")
 
 
 class CancellationSerializer(Described):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import msgspec
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from ec_gateway.api import order_answers as told
+from ec_gateway.api.etags import unless_known
+from ec_gateway.api.feed import feed_cursor_of
 from ec_gateway.api.frame import Answer, ApiView, json_answer
 from ec_gateway.api.order_examples import EXAMPLES
 from ec_gateway.api.order_schema import (
@@ -25,7 +23,8 @@ from ec_gateway.api.order_schema import (
     OrderViewSerializer,
     PlacedSerializer,
 )
-from ec_gateway.api.schema import operation, path, query
+from ec_gateway.api.pagination import cursor_behind, key_of, limit_of
+from ec_gateway.api.schema import IF_NONE_MATCH, operation, path, query
 from ec_gateway.models import ApiKey
 from ec_gateway.order_document import read_order
 from ec_gateway.services.intake import keep_refused, place
@@ -38,10 +37,7 @@ from erp.orders.services import OrderInput, OrderOutcome, place_orders
 
 Scope = ApiKey.Scope
 MOST_ORDERS, CHUNK = 500, 100
-MOST_LISTED = 100
-# A cursor with two transaction ids and an order number of 100 characters, each of four bytes.
-MOST_OF_A_TOKEN = 800
-_ENCODED = re.compile(r"[A-Za-z0-9_~]*")
+USUAL_ORDERS = 100
 
 
 class OrderCall(ApiView):
@@ -128,67 +124,39 @@ class Orders(OrderIntake):
         summary="Orders of which something changed, or all",
         tag="orders",
         description=(
-            "With `changed_after` the orders of which something changed since that cursor (their shipments and returns too); follow `next`. Without"
-            " it all orders, page by page; the first page carries `cursor`, from which to follow the changes afterwards."
+            "With `changed_after` the orders of which something changed since (their shipments and returns too), each as it is now. Without it all"
+            " orders in pages; the first page carries `feed_cursor`, from which to follow the changes afterwards."
         ),
         answers={200: OrdersPageSerializer},
-        parameters=[query("changed_after", description="A `next` or `cursor` of this call.")],
+        parameters=[
+            query("changed_after", description="A `cursor` or `feed_cursor` of this call."),
+            query("cursor", description="Of the next page of the full list."),
+            query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ORDERS}),
+        ],
         refusals=(410,),
         examples=EXAMPLES["list_orders"],
     )
     def get(self, request: Request) -> HttpResponse:
-        token = request._request.GET.get("changed_after")
-        channel = self.client.channel_code
-        if token is not None and len(token) > MOST_OF_A_TOKEN:
-            raise changes.CursorExpired(_("This is not a cursor of this feed."))
-        if token is None or token.startswith("all."):
-            return json_answer(_full_list(channel, token))
-        return json_answer(_changed(channel, token))
+        if "changed_after" not in request.query_params:
+            return self._page(request)
+        if "cursor" in request.query_params:
+            detail = _("Only one of changed_after and cursor is possible.")
+            raise InvalidInput([Problem("/query/cursor", "invalid", detail)])
+        after, limit = feed_cursor_of(request, "changed_after"), limit_of(request, usual=USUAL_ORDERS, most=MOST_ORDERS)
+        changed = selectors.changed_orders(channel=self.client.channel_code, after=after, limit=limit)
+        items = self._bodies(changed.external_ids)
+        return json_answer({"items": items, "cursor": str(changed.cursor), "has_more": changed.has_more})
 
+    def _page(self, request: Request) -> HttpResponse:
+        after, limit = key_of(request), limit_of(request, usual=USUAL_ORDERS, most=MOST_ORDERS)
+        feed = {} if after else {"feed_cursor": str(changes.current_cursor())}
+        page = selectors.listed_orders(channel=self.client.channel_code, after=after, limit=limit)
+        following = cursor_behind(page[-1]) if len(page) == limit else None
+        return json_answer({"items": self._bodies(page), "next_cursor": following, **feed})
 
-def _full_list(channel: str, token: str | None) -> dict[str, Any]:
-    cursor = None if token else str(changes.current_cursor())
-    found = selectors.listed_orders(channel=channel, after=_key_of(token or ""), limit=MOST_LISTED + 1)
-    wanted, has_more = found[:MOST_LISTED], len(found) > MOST_LISTED
-    following = f"all.{_encoded(wanted[-1])}" if has_more else None
-    return {"orders": _bodies(channel, wanted), "next": following, "cursor": cursor, "has_more": has_more}
-
-
-def _changed(channel: str, token: str) -> dict[str, Any]:
-    """A page of changes. While more of them wait, ``next`` carries the horizon of the first page: what changes meanwhile comes after it."""
-    begin, _sign, rest = token.partition("-")
-    horizon, _sign, last = rest.partition("-")
-    found, now = selectors.changed_orders(channel=channel, after=changes.Cursor.parse(begin))
-    end = changes.Cursor.parse(horizon) if rest else now
-    beyond = _decoded(last) if rest else ""
-    left = [key for key in found if key > beyond]
-    wanted, has_more = left[:MOST_LISTED], len(left) > MOST_LISTED
-    following = f"{begin}-{end}-{_encoded(wanted[-1])}" if has_more else str(end)
-    return {"orders": _bodies(channel, wanted), "next": following, "cursor": None, "has_more": has_more}
-
-
-def _bodies(channel: str, external_ids: Sequence[str]) -> list[dict[str, Any]]:
-    found = selectors.orders_view(channel=channel, external_ids=external_ids)
-    return [told.order_body(found[key]) for key in external_ids if key in found]
-
-
-def _encoded(key: str) -> str:
-    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=").replace("-", "~")
-
-
-def _decoded(text: str) -> str:
-    if _ENCODED.fullmatch(text):
-        try:
-            key = base64.urlsafe_b64decode(text.replace("~", "-") + "=" * (-len(text) % 4)).decode()
-        except ValueError:
-            key = "\x00"
-        if "\x00" not in key:
-            return key
-    raise changes.CursorExpired(_("This is not a cursor of this feed."))
-
-
-def _key_of(token: str) -> str:
-    return _decoded(token.removeprefix("all."))
+    def _bodies(self, external_ids: Sequence[str]) -> list[dict[str, Any]]:
+        found = selectors.orders_view(channel=self.client.channel_code, external_ids=external_ids)
+        return [told.order_body(found[key]) for key in external_ids if key in found]
 
 
 def answered(channel: str, outcome: OrderOutcome) -> Answer:
@@ -301,17 +269,13 @@ class OneOrder(OrderIntake):
         tag="orders",
         description="State, holds, what is reserved, shipments with carrier and tracking, returns, payments, tax per rate: ours and as stated.",
         answers={200: OrderViewSerializer, 304: None},
-        parameters=[path("external_id")],
+        parameters=[path("external_id"), IF_NONE_MATCH],
         refusals=(404,),
         examples=EXAMPLES["get_order"],
     )
     def get(self, request: Request, external_id: str) -> HttpResponse:
         view = selectors.order_view(channel=self.client.channel_code, external_id=self.named(external_id))
-        raw = msgspec.json.encode(told.order_body(view))
-        etag = f'"{hashlib.sha256(raw).hexdigest()[:32]}"'
-        if etag in _tags(request):
-            return HttpResponse(status=304, headers={"ETag": etag})
-        return HttpResponse(raw, content_type="application/json", headers={"ETag": etag})
+        return unless_known(request, told.order_body(view))
 
     @operation(
         id="amend_order",
@@ -336,9 +300,3 @@ class OneOrder(OrderIntake):
                 self.keep(request, [(wanted, body, refusal)])
                 raise refusal
         return self.place(request, body)
-
-
-def _tags(request: Request) -> set[str]:
-    """What the client has already; a weak tag counts, for a copy of the body is all it wants."""
-    sent = request.META.get("HTTP_IF_NONE_MATCH", "")
-    return {tag.strip().removeprefix("W/") for tag in sent.split(",")}

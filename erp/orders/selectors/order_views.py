@@ -264,19 +264,29 @@ SELECT o.external_id FROM orders_order o JOIN core_channel c ON c.id = o.channel
 """
 
 
-def changed_orders(*, channel: str, after: changes.Cursor) -> tuple[list[str], changes.Cursor]:
-    """External ids of the channel's orders of which something changed since ``after`` (their shipments and returns too), sorted, and the
-    cursor to go on from. Raises CursorExpired."""
-    found, now = changes.read(after, topics=TOPICS, audience=channel)
+@dataclass(frozen=True, slots=True)
+class ChangedOrders:
+    """External ids of changed orders, sorted, and where to go on reading."""
+
+    external_ids: list[str]
+    cursor: changes.Cursor
+    has_more: bool
+
+
+def changed_orders(*, channel: str, after: changes.Cursor, limit: int) -> ChangedOrders:
+    """The channel's orders of which something changed since ``after``, their shipments and returns too: about ``limit`` changes at a time.
+
+    Raises CursorExpired.
+    """
+    page = changes.read_page(after, limit=limit, topics=TOPICS, audience=channel)
     keys: dict[str, list[str]] = {topic: [] for topic in TOPICS}
-    for change in found:
+    for change in page.changes:
         keys[change.topic].append(change.key)
     external_ids = set(keys["order"])
     if keys["shipment"] or keys["return"]:
-        external_ids.update(
-            row[0] for row in rows.ask(_OF_DOCUMENTS, [channel, keys["shipment"], keys["return"]]).all()
-        )
-    return sorted(external_ids), now
+        behind = rows.ask(_OF_DOCUMENTS, [channel, keys["shipment"], keys["return"]]).all()
+        external_ids.update(row[0] for row in behind)
+    return ChangedOrders(sorted(external_ids), page.cursor, page.has_more)
 
 
 _LISTED = """

@@ -26,6 +26,17 @@ class Call:
     secret: str = ""
 
 
+ORDER = {
+    "external_id": "A-2",
+    "ordered_at": "2026-11-23T10:00:00+09:00",
+    "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 1, "unit_price": "3300"}],
+    "total": "3300",
+    "payments": [{"method": "card", "amount": "3300", "status": "authorized"}],
+}
+RETURN = {"external_id": "R-1", "lines": [{"line_id": "1", "quantity": 1}]}
+PAID = {"event_id": "e-1", "kind": "captured", "occurred_at": "2026-11-23T10:00:00+09:00"}
+
+
 CALLS = [
     Call("GET", "stock", "/stock?sku=TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
     Call("GET", "stock/<str:sku>", "/stock/TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
@@ -56,4 +67,42 @@ CALLS = [
     ),
     Call("GET", "customers/<str:external_id>/credit", "/customers/b-1/credit", SCOPE.CREDIT_READ, for_another_site=404),
     Call("GET", "segments/<str:code>/customers", "/segments/champions/customers", SCOPE.CUSTOMERS_READ, secret='"c-9"'),
+    Call("POST", "orders", "/orders", SCOPE.ORDERS_WRITE, ORDER, status=201, for_another_site=201),
+    Call("GET", "orders", "/orders", SCOPE.ORDERS_READ, secret='"A-1000"'),
+    Call("POST", "orders/bulk", "/orders/bulk", SCOPE.ORDERS_WRITE, {"orders": [ORDER]}),
+    Call("GET", "orders/<path:external_id>", "/orders/A-1000", SCOPE.ORDERS_READ, for_another_site=404),
+    Call(
+        "PUT",
+        "orders/<path:external_id>",
+        "/orders/A-2",
+        SCOPE.ORDERS_WRITE,
+        ORDER,
+        status=201,
+        for_another_site=201,
+    ),
+    Call(
+        "POST",
+        "orders/<path:external_id>/cancel",
+        "/orders/A-1000/cancel",
+        SCOPE.ORDERS_WRITE,
+        {},
+        for_another_site=202,
+    ),
+    Call(
+        "POST",
+        "orders/<path:external_id>/returns",
+        "/orders/A-1002/returns",
+        SCOPE.ORDERS_WRITE,
+        RETURN,
+        status=201,
+        for_another_site=202,
+    ),
+    Call(
+        "POST",
+        "orders/<path:external_id>/payment-events",
+        "/orders/A-1000/payment-events",
+        SCOPE.ORDERS_WRITE,
+        PAID,
+        for_another_site=202,
+    ),
 ]

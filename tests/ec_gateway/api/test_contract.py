@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,7 +18,7 @@ from erp.core import ownership
 pytestmark = pytest.mark.django_db
 
 # What a database counts for itself: the example shows one, the answer another.
-COUNTED = {"version", "cursor", "next_cursor", "feed_cursor", "golden_id"}
+COUNTED = {"version", "cursor", "next_cursor", "feed_cursor", "golden_id", "number"}
 
 
 @cache
@@ -85,7 +86,7 @@ def test_every_operation_has_an_example_a_summary_and_all_its_refusals():
 
 
 def test_every_call_is_in_the_text():
-    routes = {"/api/v1/" + str(pattern.pattern).replace("<str:", "{").replace(">", "}") for pattern in urls.CALLS}
+    routes = {"/api/v1/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern)) for pattern in urls.CALLS}
 
     assert routes == set(contract()["paths"])
 

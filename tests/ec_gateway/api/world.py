@@ -9,11 +9,14 @@ from catalog.models import Color, KitComponent, Price, PriceList, Product, Size,
 from catalog.services import announce_prices, announce_products
 from customers.models import Account, BillTo, CreditGroup, CustomerRecord
 from customers.services import CustomerData, OrdererNews, register_orderers
+from ec_gateway.api import order_examples
+from ec_gateway.order_document import read_order
 from erp.core.actors import Actor
 from erp.core.models import Channel
 from erp.insights.models import CustomerRfm, Segment
 from erp.inventory.models import ChannelBuffer, ChannelLocation, Location
 from erp.inventory.services import HoldDemand, place_hold
+from erp.orders.services import ShipRequest, place_orders, release_orders, ship
 from tests.ec_gateway.api.caller import ApiClient, client_for
 from tests.inventory.factories import pool, stock
 
@@ -42,7 +45,8 @@ def build() -> World:
     warehouse = Location.objects.create(code="WH1", name="倉庫", kind="WAREHOUSE", cost_pool=pool())
     ChannelLocation.objects.create(channel=channel, location=warehouse, rank=1)
     shirt, kit = _products()
-    stock(shirt, warehouse, 16, at=NOON)
+    stock(shirt, warehouse, 16 + 2, at=NOON)
+    _orders(channel)
     ChannelBuffer.objects.create(channel=channel, sku=shirt, quantity=2)
     place_hold(
         channel_id=channel.pk,
@@ -98,3 +102,11 @@ def _customers(channel: Channel) -> None:
         order_count=12, amount=180_000, r=5, f=5, m=5, segment=Segment.objects.get(code="champions"),
     )  # fmt: skip
     Account.objects.create(code="A1", name="守屋", bill_to=bill_to, record=record, wholesale_percent=60)
+
+
+def _orders(channel: Channel) -> None:
+    """One that waits for a person, and one of two shirts that has left."""
+    orders = [read_order(body) for body in (order_examples.WAITING, order_examples.SHIPPED)]
+    _waiting, to_ship = place_orders(channel=channel.code, orders=orders, **WHEN)
+    [parcel] = release_orders(order_ids=[to_ship.order_id or 0], **WHEN)[to_ship.order_id or 0]
+    ship(requests=[ShipRequest(parcel)], **WHEN)
