@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 
+import structlog
 from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.utils import timezone
@@ -19,7 +20,7 @@ from django.utils import timezone
 from ec_gateway.inbox.polling import poll
 from ec_gateway.inbox.working import actor_of, work_off
 from ec_gateway.models import Activity, EcSite
-from ec_gateway.platforms.calling import Line
+from ec_gateway.platforms.calling import Line, NotNow
 from ec_gateway.platforms.connections import connect
 from ec_gateway.publishing import Ended, Pace, publish, sites_to_publish
 from ec_gateway.services import wakes
@@ -33,6 +34,14 @@ _ending = threading.Event()
 @worker_shutting_down.connect
 def end_the_publishers(**_: object) -> None:
     _ending.set()
+from ec_gateway.platforms.interface import PlatformError
+from ec_gateway.reconciliation import reconcile
+from ec_gateway.services import wakes
+from ec_gateway.services.leases import LeaseLost
+from ec_gateway.services.wakes import TASKS
+from erp.core.actors import Actor
+
+log = structlog.get_logger(__name__)
 
 
 def holder() -> str:
@@ -78,3 +87,23 @@ def publish_all(**_: object) -> None:
     """Something changed: every site that nobody is telling yet gets a publisher; who is at it sees the change by himself."""
     for site_id in sites_to_publish(at=timezone.now()):
         publish_site.delay(site_id=site_id)
+
+
+@shared_task(name=TASKS[Activity.RECONCILE], acks_late=True, ignore_result=True)
+def reconcile_site(*, site_id: int, **_: object) -> None:
+    """Compare a site with us and repair what is safe to repair; does nothing while another run is under way."""
+    site = EcSite.objects.select_related("channel").filter(pk=site_id).exclude(platform="").first()
+    if site is None:
+        return
+    by = Actor.job("reconcile")
+    line = Line(site, connect(site), clock=timezone.now, by=by)
+    try:
+        outcome = reconcile(line=line, holder=holder(), wait=time.sleep, by=by)
+    except (PlatformError, NotNow, LeaseLost) as error:
+        # The run says so itself, and is made up for by the job.
+        log.warning("reconciliation_broken_off", site=site_id, why=str(error))
+        return
+    if outcome is not None and outcome.wants_inbox:
+        wakes.wake(site_id=site_id, activity=Activity.INBOX)
+    if outcome is not None and outcome.wants_publish:
+        wakes.wake(site_id=site_id, activity=Activity.PUBLISH)

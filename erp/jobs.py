@@ -48,6 +48,7 @@ JOBS = (
     Job("ec-inboxes", "ec_gateway.inbox.sweeping.wake_sites", every=MINUTE),
     Job("publishing", "ec_gateway.publishing.sweep", every=MINUTE / 12, queue="ec_gateway"),
     Job("listings", "ec_gateway.publishing.tend_listings", every=5 * MINUTE),
+    Job("ec-reconciliations", "ec_gateway.reconciliation.scheduling.wake_due_sites", every=10 * MINUTE),
     Job("seals", "accounting.services.seal_entries", every=60 * MINUTE),
     Job("sessions", "erp.jobs.clear_sessions", daily_at=(3, 0)),
     Job("feed-partitions", "erp.jobs.keep_feed_partitions", daily_at=(3, 5)),

@@ -9,12 +9,12 @@ from functools import partial
 import structlog
 from django.db import transaction
 
-from ec_gateway.inbox.receiving import take_in, take_in_again
 from ec_gateway.inbox.webhook_watch import watch_webhooks
 from ec_gateway.models import Activity, InboundEvent
 from ec_gateway.platforms.calling import Line, NotNow
 from ec_gateway.platforms.interface import News, OrderPage, Platform, PlatformError
 from ec_gateway.platforms.patience import Wait, call_patiently
+from ec_gateway.platforms.taking_in import take_in, take_in_again
 from ec_gateway.services import leases
 
 OVERLAP = dt.timedelta(minutes=10)

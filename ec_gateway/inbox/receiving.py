@@ -1,78 +1,21 @@
-"""News into the inbox: one statement, each event of a site once. Nothing is understood here beyond what its platform translated."""
+"""Webhooks into the inbox. Nothing is understood here beyond what their platform translated."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import msgspec
-from django.db import connection, transaction
+from django.db import transaction
 
 from ec_gateway.inbox.webhook_watch import note_webhook
 from ec_gateway.models import EcSite, InboundEvent
 from ec_gateway.platforms.interface import News, NewsKind, Platform
+from ec_gateway.platforms.taking_in import take_in
 from ec_gateway.services.echoes import is_echo
-from erp.core import messages
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput
-
-Source, State = InboundEvent.Source, InboundEvent.State
-
-# Written in the order of their ids, so that two who bring the same events queue up; numbered in the order in which they came.
-_TAKE_IN = """
-INSERT INTO ec_gateway_inboundevent
-    (id, site_id, event_id, kind, external_id, source, changed_at, document, raw, received_at, state, attempts, error, result)
-SELECT numbered.id, %(site)s, event_id, kind, external_id, %(source)s, changed_at, document, raw, %(at)s, 'RECEIVED', 0, '', ''
-FROM (
-    SELECT nextval('ec_gateway_inboundevent_id_seq') AS id, came.*
-    FROM (
-        SELECT * FROM json_to_recordset(%(news)s::json) AS one
-            (place integer, event_id text, kind text, external_id text, changed_at timestamptz, document jsonb, raw text)
-        ORDER BY place
-    ) came
-) numbered
-ORDER BY event_id
-ON CONFLICT (site_id, event_id) DO NOTHING
-RETURNING id
-"""
-
-
-def take_in(*, site_id: int, news: Sequence[News], source: str, at: dt.datetime) -> list[int]:
-    """Keep what is new of ``news``; events of the site that are known already change nothing. Returns the numbers of the new rows.
-
-    Part of the caller's transaction.
-    """
-    if not news:
-        return []
-    parameters: dict[str, Any] = {"site": site_id, "source": source, "at": at, "news": _encoded(news)}
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE_IN, parameters)
-        return sorted(row[0] for row in cursor.fetchall())
-
-
-def take_in_again(*, site_id: int, news: Sequence[News], at: dt.datetime) -> list[int]:
-    """Keep what was fetched by hand. Returns the numbers of all events that are to be applied for it.
-
-    An event that was refused or had failed stays as it came, and what the site says now stands beside it, once per content.
-    """
-    known = InboundEvent.objects.filter(site_id=site_id, event_id__in=[_short(item.event_id, 200) for item in news])
-    states = dict(known.values_list("event_id", "state"))
-    wanted = [
-        replace(item, event_id=f"{_short(item.event_id, 180)}#{messages.fingerprint(dict(item.document))[:16]}")
-        if states.get(_short(item.event_id, 200)) in (State.REFUSED, State.FAILED)
-        else item
-        for item in news
-    ]
-    take_in(site_id=site_id, news=wanted, source=Source.REPLAY, at=at)
-    unfinished = InboundEvent.objects.filter(
-        site_id=site_id,
-        event_id__in=[_short(item.event_id, 200) for item in wanted],
-        state__in=[State.RECEIVED, State.REFUSED, State.FAILED],
-    )
-    return list(unfinished.order_by("pk").values_list("pk", flat=True))
 
 
 def receive_webhook(
@@ -90,7 +33,7 @@ def receive_webhook(
     told = [replace(item, raw=body) for item in news if not _is_echo(site.pk, item, at)]
     with transaction.atomic():
         note_webhook(site_id=site.pk, at=at, by=Actor.channel(site.channel.code, "webhook"))
-        return take_in(site_id=site.pk, news=told, source=Source.WEBHOOK, at=at)
+        return take_in(site_id=site.pk, news=told, source=InboundEvent.Source.WEBHOOK, at=at)
 
 
 def _is_echo(site_id: int, item: News, at: dt.datetime) -> bool:
@@ -99,39 +42,3 @@ def _is_echo(site_id: int, item: News, at: dt.datetime) -> bool:
         return False
     code, quantity = item.document["external_code"], item.document["quantity"]
     return is_echo(site_id=site_id, external_code=code, quantity=quantity, at=at)
-
-
-def text_of(raw: Any) -> str:
-    """A message as text that PostgreSQL can keep: bytes as UTF-8, everything else as JSON."""
-    if isinstance(raw, bytes):
-        text = raw.decode("utf-8", "replace")
-    elif isinstance(raw, str):
-        text = raw.encode("utf-8", "replace").decode()
-    else:
-        text = "" if raw is None else messages.encode(raw)
-    return text.replace("\x00", "\ufffd")
-
-
-def _encoded(news: Sequence[News]) -> str:
-    unique: dict[str, News] = {}
-    for item in news:
-        unique.setdefault(_short(item.event_id, 200), item)
-    rows = [
-        {
-            "place": place,
-            "event_id": event_id,
-            "kind": item.kind.value,
-            "external_id": text_of(item.external_id)[:100],
-            "changed_at": item.changed_at,
-            "document": msgspec.Raw(messages.encode(dict(item.document)).encode()),
-            "raw": text_of(item.raw),
-        }
-        for place, (event_id, item) in enumerate(unique.items())
-    ]
-    return msgspec.json.encode(rows).decode()
-
-
-def _short(event_id: str, longest: int) -> str:
-    """An id that is too long for its column is replaced by its hash: it must stay unique, not readable."""
-    text = text_of(event_id)
-    return text if len(text) <= longest else "sha256:" + hashlib.sha256(text.encode()).hexdigest()

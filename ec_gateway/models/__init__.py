@@ -3,6 +3,7 @@
 from ec_gateway.models.idempotency import IdempotencyRecord
 from ec_gateway.models.inbox import InboundEvent, OrderSeen
 from ec_gateway.models.publishing import ShipmentNotice, SitePush
+from ec_gateway.models.reconciliation import ReconciliationRow, ReconciliationRun
 from ec_gateway.models.sites import Activity, ApiKey, EcSite, Listing, SiteActivity, SiteState
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "InboundEvent",
     "Listing",
     "OrderSeen",
+    "ReconciliationRow",
+    "ReconciliationRun",
     "ShipmentNotice",
     "SiteActivity",
     "SitePush",

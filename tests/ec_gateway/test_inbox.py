@@ -3,12 +3,12 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from ec_gateway.inbox.receiving import take_in
 from ec_gateway.inbox.replaying import replay
 from ec_gateway.inbox.settling import MAX_ATTEMPTS
 from ec_gateway.inbox.working import waiting_sites, work_off
 from ec_gateway.models import Activity, InboundEvent, OrderSeen, SiteActivity
 from ec_gateway.order_document import read_order
+from ec_gateway.platforms.taking_in import take_in
 from erp.core.models import MessageLog, StaffTask
 from erp.orders import services
 from erp.orders.models import Order, OrderEvent

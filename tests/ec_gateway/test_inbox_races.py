@@ -5,10 +5,11 @@ from django.db import connection, transaction
 
 from ec_gateway.inbox import orders
 from ec_gateway.inbox.polling import poll
-from ec_gateway.inbox.receiving import receive_webhook, take_in
+from ec_gateway.inbox.receiving import receive_webhook
 from ec_gateway.inbox.working import work_off
 from ec_gateway.models import Activity, InboundEvent, OrderSeen, SiteActivity
 from ec_gateway.order_document import read_order
+from ec_gateway.platforms.taking_in import take_in
 from erp.core.models import StaffTask
 from erp.orders import services
 from erp.orders.models import Order
