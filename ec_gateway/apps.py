@@ -1,4 +1,7 @@
+from functools import partial
+
 from django.apps import AppConfig
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,3 +17,31 @@ class EcGatewayConfig(AppConfig):
         from erp.core import changes
 
         changes.listen(wakes.wake_publishers)
+        _register_what_staff_see()
+
+
+def _register_what_staff_see() -> None:
+    from ec_gateway.selectors import inbox_count, open_drift_count
+    from ec_gateway.selectors.inbox import UNFINISHED
+    from erp.core import documents, work_queues
+
+    documents.register("INBOUND_EVENT", label=_("Received event"), url_name="admin:ec_gateway_inboundevent_change")
+    for state in UNFINISHED:
+        work_queues.register(
+            work_queues.WorkQueue(
+                f"ec_gateway.inbox.{state.lower()}",
+                format_lazy(_("Inbox: {state}"), state=state.label),
+                partial(inbox_count, state),
+                "admin:ec_gateway_inboundevent_changelist",
+                f"state__exact={state}",
+            )
+        )
+    work_queues.register(
+        work_queues.WorkQueue(
+            "ec_gateway.drift",
+            _("Stock that differs on EC sites"),
+            open_drift_count,
+            "admin:ec_gateway_reconciliationrow_changelist",
+            "open=1",
+        )
+    )

@@ -5,12 +5,9 @@ What is to be done stands in the database, and one activity of one site is done 
 
 from __future__ import annotations
 
-import os
 import random
-import socket
 import threading
 import time
-import uuid
 
 import structlog
 from celery import shared_task
@@ -22,10 +19,15 @@ from ec_gateway.inbox.working import actor_of, work_off
 from ec_gateway.models import Activity, EcSite
 from ec_gateway.platforms.calling import Line, NotNow
 from ec_gateway.platforms.connections import connect
+from ec_gateway.platforms.interface import PlatformError
 from ec_gateway.publishing import Ended, Pace, publish, sites_to_publish
+from ec_gateway.reconciliation import reconcile
 from ec_gateway.services import wakes
+from ec_gateway.services.leases import LeaseLost, new_holder
 from ec_gateway.services.wakes import PUBLISH_ALL, TASKS
 from erp.core.actors import Actor
+
+log = structlog.get_logger(__name__)
 
 # Publishers linger and run for a while; when the worker is to end, they end at once.
 _ending = threading.Event()
@@ -34,25 +36,12 @@ _ending = threading.Event()
 @worker_shutting_down.connect
 def end_the_publishers(**_: object) -> None:
     _ending.set()
-from ec_gateway.platforms.interface import PlatformError
-from ec_gateway.reconciliation import reconcile
-from ec_gateway.services import wakes
-from ec_gateway.services.leases import LeaseLost
-from ec_gateway.services.wakes import TASKS
-from erp.core.actors import Actor
-
-log = structlog.get_logger(__name__)
-
-
-def holder() -> str:
-    """A name for a lease that nobody else uses, ever."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"[:100]
 
 
 @shared_task(name=TASKS[Activity.INBOX], acks_late=True, ignore_result=True)
 def work_inbox(*, site_id: int, **_: object) -> None:
     """Apply what waits in the inbox of a site."""
-    run = work_off(site_id=site_id, holder=holder(), clock=timezone.now, jitter=random.random)
+    run = work_off(site_id=site_id, holder=new_holder(), clock=timezone.now, jitter=random.random)
     if run.wants_poll:
         wakes.wake(site_id=site_id, activity=Activity.POLL)
     if run.wants_publish:
@@ -66,7 +55,7 @@ def poll_site(*, site_id: int, **_: object) -> None:
     if site is None:
         return
     line = Line(site, connect(site), clock=timezone.now, by=actor_of(site))
-    if poll(line=line, holder=holder(), wait=time.sleep).taken:
+    if poll(line=line, holder=new_holder(), wait=time.sleep).taken:
         wakes.wake(site_id=site_id, activity=Activity.INBOX)
 
 
@@ -78,7 +67,7 @@ def publish_site(*, site_id: int, lingers: bool = True, **_: object) -> None:
         return
     line = Line(site, connect(site), clock=timezone.now, by=Actor.job("publish"))
     pace = Pace(_ending.wait, _ending.is_set, **({} if lingers else {"linger_s": 0.0}))
-    if publish(line=line, holder=holder(), pace=pace) == Ended.BREAK and not _ending.is_set():
+    if publish(line=line, holder=new_holder(), pace=pace) == Ended.BREAK and not _ending.is_set():
         wakes.wake(site_id=site_id, activity=Activity.PUBLISH)
 
 
@@ -90,7 +79,7 @@ def publish_all(**_: object) -> None:
 
 
 @shared_task(name=TASKS[Activity.RECONCILE], acks_late=True, ignore_result=True)
-def reconcile_site(*, site_id: int, **_: object) -> None:
+def reconcile_site(*, site_id: int, is_dry_run: bool = False, **_: object) -> None:
     """Compare a site with us and repair what is safe to repair; does nothing while another run is under way."""
     site = EcSite.objects.select_related("channel").filter(pk=site_id).exclude(platform="").first()
     if site is None:
@@ -98,7 +87,7 @@ def reconcile_site(*, site_id: int, **_: object) -> None:
     by = Actor.job("reconcile")
     line = Line(site, connect(site), clock=timezone.now, by=by)
     try:
-        outcome = reconcile(line=line, holder=holder(), wait=time.sleep, by=by)
+        outcome = reconcile(line=line, holder=new_holder(), wait=time.sleep, by=by, is_dry_run=is_dry_run)
     except (PlatformError, NotNow, LeaseLost) as error:
         # The run says so itself, and is made up for by the job.
         log.warning("reconciliation_broken_off", site=site_id, why=str(error))

@@ -34,6 +34,8 @@ OWN_PAGES = [
     "admin:inventory_count",
     "admin:accounting_exportrun_add",
     "admin:catalog_product_import",
+    "admin:ec_gateway_fetch_order",
+    "admin:ec_gateway_reconcile",
 ]
 
 

@@ -33,3 +33,16 @@ def wake_due_sites(*, at: dt.datetime, by: Actor) -> str:
     for site_id in due:
         wakes.wake(site_id=site_id, activity=Activity.RECONCILE)
     return f"{len(due)} due"
+
+
+def ask_for_run(*, site_id: int, is_dry_run: bool) -> None:
+    """Have a worker compare a site soon. Raises OperationalError when the broker is gone: whoever asks by hand must know."""
+    from erp.celery import app
+
+    app.send_task(
+        wakes.TASKS[Activity.RECONCILE],
+        kwargs={"site_id": site_id, "is_dry_run": is_dry_run},
+        queue=wakes.QUEUE,
+        ignore_result=True,
+        retry=False,
+    )

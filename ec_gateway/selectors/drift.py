@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
 
 from ec_gateway.models import EcSite, ReconciliationRow, ReconciliationRun, SitePush
+from erp.core import work_queues
 
 Cause, State = ReconciliationRow.Cause, ReconciliationRun.State
 
 
 def open_drift(site: EcSite) -> list[ReconciliationRow]:
     """Rows of the last finished run whose figure the site has not acknowledged since. What was only a matter of moments is none."""
-    latest = ReconciliationRun.objects.filter(site=site, state=State.DONE).order_by("-pk").first()
-    if latest is None:
-        return []
+    return list(open_drift_rows().filter(run__site=site).select_related("sku").order_by("pk"))
+
+
+def open_drift_rows() -> QuerySet[ReconciliationRow]:
+    """The same of all sites, as a query for lists."""
+    finished = ReconciliationRun.objects.filter(state=State.DONE)
+    latest = finished.order_by().values("site").annotate(latest=Max("pk")).values("latest")
     acknowledged = SitePush.objects.filter(
-        site=site, sku=OuterRef("sku"), dirty_since__isnull=True, shown_at__gte=OuterRef("run__finished_at")
+        site=OuterRef("run__site"),
+        sku=OuterRef("sku"),
+        dirty_since__isnull=True,
+        shown_at__gte=OuterRef("run__finished_at"),
     )
-    stock = ReconciliationRow.objects.filter(run=latest, kind=ReconciliationRow.Kind.STOCK)
-    open_rows = stock.exclude(cause=Cause.TIMING_ONLY).exclude(ours=F("theirs")).exclude(Exists(acknowledged))
-    return list(open_rows.select_related("sku").order_by("pk"))
+    rows = ReconciliationRow.objects.filter(run__in=latest, kind=ReconciliationRow.Kind.STOCK)
+    return rows.exclude(cause=Cause.TIMING_ONLY).exclude(ours=F("theirs")).exclude(Exists(acknowledged))
+
+
+def open_drift_count() -> int:
+    return work_queues.capped(open_drift_rows())

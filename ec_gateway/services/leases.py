@@ -7,6 +7,9 @@ again. So no wake-up is lost, and nothing is ever marked "started".
 from __future__ import annotations
 
 import datetime as dt
+import os
+import socket
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -15,6 +18,11 @@ from django.db import connection
 from ec_gateway.models import EcSite, SiteActivity
 
 LEASE_S = 30.0
+
+
+def new_holder() -> str:
+    """A name for a lease that nobody else uses, ever."""
+    return f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
 
 
 class LeaseLost(Exception):

@@ -17,8 +17,7 @@ from ec_gateway.platforms.interface import PlatformError
 from ec_gateway.reconciliation import reconcile
 from ec_gateway.reconciliation.running import Outcome
 from ec_gateway.services import wakes
-from ec_gateway.services.leases import LeaseLost
-from ec_gateway.tasks import holder
+from ec_gateway.services.leases import LeaseLost, new_holder
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
 
@@ -49,7 +48,7 @@ class Command(BaseCommand):
             line = Line(site, connect(site), clock=timezone.now, by=by)
             outcome = reconcile(
                 line=line,
-                holder=holder(),
+                holder=new_holder(),
                 wait=time.sleep,
                 by=by,
                 is_dry_run=dry_run,

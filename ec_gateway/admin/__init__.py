@@ -1,0 +1,5 @@
+"""What operators see of EC sites. Pages look; acts are actions and forms that call services."""
+
+from ec_gateway.admin import inbox, reconciliation
+
+__all__ = ["inbox", "reconciliation"]
