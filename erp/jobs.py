@@ -45,7 +45,7 @@ JOBS = (
     Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),
     Job("waiting-orders", "erp.orders.services.allocate_waiting", every=5 * MINUTE),
-    Job("ec-inboxes", "ec_gateway.inbox.sweeping.wake_sites", every=MINUTE),
+    Job("ec-inboxes", "ec_gateway.inbox.sweeping.wake_sites", every=MINUTE / 2, queue="ec_gateway"),
     Job("publishing", "ec_gateway.publishing.sweep", every=MINUTE / 12, queue="ec_gateway"),
     Job("listings", "ec_gateway.publishing.tend_listings", every=5 * MINUTE),
     Job("ec-reconciliations", "ec_gateway.reconciliation.scheduling.wake_due_sites", every=10 * MINUTE),

@@ -1,4 +1,4 @@
-"""What needs no wake-up: every minute each site is polled, and each inbox in which something is due is worked off."""
+"""What needs no wake-up: twice a minute each site is polled, and each inbox in which something is due is worked off."""
 
 from __future__ import annotations
 

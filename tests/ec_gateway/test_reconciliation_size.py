@@ -69,13 +69,23 @@ def test_a_hundred_thousand_listings_are_compared_in_little_time_and_memory(caps
     with capsys.disabled():
         sys.stdout.write(f"\n{LISTINGS} listings compared:\n")
         for name, (_run, wall, cpu, memory) in figures.items():
-            sys.stdout.write(f"  {name:<28} {wall:6.1f} s, {cpu:6.1f} s of our CPU, {memory:6.1f} MB more at the peak\n")
+            sys.stdout.write(
+                f"  {name:<28} {wall:6.1f} s, {cpu:6.1f} s of our CPU, {memory:6.1f} MB more at the peak\n"
+            )
     runs = [run for run, *_rest in figures.values()]
-    assert [(run.listings_compared, run.stock_rows) for run in runs] == [(LISTINGS, 0), (LISTINGS, EDITED), (LISTINGS, BROKEN)]
-    assert set(ReconciliationRow.objects.filter(run=runs[2]).values_list("cause", "repair")) == {("SHOP_SIDE_EDIT", "PUSH_AGAIN")}
+    assert [(run.listings_compared, run.stock_rows) for run in runs] == [
+        (LISTINGS, 0),
+        (LISTINGS, EDITED),
+        (LISTINGS, BROKEN),
+    ]
+    assert set(ReconciliationRow.objects.filter(run=runs[2]).values_list("cause", "repair")) == {
+        ("SHOP_SIDE_EDIT", "PUSH_AGAIN")
+    }
     assert SitePush.objects.filter(is_forced=True).count() == BROKEN
     assert Sku.objects.filter(code__startswith="BIG-").count() == LISTINGS
     assert all(wall < LONGEST_S and memory < MOST_MB for _run, wall, _cpu, memory in figures.values())
     with connection.cursor() as cursor:
-        cursor.execute("SELECT (SELECT count(*) FROM ec_gateway_stagedquantity) + (SELECT count(*) FROM ec_gateway_stagedavailability)")
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM ec_gateway_stagedquantity) + (SELECT count(*) FROM ec_gateway_stagedavailability)"
+        )
         assert cursor.fetchone()[0] == 0
