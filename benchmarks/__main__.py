@@ -13,6 +13,7 @@ import datetime as dt
 import os
 import platform
 import statistics
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,8 @@ def main() -> int:
         raw_one = next(item.raw for item in measured if "bulk" in item.title)
         measured.append(replaying.measure(raw_one, runs=1 if arguments.quick else 2))
     table = _table(measured, runs=runs, seconds=seconds)
+    if not arguments.only:
+        table += _publishing(seconds=10 if arguments.quick else 30)
     print(table)
     if arguments.write:
         arguments.write.write_text(table, encoding="utf-8")
@@ -94,6 +97,16 @@ def _measure(crew: Crew, case: Case, *, runs: int, seconds: float) -> Measured:
     result = Measured(case.title, statistics.median(ours), statistics.median(raw), case.wanted, spread)
     print(f"{result.title}: {result.ours:,.0f}/s : {result.raw:,.0f}/s = {result.ratio:.2f}", flush=True)
     return result
+
+
+def _publishing(*, seconds: float) -> str:
+    """A latency, no ratio: how long a change takes until the sites have it. Servers of its own, so a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.publishing", "--seconds", str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    printed = done.stdout.strip() or done.stderr[-2000:]
+    if done.returncode:
+        print(f"below what is wanted: {printed}", file=sys.stderr)
+    return f"\nFrom the commit of a change to the answer of a site (`python -m benchmarks.publishing`): {printed}\n"
 
 
 def _against_tryton(measured: list[Measured]) -> Measured:

@@ -15,7 +15,7 @@ from ec_gateway.services.leases import Lease
 from erp.core import changes
 from erp.core.changes import Cursor, CursorExpired
 
-TOPICS = ("stock", "order", "shipment")
+TOPICS = ("stock", "order", "shipment", "product")
 # Reading nothing moves the cursor only now and then: a write for every look would cost more than the look.
 MOVE_AFTER_XIDS = 2_000
 LISTINGS_AT_ONCE = 20_000
@@ -40,6 +40,7 @@ def mark_from_feed(*, site: EcSite, lease: Lease, clock: Callable[[], dt.datetim
     with transaction.atomic():
         pushes.mark_changed(site_id=site.pk, sku_ids=[int(key) for key in keys["stock"]], at=at)
         pushes.mark_ordered(site_id=site.pk, external_ids=keys["order"], at=at)
+        pushes.mark_kits(site_id=site.pk, product_ids=[int(key) for key in keys["product"]], at=at)
         shipments.note(site=site, numbers=keys["shipment"], at=at)
         lease = leases.move_cursor(lease, str(now))
     return lease, len(found)

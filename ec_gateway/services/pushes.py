@@ -49,6 +49,9 @@ _ORDERED = (
     edited_quantity = CASE WHEN ec_gateway_sitepush.edited_at < %(lately)s THEN ec_gateway_sitepush.edited_quantity END
 """
 )
+_KITS = _MARK.replace(
+    "{which}", "listing.sku_id IN (SELECT id FROM catalog_sku WHERE product_id = ANY(%(products)s) AND is_kit)"
+)
 _RANGE = _MARK.replace("{which}", "listing.id BETWEEN %(first)s AND %(last)s")
 _NEW = _MARK.replace(
     "{which}",
@@ -76,6 +79,12 @@ def mark_ordered(*, site_id: int, external_ids: Collection[str], at: dt.datetime
         "lately": at - SALE_IS_HEARD_WITHIN,
     }
     return _mark(_ORDERED, values) if external_ids else 0
+
+
+def mark_kits(*, site_id: int, product_ids: Collection[int], at: dt.datetime) -> int:
+    """These styles were changed; of a kit that may be what goes into it."""
+    values = {"site": site_id, "products": list(product_ids), "forced": False, "at": at}
+    return _mark(_KITS, values) if product_ids else 0
 
 
 def mark_listings(*, site_id: int, first: int, last: int, at: dt.datetime) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.models import KitComponent
+from catalog.models import KitComponent, Sku
 from ec_gateway.models import Activity, Listing, SiteActivity, SitePush
 from ec_gateway.selectors import orders_seen
 from ec_gateway.services import echoes, pushes
@@ -97,6 +97,17 @@ def test_an_edit_of_long_ago_is_not_excused_by_an_order():
     pushes.mark_ordered(site_id=site.pk, external_ids=["A-7"], at=NOON)
 
     assert push_of(site, goods).edited_quantity == 4
+
+
+@pytest.mark.django_db
+def test_a_changed_style_marks_its_kits_only():
+    site, _place = shop()
+    plain, kit = new_sku(), new_sku()
+    Sku.objects.filter(pk=kit.pk).update(is_kit=True)
+    listed(site, plain, kit)
+
+    assert pushes.mark_kits(site_id=site.pk, product_ids=[plain.product_id, kit.product_id], at=NOON) == 1
+    assert SitePush.objects.get().sku == kit
 
 
 @pytest.mark.django_db
