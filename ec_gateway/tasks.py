@@ -15,7 +15,7 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from ec_gateway.inbox.polling import poll
-from ec_gateway.inbox.working import actor_of, work_off
+from ec_gateway.inbox.working import actor_of, is_behind, work_off
 from ec_gateway.models import Activity, EcSite
 from ec_gateway.platforms.calling import Line, NotNow
 from ec_gateway.platforms.connections import connect
@@ -55,7 +55,8 @@ def poll_site(*, site_id: int, **_: object) -> None:
     if site is None:
         return
     line = Line(site, connect(site), clock=timezone.now, by=actor_of(site))
-    if poll(line=line, holder=new_holder(), wait=time.sleep).taken:
+    run = poll(line=line, holder=new_holder(), wait=time.sleep)
+    if run.taken or is_behind(site_id=site_id):
         wakes.wake(site_id=site_id, activity=Activity.INBOX)
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from ec_gateway.inbox.orders import apply_orders
 from ec_gateway.inbox.settling import Jitter, Settled, note_failure, note_refusal, settle
 from ec_gateway.inbox.single import apply_one
-from ec_gateway.models import Activity, EcSite, InboundEvent
+from ec_gateway.models import Activity, EcSite, InboundEvent, SiteActivity
 from ec_gateway.services import leases
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
@@ -204,11 +204,19 @@ def unpark(*, site: EcSite, at: dt.datetime, by: Actor, limit: int = 500) -> Non
 
 
 def waiting_sites(*, at: dt.datetime) -> list[int]:
-    """Sites in whose inbox something is due, for the sweep that needs no wake-up."""
+    """Sites in whose inbox something is due, or whose inbox has not said yet how far it is, for the sweep that needs no wake-up."""
     due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=at)
-    return list(
-        InboundEvent.objects.filter(due, state=State.RECEIVED)
-        .order_by("site_id")
-        .values_list("site_id", flat=True)
-        .distinct()
-    )
+    waiting = InboundEvent.objects.filter(due, state=State.RECEIVED).values_list("site_id", flat=True).distinct()
+    return sorted({*waiting, *_behind().values_list("site_id", flat=True)})
+
+
+def is_behind(*, site_id: int) -> bool:
+    """Whether the site was polled further than its inbox has said: what polling found may all have come by webhooks and be applied already,
+    but pushes may only claim to contain it when the inbox says so."""
+    return _behind().filter(site_id=site_id).exists()
+
+
+def _behind() -> QuerySet[SiteActivity]:
+    polled = SiteActivity.objects.filter(site=OuterRef("site"), activity=Activity.POLL).exclude(cursor="")
+    inboxes = SiteActivity.objects.filter(activity=Activity.INBOX).annotate(polled=Subquery(polled.values("cursor")))
+    return inboxes.filter(polled__isnull=False).exclude(polled=F("cursor"))

@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 
 from ec_gateway.inbox.replaying import replay
 from ec_gateway.inbox.settling import MAX_ATTEMPTS
-from ec_gateway.inbox.working import waiting_sites, work_off
+from ec_gateway.inbox.working import is_behind, waiting_sites, work_off
 from ec_gateway.models import Activity, InboundEvent, OrderSeen, SiteActivity
 from ec_gateway.order_document import read_order
 from ec_gateway.platforms.taking_in import take_in
@@ -435,6 +435,23 @@ def inbox_cursor(site):
 
 def polled_up_to(site, cursor):
     SiteActivity.objects.filter(site=site, activity=Activity.POLL).update(cursor=cursor)
+
+
+def test_what_webhooks_brought_before_polling_did_is_claimed_by_the_next_sweep():
+    site, place = shop()
+    shirt = sku()
+    stock(shirt, place, 5)
+    came(site, order_news("A-1", shirt))
+    work(site)
+    assert (is_behind(site_id=site.pk), waiting_sites(at=NOON)) == (False, [])
+
+    # Polling finds the order too, and nothing new: no event wakes the inbox.
+    polled_up_to(site, "1")
+
+    assert (is_behind(site_id=site.pk), waiting_sites(at=NOON)) == (True, [site.pk])
+    work(site)
+    assert inbox_cursor(site) == "1"
+    assert (is_behind(site_id=site.pk), waiting_sites(at=NOON)) == (False, [])
 
 
 def test_how_far_orders_are_applied_follows_how_far_they_are_polled():

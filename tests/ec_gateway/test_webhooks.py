@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 from ec_gateway import credentials
 from ec_gateway.inbox import sweeping
 from ec_gateway.inbox.working import work_off
-from ec_gateway.models import Activity, InboundEvent, SitePush, SiteState
+from ec_gateway.models import Activity, InboundEvent, SiteActivity, SitePush, SiteState
 from ec_gateway.services import wakes
 from ec_gateway.webhooks import MAX_BODY
 from tests.ec_gateway.factories import NOON, ROBOT, SECRET, listed, shop
@@ -162,6 +162,21 @@ def test_the_sweep_wakes_what_waits_without_a_wake_up(woken):
     assert sweeping.wake_sites(at=NOON, by=ROBOT) == "1 polled, 1 waiting"
 
     assert woken == [("POLL", site.pk), ("INBOX", quiet.pk)]
+
+
+def test_a_poll_that_finds_nothing_new_still_lets_the_inbox_say_how_far_it_is(woken, monkeypatch):
+    from ec_gateway import tasks
+    from ec_gateway.inbox.polling import Polled
+
+    site, _place = shop()
+    monkeypatch.setattr(tasks, "poll", lambda **_arguments: Polled(pages=1))
+    tasks.poll_site(site_id=site.pk)
+    assert woken == []
+
+    SiteActivity.objects.filter(site=site, activity=Activity.POLL).update(cursor="7")
+    tasks.poll_site(site_id=site.pk)
+
+    assert woken == [("INBOX", site.pk)]
 
 
 def test_tasks_tolerate_sites_that_are_gone(woken):
