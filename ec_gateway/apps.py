@@ -18,6 +18,7 @@ class EcGatewayConfig(AppConfig):
 
         changes.listen(wakes.wake_publishers)
         _register_what_staff_see()
+        _register_troubles()
 
 
 def _register_what_staff_see() -> None:
@@ -45,3 +46,20 @@ def _register_what_staff_see() -> None:
             "open=1",
         )
     )
+
+
+def _register_troubles() -> None:
+    """連携エラー: what keeps failing between us and the sites, on the first page."""
+    from ec_gateway import selectors
+    from erp.core import documents, work_queues
+
+    documents.register("EC_SITE", label=_("EC site"), url_name="admin:ec_gateway_sitestate_change")
+    documents.register("LISTING", label=_("Listing"), url_name="admin:ec_gateway_listing_change")
+    documents.register("SHIPMENT_NOTICE", label=_("Shipment notice"), url_name="admin:ec_gateway_shipmentnotice_change")
+    for code, title, count, model in (
+        ("paused", _("Sites whose connection is paused"), selectors.paused_count, "sitestate"),
+        ("pushes", _("Stock that a site does not take"), selectors.failed_push_count, "sitepush"),
+        ("shipments", _("Shipments that a site does not take"), selectors.failed_notice_count, "shipmentnotice"),
+    ):
+        url_name = f"admin:ec_gateway_{model}_changelist"
+        work_queues.register(work_queues.WorkQueue(f"ec_gateway.{code}", title, count, url_name, "trouble=1"))

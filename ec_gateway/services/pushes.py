@@ -7,11 +7,15 @@ orders of its site in the feed, and pushes their SKUs again even where our figur
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from functools import partial
 
-from django.db import connection
+from django.db import connection, transaction
 
-from ec_gateway.models import SitePush
+from ec_gateway.models import Activity, ShipmentNotice, SitePush
+from ec_gateway.services import wakes
+from erp.core.actors import Actor
+from erp.core.use_case import use_case
 
 SALE_IS_HEARD_WITHIN = dt.timedelta(minutes=10)
 
@@ -101,6 +105,32 @@ def _mark(statement: str, values: dict[str, object]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)  # type: ignore[arg-type]
         return int(cursor.rowcount)
+
+
+@use_case
+def send_again(*, push_ids: Collection[int], at: dt.datetime, by: Actor) -> int:
+    """Staff want the sites to be told again, whatever they show as far as we know. Returns how many will be."""
+    of_site: dict[int, list[int]] = {}
+    for site_id, sku_id in SitePush.objects.filter(pk__in=push_ids).values_list("site_id", "sku_id"):
+        of_site.setdefault(site_id, []).append(sku_id)
+    count = sum(force(site_id=site_id, sku_ids=of_site[site_id], at=at) for site_id in sorted(of_site))
+    _wake_publishers(of_site)
+    return count
+
+
+@use_case
+def notify_again(*, notice_ids: Collection[int], at: dt.datetime, by: Actor) -> int:
+    """Staff want sites to be told of shipments again; what a site knows already changes nothing there. Returns how many."""
+    notices = ShipmentNotice.objects.filter(pk__in=notice_ids)
+    sites = set(notices.values_list("site_id", flat=True))
+    count = notices.update(due_at=at, attempts=0, error="", sent_at=None)
+    _wake_publishers(sites)
+    return count
+
+
+def _wake_publishers(site_ids: Iterable[int]) -> None:
+    for site_id in site_ids:
+        transaction.on_commit(partial(wakes.wake, site_id=site_id, activity=Activity.PUBLISH), robust=True)
 
 
 def forget_unlisted(*, site_id: int) -> int:
