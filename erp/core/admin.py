@@ -212,6 +212,18 @@ class ServiceAdmin(ModelAdmin):
             return
         self.message_user(request, f"{label}: {told}" if label else told, messages.ERROR)
 
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any, Any], *args: Any, **options: Any
+    ) -> HttpResponse | None:
+        """What stands beside an action and cannot be read is said; Django would claim that no action was chosen."""
+        beside = self.action_form(request.POST, auto_id=None)
+        beside.fields["action"].choices = self.get_action_choices(request)
+        unread = [(name, faults) for name, faults in beside.errors.items() if name != "action"]
+        for name, faults in unread:
+            label = beside.fields[name].label or name
+            self.message_user(request, f"{label}: {' '.join(map(str, faults))}", messages.ERROR)
+        return None if unread else super().response_action(request, queryset, *args, **options)
+
     def service_page(
         self,
         request: HttpRequest,

@@ -50,9 +50,9 @@ class HoldLineInline(ReadOnlyInline):
 
 
 class ExtendForm(ActionForm):
-    """Until when the selected holds are to run. A text here, since a form that cannot be read would look like no action at all."""
+    """Until when the selected holds are to run."""
 
-    until = forms.CharField(
+    until = forms.DateTimeField(
         label=_("expires at"), required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
     )
 
