@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from django.db import connection
 
-ORDER, SHIPMENT, RETURN, ENTRY, INVOICE = "order", "shipment", "return", "entry", "invoice"
-PREFIXES = {ORDER: "SO", SHIPMENT: "SH", RETURN: "RT", ENTRY: "JE", INVOICE: "INV"}
+ORDER, SHIPMENT, RETURN, SALES_REPORT, ENTRY, INVOICE = (
+    "order",
+    "shipment",
+    "return",
+    "sales_report",
+    "entry",
+    "invoice",
+)
+PREFIXES = {ORDER: "SO", SHIPMENT: "SH", RETURN: "RT", SALES_REPORT: "SR", ENTRY: "JE", INVOICE: "INV"}
 
 
 def next_numbers(series: str, count: int = 1) -> list[str]:

@@ -45,6 +45,7 @@ class OrdersConfig(AppConfig):
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
         documents.register("ORDER", label=_("Order"), url_name="admin:orders_order_change")
         documents.register("SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change")
+        documents.register("SALES_REPORT", label=_("Sales report"), url_name="admin:orders_salesreport_change")
         documents.register("RETURN", label=_("Return"), url_name="admin:orders_return_change")
         for state in OrderState:
             if state not in (OrderState.SHIPPED, OrderState.CANCELLED):

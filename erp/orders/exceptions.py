@@ -35,5 +35,11 @@ class NotReturnable(NotAllowedNow):
     code = "not_returnable"
 
 
+class NotReportable(NotAllowedNow):
+    """More was reported sold than an account holds; ``problems`` names every line."""
+
+    code = "not_reportable"
+
+
 class NotCancellable(NotAllowedNow):
     code = "not_cancellable"

@@ -13,7 +13,7 @@ from accounting.services import EntryDraft, Line, NewItem, Party
 from erp.core.money import ZERO
 
 DEBIT, CREDIT = "DEBIT", "CREDIT"
-GOODS, IN_TRANSIT = "inventory.goods", "inventory.in_transit"
+GOODS, IN_TRANSIT, CONSIGNED = "inventory.goods", "inventory.in_transit", "inventory.consigned"
 DISCOUNTS = "sales.discounts"
 SALES_ROLE = {"EC_SITE": "sales.ec", "MALL": "sales.mall", "SHOP": "sales.shop", "WHOLESALE": "sales.wholesale"}
 FEE_ROLE = {"SHIPPING": "sales.shipping_fee", "COD": "sales.cod_fee"}
@@ -92,9 +92,11 @@ def sale(
     return EntryDraft(on, _titled(_("Sale"), document), document.type, document.id, lines, dimensions.currency)
 
 
-def into_transit(*, document: Document, cost: Decimal, on: dt.date, dimensions: Dimensions) -> EntryDraft | None:
-    """Goods that left, revenue not yet met: 積送品 // 商品."""
-    lines = _pair(cost, IN_TRANSIT, GOODS, dimensions)
+def into_transit(
+    *, document: Document, cost: Decimal, role: str = IN_TRANSIT, on: dt.date, dimensions: Dimensions
+) -> EntryDraft | None:
+    """Goods that left, revenue not yet met: 積送品 (or 委託先在庫) // 商品."""
+    lines = _pair(cost, role, GOODS, dimensions)
     if not lines:
         return None
     return EntryDraft(
@@ -135,6 +137,52 @@ def sale_return(
     return EntryDraft(on, _titled(_("Return"), document), document.type, document.id, lines, dimensions.currency)
 
 
+@dataclass(frozen=True, slots=True)
+class Freight:
+    """What the carrier charges us for a refused parcel, both ways (往復運賃)."""
+
+    net: Decimal
+    tax: Decimal
+    tax_code: str
+
+
+def unsold_return(
+    *,
+    document: Document,
+    outside_role: str,
+    restocked: Decimal,
+    written_down: Decimal,
+    deposits: Sequence[MoneyPart],
+    freight: Freight | None,
+    customer: Party,
+    on: dt.date,
+    dimensions: Dimensions,
+) -> EntryDraft | None:
+    """Goods came back before their sale was posted: 商品 (or 商品評価損) // 積送品 or 委託先在庫.
+
+    What was paid for them in advance is owed back: 前受金 // 未払金(返金).
+    """
+    lines = _pair(restocked, GOODS, outside_role, dimensions)
+    lines += _pair(written_down, "stock_writedown", outside_role, dimensions)
+    lines += [_money_line(DEBIT, part, document, dimensions) for part in deposits]
+    if refund := sum((part.amount for part in deposits), ZERO):
+        owed = _new_item(customer, None, document)
+        lines.append(_line(CREDIT, refund, "refunds_payable", dimensions, party=customer, opens=owed))
+    lines += _freight_lines(freight, dimensions)
+    if not lines:
+        return None
+    return EntryDraft(on, _titled(_("Return"), document), document.type, document.id, lines, dimensions.currency)
+
+
+def _freight_lines(freight: Freight | None, dimensions: Dimensions) -> list[Line]:
+    if freight is None or not freight.net:
+        return []
+    lines = [_line(DEBIT, freight.net, "freight", dimensions, tax_code=freight.tax_code)]
+    if freight.tax:
+        lines.append(_line(DEBIT, freight.tax, "input_tax", dimensions, tax_code=freight.tax_code))
+    return [*lines, _line(CREDIT, freight.net + freight.tax, "other_payables", dimensions)]
+
+
 def refused_delivery(
     *,
     document: Document,
@@ -142,9 +190,7 @@ def refused_delivery(
     money: Sequence[MoneyPart],
     restocked: Decimal,
     written_down: Decimal,
-    freight_net: Decimal,
-    freight_tax: Decimal,
-    freight_tax_code: str,
+    freight: Freight | None,
     on: dt.date,
     dimensions: Dimensions,
 ) -> EntryDraft:
@@ -153,11 +199,7 @@ def refused_delivery(
     lines += [_money_line(CREDIT, part, document, dimensions) for part in money if part.amount]
     lines += _pair(restocked, GOODS, "cost_of_sales", dimensions)
     lines += _pair(written_down, "stock_writedown", "cost_of_sales", dimensions)
-    if freight_net:
-        lines.append(_line(DEBIT, freight_net, "freight", dimensions, tax_code=freight_tax_code))
-        if freight_tax:
-            lines.append(_line(DEBIT, freight_tax, "input_tax", dimensions, tax_code=freight_tax_code))
-        lines.append(_line(CREDIT, freight_net + freight_tax, "other_payables", dimensions))
+    lines += _freight_lines(freight, dimensions)
     return EntryDraft(
         on, _titled(_("Refused delivery"), document), document.type, document.id, lines, dimensions.currency
     )

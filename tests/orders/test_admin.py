@@ -8,8 +8,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from tests.inventory.factories import sku, stock
-from tests.orders.factories import kinds, line, order, placed, shop
+from erp.orders.models import Return, SalesReport, Shipment, ShipmentLine
+from tests.customers.factories import account, bill_to
+from tests.inventory.factories import figures, sku, stock
+from tests.orders.factories import figure, kinds, line, order, placed, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -44,3 +46,61 @@ def test_a_provisional_order_is_taken_as_final_with_who_and_why(desk):
     record.refresh_from_db()
     assert (record.state, kinds(record)) == ("READY", ["PLACED", "AMENDED", "STATE"])
     assert record.events.get(kind="AMENDED").actor == "staff:hanako"
+
+
+def unsold_parcel(**fields: Any) -> tuple[Any, Any, ShipmentLine]:
+    channel, place = shop(**fields)
+    shirt = sku()
+    stock(shirt, place, 3, unit_value=400)
+    more = {}
+    if fields.get("kind") == "WHOLESALE":
+        account("AC1", bill_to=bill_to("B1"))
+        more = {"account_code": "AC1", "payments": ()}
+    shipped(placed(channel, order(line(shirt, 3), **more)))
+    return place, shirt, ShipmentLine.objects.get()
+
+
+def test_a_refused_parcel_is_taken_back_before_its_sale_with_its_freight(desk):
+    place, shirt, parcel_line = unsold_parcel(revenue_basis="DELIVERY")
+
+    unread = act(desk, "shipment", "refuse", parcel_line.shipment, freight="many")
+    assert told(unread) == ["error"]
+    answer = act(desk, "shipment", "refuse", parcel_line.shipment, freight="1100", condition="SELLABLE")
+
+    assert told(answer) == ["success"]
+    assert (figures(shirt, place), figure("freight"), figure("inventory.in_transit")) == ((3, 0), 1000, 0)
+    assert Shipment.objects.get().state == "RETURNED"
+    assert Return.objects.get().actor == "staff:hanako"
+
+
+def report(desk: Any, line: ShipmentLine, units: int, **fields: Any) -> Any:
+    typed = {"lines": [line.pk], "external_id": "SR-1", "report_date": "2026-12-01", f"units_{line.pk}": units}
+    return desk.post(reverse("admin:orders_sales_report"), typed | fields, follow=True)
+
+
+def test_consigned_goods_are_reported_sold_from_the_chosen_lines(desk):
+    _place, _shirt, parcel_line = unsold_parcel(kind="WHOLESALE", revenue_basis="SALES_REPORT")
+
+    page = act(desk, "shipmentline", "report_sales", parcel_line)
+    assert [(line.pk, left) for line, left, _field in page.context["lines"]] == [(parcel_line.pk, 3)]
+    too_many = report(desk, parcel_line, 4)
+    assert told(too_many) == ["error"]
+    assert not SalesReport.objects.exists()
+
+    assert told(report(desk, parcel_line, 2)) == ["success"]
+
+    document = SalesReport.objects.get()
+    assert (document.external_id, document.actor, document.lines.get().quantity) == ("SR-1", "staff:hanako", 2)
+    assert desk.get(reverse("admin:orders_salesreport_change", args=[document.pk])).status_code == 200
+    assert desk.get(reverse("admin:orders_salesreport_changelist"), {"q": document.number}).status_code == 200
+    assert figure("receivable.account") == 2200
+
+
+def test_a_report_needs_its_permission_and_lines(client, desk):
+    _place, _shirt, parcel_line = unsold_parcel(kind="WHOLESALE", revenue_basis="SALES_REPORT")
+    nothing = desk.get(reverse("admin:orders_sales_report"))
+    assert nothing.url == reverse("admin:orders_shipmentline_changelist")
+    client.force_login(User.objects.create_user("look", is_staff=True))
+
+    assert report(client, parcel_line, 1).status_code == 403
+    assert not SalesReport.objects.exists()

@@ -13,17 +13,29 @@ from customers.services import ExposureDelta, add_exposure
 from erp.core.models import StaffTask
 from erp.inventory.models import StockBalance, StockDocument
 from erp.orders.exceptions import NotReleasable, NotReturnable
-from erp.orders.models import Order, OrderHold, OrderPayment, OrderState, ParkedMessage, Return, Shipment, ShipmentLine
+from erp.orders.models import (
+    Order,
+    OrderHold,
+    OrderPayment,
+    OrderState,
+    ParkedMessage,
+    Return,
+    SalesReport,
+    Shipment,
+    ShipmentLine,
+)
 from erp.orders.services import (
     OrderOutcome,
     PaymentNews,
     ReturnedLine,
     ShipRequest,
+    SoldUnits,
     cancel_order,
     place_order,
     record_payment_event,
     record_return,
     release_orders,
+    report_sales,
     ship,
 )
 from tests.customers.factories import account, bill_to, credit_group
@@ -243,3 +255,20 @@ def test_the_same_piece_is_taken_back_once(stocked):
     assert any(isinstance(outcome, NotReturnable) for outcome in outcomes)
     assert Return.objects.count() == 1
     assert figures(shirt, place) == (10, 0)
+
+
+def test_the_same_sales_report_twice_at_once_is_one_report():
+    channel, place = shop(kind="WHOLESALE", revenue_basis="SALES_REPORT")
+    account("AC1", bill_to=bill_to("B1", credit_group=credit_group(limit=100_000)))
+    shirt = sku()
+    stock(shirt, place, 3, unit_value=400)
+    shipped(placed(channel, order(line(shirt, 3, 1100), account_code="AC1", payments=())))
+    sold = [SoldUnits(ShipmentLine.objects.get().pk, 2)]
+
+    def reporting():
+        return report_sales(channel=channel.code, external_id="SR-1", lines=sold, **HOW)
+
+    outcomes = race(reporting, reporting, hold=Order.objects.all())
+
+    assert outcomes[0] == outcomes[1] == SalesReport.objects.get()
+    assert (figure("sales.wholesale"), figure("inventory.consigned")) == (2000, 400)

@@ -21,7 +21,7 @@ from erp.orders.services import (
 )
 from tests.inventory import factories as inventory
 from tests.inventory.factories import figures, sku, stock, worth
-from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, shipped, shop
+from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -140,16 +140,17 @@ def test_the_same_return_again_is_the_first_document_other_content_a_conflict():
     assert figures(shirt, place) == (3, 0)
 
 
-def test_goods_whose_sale_is_not_posted_cannot_be_a_return():
-    channel, place = shop(revenue_basis="DELIVERY")
+def test_goods_that_have_not_left_cannot_come_back():
+    channel, place = shop()
     shirt = sku()
     stock(shirt, place, 5)
-    record, [parcel_line] = sold(channel, line(shirt, 1, 1100))
+    record = placed(channel, order(line(shirt, 1, 1100)))
+    released(record)
 
     with pytest.raises(NotReturnable) as refusal:
-        take_back(record, "R-1", ReturnedLine(parcel_line.pk, 1))
+        take_back(record, "R-1", ReturnedLine(ShipmentLine.objects.get().pk, 1))
 
-    assert [problem.code for problem in refusal.value.problems] == ["revenue_not_met"]
+    assert [problem.code for problem in refusal.value.problems] == ["not_shipped"]
     assert not Return.objects.exists()
 
 

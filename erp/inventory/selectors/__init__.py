@@ -12,7 +12,7 @@ from erp.inventory.selectors.ledger import (
     reserved,
     stock_as_of,
 )
-from erp.inventory.selectors.places import location_id_of, transit_location_id
+from erp.inventory.selectors.places import consigned_location_ids, location_id_of, transit_location_id
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "ask_reserved",
     "available_to_promise",
     "buffers",
+    "consigned_location_ids",
     "hold",
     "incoming",
     "issued_values",

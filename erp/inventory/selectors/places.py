@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -12,6 +14,15 @@ from erp.inventory.models import Location
 def transit_location_id() -> int:
     """Where goods are between the warehouse and the customer (積送品). Raises NotFound when the company switched it off."""
     return _first(Location.objects.filter(kind=Location.Kind.IN_TRANSIT, is_active=True), "IN_TRANSIT")
+
+
+def consigned_location_ids(account_ids: Iterable[int]) -> dict[int, int]:
+    """Where goods are that accounts hold and have not reported sold (委託先在庫), by account. Accounts without such a place are left out."""
+    found = Location.objects.filter(kind=Location.Kind.CONSIGNED, holder_account_id__in=set(account_ids))
+    # Of several, the first that was opened.
+    return {
+        row[0]: row[1] for row in found.order_by("-pk").values_list("holder_account_id", "pk") if row[0] is not None
+    }
 
 
 def location_id_of(code: str) -> int:

@@ -6,10 +6,12 @@ from erp.inventory.services.expectations import ExpectedLine, cancel_expected, e
 from erp.inventory.services.holds import HoldDemand, extend_hold, place_hold, release_hold, sweep_expired_holds
 from erp.inventory.services.invoices import InvoicedAmount, book_supplier_invoice
 from erp.inventory.services.issues import (
+    BroughtBack,
     Issue,
     Issued,
     PutBack,
     TransitIssue,
+    bring_back,
     issue_from_transit,
     issue_reserved,
     put_back,
@@ -23,7 +25,7 @@ from erp.inventory.services.physical import (
     record_physical_fact,
     take_sold,
 )
-from erp.inventory.services.places import open_location, sell_from
+from erp.inventory.services.places import open_consigned_locations, open_location, sell_from
 from erp.inventory.services.receipts import (
     PurchaseBooks,
     ReceiptLine,
@@ -38,6 +40,7 @@ __all__ = [
     "AdjustmentLine",
     "Booked",
     "BookedLine",
+    "BroughtBack",
     "Count",
     "CounterSale",
     "Demand",
@@ -59,12 +62,14 @@ __all__ = [
     "adjust",
     "arrive",
     "book_supplier_invoice",
+    "bring_back",
     "cancel_expected",
     "expect_receipt",
     "extend_hold",
     "issue_from_transit",
     "issue_reserved",
     "lock_for_exchange",
+    "open_consigned_locations",
     "open_location",
     "place_hold",
     "put_back",

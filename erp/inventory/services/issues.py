@@ -65,6 +65,19 @@ class PutBack:
     value: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class BroughtBack:
+    """Pieces that come back from outside (transit, an account) with the value they left with. ``worth`` is what they are carried at now."""
+
+    source_line: int
+    sku_id: int
+    quantity: int
+    from_location_id: int
+    to_location_id: int
+    value: Decimal
+    worth: Decimal
+
+
 @dataclass(slots=True)
 class _Claim:
     """An open reservation while it is consumed."""
@@ -312,4 +325,47 @@ def put_back_all(
                 document_id=headers[source_id],
                 document_line=line.source_line,
             )
+    booking.write()
+
+
+@use_case
+def bring_back(
+    *,
+    source_type: str,
+    lines: Mapping[int, Sequence[BroughtBack]],
+    channel_id: int | None,
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    """Move pieces that were outside back into the house, at exactly the value they left with (key of the source → its lines). Posts nothing.
+
+    Raises:
+        InsufficientStock: names every SKU of which the place outside holds less.
+    """
+    headers = documents.new_documents(
+        kind=StockDocument.Kind.TRANSFER,
+        source_type=source_type,
+        source_ids=list(lines),
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+    everything = [line for pieces in lines.values() for line in pieces]
+    wanted: dict[BalanceKey, int] = defaultdict(int)
+    for line in everything:
+        wanted[line.sku_id, line.from_location_id] += line.quantity
+    booking = movements.open_booking(
+        wanted,
+        arriving={(line.sku_id, line.to_location_id) for line in everything},
+        occurred_at=occurred_at,
+        at=at,
+        channel_id=channel_id,
+    )
+    movements.refuse_shortage(wanted, booking)
+    for source_id, pieces in lines.items():
+        for line in pieces:
+            place = {"document_id": headers[source_id], "document_line": line.source_line}
+            booking.move((line.sku_id, line.from_location_id), -line.quantity, value=-line.value, **place)
+            booking.move((line.sku_id, line.to_location_id), line.quantity, value=line.worth, **place)
     booking.write()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
 
@@ -11,6 +12,7 @@ from erp.core.actors import Actor
 from erp.core.errors import Conflict, NotFound
 from erp.core.use_case import use_case
 from erp.inventory.models import ChannelLocation, CostPool, Location
+from erp.inventory.selectors import consigned_location_ids
 
 
 @use_case
@@ -46,3 +48,28 @@ def sell_from(*, channel_id: int, location_id: int, rank: int = 100, at: dt.date
     """Let a channel sell what a place holds; smaller ranks are used first. Calling again brings the rank up to date."""
     locks.hold(f"channel locations:{channel_id}")
     ChannelLocation.objects.update_or_create(channel_id=channel_id, location_id=location_id, defaults={"rank": rank})
+
+
+@use_case
+def open_consigned_locations(*, accounts: Mapping[int, str], at: dt.datetime, by: Actor) -> dict[int, int]:
+    """A place for what each account (id → name) holds of ours (委託先在庫). Returns the place of each; those that are there stay as they are.
+
+    Takes no lock: two callers that open the same place at once agree on its code, and the second finds the first one's.
+    """
+    known = consigned_location_ids(accounts)
+    missing = {key: name for key, name in accounts.items() if key not in known}
+    if not missing:
+        return known
+    pool = CostPool.objects.filter(code="CONSIGNED").first()
+    if pool is None:
+        raise NotFound(_("There is no cost pool “%(code)s”.") % {"code": "CONSIGNED"})
+    Location.objects.bulk_create(
+        [
+            Location(
+                code=f"CONSIGNED-{key}", name=name[:100], kind=Location.Kind.CONSIGNED, cost_pool=pool, holder_account_id=key
+            )
+            for key, name in sorted(missing.items())
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    return consigned_location_ids(accounts)

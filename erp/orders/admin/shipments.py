@@ -11,14 +11,17 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
 from erp.core.clock import business_date
+from erp.core.money import ZERO
 from erp.orders import services
+from erp.orders.admin import sales_reports
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
 
 
@@ -28,6 +31,11 @@ class ParcelForm(ActionForm):
     carrier = forms.CharField(label=_("carrier"), required=False, max_length=30)
     tracking_number = forms.CharField(label=_("tracking number"), required=False, max_length=60)
     act_date = forms.DateField(label=_("date"), required=False)
+    freight = forms.DecimalField(label=_("freight both ways (tax included)"), required=False, min_value=0)
+    condition = forms.ChoiceField(
+        label=_("condition"), required=False,
+        choices=[(value, label) for value, label in ReturnLine.Condition.choices if value != "NOT_RETURNED"],
+    )  # fmt: skip
 
 
 class ShipmentLineInline(ReadOnlyInline):
@@ -103,13 +111,21 @@ class ShipmentAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Take back a refused parcel"), permissions=["act"])
     def refuse(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
+        """The freight is that of one parcel."""
+        try:
+            freight = forms.DecimalField(required=False, min_value=0).clean(request.POST.get("freight")) or ZERO
+        except forms.ValidationError as fault:
+            self.message_user(request, " ".join(fault.messages), messages.ERROR)
+            return
+        condition = request.POST.get("condition") or ReturnLine.Condition.SELLABLE
         self._each(
             request,
             queryset,
             lambda key, on: partial(
-                services.record_refusal, shipment_id=key, external_id=f"refused:{key}", return_date=on
+                services.record_refusal, shipment_id=key, external_id=f"refused:{key}", freight=freight, condition=condition,
+                return_date=on,
             ),
-        )
+        )  # fmt: skip
 
     def _each(
         self, request: HttpRequest, queryset: QuerySet[Shipment], act: Callable[[int, dt.date], Callable[..., object]]
@@ -143,7 +159,10 @@ class TakeBackForm(ActionForm):
 class ShipmentLineAdmin(ReadOnlyAdmin):
     """What was shipped, line by line; returns are taken in here."""
 
-    list_display = ["shipment", "order", "name", "quantity", "returned_quantity", "gross_amount", "cost_amount"]
+    list_display = [
+        "shipment", "order", "name", "quantity", "reported_quantity", "returned_quantity", "gross_amount", "cost_amount",
+    ]  # fmt: skip
+    list_filter = ["shipment__revenue_basis", "shipment__state"]
     list_select_related = ["shipment__order", "order_line"]
     search_fields = [
         "shipment__number__exact", "shipment__order__number__exact", "shipment__tracking_number__exact",
@@ -151,7 +170,7 @@ class ShipmentLineAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     ordering = ["-id"]
     action_form = TakeBackForm
-    actions = ["take_back"]
+    actions = ["take_back", "report_sales"]
 
     @admin.display(description=_("order"))
     def order(self, line: ShipmentLine) -> str:
@@ -181,3 +200,22 @@ class ShipmentLineAdmin(ReadOnlyAdmin):
                     reason=form.cleaned_data["reason"],
                 )
                 self.message_user(request, f"{line.shipment}: {document.number}", messages.SUCCESS)
+
+    def has_report_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.add_salesreport")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("report/", self.admin_site.admin_view(self.report), name="orders_sales_report")
+        return [own, *super().get_urls()]
+
+    @admin.action(description=_("Report the selected lines as sold (consigned goods)"), permissions=["report"])
+    def report_sales(self, request: HttpRequest, queryset: QuerySet[ShipmentLine]) -> HttpResponse:
+        return sales_reports.report(self, request, list(queryset.order_by("pk").values_list("pk", flat=True)))
+
+    def report(self, request: HttpRequest) -> HttpResponse:
+        """The filled-in form of a sales report. It is opened by the action of the list, with the lines chosen there."""
+        keys = [int(key) for key in request.POST.getlist("lines") if key.isdecimal()]
+        if not keys:
+            told = gettext("Choose shipment lines in the list first.")
+            return self.done(request, told, "admin:orders_shipmentline_changelist")
+        return sales_reports.report(self, request, keys)

@@ -231,6 +231,7 @@ class Migration(migrations.Migration):
                             ("DELIVERED", "Delivered"),
                             ("ACCEPTED", "Accepted"),
                             ("PAYMENT", "Payment"),
+                            ("REPORTED", "Reported sold"),
                             ("RETURNED", "Returned"),
                             ("CANCELLED", "Cancelled"),
                         ],
@@ -1240,5 +1241,135 @@ class Migration(migrations.Migration):
                 condition=models.Q(("returned_quantity__lte", models.F("quantity"))),
                 name="not_more_returned_than_in_the_parcel",
             ),
+        ),
+        migrations.CreateModel(
+            name="SalesReport",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=20, unique=True, verbose_name="sales report number")),
+                ("external_id", models.CharField(max_length=100, verbose_name="external id")),
+                ("fingerprint", models.CharField(max_length=64, verbose_name="fingerprint")),
+                ("report_date", models.DateField(verbose_name="sold on")),
+                ("net_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="net amount")),
+                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
+                ("gross_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount")),
+                ("cost_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="cost")),
+                ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
+                ("actor", models.CharField(max_length=100, verbose_name="actor")),
+            ],
+            options={
+                "verbose_name": "sales report",
+                "verbose_name_plural": "sales reports",
+            },
+        ),
+        migrations.CreateModel(
+            name="SalesReportLine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
+                ("net_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="net amount")),
+                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
+                ("gross_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount")),
+                ("cost_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="cost")),
+            ],
+            options={
+                "verbose_name": "line of a sales report",
+                "verbose_name_plural": "lines of sales reports",
+            },
+        ),
+        migrations.AddField(
+            model_name="returnline",
+            name="is_unsold",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                help_text="Its sale had not been posted.",
+                verbose_name="came back unsold",
+            ),
+        ),
+        migrations.AddField(
+            model_name="shipmentline",
+            name="reported_quantity",
+            field=models.PositiveIntegerField(db_default=0, default=0, verbose_name="reported sold"),
+        ),
+        migrations.AddField(
+            model_name="shipmentline",
+            name="unsold_quantity",
+            field=models.PositiveIntegerField(db_default=0, default=0, verbose_name="returned unsold"),
+        ),
+        migrations.AddConstraint(
+            model_name="shipmentline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "reported_quantity__lte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("quantity"), "-", models.F("unsold_quantity")
+                        ),
+                    ),
+                    ("unsold_quantity__lte", models.F("returned_quantity")),
+                ),
+                name="not_more_reported_or_unsold_than_in_the_parcel",
+            ),
+        ),
+        migrations.AddField(
+            model_name="salesreport",
+            name="channel",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.channel",
+                verbose_name="sales channel",
+            ),
+        ),
+        migrations.AddField(
+            model_name="salesreportline",
+            name="report",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lines",
+                to="orders.salesreport",
+                verbose_name="sales report",
+            ),
+        ),
+        migrations.AddField(
+            model_name="salesreportline",
+            name="shipment_line",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="reports",
+                to="orders.shipmentline",
+                verbose_name="shipment line",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="salesreport",
+            constraint=models.UniqueConstraint(
+                fields=("channel", "external_id"), name="one_sales_report_per_channel_and_external_id"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="salesreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "gross_amount",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("net_amount"), "+", models.F("tax_amount")
+                        ),
+                    )
+                ),
+                name="sales_report_net_and_tax_make_gross",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="salesreportline",
+            constraint=models.UniqueConstraint(
+                fields=("report", "shipment_line"), name="one_report_line_per_shipment_line"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="salesreportline",
+            constraint=models.CheckConstraint(condition=models.Q(("quantity__gt", 0)), name="report_line_has_pieces"),
         ),
     ]

@@ -16,6 +16,8 @@ class Migration(migrations.Migration):
     operations = [
         append_only("orders_orderevent"),
         append_only("orders_paymentevent"),
+        append_only("orders_salesreport"),
+        append_only("orders_salesreportline"),
         never_deleted("orders_order"),
         never_deleted("orders_shipment"),
         never_deleted("orders_return"),

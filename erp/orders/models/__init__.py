@@ -13,6 +13,7 @@ from erp.orders.models.orders import (
 )
 from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus
 from erp.orders.models.progress import OrderEvent, OrderHold, ParkedMessage
+from erp.orders.models.reports import SalesReport, SalesReportLine
 from erp.orders.models.returns import Return, ReturnLine
 from erp.orders.models.shipments import Shipment, ShipmentLine
 
@@ -35,6 +36,8 @@ __all__ = [
     "PaymentStatus",
     "Return",
     "ReturnLine",
+    "SalesReport",
+    "SalesReportLine",
     "Shipment",
     "ShipmentLine",
 ]

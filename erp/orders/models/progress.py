@@ -66,6 +66,7 @@ class OrderEvent(models.Model):
         DELIVERED = "DELIVERED", _("Delivered")
         ACCEPTED = "ACCEPTED", _("Accepted")
         PAYMENT = "PAYMENT", _("Payment")
+        REPORTED = "REPORTED", _("Reported sold")
         RETURNED = "RETURNED", _("Returned")
         CANCELLED = "CANCELLED", _("Cancelled")
 

@@ -86,6 +86,9 @@ class ReturnLine(models.Model):
     description = models.CharField(_("description"), max_length=300, blank=True)
     condition = models.CharField(_("condition"), max_length=12, choices=Condition.choices)
     quantity = models.PositiveIntegerField(_("quantity"))
+    is_unsold = models.BooleanField(
+        _("came back unsold"), default=False, db_default=False, help_text=_("Its sale had not been posted.")
+    )
     tax_code = models.CharField(_("tax code"), max_length=20)
     tax_percent = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2)
     net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2)

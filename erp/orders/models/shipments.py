@@ -71,6 +71,9 @@ class ShipmentLine(models.Model):
     )
     quantity = models.PositiveIntegerField(_("quantity"))
     returned_quantity = models.PositiveIntegerField(_("returned"), default=0)
+    # Of consigned goods: units whose sale was reported. Of goods that came back before their sale was posted: those units.
+    reported_quantity = models.PositiveIntegerField(_("reported sold"), default=0, db_default=0)
+    unsold_quantity = models.PositiveIntegerField(_("returned unsold"), default=0, db_default=0)
     net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
     tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
     gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
@@ -84,6 +87,13 @@ class ShipmentLine(models.Model):
             models.CheckConstraint(condition=Q(quantity__gt=0), name="shipment_line_has_pieces"),
             models.CheckConstraint(
                 condition=Q(returned_quantity__lte=F("quantity")), name="not_more_returned_than_in_the_parcel"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    unsold_quantity__lte=F("returned_quantity"),
+                    reported_quantity__lte=F("quantity") - F("unsold_quantity"),
+                ),
+                name="not_more_reported_or_unsold_than_in_the_parcel",
             ),
         ]
 

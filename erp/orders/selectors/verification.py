@@ -11,13 +11,17 @@ from django.utils.translation import gettext_noop
 from accounting.selectors import DocumentSums, sums_by_document
 from erp.core import rows
 from erp.core.checks import Check, Fault, register
+from erp.core.models import RevenueBasis
 from erp.core.money import ZERO
 from erp.inventory.selectors import issued_values, reserved
-from erp.orders.models import Order, OrderLine, Shipment, ShipmentLine
+from erp.orders.models import Order, OrderLine, SalesReport, Shipment, ShipmentLine
 from erp.orders.selectors.orders import open_needs
+from erp.orders.selectors.units import unsold
 
 CHUNK = 500
 GONE = (Shipment.State.SHIPPED, Shipment.State.DELIVERED, Shipment.State.ACCEPTED, Shipment.State.RETURNED)
+
+NOTHING = DocumentSums(ZERO, ZERO, ZERO)
 
 _WITHOUT_MESSAGE = """
 SELECT o.id, o.number FROM orders_order o
@@ -80,18 +84,78 @@ def _movements_of(shipment_ids: list[int]) -> Iterator[Fault]:
 def _postings_of(shipment_ids: list[int]) -> Iterator[Fault]:
     """Revenue, tax and cost of sales stand in the books exactly when the revenue basis was met."""
     posted = sums_by_document(source_type="SHIPMENT", source_ids=shipment_ids)
-    nothing = DocumentSums(ZERO, ZERO, ZERO)
+    unsold_of = _unsold_of(shipment_ids)
     for shipment in Shipment.objects.filter(pk__in=shipment_ids).order_by("pk"):
-        found = posted.get(shipment.pk, nothing)
-        wanted = nothing
-        if shipment.revenue_date is not None:
-            wanted = DocumentSums(shipment.net_amount, shipment.tax_amount, shipment.cost_amount)
+        found = posted.get(shipment.pk, NOTHING)
+        wanted = NOTHING
+        # The sale of consigned goods is posted by their reports.
+        if shipment.revenue_date is not None and shipment.revenue_basis != RevenueBasis.SALES_REPORT:
+            back = unsold_of.get(shipment.pk, NOTHING)
+            wanted = DocumentSums(
+                shipment.net_amount - back.revenue, shipment.tax_amount - back.tax, shipment.cost_amount - back.cost
+            )
         if found != wanted:
             detail = _("Net %(net)s, tax %(tax)s, cost %(cost)s expected; %(found_net)s, %(found_tax)s, %(found_cost)s posted.") % {
                 "net": wanted.revenue, "tax": wanted.tax, "cost": wanted.cost,
                 "found_net": found.revenue, "found_tax": found.tax, "found_cost": found.cost,
             }  # fmt: skip
             yield Fault("P6", "SHIPMENT", shipment.pk, shipment.number, detail)
+
+
+def _unsold_of(shipment_ids: list[int]) -> dict[int, DocumentSums]:
+    """What came back of shipments before their sale was posted, at what its sale would have been."""
+    lines = list(
+        ShipmentLine.objects.filter(shipment__in=shipment_ids, unsold_quantity__gt=0).select_related("shipment")
+    )
+    if not lines:
+        return {}
+    issued = issued_values("SHIPMENT", [line.pk for line in lines], source_ids=shipment_ids)
+    found: dict[int, DocumentSums] = {}
+    for line in lines:
+        units, so_far = unsold(line), found.get(line.shipment_id, NOTHING)
+        cost = units.cost(issued.get(line.pk, ()))
+        found[line.shipment_id] = DocumentSums(so_far.revenue + units.net, so_far.tax + units.tax, so_far.cost + cost)
+    return found
+
+
+def _reports_after(last: int) -> list[int]:
+    return list(SalesReport.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+
+
+def _reports() -> Iterator[Fault]:
+    """A sales report posted what it says, no more and no less."""
+    for ids in _chunks(_reports_after):
+        posted = sums_by_document(source_type="SALES_REPORT", source_ids=ids)
+        for report in SalesReport.objects.filter(pk__in=ids).order_by("pk"):
+            found = posted.get(report.pk, NOTHING)
+            wanted = DocumentSums(report.net_amount, report.tax_amount, report.cost_amount)
+            if found != wanted:
+                detail = _("Net %(net)s, tax %(tax)s, cost %(cost)s expected; %(found_net)s, %(found_tax)s, %(found_cost)s posted.") % {
+                    "net": wanted.revenue, "tax": wanted.tax, "cost": wanted.cost,
+                    "found_net": found.revenue, "found_tax": found.tax, "found_cost": found.cost,
+                }  # fmt: skip
+                yield Fault("P6", "SALES_REPORT", report.pk, report.number, detail)
+
+
+_OUTSIDE_MISCOUNTED = """
+SELECT parcel.id, parcel.number, part.id, part.reported_quantity, coalesce(sold.units, 0), part.unsold_quantity, coalesce(back.units, 0)
+FROM orders_shipmentline part JOIN orders_shipment parcel ON parcel.id = part.shipment_id
+LEFT JOIN (SELECT shipment_line_id, sum(quantity) AS units FROM orders_salesreportline GROUP BY 1) AS sold ON sold.shipment_line_id = part.id
+LEFT JOIN (SELECT shipment_line_id, sum(quantity) AS units FROM orders_returnline WHERE is_unsold GROUP BY 1) AS back
+       ON back.shipment_line_id = part.id
+WHERE (part.reported_quantity, part.unsold_quantity) <> (coalesce(sold.units, 0), coalesce(back.units, 0))
+"""
+
+
+def _outside_counters() -> Iterator[Fault]:
+    """What a parcel's line counts as reported sold and returned unsold is what the documents say."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTSIDE_MISCOUNTED)
+        for key, number, line_id, reported, really, back, really_back in cursor.fetchall():
+            detail = _("Line %(line)s: %(reported)s reported sold and %(back)s returned unsold, documents say %(really)s and %(really_back)s.") % {
+                "line": line_id, "reported": reported, "back": back, "really": really, "really_back": really_back,
+            }  # fmt: skip
+            yield Fault("P6", "SHIPMENT", key, number, detail)
 
 
 # Sums first, then one join: a look-up per line would read the whole of a table again and again while it has no statistics yet.
@@ -155,6 +219,13 @@ def register_checks() -> None:
             _shipments,
         ),
         ("P6", gettext_noop("Lines count what their documents say"), OrderLine.objects.count, _counters),
+        ("P6", gettext_noop("Sales reports stand in the books"), SalesReport.objects.count, _reports),
+        (
+            "P6",
+            gettext_noop("Goods outside count what their documents say"),
+            ShipmentLine.objects.count,
+            _outside_counters,
+        ),
         ("P2", gettext_noop("Orders claim no more than they need"), Order.objects.count, _claims),
     )
     for promise, title, count, find in checks:

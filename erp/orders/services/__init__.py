@@ -29,10 +29,11 @@ from erp.orders.services.payments import (
     record_payment_event,
 )
 from erp.orders.services.placing import place_order, place_orders
+from erp.orders.services.progress import accept, deliver
 from erp.orders.services.releasing import cancel_release, release_orders
 from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns
-from erp.orders.services.sales import accept, deliver
+from erp.orders.services.sales_reports import SoldUnits, report_sales
 from erp.orders.services.shipping import ShipRequest, ship
 from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, record_unlinked_returns
 from erp.orders.services.validation import find_problems
@@ -56,6 +57,7 @@ __all__ = [
     "ReturnedLine",
     "ReturnedUnits",
     "ShipRequest",
+    "SoldUnits",
     "StatedTax",
     "UnlinkedLine",
     "UnlinkedReturn",
@@ -84,6 +86,7 @@ __all__ = [
     "record_returns",
     "record_unlinked_returns",
     "release_orders",
+    "report_sales",
     "resolve_hold",
     "ship",
 ]

@@ -23,6 +23,7 @@ from erp.core.use_case import use_case
 from erp.orders import selectors
 from erp.orders.exceptions import NotReturnable
 from erp.orders.models import Order, OrderLine, ParkedMessage, Return, ReturnLine, ShipmentLine
+from erp.orders.selectors.units import GONE
 from erp.orders.services.drafting import Draft
 from erp.orders.services.return_parts import ReturnedLine
 from erp.orders.services.returns import record_return
@@ -171,7 +172,7 @@ def _spread(order_id: int, wanted: Sequence[ReturnedUnits]) -> list[ReturnedLine
     """
     known = set(OrderLine.objects.filter(order=order_id).values_list("line_id", flat=True))
     gone = ShipmentLine.objects.filter(
-        order_line__order=order_id, shipment__revenue_date__isnull=False, returned_quantity__lt=F("quantity")
+        order_line__order=order_id, shipment__state__in=GONE, returned_quantity__lt=F("quantity")
     )
     left: dict[str, list[list[int]]] = {}
     for line_id, key, units in gone.order_by("pk").values_list(

@@ -13,10 +13,8 @@ from typing import Any
 
 from customers.selectors import AccountTerms, accounts_by_id
 from erp.core import rows
-from erp.orders.models import Shipment
 from erp.orders.postings import Dimensions, Document
-
-GONE = frozenset({Shipment.State.SHIPPED, Shipment.State.DELIVERED, Shipment.State.ACCEPTED, Shipment.State.RETURNED})
+from erp.orders.selectors.units import GONE
 
 
 @dataclass(slots=True)
@@ -84,6 +82,8 @@ class ParcelLine:
     tax_code: str
     tax_percent: Decimal
     is_reduced: bool
+    reported_quantity: int
+    unsold_quantity: int
     pieces: list[list[int]]
 
 
@@ -109,7 +109,8 @@ class ParcelFee:
 
 @dataclass(slots=True)
 class Parcel:
-    """A shipment. ``fees`` are those posted with it, ``waiting_fees`` those of its order that no shipment has taken yet."""
+    """A shipment. ``fees`` are those posted with it, ``waiting_fees`` those of its order that no shipment has taken yet. ``report`` is the
+    document that says so where not all of it is sold at once."""
 
     id: int
     number: str
@@ -126,6 +127,7 @@ class Parcel:
     lines: list[ParcelLine] = field(default_factory=list)
     fees: list[ParcelFee] = field(default_factory=list)
     waiting_fees: list[ParcelFee] = field(default_factory=list)
+    report: Document | None = None
 
     @property
     def parts(self) -> list[ParcelLine | ParcelFee]:
@@ -134,7 +136,7 @@ class Parcel:
 
     @property
     def document(self) -> Document:
-        return Document("SHIPMENT", self.id, self.number)
+        return self.report or Document("SHIPMENT", self.id, self.number)
 
 
 _LOCK_ORDERS = """
@@ -170,6 +172,7 @@ SELECT part.id, part.shipment_id, part.quantity, part.net_amount, part.tax_amoun
        line.shipped_quantity, line.net_amount, line.tax_amount, line.sku_code, line.channel_item_code, line.name,
        coalesce(line.unit_price, 0), line.tax_included, line.tax_code, coalesce(line.tax_percent, 0),
        EXISTS (SELECT FROM core_taxrate rate WHERE rate.code = line.tax_code AND rate.is_reduced),
+       part.reported_quantity, part.unsold_quantity,
        ARRAY(SELECT ARRAY[piece.sku_id, piece.quantity_per_unit] FROM orders_orderlinecomponent piece
              WHERE piece.line_id = line.id ORDER BY piece.id)
 FROM orders_shipmentline part JOIN orders_orderline line ON line.id = part.order_line_id
@@ -231,3 +234,6 @@ def _with_terms(found: dict[int, Parcel]) -> dict[int, Parcel]:
     for order in orders:
         order.terms = terms.get(order.account_id or 0)
     return found
+
+
+__all__ = ["GONE", "Parcel", "ParcelFee", "ParcelLine", "ParcelOrder", "Payment", "lock"]

@@ -46,6 +46,20 @@ class Purse:
             parts.append(MoneyPart(left, "receivable.account", customer_party(self.order)))
         return parts
 
+    def give_back(self, gross: Decimal) -> list[MoneyPart]:
+        """The deposits that were meant for goods of ``gross`` which are not sold after all. What was never received is owed by nobody."""
+        parts: list[MoneyPart] = []
+        left = gross
+        for payment in self.order.payments:
+            portion = min(left, payment.amount - self.applied[payment.id])
+            if portion <= 0 or not payment.role:
+                continue
+            from_deposit = min(portion, payment.received_amount, sum(self.deposits.values(), ZERO))
+            parts += self._from_deposits(from_deposit)
+            self.applied[payment.id] += from_deposit
+            left -= portion
+        return parts
+
     def _from_deposits(self, amount: Decimal) -> list[MoneyPart]:
         parts = []
         customer = customer_party(self.order)

@@ -82,15 +82,15 @@ def fee_part(fee: OrderFee | ParcelFee) -> SalePart:
 
 
 def _billables(parcel: Parcel, on: dt.date) -> list[BillableDraft]:
-    order = parcel.order
+    order, document = parcel.order, parcel.document
     common: dict[str, Any] = {
         "channel_id": order.channel_id,
         "bill_to_id": order.bill_to_id,
         "account_id": order.account_id,
         "addressee": order.addressee[:150],
-        "document_type": "SHIPMENT",
-        "document_id": parcel.id,
-        "document_number": parcel.number,
+        "document_type": document.type,
+        "document_id": document.id,
+        "document_number": document.number,
         "order_number": order.number,
         "customer_po_number": order.customer_po_number,
         "transaction_date": on,

@@ -14,7 +14,7 @@ from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.errors import Conflict
 from erp.core.money import ZERO
-from erp.inventory.services import PutBack, put_back_all
+from erp.inventory.services import BroughtBack, PutBack, bring_back, put_back_all
 from erp.orders.models import Return, ReturnLine
 
 HEADER_COLUMNS = (
@@ -23,7 +23,7 @@ HEADER_COLUMNS = (
 )  # fmt: skip
 LINE_COLUMNS = (
     "id", "document_id", "shipment_line_id", "fee_id", "sku_id", "description", "condition", "quantity", "tax_code",
-    "tax_percent", "net_amount", "tax_amount", "gross_amount", "cost_amount",
+    "tax_percent", "net_amount", "tax_amount", "gross_amount", "cost_amount", "is_unsold",
 )  # fmt: skip
 
 
@@ -44,6 +44,8 @@ class NewLine:
     shipment_line_id: int | None = None
     fee_id: int | None = None
     back: tuple[PutBack, ...] = ()
+    is_unsold: bool = False
+    outside: tuple[BroughtBack, ...] = ()
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ def write(documents: Sequence[NewReturn], *, at: dt.datetime, by: Actor) -> None
     lines: list[tuple[Any, ...]] = [
         (
             line.id, item.id, line.shipment_line_id, line.fee_id, line.sku_id, line.description[:300], line.condition,
-            line.quantity, line.tax_code, line.tax_percent, line.net, line.tax, line.net + line.tax, line.cost,
+            line.quantity, line.tax_code, line.tax_percent, line.net, line.tax, line.net + line.tax, line.cost, line.is_unsold,
         )
         for item in documents
         for line in item.lines
@@ -122,6 +124,16 @@ def restock(
         put_back_all(
             source_type="RETURN",
             lines={document_id: pieces for document_id, pieces in back.items() if pieces},
+            channel_id=channel_id,
+            occurred_at=occurred_at,
+            at=at,
+            by=by,
+        )
+    outside = {item.id: [piece for line in item.lines for piece in line.outside] for item in documents}
+    if any(outside.values()):
+        bring_back(
+            source_type="RETURN",
+            lines={document_id: pieces for document_id, pieces in outside.items() if pieces},
             channel_id=channel_id,
             occurred_at=occurred_at,
             at=at,

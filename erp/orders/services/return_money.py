@@ -11,22 +11,26 @@ from decimal import Decimal
 
 from accounting.selectors import OpenItemView, open_items
 from accounting.services import BillableDraft, EntryDraft, Party
+from erp.core.models import RevenueBasis
 from erp.core.money import ZERO, Rounding
 from erp.core.selectors import tax_rates
 from erp.core.tax import rate_on
 from erp.orders import postings, selectors
-from erp.orders.models import Order, OrderFee, Return
-from erp.orders.postings import MoneyPart
+from erp.orders.models import Order, OrderFee, Return, SalesReportLine
+from erp.orders.postings import Freight, MoneyPart
 from erp.orders.services.amounts import tax_inside
 from erp.orders.services.payments import counterparty, customer_party, dimensions_of
 from erp.orders.services.return_parts import Condition, Taking
 
 
 def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.date) -> list[EntryDraft | None]:
-    shipments = {key for taking in takings for key in taking.shipment_ids}
+    takings = [taking for taking in takings if taking.sold_parts]
+    shipments = {part.line.shipment_id for taking in takings for part in taking.sold_parts}
     items: dict[int, list[OpenItemView]] = {}
     for item in open_items(document_type="SHIPMENT", document_ids=sorted(shipments)):
         items.setdefault(item.document_id, []).append(item)
+    for key, found in _reported_items(takings).items():
+        items.setdefault(key, []).extend(found)
     parties = _parties({taking.order.pk: taking.order for taking in takings})
     left = {item.id: item.remaining for found in items.values() for item in found}
     entries = []
@@ -36,6 +40,27 @@ def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.da
         money = _money_back(taking.order, gross, owed, left, parties.get(taking.order.pk, {}))
         entries.append(_entry(kind, taking, money, freight, on))
     return entries
+
+
+def _reported_items(takings: Sequence[Taking]) -> dict[int, list[OpenItemView]]:
+    """What is still owed for consigned goods: by shipment, the items of the reports that sold units of it. An item of several shipments
+    stands with the first one that asks."""
+    consigned = {
+        part.line.shipment_id
+        for taking in takings
+        for part in taking.sold_parts
+        if part.line.shipment.revenue_basis == RevenueBasis.SALES_REPORT
+    }
+    if not consigned:
+        return {}
+    reports: dict[int, int] = {}
+    sold = SalesReportLine.objects.filter(shipment_line__shipment__in=consigned).order_by("report_id")
+    for report_id, shipment_id in sold.values_list("report_id", "shipment_line__shipment_id"):
+        reports.setdefault(report_id, shipment_id)
+    found: dict[int, list[OpenItemView]] = {}
+    for item in open_items(document_type="SALES_REPORT", document_ids=sorted(reports)):
+        found.setdefault(reports[item.document_id], []).append(item)
+    return found
 
 
 def _parties(orders: Mapping[int, Order]) -> dict[int, dict[str, Party | None]]:
@@ -74,12 +99,19 @@ def _entry(kind: str, taking: Taking, money: Sequence[MoneyPart], freight: Decim
             document=taking.document, parts=taking.sale_parts, money=money, restocked=restocked,
             written_down=written_down, on=on, dimensions=dimensions,
         )  # fmt: skip
-    rate = rate_on(tax_rates(), tax_class="STANDARD", on=on)
-    freight_tax = tax_inside(freight, rate.percent, rounding=Rounding.DOWN, currency=taking.order.currency)
     return postings.refused_delivery(
         document=taking.document, parts=taking.sale_parts, money=money, restocked=restocked, written_down=written_down,
-        freight_net=freight - freight_tax, freight_tax=freight_tax, freight_tax_code=rate.code, on=on, dimensions=dimensions,
+        freight=freight_of(freight, on=on, currency=taking.order.currency), on=on, dimensions=dimensions,
     )  # fmt: skip
+
+
+def freight_of(freight: Decimal, *, on: dt.date, currency: str) -> Freight | None:
+    """The carrier's charge (tax included) parted at the standard rate of the day."""
+    if not freight:
+        return None
+    rate = rate_on(tax_rates(), tax_class="STANDARD", on=on)
+    tax = tax_inside(freight, rate.percent, rounding=Rounding.DOWN, currency=currency)
+    return Freight(freight - tax, tax, rate.code)
 
 
 def billables_of(taking: Taking, on: dt.date, reduced: frozenset[str]) -> list[BillableDraft]:
@@ -100,7 +132,7 @@ def billables_of(taking: Taking, on: dt.date, reduced: frozenset[str]) -> list[B
             tax_code=p.order_line.tax_code, tax_percent=p.order_line.tax_percent or ZERO,
             is_reduced=p.order_line.tax_code in reduced, net_amount=-p.net, tax_amount=-p.tax, gross_amount=-(p.net + p.tax),
         )
-        for p in taking.parts
+        for p in taking.sold_parts
     ]  # fmt: skip
     items += [
         BillableDraft(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
@@ -19,12 +19,11 @@ from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
-from erp.inventory.services import PutBack
 from erp.orders import selectors
 from erp.orders.exceptions import OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
-from erp.orders.services import return_documents
+from erp.orders.services import return_documents, unsold
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
@@ -47,7 +46,9 @@ def record_return(
 ) -> Return:
     """Take goods of an order back and owe the money back, or lower what is still owed. The same ``external_id`` again returns the first document.
 
-    Raises OrderNotFound, NotReturnable (more than was shipped, revenue not yet met), Conflict for other content under the same id.
+    Goods whose sale was not posted yet (着荷・検収基準, consigned) come back from where they are, at the value they left with, and no sale is
+    taken back; of consigned ones what the account has not sold comes back first.
+    Raises OrderNotFound, NotReturnable (more than was shipped), Conflict for other content under the same id.
     """
     request = ReturnRequest(order_id, external_id, tuple(lines), refund_fees, reason)
     return _take_back(Return.Kind.RETURN, [request], ZERO, return_date or business_date(at), at=at, by=by)[0]
@@ -75,7 +76,8 @@ def record_refusal(
     at: dt.datetime,
     by: Actor,
 ) -> Return:
-    """受取拒否: the whole parcel came back unopened. The sale is taken back with its fees; ``freight`` (incl. tax) both ways is our cost."""
+    """受取拒否: the whole parcel came back unopened. The sale is taken back with its fees, where it was posted; what a customer paid is owed
+    back; ``freight`` (incl. tax) both ways is our cost."""
     shipment = Shipment.objects.filter(pk=shipment_id).first()
     if shipment is None:
         raise OrderNotFound(_("There is no such shipment."))
@@ -110,8 +112,10 @@ def _take_back(
         documents = _documents(kind, fresh, on)
         return_documents.write(documents, at=at, by=by)
         _count_returned(fresh)
+        outside = unsold.lock_parcels(fresh)
+        unsold.end_exposure_of(fresh, outside, at=at, by=by)
         return_documents.restock(documents, channel_id=channel.pk, occurred_at=moment_of(on, at), at=at, by=by)
-        entries = entries_of(kind, fresh, freight, on)
+        entries = [*entries_of(kind, fresh, freight, on), *unsold.entries_of(kind, fresh, outside, freight, on)]
         post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
         reduced = reduced_codes()
         billables = [item for taking in fresh for item in billables_of(taking, on, reduced)]
@@ -121,6 +125,7 @@ def _take_back(
             for t in fresh
         ]
         rows.insert(OrderEvent, EVENT_COLUMNS, events)
+        unsold.close_empty_parcels(fresh)
         changes.record(topic="return", keys=[taking.document.number for taking in fresh], audience=channel.code)
         announce(selectors.order_heads({taking.order.pk for taking in fresh}))
     return return_documents.stored(documents, replays, [request.external_id for request in requests])
@@ -181,7 +186,8 @@ def _lines(taking: Taking) -> list[NewLine]:
         NewLine(
             p.key, p.order_line.sku_id, p.order_line.name, p.condition, p.quantity, p.order_line.tax_code,
             p.order_line.tax_percent or ZERO, p.net, p.tax, p.cost, p.line.pk,
-            back=tuple(PutBack(p.key, item.sku_id, item.quantity, item.location_id, item.value) for item in p.back),
+            back=tuple(replace(item, source_line=p.key) for item in p.back), is_unsold=p.is_unsold,
+            outside=tuple(replace(item, source_line=p.key) for item in p.outside),
         )
         for p in taking.parts
     ]  # fmt: skip
@@ -198,10 +204,14 @@ def _lines(taking: Taking) -> list[NewLine]:
 def _count_returned(takings: Sequence[Taking]) -> None:
     by_shipment_line: dict[int, int] = {}
     by_order_line: dict[int, int] = {}
+    unsold_lines: dict[int, int] = {}
     for part in (part for taking in takings for part in taking.parts):
+        if part.is_unsold:
+            unsold_lines[part.line.pk] = unsold_lines.get(part.line.pk, part.line.unsold_quantity) + part.quantity
         line, order_line = part.line, part.order_line
         by_shipment_line[line.pk] = by_shipment_line.get(line.pk, line.returned_quantity) + part.quantity
         by_order_line[order_line.pk] = by_order_line.get(order_line.pk, order_line.returned_quantity) + part.quantity
     with rows.pipeline():
         rows.update(ShipmentLine, "id", ["returned_quantity"], list(by_shipment_line.items()))
         rows.update(OrderLine, "id", ["returned_quantity"], list(by_order_line.items()))
+        rows.update(ShipmentLine, "id", ["unsold_quantity"], list(unsold_lines.items()))

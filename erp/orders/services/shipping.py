@@ -21,8 +21,7 @@ from erp.core.errors import Problem
 from erp.core.models import RevenueBasis
 from erp.core.money import ZERO, share_so_far
 from erp.core.use_case import use_case
-from erp.inventory.selectors import transit_location_id
-from erp.inventory.services import Issue, Issued, issue_reserved
+from erp.inventory.services import Issue, Issued, issue_reserved, open_consigned_locations
 from erp.orders import postings
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Shipment, ShipmentLine
@@ -164,30 +163,41 @@ def _exposure_moves(leaving: Sequence[Parcel]) -> list[sales.ExposureMove]:
 def _issue(
     leaving: Sequence[Parcel], batch: rows.Batch, *, on: dt.date, at: dt.datetime, by: Actor
 ) -> dict[int, list[Issued]]:
-    """Take the pieces out of stock. One call per channel and way (out of the books, or to 積送品). By shipment."""
-    groups: dict[tuple[int, bool], list[Issue]] = {}
+    """Take the pieces out of stock. One call per channel and way (out of the books, or to a place outside). By shipment."""
+    places = _places_outside(leaving, at=at, by=by)
+    groups: dict[tuple[int, int], list[Issue]] = {}
     for parcel in leaving:
-        to_transit = parcel.order.revenue_basis != RevenueBasis.SHIPMENT
-        groups.setdefault((parcel.order.channel_id, to_transit), []).extend(
+        groups.setdefault((parcel.order.channel_id, places.get(parcel.order_id, 0)), []).extend(
             Issue(parcel.id, line.id, parcel.order_id, line.order_line_id, sku_id, line.quantity * per_unit)
             for line in parcel.lines
             for sku_id, per_unit in line.pieces
         )
     issued: dict[int, list[Issued]] = {}
-    for (channel_id, to_transit), issues in sorted(groups.items()):
+    for (channel_id, place_id), issues in sorted(groups.items()):
         for part in issue_reserved(
             source_type="SHIPMENT",
             document_type="ORDER",
             issues=issues,
             channel_id=channel_id,
             occurred_at=sales.moment_of(on, at),
-            transit_location_id=transit_location_id() if to_transit else None,
+            transit_location_id=place_id or None,
             batch=batch,
             at=at,
             by=by,
         ):
             issued.setdefault(part.source_id, []).append(part)
     return issued
+
+
+def _places_outside(leaving: Sequence[Parcel], *, at: dt.datetime, by: Actor) -> dict[int, int]:
+    """Where goods go that are not sold by leaving, by order. An account gets a place of its own with the first goods it holds."""
+    unsold = {item.order_id: item.order for item in leaving if item.order.revenue_basis != RevenueBasis.SHIPMENT}
+    if not unsold:
+        return {}
+    holders = [order for order in unsold.values() if sales.outside_role(order) == postings.CONSIGNED]
+    if names := {order.account_id: order.addressee for order in holders if order.account_id is not None}:
+        open_consigned_locations(accounts=names, at=at, by=by)
+    return sales.places_outside(unsold.values())
 
 
 _WRITTEN_TO_LINES = ("net_amount", "tax_amount", "gross_amount", "cost_amount")
@@ -258,7 +268,11 @@ def _post_transit(
 ) -> None:
     drafts = [
         postings.into_transit(
-            document=parcel.document, cost=_cost_of(parcel, issued), on=on, dimensions=parcel.order.dimensions
+            document=parcel.document,
+            cost=_cost_of(parcel, issued),
+            role=sales.outside_role(parcel.order),
+            on=on,
+            dimensions=parcel.order.dimensions,
         )
         for parcel in leaving
     ]

@@ -1,0 +1,80 @@
+"""What becomes of a parcel on its way: delivered (着荷), accepted (検収). Levels: document … open items."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+
+from erp.core import rows
+from erp.core.actors import Actor
+from erp.core.errors import Problem
+from erp.core.models import RevenueBasis
+from erp.core.use_case import use_case
+from erp.orders.exceptions import NotShippable
+from erp.orders.models import OrderEvent, Shipment
+from erp.orders.services import parcels, sales_reports
+from erp.orders.services.outside import Selling, sell, whatever_is_left
+from erp.orders.services.sales import announce_shipments
+from erp.orders.services.states import move_states
+from erp.orders.services.writing import EVENT_COLUMNS
+
+
+@use_case
+def deliver(*, shipment_ids: Sequence[int], delivered_date: dt.date, at: dt.datetime, by: Actor) -> None:
+    """The carrier delivered (着荷). Posts the sale where delivery is the revenue basis. Again = no change."""
+    _progress(shipment_ids, Shipment.State.DELIVERED, delivered_date, at=at, by=by)
+
+
+@use_case
+def accept(*, shipment_ids: Sequence[int], accepted_date: dt.date, at: dt.datetime, by: Actor) -> None:
+    """The customer accepted (検収). Posts the sale where that is the revenue basis; of consigned goods it is a sales report of all that is left.
+    Again = no change."""
+    _progress(shipment_ids, Shipment.State.ACCEPTED, accepted_date, at=at, by=by)
+
+
+_REACHED = {
+    Shipment.State.DELIVERED: (Shipment.State.DELIVERED, Shipment.State.ACCEPTED),
+    Shipment.State.ACCEPTED: (Shipment.State.ACCEPTED,),
+}
+_MET_BY = {
+    Shipment.State.DELIVERED: (RevenueBasis.DELIVERY,),
+    Shipment.State.ACCEPTED: (RevenueBasis.DELIVERY, RevenueBasis.ACCEPTANCE),
+}
+
+
+def _progress(shipment_ids: Sequence[int], reached: Shipment.State, on: dt.date, *, at: dt.datetime, by: Actor) -> None:
+    shipments = [item for item in parcels.lock(shipment_ids).values() if item.state not in _REACHED[reached]]
+    wrong = [item for item in shipments if item.state not in (Shipment.State.SHIPPED, Shipment.State.DELIVERED)]
+    if wrong:
+        raise NotShippable(
+            _("These shipments have not left."),
+            problems=[Problem(item.number, item.state, str(Shipment.State(item.state).label)) for item in wrong],
+        )
+    if reached is Shipment.State.ACCEPTED:
+        consigned = [item for item in shipments if item.revenue_basis == RevenueBasis.SALES_REPORT]
+        sales_reports.report_rest(consigned, on=on, at=at, by=by)
+        shipments = [item for item in shipments if item.revenue_basis != RevenueBasis.SALES_REPORT]
+    if not shipments:
+        return
+    column = "delivered_date" if reached is Shipment.State.DELIVERED else "accepted_date"
+    kind = "DELIVERED" if reached is Shipment.State.DELIVERED else "ACCEPTED"
+    batch = rows.Batch()
+    batch.update(
+        Shipment,
+        "id",
+        ["state", column, "version"],
+        [(item.id, reached.value, on, item.version + 1) for item in shipments],
+    )
+    batch.insert(
+        OrderEvent, EVENT_COLUMNS, [(item.order_id, kind, "", "", item.number, at, str(by)) for item in shipments]
+    )
+    batch.run()
+    due = [item for item in shipments if item.revenue_date is None and item.revenue_basis in _MET_BY[reached]]
+    if due:
+        left = [Selling(item, whatever_is_left(item), is_last=True) for item in due]
+        sell(left, batch, on=on, at=at, by=by)
+    announce_shipments(shipments, batch)
+    move_states(order_ids=[item.order_id for item in shipments], batch=batch, at=at, by=by)
+    batch.run()
