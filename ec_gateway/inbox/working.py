@@ -27,6 +27,8 @@ Kind, State = InboundEvent.Kind, InboundEvent.State
 Clock = Callable[[], dt.datetime]
 
 CHUNK = 100
+# News by which the site's own figures move: pushes say up to which of them they are complete.
+MOVES_FIGURES = (Kind.ORDER, Kind.CANCEL)
 # A worker that never comes to an end never lets a new release of the code in.
 ROUNDS = 500
 
@@ -100,8 +102,12 @@ def _polled_so_far(site_id: int) -> _Polled | None:
 
 
 def _is_waiting(site_id: int, *, up_to: int) -> bool:
-    """Whether something that had come by then waits for another attempt. What was refused or failed for good waits for a person."""
-    return InboundEvent.objects.filter(site_id=site_id, state=State.RECEIVED, pk__lte=up_to).exists()
+    """Whether an order or a cancellation that had come by then waits for another attempt: only these move the site's own figures.
+
+    Anything else that fails must not hold back what the site may show. What was refused or failed for good waits for a person.
+    """
+    waiting = InboundEvent.objects.filter(site_id=site_id, state=State.RECEIVED, kind__in=MOVES_FIGURES)
+    return waiting.filter(pk__lte=up_to).exists()
 
 
 def actor_of(site: EcSite) -> Actor:

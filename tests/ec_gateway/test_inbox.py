@@ -471,6 +471,18 @@ def test_how_far_orders_are_applied_follows_how_far_they_are_polled():
     assert inbox_cursor(site) == "3"
 
 
+@pytest.mark.parametrize(("kind", "cursor"), [("PAYMENT", "7"), ("RETURN", "7"), ("CANCEL", ""), ("ORDER", "")])
+def test_what_waits_for_a_new_attempt_holds_back_figures_only_when_it_moves_them(kind, cursor):
+    site, _place = shop()
+    came(site, news(kind, "e-1", "A-1", NOON, {"external_id": "A-1"}), source=POLL)
+    InboundEvent.objects.update(next_attempt_at=after(60))
+    polled_up_to(site, "7")
+
+    work(site)
+
+    assert inbox_cursor(site) == cursor
+
+
 def test_an_order_that_was_refused_does_not_stop_the_figures_of_all_others():
     site, _place = shop()
     came(site, news("ORDER", "bad", "A-bad", NOON, {"external_id": "A-bad"}), source=POLL)
