@@ -9,7 +9,10 @@ import random
 from decimal import Decimal
 
 from benchmarks.stage import AT, CHANNEL
+from catalog.models import Sku
 from erp.core.actors import Actor
+from erp.core.models import Channel
+from erp.inventory.services import Demand, reserve
 from erp.orders.services import (
     LineInput,
     OrderInput,
@@ -23,6 +26,7 @@ from erp.orders.services import (
 
 BY = Actor.channel(CHANNEL)
 PRICE = Decimal(1100)
+HOT = "B-0001"
 
 
 class Services:
@@ -31,6 +35,9 @@ class Services:
         self.keys = itertools.count()
         self.prefix = f"ours-{os.getpid()}-{seed}"
         self.skus = skus
+        self.documents = itertools.count(os.getpid() * 10**9)
+        self.channel = Channel.objects.get(code=CHANNEL).pk
+        self.hot_sku = Sku.objects.get(code=HOT).pk
 
     def place(self) -> int:
         place_order(channel=CHANNEL, order=self._order(3), at=AT, by=BY)
@@ -38,7 +45,14 @@ class Services:
 
     def place_hot(self) -> int:
         """Everybody wants the same SKU."""
-        place_order(channel=CHANNEL, order=self._order(1, only="B-0001"), at=AT, by=BY)
+        place_order(channel=CHANNEL, order=self._order(1, only=HOT), at=AT, by=BY)
+        return 1
+
+    def reserve_hot(self) -> int:
+        """Everybody wants the same SKU, each for a document of its own; nothing but the reservation."""
+        demand = Demand(next(self.documents), 1, self.hot_sku, 1, priority=50)
+        granted = reserve(channel_id=self.channel, document_type="BENCH", demands=[demand], at=AT, by=BY)
+        assert granted
         return 1
 
     def place_bulk(self) -> int:

@@ -58,7 +58,7 @@ def payment_routes() -> PaymentRoutes:
 
 def ask_payment_routes() -> Callable[[], PaymentRoutes]:
     """The same as a question: call the result when its pipeline has been left."""
-    answer = rows.ask(_ROUTES)
+    answer = rows.ask(_ROUTES, row=tuple[int | None, str, str, str, bool, int | None, str | None])
 
     def routes() -> PaymentRoutes:
         found = {}

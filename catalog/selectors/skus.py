@@ -27,16 +27,19 @@ class SkuFacts:
     components: tuple[tuple[int, int], ...]
 
 
+# Names are looked up per row: joined, a plan made while the tables were small reads every colour there is.
 _FACTS = """
-SELECT sku.id, sku.code, product.id, product.code, concat_ws(' ', product.name, color.name, size.name), sku.is_kit,
+SELECT sku.id, sku.code, product.id, product.code,
+       concat_ws(' ', product.name, (SELECT name FROM catalog_color WHERE id = sku.color_id),
+                 (SELECT name FROM catalog_size WHERE id = sku.size_id)), sku.is_kit,
        sku.is_active AND product.life_cycle <> 'DISCONTINUED', product.tax_class, product.release_date,
        CASE WHEN sku.is_kit THEN ARRAY(SELECT ARRAY[part.component_id, part.quantity] FROM catalog_kitcomponent part
                                        WHERE part.kit_id = sku.id ORDER BY part.component_id)
             ELSE ARRAY[ARRAY[sku.id, 1]] END
 FROM catalog_sku sku JOIN catalog_product product ON product.id = sku.product_id
-LEFT JOIN catalog_color color ON color.id = sku.color_id LEFT JOIN catalog_size size ON size.id = sku.size_id
 WHERE
 """
+_FACT = tuple[int, str, int, str, str, bool, bool, str, date | None, list[list[int]]]
 
 
 def sku_facts(codes: Iterable[str]) -> dict[str, SkuFacts]:
@@ -47,7 +50,7 @@ def sku_facts(codes: Iterable[str]) -> dict[str, SkuFacts]:
 def ask_sku_facts(codes: Iterable[str]) -> Callable[[], dict[str, SkuFacts]]:
     """The same as a question: call the result when its pipeline has been left."""
     wanted = sorted(set(codes))
-    answer = rows.ask(_FACTS + "sku.code = ANY(%s::text[])", [wanted]) if wanted else None
+    answer = rows.ask(_FACTS + "sku.code = ANY(%s::text[])", [rows.array(wanted)], row=_FACT) if wanted else None
     return lambda: {row[1]: _sku_facts(row) for row in answer.all()} if answer else {}
 
 

@@ -66,7 +66,7 @@ def record(*, topic: str, keys: Iterable[object], audience: str = EVERYONE, batc
     wanted = list(dict.fromkeys(str(key) for key in keys))
     if wanted:
         own = rows.Batch() if batch is None else batch
-        own.add(_INSERT, [topic, audience, wanted])
+        own.add(_INSERT, [topic, audience, rows.array(wanted)])
         if batch is None:
             own.run()
         _tell_listeners_after_commit()

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from django.db import connection
 
+from erp.core import rows
+
 
 def hold(*names: str) -> None:
     """Wait for, and keep until the end of the transaction, the lock of every name. Many names are taken in one order, so callers queue."""
@@ -27,5 +29,5 @@ def hold_all(names: Iterable[str]) -> None:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(%s::text[]) AS name"
             " ORDER BY key) AS keys",
-            [wanted],
+            [rows.array(wanted)],
         )

@@ -230,7 +230,7 @@ class MessageLog(models.Model):
 
     direction = models.CharField(_("direction"), max_length=3, choices=Direction.choices)
     channel = models.ForeignKey(
-        Channel, verbose_name=_("sales channel"), null=True, on_delete=models.PROTECT, related_name="+"
+        Channel, verbose_name=_("sales channel"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     kind = models.CharField(_("kind"), max_length=40)
     external_id = models.CharField(_("external id"), max_length=100, blank=True)

@@ -6,10 +6,11 @@ connection. Hundreds of rows go by COPY instead, which is faster still.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from django.db import connection, models
@@ -29,7 +30,7 @@ def ask_ids(counts: Mapping[Any, int]) -> Callable[[], dict[Any, list[int]]]:
     wanted = {table: count for table, count in counts.items() if count}
     if not wanted:
         return dict
-    answer = ask(_ids_statement(tuple(wanted)), list(wanted.values()))
+    answer = ask(_ids_statement(tuple(wanted)), list(wanted.values()), row=_blocks_of(len(wanted)))
     return lambda: dict(zip(wanted, answer.all()[0], strict=True))
 
 
@@ -42,16 +43,86 @@ class Answer:
         self._cursor = cursor
 
     def all(self) -> list[Any]:
+        if _under_way.pipeline is not None:
+            _under_way.pipeline.settle()
         with self._cursor:
             found: list[Any] = self._cursor.fetchall()
         return found
 
 
-def ask(statement: str, parameters: Sequence[Any] = ()) -> Answer:
-    """Send a question now, read its answer later: inside ``pipeline()`` several questions cost one round trip."""
+class _Asked:
+    """A question of a bundle: its rows come as one JSON text, beside those of its neighbours."""
+
+    __slots__ = ("_bundle", "_place", "parameters", "row", "statement")
+
+    def __init__(self, bundle: _Bundle, statement: str, parameters: Sequence[Any], row: Any) -> None:
+        self._bundle, self._place = bundle, len(bundle.questions)
+        self.statement, self.parameters, self.row = statement, parameters, row
+
+    def all(self) -> list[Any]:
+        found: list[Any] = _decoder(self.row).decode(self._bundle.texts[self._place])
+        return found
+
+
+class _Bundle:
+    def __init__(self) -> None:
+        self.questions: list[_Asked] = []
+        self._answer: Answer | None = None
+        self._texts: Sequence[str] = ()
+
+    def send(self) -> None:
+        if self.questions:
+            statement = _bundle_statement(tuple((question.statement, question.row) for question in self.questions))
+            self._answer = _send(statement, [value for question in self.questions for value in question.parameters])
+
+    @property
+    def texts(self) -> Sequence[str]:
+        if self._answer is not None:
+            (self._texts,), self._answer = self._answer.all(), None
+        return self._texts
+
+
+def ask(statement: str, parameters: Sequence[Any] = (), *, row: Any = None) -> Answer | _Asked:
+    """Send a question now, read its answer later: inside ``pipeline()`` several questions cost one round trip.
+
+    ``row`` is the type of its rows, ``tuple[int, str]``: a question that states it can be asked in a ``bundle``.
+    """
+    if _under_way.bundle is not None and row is not None:
+        asked = _Asked(_under_way.bundle, statement, parameters, row)
+        _under_way.bundle.questions.append(asked)
+        return asked
+    return _send(statement, parameters)
+
+
+def _send(statement: str, parameters: Sequence[Any]) -> Answer:
     cursor = connection.cursor()
     cursor.execute(statement, parameters)
+    if _under_way.pipeline is not None:
+        _under_way.pipeline.is_settled = False
     return Answer(cursor)
+
+
+@contextmanager
+def bundle() -> Iterator[None]:
+    """Send the typed questions asked inside as one statement, which costs a fraction of many. They share a snapshot; what must be seen
+    behind a lock is asked in a statement after the one that locks."""
+    questions = _under_way.bundle = _Bundle()
+    try:
+        yield
+    finally:
+        _under_way.bundle = None
+    questions.send()
+
+
+def array(values: Iterable[int | str]) -> str:
+    """Numbers or texts as PostgreSQL writes an array. Unlike a list, of one type whatever is in it, so that its statement has one plan."""
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: int | str) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -122,6 +193,7 @@ class Batch:
         is_bulky, parts, inserts = self._is_bulky, self._parts, self._inserts
         self._parts, self._inserts = [], {}
         if is_bulky:
+            leave_pipeline()
             for (model, columns), rows in inserts.items():
                 insert(model, columns, rows)
         else:
@@ -139,18 +211,87 @@ class Batch:
             cursor.execute(statement, [value for _text, parameters in parts for value in parameters])
 
 
+class _Pipeline:
+    """The pipeline of a whole use-case. Pipelines inside join it; an answer that is read sends what was gathered and waits."""
+
+    def __init__(self) -> None:
+        connection.ensure_connection()
+        self._context = connection.connection.pipeline()
+        self._pipeline = self._context.__enter__()
+        self.is_open = True
+        self.is_settled = True
+
+    def settle(self) -> None:
+        """Wait for the answers to everything sent. (A Sync, not a mere flush: it also tells the driver that a transaction has begun.)"""
+        if not self.is_settled:
+            self.is_settled = True
+            with connection.wrap_database_errors:
+                self._pipeline.sync()
+
+    def end(self, fault: BaseException | None = None) -> None:
+        if self.is_open:
+            self.is_open = False
+            _under_way.pipeline = None
+            with connection.wrap_database_errors:
+                self._context.__exit__(type(fault) if fault else None, fault, None)
+
+
+class _UnderWay(threading.local):
+    """What this thread has begun on its connection."""
+
+    pipeline: _Pipeline | None = None
+    bundle: _Bundle | None = None
+
+
+_under_way = _UnderWay()
+
+
 @contextmanager
 def pipeline(*, unless: bool = False) -> Iterator[None]:
     """Send the statements inside without waiting for each answer. For writes whose results nobody needs; an error surfaces at the end.
 
     ``unless`` says that so many rows follow that COPY, which needs an answer each, serves better.
     """
+    outer = _under_way.pipeline
+    if outer is not None and not unless:
+        yield
+        outer.is_settled = False
+        outer.settle()
+        return
     connection.ensure_connection()
     if unless:
+        leave_pipeline()
         yield
         return
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
+
+
+@contextmanager
+def long_pipeline() -> Iterator[Callable[[], None]]:
+    """A pipeline around a whole use-case, see ``use_case.pipelined``: only an answer that is read (``Answer.all``, ``fetchall``) waits.
+
+    Yields what sends COMMIT with the last writes, in their round trip, so that locks are held no longer than they need be.
+    """
+    own = _under_way.pipeline = _Pipeline()
+
+    def commit() -> None:
+        if own.is_open and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("COMMIT")
+
+    try:
+        yield commit
+    except BaseException as fault:
+        own.end(fault)
+        raise
+    own.end()
+
+
+def leave_pipeline() -> None:
+    """From here on each statement of the use-case waits for its answer: for COPY, and for code that counts the rows it changed."""
+    if _under_way.pipeline is not None:
+        _under_way.pipeline.end()
 
 
 class _Plan:
@@ -166,7 +307,8 @@ class _Plan:
         self.json_columns = [i for i, column in enumerate(columns) if isinstance(fields[column], models.JSONField)]
         # Every name comes from our own models, none from outside.
         source = f"json_to_recordset(%s::json) AS new ({typed})"
-        self.insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {source}"  # noqa: S608
+        # Kept short, for the driver reads a statement of more than 4,096 characters anew each time.
+        self.insert = f"INSERT INTO {table} ({names}) SELECT * FROM {source}"  # noqa: S608
         self.copy = f"COPY {table} ({names}) FROM STDIN"
         key = f'{table}."{columns[0]}" = new."{columns[0]}"'
         self.update = f"UPDATE {table} SET {settings} FROM {source} WHERE {key}"  # noqa: S608
@@ -189,6 +331,27 @@ def _plan(model: type[models.Model], columns: tuple[str, ...]) -> _Plan:
     return _Plan(model, columns)
 
 
+@lru_cache(maxsize=64)
+def _bundle_statement(questions: tuple[tuple[str, Any], ...]) -> str:
+    parts = []
+    for statement, row in questions:
+        columns = ", ".join(f"c{number}" for number in range(len(get_args(row))))
+        parts.append(
+            f"(SELECT coalesce(json_agg(json_build_array({columns})), '[]')::text FROM ({statement}) AS q ({columns}))"  # noqa: S608
+        )
+    return f"SELECT {', '.join(parts)}"
+
+
+@lru_cache(maxsize=64)
+def _decoder(row: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(list[row])
+
+
+@lru_cache(maxsize=16)
+def _blocks_of(count: int) -> Any:
+    return tuple[(list[int],) * count]  # type: ignore[misc]
+
+
 @lru_cache(maxsize=256)
 def _ids_statement(tables: tuple[type[models.Model] | str, ...]) -> str:
     sequences = [f"'{table if isinstance(table, str) else f'{table._meta.db_table}_id_seq'}'" for table in tables]
@@ -206,6 +369,8 @@ def _type_of(field: models.Field[Any, Any]) -> str:
 
 
 def _in_pipeline() -> bool:
+    if _under_way.pipeline is not None:
+        return True
     connection.ensure_connection()
     return bool(connection.connection.pgconn.pipeline_status != PipelineStatus.OFF)
 

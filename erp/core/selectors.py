@@ -19,7 +19,8 @@ def tax_rates() -> list[Rate]:
 def ask_tax_rates() -> Callable[[], list[Rate]]:
     """The same as a question: call the result when its pipeline has been left."""
     answer = rows.ask(
-        "SELECT tax_class, code, percent, valid_from, valid_to FROM core_taxrate ORDER BY valid_from DESC, code"
+        "SELECT tax_class, code, percent, valid_from, valid_to FROM core_taxrate ORDER BY valid_from DESC, code",
+        row=tuple[str, str, Decimal, date, date | None],
     )
     return lambda: [Rate(*row) for row in answer.all()]
 

@@ -78,7 +78,9 @@ NOT_FOR_SALE = [
 class ChannelLocation(models.Model):
     """A location a channel sells from. Smaller ``rank`` is used first."""
 
-    channel = models.ForeignKey(Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+")
+    channel = models.ForeignKey(
+        Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
     rank = models.PositiveSmallIntegerField(_("rank"), default=100)
 
@@ -136,8 +138,12 @@ class Reason(models.Model):
 class StockBalance(models.Model):
     """What one location holds of one SKU, in whole pieces. Written only by ``inventory.services``."""
 
-    sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
-    location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
+    sku = models.ForeignKey(
+        "catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    location = models.ForeignKey(
+        Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     on_hand = models.IntegerField(_("on hand"), default=0)
     allocated = models.IntegerField(_("allocated"), default=0)
     unclaimed = models.GeneratedField(  # internal: what may be sold is asked of the selector
@@ -152,6 +158,8 @@ class StockBalance(models.Model):
     class Meta:
         verbose_name = _("stock balance")
         verbose_name_plural = _("stock balances")
+        # Of two ways to the rows of a few SKUs in one place, both lead straight there.
+        indexes = [models.Index(fields=["location", "sku"], name="balance_by_location_and_sku")]
         constraints = [
             models.UniqueConstraint(fields=["sku", "location"], name="one_balance_per_sku_location"),
             models.CheckConstraint(condition=Q(allocated__gte=0), name="allocated_not_negative"),
@@ -165,7 +173,9 @@ class StockBalance(models.Model):
 class CostBalance(models.Model):
     """Pieces and value of one SKU in one cost pool. The value is carried, not the unit cost: the last piece takes the rest, no residue stays."""
 
-    sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
+    sku = models.ForeignKey(
+        "catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     cost_pool = models.ForeignKey(CostPool, verbose_name=_("cost pool"), on_delete=models.PROTECT, related_name="+")
     quantity = models.IntegerField(_("quantity"), default=0)
     value = models.DecimalField(_("value"), max_digits=16, decimal_places=2, default=0)
@@ -235,9 +245,15 @@ class StockMovement(models.Model):
     """One append-only change of ``on_hand`` and of value. ``balance_seq`` numbers the movements of one balance without a gap."""
 
     document = models.ForeignKey(
-        StockDocument, verbose_name=_("stock document"), on_delete=models.PROTECT, related_name="movements"
+        StockDocument,
+        verbose_name=_("stock document"),
+        on_delete=models.PROTECT,
+        related_name="movements",
+        db_index=False,
     )
-    sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
+    sku = models.ForeignKey(
+        "catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
     quantity = models.IntegerField(_("quantity"), help_text=_("Signed: pieces in are positive, pieces out negative."))
     balance_seq = models.BigIntegerField(_("number on its balance"))
@@ -276,7 +292,9 @@ class Reservation(models.Model):
     """A document line's claim on one balance (引当). ``quantity`` is what is still open; consumed and released pieces are counted beside it."""
 
     sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
-    location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
+    location = models.ForeignKey(
+        Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     document_type = models.CharField(_("document type"), max_length=20)
     document_id = models.BigIntegerField(_("document id"))
     document_line = models.BigIntegerField(_("document line"))
@@ -343,7 +361,9 @@ class HoldLine(models.Model):
 
     hold = models.ForeignKey(Hold, verbose_name=_("hold"), on_delete=models.PROTECT, related_name="lines")
     line_no = models.PositiveIntegerField(_("line"))
-    sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
+    sku = models.ForeignKey(
+        "catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField(_("quantity"))
     expires_at = models.DateTimeField(_("expires at"))

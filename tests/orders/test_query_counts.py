@@ -22,7 +22,7 @@ from tests.orders.factories import DESK, NOON, TODAY, line, order, shop
 
 pytestmark = pytest.mark.django_db
 
-PLACE, PLACE_ON_ACCOUNT = (13, 17), (18, 25)
+PLACE, PLACE_ON_ACCOUNT = (6, 10), (11, 18)
 WAY_OUT = {"release": 7, "ship": 22, "return": 34}
 HOW = {"at": NOON, "by": DESK}
 MOST = 50

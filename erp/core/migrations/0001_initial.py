@@ -398,6 +398,7 @@ class Migration(migrations.Migration):
                 (
                     "channel",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

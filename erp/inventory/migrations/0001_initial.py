@@ -168,6 +168,7 @@ class Migration(migrations.Migration):
                 (
                     "sku",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="catalog.sku",
@@ -249,6 +250,7 @@ class Migration(migrations.Migration):
                 (
                     "channel",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="core.channel",
@@ -286,6 +288,7 @@ class Migration(migrations.Migration):
                 (
                     "location",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="inventory.location",
@@ -329,6 +332,7 @@ class Migration(migrations.Migration):
                 (
                     "location",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="inventory.location",
@@ -338,6 +342,7 @@ class Migration(migrations.Migration):
                 (
                     "sku",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="catalog.sku",
@@ -485,6 +490,7 @@ class Migration(migrations.Migration):
                 (
                     "document",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="movements",
                         to="inventory.stockdocument",
@@ -514,6 +520,7 @@ class Migration(migrations.Migration):
                 (
                     "sku",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="catalog.sku",
@@ -572,6 +579,7 @@ class Migration(migrations.Migration):
                 (
                     "sku",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="catalog.sku",
@@ -691,6 +699,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(("consumed__gte", 0), ("quantity__gte", 0), ("released__gte", 0)),
                 name="reservation_not_negative",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="stockbalance",
+            index=models.Index(fields=["location", "sku"], name="balance_by_location_and_sku"),
         ),
         migrations.AddConstraint(
             model_name="stockbalance",

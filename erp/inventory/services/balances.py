@@ -160,6 +160,9 @@ def lock_exchange(
     locked(_LOCK_FOR_EXCHANGE, parameters)
 
 
+_NOT_FOR_SALE = rows.array(NOT_FOR_SALE)
+
+
 def lock_sellable(
     *, channel_id: int, sku_ids: Sequence[int], hold_refs: Sequence[str] = (), at: dt.datetime
 ) -> list[tuple[Balance, int | None]]:
@@ -167,14 +170,13 @@ def lock_sellable(
 
     Best rank first; rank None means: not sold from, locked only because a hold claims it.
     """
-    places: list[Any] = [channel_id, NOT_FOR_SALE]
-    statement, parameters = _LOCK_SELLABLE, [at, *places, list(sku_ids)]
+    places: list[Any] = [channel_id, _NOT_FOR_SALE]
+    skus = rows.array(sku_ids)
+    statement, parameters = _LOCK_SELLABLE, [at, *places, skus]
     if hold_refs:
         statement = _LOCK_SELLABLE_AND_HELD
-        parameters = [at, *places, *places, list(sku_ids), channel_id, list(hold_refs)]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        ranked = [(Balance(*row[:-1]), row[-1]) for row in cursor.fetchall()]
+        parameters = [at, *places, *places, skus, channel_id, rows.array(hold_refs)]
+    ranked = [(Balance(*row[:-1]), row[-1]) for row in rows.ask(statement, parameters).all()]
     ranked.sort(key=lambda row: (row[1] is None, row[1], row[0].id))
     return ranked
 
@@ -293,7 +295,7 @@ def add_to_allocated(pieces: Mapping[int, int], *, batch: rows.Batch | None = No
     changed = {balance_id: count for balance_id, count in pieces.items() if count}
     if changed:
         own = rows.Batch() if batch is None else batch
-        own.add(_ADD_TO_ALLOCATED, [list(changed), list(changed.values())])
+        own.add(_ADD_TO_ALLOCATED, [rows.array(changed), rows.array(changed.values())])
         if batch is None:
             own.run()
 

@@ -15,7 +15,7 @@ from django.db import connection
 
 from erp.core import changes, rows
 from erp.core.actors import Actor
-from erp.core.use_case import use_case
+from erp.core.use_case import pipelined, use_case
 from erp.inventory.services import balances
 from erp.inventory.services.balances import Balance, BalanceKey
 
@@ -42,20 +42,22 @@ class Granted:
     quantity: int
 
 
-@use_case
+@pipelined
 def reserve(
     *,
     channel_id: int,
     document_type: str,
     demands: Sequence[Demand],
     hold_refs: Mapping[int, str] = NO_HOLDS,
+    batch: rows.Batch | None = None,
     at: dt.datetime,
     by: Actor,
 ) -> list[Granted]:
     """Reserve what is there, in the order of ``demands``, from the channel's locations by rank. A short demand gets a part or nothing.
 
     ``hold_refs`` names, per document id, the hold of this channel that becomes its reservation: a buyer is never blocked by the own hold.
-    Expired hold lines are free. Never raises for a shortage; what was granted before stays and is added to.
+    Expired hold lines are free. Never raises for a shortage; what was granted before stays and is added to. With a ``batch`` the writes
+    join those of the caller, who runs it: the balances are locked, and nothing reads them in between.
     """
     locked = balances.lock_sellable(
         channel_id=channel_id,
@@ -71,12 +73,13 @@ def reserve(
 
     ids = {(row.sku_id, row.location_id): row.id for row, _rank in locked}
     priorities = {(demand.document_id, demand.document_line): demand.priority for demand in demands}
-    batch = rows.Batch()
-    balances.add_to_allocated({ids[key]: pieces for key, pieces in change.items()}, batch=batch)
-    _upsert(document_type, granted, priorities, at=at, by=by, batch=batch)
+    own = rows.Batch() if batch is None else batch
+    balances.add_to_allocated({ids[key]: pieces for key, pieces in change.items()}, batch=own)
+    _upsert(document_type, granted, priorities, at=at, by=by, batch=own)
     stirred = [sku_id for (sku_id, _location), pieces in change.items() if pieces]
-    changes.record(topic="stock", keys=stirred, batch=batch)
-    batch.run()
+    changes.record(topic="stock", keys=stirred, batch=own)
+    if batch is None:
+        own.run()
     return [Granted(*key, pieces) for key, pieces in granted.items()]
 
 
@@ -168,11 +171,9 @@ def _upsert(
     batch: rows.Batch,
 ) -> None:
     if granted:
-        documents, lines, skus, locations = (list(column) for column in zip(*granted, strict=True))
         wanted = [priorities[document_id, line] for document_id, line, _sku, _location in granted]
-        batch.add(
-            _UPSERT, [document_type, at, str(by), documents, lines, skus, locations, list(granted.values()), wanted]
-        )
+        columns = [*zip(*granted, strict=True), granted.values(), wanted]
+        batch.add(_UPSERT, [document_type, at, str(by), *[rows.array(column) for column in columns]])
 
 
 # Only what lies on locked balances: a claim made meanwhile on another one is not ours to touch without its lock.

@@ -152,6 +152,7 @@ class Migration(migrations.Migration):
                 (
                     "channel",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="core.channel",
@@ -199,6 +200,7 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="deliveries",
                         to="orders.order",
@@ -412,6 +414,7 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="lines",
                         to="orders.order",
@@ -471,6 +474,7 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="adjustments",
                         to="orders.order",
@@ -502,6 +506,7 @@ class Migration(migrations.Migration):
                 (
                     "line",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="components",
                         to="orders.orderline",
@@ -593,6 +598,7 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="payments",
                         to="orders.order",
@@ -623,6 +629,7 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="tax_totals",
                         to="orders.order",
@@ -656,6 +663,7 @@ class Migration(migrations.Migration):
                 (
                     "channel",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="core.channel",
@@ -934,6 +942,7 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="fees",
                         to="orders.order",
@@ -985,6 +994,7 @@ class Migration(migrations.Migration):
                 (
                     "shipment",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="lines",
                         to="orders.shipment",

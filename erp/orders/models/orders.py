@@ -38,7 +38,9 @@ class OrderType(models.TextChoices):
 class Order(models.Model):
     """The company's official record of an order. (channel, external_id) exists exactly once; the gross that was charged never changes."""
 
-    channel = models.ForeignKey(Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+")
+    channel = models.ForeignKey(
+        Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     external_id = models.CharField(_("channel's order number"), max_length=100)
     number = models.CharField(_("order number"), max_length=20, unique=True)
     revision = models.PositiveIntegerField(_("revision"), default=1)
@@ -123,7 +125,9 @@ class Order(models.Model):
 class Delivery(models.Model):
     """One destination of an order."""
 
-    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="deliveries")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
     ref = models.CharField(_("reference"), max_length=60)
     recipient_name = models.CharField(_("recipient"), max_length=200, blank=True)
     recipient_phone = models.CharField(_("phone"), max_length=30, blank=True)
@@ -154,7 +158,9 @@ class Delivery(models.Model):
 class OrderLine(models.Model):
     """One line as ordered. Its net, tax and gross are its share of the document after discounts; partial shipments take parts of them."""
 
-    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="lines")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
     delivery = models.ForeignKey(Delivery, verbose_name=_("delivery"), on_delete=models.PROTECT, related_name="lines")
     line_no = models.PositiveIntegerField(_("line"))
     line_id = models.CharField(_("channel's line id"), max_length=60)
@@ -210,7 +216,7 @@ class OrderLineComponent(models.Model):
     """The pieces that one unit of a line takes from stock: the SKU itself, or the components of a kit as they were when ordered."""
 
     line = models.ForeignKey(
-        OrderLine, verbose_name=_("order line"), on_delete=models.PROTECT, related_name="components"
+        OrderLine, verbose_name=_("order line"), on_delete=models.PROTECT, related_name="components", db_index=False
     )
     sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
     quantity_per_unit = models.PositiveIntegerField(_("pieces per unit"))
@@ -236,7 +242,9 @@ class OrderFee(models.Model):
         WRAPPING = "WRAPPING", _("Wrapping")
         OTHER = "OTHER", _("Other fee")
 
-    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="fees")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="fees", db_index=False
+    )
     delivery = models.ForeignKey(
         Delivery, verbose_name=_("delivery"), null=True, blank=True, on_delete=models.PROTECT, related_name="fees"
     )
@@ -284,7 +292,9 @@ class OrderAdjustment(models.Model):
         MAKER = "MAKER", _("Maker")
         PROVIDER = "PROVIDER", _("Payment provider")
 
-    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="adjustments")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="adjustments", db_index=False
+    )
     line = models.ForeignKey(
         OrderLine,
         verbose_name=_("order line"),
@@ -311,7 +321,9 @@ class OrderAdjustment(models.Model):
 class OrderTaxTotal(models.Model):
     """Tax of the order as a document, rounded once per rate, beside what the EC site printed."""
 
-    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="tax_totals")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="tax_totals", db_index=False
+    )
     tax_code = models.CharField(_("tax code"), max_length=20)
     tax_percent = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2)
     net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2)

@@ -36,7 +36,9 @@ class PaymentStatus(models.TextChoices):
 class OrderPayment(models.Model):
     """One way in which an order is paid, and how far: received before shipment, applied to shipments, refunded."""
 
-    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="payments")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="payments", db_index=False
+    )
     line_no = models.PositiveIntegerField(_("line"))
     method = models.CharField(_("payment method"), max_length=20, choices=PaymentMethod.choices)
     provider = models.CharField(_("provider"), max_length=50, blank=True)

@@ -94,7 +94,9 @@ class ParkedMessage(models.Model):
         PAYMENT = "PAYMENT", _("Payment event")
         RETURN = "RETURN", _("Return")
 
-    channel = models.ForeignKey(Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+")
+    channel = models.ForeignKey(
+        Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     external_id = models.CharField(_("channel's order number"), max_length=100)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     message_id = models.CharField(_("message id"), max_length=100)

@@ -65,7 +65,9 @@ class Shipment(models.Model):
 class ShipmentLine(models.Model):
     """Units of one order line in one shipment, with their part of the line's amounts and what they cost."""
 
-    shipment = models.ForeignKey(Shipment, verbose_name=_("shipment"), on_delete=models.PROTECT, related_name="lines")
+    shipment = models.ForeignKey(
+        Shipment, verbose_name=_("shipment"), on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
     order_line = models.ForeignKey(
         OrderLine, verbose_name=_("order line"), on_delete=models.PROTECT, related_name="shipment_lines"
     )

@@ -101,6 +101,7 @@ _CHANNEL_FIELDS = (
     "id", "code", "kind", "department_id", "currency", "tax_rounding", "revenue_basis", "default_priority",
 )  # fmt: skip
 _CHANNEL = f"SELECT {', '.join(_CHANNEL_FIELDS)} FROM core_channel WHERE code = %s AND is_active"  # noqa: S608
+_CHANNEL_ROW = tuple[int, str, str, int | None, str, str, str, int]
 
 
 def ask_context(channel_code: str, orders: Iterable[OrderInput]) -> Callable[[], Context]:
@@ -108,7 +109,7 @@ def ask_context(channel_code: str, orders: Iterable[OrderInput]) -> Callable[[],
     exist or was switched off."""
     wanted = list(orders)
     lines = [line for order in wanted for line in order.lines]
-    channel = rows.ask(_CHANNEL, [channel_code])
+    channel = rows.ask(_CHANNEL, [channel_code], row=_CHANNEL_ROW)
     rates, routes = ask_tax_rates(), ask_payment_routes()
     skus = ask_sku_facts({line.sku for line in lines if line.sku})
 

@@ -52,7 +52,7 @@ WHERE c.code = %s AND p.external_id = ANY(%s::text[]) AND p.applied_at IS NULL O
 
 def ask_parked(channel: str, external_ids: Sequence[str]) -> Callable[[], list[ParkedMessage]]:
     """What waits for these orders; call the result when the pipeline has been left."""
-    answer = rows.ask(_PARKED, [channel, list(external_ids)])
+    answer = rows.ask(_PARKED, [channel, rows.array(external_ids)], row=tuple[int, str, str, Any])
     return lambda: [
         ParkedMessage(
             pk=key, external_id=external_id, kind=kind, body=json.loads(body) if isinstance(body, str) else body

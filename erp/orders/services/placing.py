@@ -23,7 +23,7 @@ from erp.core.errors import DomainError, InvalidInput
 from erp.core.messages import Encoded, Message, store
 from erp.core.models import MessageLog
 from erp.core.money import ZERO
-from erp.core.use_case import use_case
+from erp.core.use_case import pipelined
 from erp.inventory.services import Granted, reserve
 from erp.orders.exceptions import OrderConflict, StaleRevision
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderType, ParkedMessage
@@ -70,7 +70,7 @@ def place_order(*, channel: str, order: OrderInput, body: Any = None, at: dt.dat
     return outcome
 
 
-@use_case
+@pipelined
 def place_orders(
     *, channel: str, orders: Sequence[OrderInput], bodies: Sequence[Any] | None = None, at: dt.datetime, by: Actor
 ) -> list[OrderOutcome]:
@@ -87,10 +87,11 @@ def place_orders(
     wanted = {index: order for index, order in enumerate(orders) if index not in outcomes}
     with rows.pipeline():
         locks.hold_all(f"order:{channel}:{order.external_id}" for order in wanted.values())
-        known_orders = _ask_known(channel, [order.external_id for order in wanted.values()])
-        context_of = ask_context(channel, wanted.values())
-        new_keys = ask_keys(wanted.values())
-        parked = parking.ask_parked(channel, [order.external_id for order in wanted.values()])
+        with rows.bundle():
+            known_orders = _ask_known(channel, [order.external_id for order in wanted.values()])
+            context_of = ask_context(channel, wanted.values())
+            new_keys = ask_keys(wanted.values())
+            parked = parking.ask_parked(channel, [order.external_id for order in wanted.values()])
     context, known, keys = context_of(), known_orders(), new_keys()
 
     drafts = {index: draft_order(order, context) for index, order in wanted.items()}
@@ -117,6 +118,7 @@ def place_orders(
     last_writes = rows.Batch()
     outcomes |= _record(fresh, keys, parked(), last_writes, at=at, by=by)
     if amended or repeated:
+        rows.leave_pipeline()
         last_writes.run()
         for index, order_id in amended.items():
             outcomes[index] = amending.amend(drafts[index], order_id=order_id, at=at, by=by)
@@ -137,7 +139,7 @@ WHERE channel_id = (SELECT id FROM core_channel WHERE code = %s) AND external_id
 
 
 def _ask_known(channel: str, external_ids: Sequence[str]) -> Callable[[], dict[str, Known]]:
-    answer = rows.ask(_KNOWN, [channel, list(external_ids)])
+    answer = rows.ask(_KNOWN, [channel, rows.array(external_ids)], row=tuple[str, int, str, int, str, str])
     return lambda: {row[0]: Known(*row[1:]) for row in answer.all()}
 
 
@@ -182,6 +184,7 @@ def _record(
         document_type="ORDER",
         demands=[demand for draft in drafts for demand in written[draft.order_id].demands],
         hold_refs={draft.order_id: draft.order.hold_ref for draft in drafts if draft.order.hold_ref},
+        batch=last_writes,
         at=at,
         by=by,
     )
@@ -206,6 +209,8 @@ def _record(
     last_writes.insert(OrderEvent, EVENT_COLUMNS, events)
     keys_changed = [draft.order.external_id for draft in drafts]
     changes.record(topic="order", keys=keys_changed, audience=channel.code, batch=last_writes)
+    if parked or any(payment.received for draft in drafts for payment in draft.payments):
+        rows.leave_pipeline()
     payments.post_advance_receipts(drafts, written, at=at, by=by)
     if parked:
         last_writes.run()
@@ -248,6 +253,7 @@ def judge_credit(drafts: Sequence[Draft], *, on: dt.date, at: dt.datetime, by: A
     }
     if not groups:
         return {}
+    rows.leave_pipeline()
     standings = lock_credit(credit_group_ids=set(groups.values()), on=on)
     taken: dict[int, Decimal] = {}
     deltas = []
