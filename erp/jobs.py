@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from celery import shared_task
 from celery.schedules import crontab
+from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -52,6 +53,7 @@ JOBS = (
     Job("seals", "accounting.services.seal_entries", every=60 * MINUTE),
     Job("sessions", "erp.jobs.clear_sessions", daily_at=(3, 0)),
     Job("feed-partitions", "erp.jobs.keep_feed_partitions", daily_at=(3, 5)),
+    Job("old-changes", "erp.jobs.forget_old_changes", daily_at=(3, 6)),
     Job("rfm", "erp.insights.services.refresh_rfm", daily_at=(3, 30)),
     Job("answered-requests", "ec_gateway.services.idempotency.prune_answers", daily_at=(3, 7)),
     Job("sent-messages", "erp.core.messages.prune_sent", daily_at=(3, 20)),
@@ -118,3 +120,11 @@ def keep_feed_partitions(*, at: datetime, by: Actor) -> None:
     from erp.core import changes
 
     changes.keep_partitions(at=at)
+
+
+def forget_old_changes(*, at: datetime, by: Actor) -> str:
+    """Change rows that no reader should still need; one that does is told to read the full list."""
+    from erp.core import changes
+
+    days = settings.CHANGES_KEPT_DAYS
+    return ", ".join(changes.forget(before=at - days * DAY, at=at)) if days else ""

@@ -275,6 +275,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+# --- Retention --------------------------------------------------------------------------------------------------------
+# Days that rows are kept which are of no use later; 0 keeps them for ever. A reader of the change feed who was away for
+# longer reads the full list. Whole months go at once.
+CHANGES_KEPT_DAYS = env.int("CHANGES_KEPT_DAYS", default=400)
+JOB_RUNS_KEPT_DAYS = env.int("JOB_RUNS_KEPT_DAYS", default=30)
+if min(CHANGES_KEPT_DAYS, JOB_RUNS_KEPT_DAYS) < 0:
+    raise ImproperlyConfigured("CHANGES_KEPT_DAYS and JOB_RUNS_KEPT_DAYS are days, 0 or more.")
+
 # --- Orders -----------------------------------------------------------------------------------------------------------
 # How many days before the wished date an order is shipped.
 SHIP_DAYS_BEFORE_WISH = env.int("SHIP_DAYS_BEFORE_WISH", default=2)

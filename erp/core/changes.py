@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
+from psycopg.errors import LockNotAvailable
 
 from erp.core import rows
 from erp.core.errors import DomainError
@@ -21,7 +22,9 @@ EVERYONE = ""
 
 
 class CursorExpired(DomainError):
-    """The cursor belongs to an earlier life of the database (restore, failover). The reader resyncs from the full list."""
+    """The cursor belongs to an earlier life of the database (restore, failover), or what followed it was given up as too old.
+
+    The reader resyncs from the full list."""
 
     code = "cursor_expired"
 
@@ -115,6 +118,8 @@ WHERE epoch = %s AND xid >= %s::text::xid8 AND xid < %s::text::xid8
 GROUP BY topic, key, audience
 """
 
+_CUTS = "SELECT EXISTS (SELECT FROM core_feedcut WHERE epoch = %s AND xid >= %s::text::xid8)"
+
 # The transaction in which row number ``limit`` + 1 lies, and the first one: a page ends before the one, but never within the other.
 _BOUND = """
 SELECT max(xid::text::bigint) FILTER (WHERE place > %s), min(xid::text::bigint)
@@ -168,7 +173,12 @@ def _horizon(after: Cursor) -> Cursor:
 def _read(after: Cursor, until: Cursor, topics: list[str], audience: str | None) -> list[Change]:
     with connection.cursor() as cursor:
         cursor.execute(_READ, [after.epoch, str(after.xid), str(until.xid), topics, topics, audience, audience])
-        return [Change(*row) for row in cursor.fetchall()]
+        found = [Change(*row) for row in cursor.fetchall()]
+        # Asked after the rows: what went while they were being read is noticed too.
+        cursor.execute(_CUTS, [after.epoch, str(after.xid)])
+        if cursor.fetchone()[0]:
+            raise CursorExpired(_("What changed since is too old and was given up. Read the full list again."))
+    return found
 
 
 def start_epoch(*, reason: str, at: dt.datetime) -> None:
@@ -211,3 +221,59 @@ def keep_partitions(*, at: dt.datetime) -> None:
     """The daily job: this month and the next two have their partition."""
     with transaction.atomic():
         ensure_partitions(first=at.astimezone(dt.UTC).date())
+
+
+_OLD_PARTITIONS = """
+SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+WHERE inhparent = 'core_changerow'::regclass AND child.relname ~ '^core_changerow_[0-9]{6}$' AND child.relname < %s ORDER BY 1
+"""
+
+
+def forget(*, before: dt.datetime, at: dt.datetime) -> list[str]:
+    """Drop the partitions of months that ended before ``before``; gives their names. A reader who still stood there is refused from now on.
+
+    Rows of such months in the default partition go too. A partition that is in use stays until the next time: nobody waits for this.
+    """
+    # Sorted as text, a month lies before another exactly when its name does.
+    first_kept = f"core_changerow_{before.astimezone(dt.UTC):%Y%m}"
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD_PARTITIONS, [first_kept])
+        old = [row[0] for row in cursor.fetchall()]
+    dropped = [name for name in old if _drop_partition(name, at=at)]
+    month = before.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FORGET_STRAYS, [month, _STRAYS_AT_ONCE, at])
+    return dropped
+
+
+def _drop_partition(name: str, *, at: dt.datetime) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Whoever writes to the feed would queue behind us while we wait for a reader.
+            cursor.execute("SET LOCAL lock_timeout = '1s'")
+            cursor.execute(f"LOCK TABLE core_changerow, {name} IN ACCESS EXCLUSIVE MODE")
+            cursor.execute(_CUT.format(name=name), [at])
+            cursor.execute(f"DROP TABLE {name}")
+    except OperationalError as fault:
+        if isinstance(fault.__cause__, LockNotAvailable):
+            return False
+        raise
+    return True
+
+
+_CUT = """
+INSERT INTO core_feedcut (epoch, xid, cut_at)
+SELECT epoch, xid, %s FROM {name} WHERE epoch = (SELECT max(id) FROM core_feedepoch) ORDER BY xid DESC LIMIT 1
+"""
+
+# As many as go in a second or two: no write transaction lasts longer.
+_STRAYS_AT_ONCE = 100_000
+_FORGET_STRAYS = """
+WITH gone AS (
+    DELETE FROM core_changerow_default WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM core_changerow_default WHERE recorded_at < %s LIMIT %s))
+    RETURNING epoch, xid
+)
+INSERT INTO core_feedcut (epoch, xid, cut_at)
+SELECT epoch, xid, %s FROM gone WHERE epoch = (SELECT max(id) FROM core_feedepoch) ORDER BY xid DESC LIMIT 1
+"""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 
 from erp.core.actors import Actor
 from erp.core.models import JobRun
 
-KEPT = timedelta(days=14)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CLAIM = """
@@ -37,6 +37,15 @@ def finish(job: str, slot: datetime, at: datetime, *, detail: str = "") -> None:
     JobRun.objects.filter(job=job, slot=slot).update(finished_at=at, detail=detail)
 
 
+_PRUNE = """
+DELETE FROM core_jobrun run WHERE slot < %s AND EXISTS (SELECT FROM core_jobrun later WHERE later.job = run.job AND later.slot > run.slot)
+"""
+
+
 def prune(*, at: datetime, by: Actor) -> int:
-    """A job: forget runs of two weeks ago. Returns how many."""
-    return JobRun.objects.filter(started_at__lt=at - KEPT).delete()[0]
+    """A job: forget runs older than ``JOB_RUNS_KEPT_DAYS``; gives their number. The last run of each job stays, however old."""
+    if not settings.JOB_RUNS_KEPT_DAYS:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_PRUNE, [at - timedelta(days=settings.JOB_RUNS_KEPT_DAYS)])
+        return int(cursor.rowcount)

@@ -189,6 +189,21 @@ class FeedEpoch(models.Model):
         return f"{self.pk} {self.reason}"
 
 
+class FeedCut(models.Model):
+    """Old change rows were given up: whoever has not read beyond ``xid`` of this epoch may have missed some and reads the full list."""
+
+    epoch = models.BigIntegerField(_("epoch"))
+    xid = Xid8Field(_("transaction"))
+    cut_at = models.DateTimeField(_("cut at"))
+
+    class Meta:
+        verbose_name = _("feed cut")
+        verbose_name_plural = _("feed cuts")
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.xid}"
+
+
 class ChangeRow(models.Model):
     """One line of the change feed: *that* a key changed, written in the transaction of the fact. See ``erp.core.changes``.
 

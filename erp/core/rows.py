@@ -50,7 +50,7 @@ class Answer:
         return found
 
 
-class _Asked:
+class _Asked(Answer):
     """A question of a bundle: its rows come as one JSON text, beside those of its neighbours."""
 
     __slots__ = ("_bundle", "_place", "parameters", "row", "statement")
@@ -82,7 +82,7 @@ class _Bundle:
         return self._texts
 
 
-def ask(statement: str, parameters: Sequence[Any] = (), *, row: Any = None) -> Answer | _Asked:
+def ask(statement: str, parameters: Sequence[Any] = (), *, row: Any = None) -> Answer:
     """Send a question now, read its answer later: inside ``pipeline()`` several questions cost one round trip.
 
     ``row`` is the type of its rows, ``tuple[int, str]``: a question that states it can be asked in a ``bundle``.

@@ -205,3 +205,56 @@ def test_a_page_counts_only_what_its_reader_may_see():
     page = changes.read_page(start, limit=1, audience="A")
 
     assert (keys(page.changes), page.has_more) == ({"ours"}, False)
+
+
+def an_old_month(month: str, key: str) -> Cursor:
+    """A row of long ago; gives the cursor of a reader who stood before it."""
+    start = changes.current_cursor()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO core_changerow (epoch, topic, key, recorded_at) VALUES (%s, 'stock', %s, %s)",
+            [start.epoch, key, f"{month}-10 00:00+00"],
+        )
+    return start
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("has_partition", [True, False], ids=["a partition of its own", "in the default partition"])
+def test_who_stood_before_what_was_given_up_reads_the_full_list_and_who_stood_behind_reads_on(has_partition):
+    if has_partition:
+        changes.ensure_partitions(first=datetime(2024, 1, 1, tzinfo=UTC).date(), months=1)
+    left_behind = an_old_month("2024-01", "old")
+    up_to_date = an_old_month("2024-03", "new")
+    assert keys(changes.read(left_behind)[0]) == {"old", "new"}
+
+    dropped = changes.forget(before=datetime(2024, 2, 20, tzinfo=UTC), at=NOON)
+
+    assert dropped == (["core_changerow_202401"] if has_partition else [])
+    with pytest.raises(CursorExpired):
+        changes.read(left_behind)
+    assert keys(changes.read(up_to_date)[0]) == {"new"}
+    assert changes.forget(before=datetime(2024, 2, 20, tzinfo=UTC), at=NOON) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_month_goes_only_when_all_of_it_is_old_enough():
+    changes.ensure_partitions(first=datetime(2024, 1, 1, tzinfo=UTC).date(), months=1)
+    start = an_old_month("2024-01", "old")
+
+    assert changes.forget(before=datetime(2024, 1, 31, 23, 59, tzinfo=UTC), at=NOON) == []
+    assert keys(changes.read(start)[0]) == {"old"}
+    assert changes.forget(before=datetime(2024, 2, 1, tzinfo=UTC), at=NOON) == ["core_changerow_202401"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_partition_that_somebody_reads_stays_until_the_next_time(other_session):
+    changes.ensure_partitions(first=datetime(2024, 1, 1, tzinfo=UTC).date(), months=1)
+    start = an_old_month("2024-01", "old")
+    with other_session.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM core_changerow")
+
+    assert changes.forget(before=datetime(2024, 2, 1, tzinfo=UTC), at=NOON) == []
+    assert keys(changes.read(start)[0]) == {"old"}
+
+    other_session.rollback()
+    assert changes.forget(before=datetime(2024, 2, 1, tzinfo=UTC), at=NOON) == ["core_changerow_202401"]

@@ -1,5 +1,5 @@
 import inspect
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils.module_loading import import_string
@@ -48,15 +48,6 @@ def test_a_slot_is_run_once_however_many_wake_ups_come():
     assert JobRun.objects.filter(job="recorded", detail="7", finished_at__isnull=False).count() == 2
 
 
-@pytest.mark.django_db
-def test_old_runs_are_forgotten():
-    for days in (0, 13, 15):
-        JobRun.objects.create(job="j", slot=NOON - timedelta(days=days), started_at=NOON - timedelta(days=days))
-
-    assert job_slots.prune(at=NOON, by=Actor.job("test")) == 1
-    assert JobRun.objects.count() == 2
-
-
 def test_what_wakes_the_gateway_does_not_wait_behind_the_work_of_the_house():
     queues = {name: entry["options"]["queue"] for name, entry in jobs.beat_schedule().items()}
 
@@ -80,3 +71,22 @@ def test_an_unknown_job_is_skipped():
     jobs.run_job(name="of a later version", surprise=1)
 
     assert not JobRun.objects.exists()
+
+
+@pytest.mark.django_db
+def test_old_runs_are_forgotten_but_never_the_last_of_a_job(settings):
+    now = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+    slots = [("busy", 40), ("busy", 31), ("busy", 29), ("rare", 90)]
+    JobRun.objects.bulk_create(
+        JobRun(job=job, slot=now - timedelta(days=age), started_at=now - timedelta(days=age)) for job, age in slots
+    )
+
+    settings.JOB_RUNS_KEPT_DAYS = 0
+    assert job_slots.prune(at=now, by=Actor.job("job-runs")) == 0
+    settings.JOB_RUNS_KEPT_DAYS = 30
+    assert job_slots.prune(at=now, by=Actor.job("job-runs")) == 2
+
+    assert sorted(JobRun.objects.values_list("job", "slot")) == [
+        ("busy", now - timedelta(days=29)),
+        ("rare", now - timedelta(days=90)),
+    ]

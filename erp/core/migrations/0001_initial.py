@@ -98,6 +98,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="FeedCut",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("epoch", models.BigIntegerField(verbose_name="epoch")),
+                ("xid", erp.core.models.Xid8Field(verbose_name="transaction")),
+                ("cut_at", models.DateTimeField(verbose_name="cut at")),
+            ],
+            options={
+                "verbose_name": "feed cut",
+                "verbose_name_plural": "feed cuts",
+            },
+        ),
+        migrations.CreateModel(
             name="GaplessCounter",
             fields=[
                 ("series", models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="series")),
