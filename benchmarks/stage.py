@@ -22,6 +22,8 @@ def durable_cluster() -> Iterator[str]:
     with postgres.throw_away_cluster(durable=True) as cluster:
         os.environ["DATABASE_URL"] = cluster.url
         os.environ.update(DATABASE_POOL_SIZE="0", SECRET_KEY="bench", LOG_LEVEL="ERROR")
+        # A machine that does other things as well migrates slowly.
+        os.environ.update(DATABASE_TRANSACTION_TIMEOUT_MS="0", DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS="0")
         os.environ["DJANGO_SETTINGS_MODULE"] = "erp.settings"
         import django
 

@@ -238,4 +238,39 @@ EXAMPLES: dict[str, list[Example]] = {
             response={**WAITING_ONE, "number": "SO-00000001", "state": "cancelled", "outcome": "recorded"},
         )
     ],
+    "record_shop_sales": [
+        Example(
+            "A sale, and one of something nobody knows",
+            200,
+            request={
+                "sales": [
+                    {
+                        "external_id": "T1-000123",
+                        "sold_at": "2026-11-23T11:00:00+09:00",
+                        "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 1, "unit_price": "3300"}],
+                        "total": "3300",
+                        "payments": [{"method": "cash", "amount": "3300"}],
+                    },
+                    {
+                        "external_id": "T1-000124",
+                        "sold_at": "2026-11-23T11:02:00+09:00",
+                        "lines": [{"line_id": "1", "sku": "", "name": "福袋", "quantity": 1, "unit_price": "5500"}],
+                        "total": "5500",
+                        "payments": [{"method": "cash", "amount": "5500"}],
+                    },
+                ]
+            },
+            response={
+                "results": [
+                    {"external_id": "T1-000123", "status": 201, "number": "SO-00000010", "tasks": []},
+                    {
+                        "external_id": "T1-000124",
+                        "status": 201,
+                        "number": "SO-00000011",
+                        "tasks": ["sale_sku_unknown"],
+                    },
+                ]
+            },
+        )
+    ],
 }

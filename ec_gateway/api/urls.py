@@ -4,7 +4,18 @@ from django.urls import URLPattern, include, path, re_path
 
 from ec_gateway.api.frame import UnknownPath
 from ec_gateway.api.schema import DocsView, SchemaView
-from ec_gateway.api.views import changes, customers, holds, order_news, orders, prices, products, segments, stock
+from ec_gateway.api.views import (
+    changes,
+    customers,
+    holds,
+    order_news,
+    orders,
+    prices,
+    products,
+    segments,
+    shop_sales,
+    stock,
+)
 
 # Each call also stands in the table of tests/ec_gateway/api/calls.py: a test fails for one that is missing there.
 CALLS: list[URLPattern] = [
@@ -27,6 +38,7 @@ CALLS: list[URLPattern] = [
     path("orders/<path:external_id>/returns", order_news.Returns.as_view()),
     path("orders/<path:external_id>/payment-events", order_news.PaymentEvents.as_view()),
     path("orders/<path:external_id>", orders.OneOrder.as_view()),
+    path("shop-sales", shop_sales.ShopSales.as_view()),
 ]
 
 urlpatterns = [

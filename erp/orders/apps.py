@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 AS_PLACED = [
     "external_id", "revision", "ordered_at", "currency", "prices_include_tax", "order_type", "acceptance", "orderer",
     "deliveries", "lines", "fees", "adjustments", "tax_summary", "total", "amount_due", "payments", "receipt",
-    "customer_note", "attributes", "customer_po_number", "account_code", "hold_ref", "bill_to", "stated_total",
+    "customer_note", "attributes", "customer_po_number", "account_code", "hold_ref", "bill_to", "stated_total", "sold_at",
 ]  # fmt: skip
 AFTER_ACCEPTANCE = [
     "number",

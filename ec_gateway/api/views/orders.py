@@ -194,7 +194,7 @@ class BulkOrders(OrderCall):
     def post(self, request: Request) -> HttpResponse:
         body = self.json_body(request)
         try:
-            items = _items(body, "orders", MOST_ORDERS)
+            items = items_of(body, "orders", MOST_ORDERS)
         except InvalidInput as refusal:
             self.keep(request, [("", body, refusal)])
             raise
@@ -227,7 +227,7 @@ class BulkOrders(OrderCall):
         return Answer(200, {"results": [results[index] for index in range(len(items))]})
 
 
-def _items(body: Any, name: str, most: int) -> list[Any]:
+def items_of(body: Any, name: str, most: int) -> list[Any]:
     """The list of a bulk call. Raises InvalidInput."""
     if not isinstance(body, dict):
         raise InvalidInput([Problem("", "not_an_object", _("A JSON object is needed."))])

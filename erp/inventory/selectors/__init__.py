@@ -12,7 +12,12 @@ from erp.inventory.selectors.ledger import (
     reserved,
     stock_as_of,
 )
-from erp.inventory.selectors.places import consigned_location_ids, location_id_of, transit_location_id
+from erp.inventory.selectors.places import (
+    consigned_location_ids,
+    counter_location_id,
+    location_id_of,
+    transit_location_id,
+)
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 
 __all__ = [
@@ -31,6 +36,7 @@ __all__ = [
     "available_to_promise",
     "buffers",
     "consigned_location_ids",
+    "counter_location_id",
     "hold",
     "incoming",
     "issued_values",

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from erp.core.errors import NotFound
-from erp.inventory.models import Location
+from erp.inventory.models import NOT_FOR_SALE, ChannelLocation, Location
 
 
 def transit_location_id() -> int:
@@ -28,6 +28,16 @@ def consigned_location_ids(account_ids: Iterable[int]) -> dict[int, int]:
 def location_id_of(code: str) -> int:
     """Raises NotFound for a code that names no location."""
     return _first(Location.objects.filter(code=code), code)
+
+
+def counter_location_id(channel_id: int) -> int:
+    """Where a shop hands goods over its counter: the place its channel sells from first. Raises NotFound for a channel that has none."""
+    found = ChannelLocation.objects.filter(channel=channel_id, location__is_active=True)
+    usable = found.exclude(location__kind__in=NOT_FOR_SALE).order_by("rank", "location")
+    key = usable.values_list("location", flat=True).first()
+    if key is None:
+        raise NotFound(_("The sales channel has no place to sell from."))
+    return key
 
 
 def _first(found: QuerySet[Location], named: str) -> int:

@@ -167,13 +167,14 @@ class RecordedOrder:
     id: int
     fingerprint: str
     state: str
+    number: str
 
 
 def recorded_orders(*, channel_id: int, external_ids: Iterable[str]) -> dict[str, RecordedOrder]:
     """What is known of a channel's orders, by their external id."""
     found = Order.objects.filter(channel_id=channel_id, external_id__in=list(external_ids))
-    rows = found.values_list("external_id", "pk", "fingerprint", "state")
-    return {external_id: RecordedOrder(pk, fingerprint, state) for external_id, pk, fingerprint, state in rows}
+    rows = found.values_list("external_id", "pk", "fingerprint", "state", "number")
+    return {external_id: RecordedOrder(pk, print_, state, number) for external_id, pk, print_, state, number in rows}
 
 
 @dataclass(frozen=True, slots=True)

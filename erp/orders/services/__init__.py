@@ -35,6 +35,7 @@ from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns
 from erp.orders.services.sales_reports import SoldUnits, report_sales
 from erp.orders.services.shipping import ShipRequest, ship
+from erp.orders.services.shop_sales import SaleOutcome, record_shop_sales
 from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, record_unlinked_returns
 from erp.orders.services.validation import find_problems
 
@@ -56,6 +57,7 @@ __all__ = [
     "ReturnRequest",
     "ReturnedLine",
     "ReturnedUnits",
+    "SaleOutcome",
     "ShipRequest",
     "SoldUnits",
     "StatedTax",
@@ -84,6 +86,7 @@ __all__ = [
     "record_refusal",
     "record_return",
     "record_returns",
+    "record_shop_sales",
     "record_unlinked_returns",
     "release_orders",
     "report_sales",

@@ -28,7 +28,7 @@ from erp.orders.models import (
     OrderLineComponent,
     OrderTaxTotal,
 )
-from erp.orders.services import payments
+from erp.orders.services import late_goods, payments
 from erp.orders.services.allocation import allocate_locked
 from erp.orders.services.amounts import Item, rate_totals, scale_to_gross
 from erp.orders.services.states import announce, move_states
@@ -94,7 +94,10 @@ def make_final(*, order_id: int, reason: str, at: dt.datetime, by: Actor) -> str
 
 @use_case
 def assign_sku(*, line_id: int, sku_code: str, at: dt.datetime, by: Actor) -> None:
-    """Say which SKU an unknown line means. Raises OrderNotFound, NotAllowedNow for an unknown SKU or a line that has one."""
+    """Say which SKU an unknown line means; of what was sold over a counter already, stock is taken and its cost posted now.
+
+    Raises OrderNotFound, NotAllowedNow for an unknown SKU or a line that has one.
+    """
     line = OrderLine.objects.filter(pk=line_id).first()
     if line is None:
         raise OrderNotFound(_("There is no such order line."))
@@ -108,6 +111,8 @@ def assign_sku(*, line_id: int, sku_code: str, at: dt.datetime, by: Actor) -> No
         ("line_id", "sku_id", "quantity_per_unit"),
         [(line_id, sku_id, per_unit) for sku_id, per_unit in facts.components],
     )
+    if line.shipped_quantity:
+        late_goods.take_sold_late(line=line, facts=facts, at=at, by=by)
     detail = f"{line.sku_code or line.channel_item_code or line.name} → {sku_code}"
     rows.insert(OrderEvent, EVENT_COLUMNS, [(line.order_id, "AMENDED", "", "", detail[:300], at, str(by))])
 

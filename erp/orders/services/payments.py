@@ -346,7 +346,8 @@ def pay_refund(*, order_id: int, amount: Decimal | None, on: dt.date, at: dt.dat
 def _refund_sources(order: Order, amount: Decimal) -> list[MoneyPart]:
     documents = {"ORDER": [order.pk], "SHIPMENT": list(order.shipments.values_list("pk", flat=True))}
     left, parts = amount, []
-    for payment in order.payments.order_by("line_no"):
+    payments = list(order.payments.order_by("line_no"))
+    for payment in payments:
         party = counterparty(payment)
         if party is None or not payment.role:
             continue
@@ -357,7 +358,9 @@ def _refund_sources(order: Order, amount: Decimal) -> list[MoneyPart]:
                     parts.append(MoneyPart(part, payment.role, party, settles=item.id))
                     left -= part
     if left:
-        parts.append(MoneyPart(left, "bank"))
+        # What was paid in cash over a counter goes back over it.
+        is_cash = any(payment.role == "cash" for payment in payments)
+        parts.append(MoneyPart(left, "cash" if is_cash else "bank"))
     return parts
 
 

@@ -34,6 +34,12 @@ ORDER = {
     "payments": [{"method": "card", "amount": "3300", "status": "authorized"}],
 }
 RETURN = {"external_id": "R-1", "lines": [{"line_id": "1", "quantity": 1}]}
+SALE = {
+    "external_id": "T-1",
+    "sold_at": "2026-11-23T10:00:00+09:00",
+    "lines": [{"line_id": "1", "sku": "TS-001-WH-M", "quantity": 1, "unit_price": "3300"}],
+    "total": "3300",
+}
 PAID = {"event_id": "e-1", "kind": "captured", "occurred_at": "2026-11-23T10:00:00+09:00"}
 
 
@@ -105,4 +111,5 @@ CALLS = [
         PAID,
         for_another_site=202,
     ),
+    Call("POST", "shop-sales", "/shop-sales", SCOPE.ORDERS_WRITE, {"sales": [SALE]}, for_another_site=404),
 ]

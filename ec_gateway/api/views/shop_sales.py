@@ -1,0 +1,146 @@
+"""What tills sold. It happened, so it is recorded; what is odd about it is named as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from ec_gateway.api import order_answers as told
+from ec_gateway.api.frame import Answer
+from ec_gateway.api.order_examples import EXAMPLES
+from ec_gateway.api.order_schema import (
+    AdjustmentSerializer,
+    LineSerializer,
+    OrdererSerializer,
+    PaymentSerializer,
+    TaxSummarySerializer,
+    flag,
+    moment,
+    money,
+    own_id,
+    text,
+)
+from ec_gateway.api.schema import Described, ProblemErrorSerializer, operation
+from ec_gateway.api.views.orders import CHUNK, MOST_ORDERS, OrderCall, id_in, items_of
+from ec_gateway.models import ApiKey
+from ec_gateway.shop_sale_document import read_sale
+from erp.core.errors import InvalidInput
+from erp.core.retries import retried
+from erp.orders.services import OrderInput, SaleOutcome, record_shop_sales
+
+
+class ShopSaleSerializer(Described):
+    """A receipt. Goods that come back are sent as a return of it (`/orders/{external_id}/returns`)."""
+
+    asset = "orders"
+
+    external_id = own_id(help_text="The receipt's number, unique in the channel: the key of idempotency.")
+    sold_at = moment(required=True)
+    currency = text()
+    prices_include_tax = flag()
+    account_code = text()
+    orderer = OrdererSerializer(required=False, allow_null=True)
+    lines = serializers.ListField(child=LineSerializer(), min_length=1, max_length=2_000)
+    adjustments = AdjustmentSerializer(many=True, required=False, allow_null=True)
+    tax_summary = TaxSummarySerializer(required=False, allow_null=True)
+    total = money()
+    payments = PaymentSerializer(many=True, required=False, allow_null=True)
+    shop_note = text()
+    attributes = serializers.DictField(required=False, allow_null=True)
+
+
+class ShopSalesSerializer(Described):
+    is_envelope = True
+
+    sales = serializers.ListField(child=ShopSaleSerializer(), min_length=1, max_length=MOST_ORDERS)
+
+
+class ShopSaleResultSerializer(Described):
+    """`status` 201: recorded, 200: known with this content; otherwise the problem. `tasks`: what a person has to look at."""
+
+    within = "orders.state"
+
+    external_id = serializers.CharField(allow_blank=True)
+    status = serializers.IntegerField()
+    number = serializers.CharField(required=False)
+    tasks = serializers.ListField(child=serializers.CharField(), required=False)
+    type = serializers.CharField(required=False)
+    title = serializers.CharField(required=False)
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False, allow_blank=True)
+    errors = serializers.ListField(child=ProblemErrorSerializer(), required=False)  # type: ignore[assignment]
+
+
+class ShopSalesAnswerSerializer(Described):
+    is_envelope = True
+
+    results = ShopSaleResultSerializer(many=True)
+
+
+class ShopSales(OrderCall):
+    scopes: ClassVar = {"POST": ApiKey.Scope.ORDERS_WRITE}
+
+    @operation(
+        id="record_shop_sales",
+        summary="Send what tills sold, up to 500 receipts",
+        tag="shop sales",
+        description=(
+            "Sales that already happened are never refused: reserved pieces are taken, pieces beyond the books come in provisionally, an unknown"
+            " SKU, a closed period or a total that does not add up are recorded with a task. Only a malformed receipt, and other content under a"
+            " known number, is answered with a problem, beside the results of the others. Committed in steps: send it again when it breaks off."
+        ),
+        request=ShopSalesSerializer,
+        answers={200: ShopSalesAnswerSerializer},
+        refusals=(404, 409),
+        is_write=True,
+        examples=EXAMPLES["record_shop_sales"],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        body = self.json_body(request)
+        try:
+            items = items_of(body, "sales", MOST_ORDERS)
+        except InvalidInput as refusal:
+            self.keep(request, [("", body, refusal)])
+            raise
+        return self.write(request, body, lambda: self._record(request, items), commits_in_steps=True)
+
+    def _record(self, request: Request, items: Sequence[Any]) -> Answer:
+        results: dict[int, dict[str, Any]] = {}
+        sales: dict[int, OrderInput] = {}
+        refused = []
+        for index, item in enumerate(items):
+            try:
+                sales[index] = read_sale(item)
+            except InvalidInput as refusal:
+                results[index] = told.refused_body(id_in(item), refusal)
+                refused.append((id_in(item), item, refusal))
+        if refused:
+            self.keep(request, refused)
+        in_order = sorted(sales, key=lambda index: (sales[index].external_id, index))
+        for first in range(0, len(in_order), CHUNK):
+            chunk = in_order[first : first + CHUNK]
+            outcomes = retried(
+                record_shop_sales,
+                channel=self.client.channel_code,
+                sales=[sales[index] for index in chunk],
+                bodies=[items[index] for index in chunk],
+                at=self.at,
+                by=self.actor(request),
+            )
+            results |= dict(zip(chunk, map(_result, outcomes), strict=True))
+        return Answer(200, {"results": [results[index] for index in range(len(items))]})
+
+
+def _result(outcome: SaleOutcome) -> dict[str, Any]:
+    if outcome.refusal is not None:
+        return told.refused_body(outcome.external_id, outcome.refusal)
+    return {
+        "external_id": outcome.external_id,
+        "status": 200 if outcome.is_replay else 201,
+        "number": outcome.number,
+        "tasks": [kind.lower() for kind in outcome.tasks],
+    }
