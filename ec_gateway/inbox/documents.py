@@ -1,53 +1,36 @@
-"""News other than orders, as the domain takes them: pure translation of the bodies of ``…/cancel`` and ``…/payment-events``."""
+"""What news carry, as the domain takes it: the bodies of the REST contract, in the words that platforms use for them."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ec_gateway.json_reader import JsonReader, text_problems
-from ec_gateway.order_document import upper_case
+from ec_gateway.order_news_document import read_cancellation, read_payment_event, read_return
 from erp.core import messages
-from erp.core.errors import InvalidInput, Problem
 from erp.orders.services import OrderInput, PaymentNews
 
-PAYMENT_KINDS = upper_case("authorized", "failed", "paid", "captured", "refunded")
-_NO_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+__all__ = ["content_of", "read_cancel", "read_payment", "read_return"]
 
 
 def read_cancel(document: Mapping[str, Any]) -> str:
     """The reason of a cancellation. Raises InvalidInput."""
-    problems: list[Problem] = text_problems(document)
-    body = JsonReader(dict(document), "", problems)
-    body.text("external_id")
-    reason = body.text("reason")
-    body.refuse_unknown()
-    if problems:
-        raise InvalidInput(problems)
-    return reason
+    return read_cancellation(_without_order(document))[0]
 
 
 def read_payment(document: Mapping[str, Any], *, event_id: str) -> PaymentNews:
     """News about a payment; without an id of its own it has the event's. Raises InvalidInput with every fault of the form."""
-    problems: list[Problem] = text_problems(document)
-    body = JsonReader(dict(document), "", problems)
-    body.text("external_id")
-    news = PaymentNews(
-        event_id=body.text("event_id") or event_id[:100],
-        kind=body.choice("kind", PAYMENT_KINDS, default="PAID", required=True),
-        occurred_at=body.moment("occurred_at", required=True) or _NO_TIME,
-        amount=body.decimal("amount"),
-        line_no=body.integer("line_no", default=1),
-        reference=body.text("reference"),
-    )
-    body.refuse_unknown()
-    if problems:
-        raise InvalidInput(problems)
-    return news
+    body = _without_order(document)
+    if "line_no" in body:
+        body["payment"] = body.pop("line_no")
+    return read_payment_event({"event_id": event_id[:100], **body})
 
 
 def content_of(order: OrderInput) -> str:
     """The hash of what an order says, whatever its revision, key order or spelling of numbers."""
     return messages.fingerprint(messages.Encoded(replace(order, revision=1).canonical()))
+
+
+def _without_order(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The order stands in the address of the REST call, and in the body of a webhook."""
+    return {name: value for name, value in document.items() if name != "external_id"}

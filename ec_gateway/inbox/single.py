@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 from django.utils.translation import gettext as _
 
-from ec_gateway.inbox.documents import read_cancel, read_payment
+from ec_gateway.inbox.documents import read_cancel, read_payment, read_return
 from ec_gateway.inbox.orders import lock_events, note_later_change
 from ec_gateway.inbox.settling import Settled, settle
 from ec_gateway.models import Activity, EcSite, InboundEvent
@@ -69,6 +69,16 @@ def _hint(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Sett
     return Settled(event.pk, State.DONE)
 
 
+def _return(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Settled:
+    outcome = services.record_channel_return(
+        channel=site.channel.code, external_id=event.external_id, request=read_return(event.document), body=event.document,
+        at=at, by=by,
+    )  # fmt: skip
+    if outcome.document is None:
+        return Settled(event.pk, State.PARKED)
+    return Settled(event.pk, State.UNCHANGED if outcome.is_replay else State.DONE, outcome.document.number)
+
+
 def _figure(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Settled:
     """The site shows something else than we told it: ours is pushed again, unless it was our own after all."""
     code, quantity = str(event.document["external_code"]), int(event.document["quantity"])
@@ -86,6 +96,7 @@ def _done(site: EcSite, event: InboundEvent) -> Settled:
 _ACTS: dict[str, Callable[[EcSite, InboundEvent, dt.datetime, Actor], Settled]] = {
     Kind.CANCEL: _cancel,
     Kind.PAYMENT: _payment,
+    Kind.RETURN: _return,
     Kind.STOCK_ECHO: _figure,
     Kind.HINT: _hint,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from catalog.selectors import sku_facts_by_id
 from ec_gateway.models import EcSite, ReconciliationRow, ReconciliationRun, SitePush
 from ec_gateway.reconciliation.causes import Drift, Told, judge
 from ec_gateway.reconciliation.staging import second_figures
+from erp.core.rows import update as write_rows
 from erp.inventory.selectors import Availability, available_to_promise
 
 Cause, Kind = ReconciliationRow.Cause, ReconciliationRow.Kind
@@ -67,7 +69,15 @@ def _name(
         row.ours, row.theirs, row.terms = drift.ours, drift.theirs, _terms(figure)
         row.told = None if push is None else push.shown
     with transaction.atomic():
-        ReconciliationRow.objects.bulk_update(rows, ["cause", "evidence", "ours", "theirs", "terms", "told"])
+        write_rows(
+            ReconciliationRow,
+            "id",
+            ["cause", "evidence", "ours", "theirs", "terms", "told"],
+            [
+                (row.pk, row.cause, json.dumps(row.evidence), row.ours, row.theirs, json.dumps(row.terms), row.told)
+                for row in rows
+            ],
+        )
 
 
 def _told(push: SitePush) -> Told:

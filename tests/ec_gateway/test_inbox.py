@@ -11,11 +11,11 @@ from ec_gateway.order_document import read_order
 from ec_gateway.platforms.taking_in import take_in
 from erp.core.models import MessageLog, StaffTask
 from erp.orders import services
-from erp.orders.models import Order, OrderEvent
+from erp.orders.models import Order, OrderEvent, Return
 from tests.ec_gateway.factories import NOON, ROBOT, after, shop
 from tests.ec_gateway.fake_platform import document, news, order_news
 from tests.inventory.factories import figures, sku, statements, stock
-from tests.orders.factories import released
+from tests.orders.factories import released, shipped
 
 pytestmark = pytest.mark.django_db
 WEBHOOK, POLL = InboundEvent.Source.WEBHOOK, InboundEvent.Source.POLL
@@ -491,3 +491,29 @@ def test_an_order_that_was_refused_does_not_stop_the_figures_of_all_others():
     work(site)
 
     assert inbox_cursor(site) == "7"
+
+
+def test_a_return_is_taken_back_once_and_may_come_before_its_order():
+    site, place = shop()
+    shirt = sku()
+    stock(shirt, place, 5)
+    back = {"external_id": "R-1", "lines": [{"line_id": "1", "quantity": 1}], "reason": "サイズ違い"}
+    came(site, order_news("A-1", shirt, quantity=2))
+    work(site)
+    shipped(Order.objects.get())
+    came(site, news("RETURN", "r-1", "A-1", after(60), back))
+    work(site)
+    again(InboundEvent.objects.get(event_id="r-1").pk)
+
+    document = Return.objects.get()
+    assert (document.external_id, document.order.external_id) == ("R-1", "A-1")
+    assert InboundEvent.objects.get(event_id="r-1").result == document.number
+    assert states(site) == [("e-A-1", "DONE"), ("r-1", "DONE")]
+    assert figures(shirt, place) == (4, 0)
+
+    came(site, news("RETURN", "r-2", "A-2", NOON, {**back, "external_id": "R-2"}))
+    work(site)
+    assert states(site)[-1] == ("r-2", "PARKED")
+    came(site, news("RETURN", "r-3", "A-1", NOON, {"external_id": "R-3", "lines": [{"line_id": "1", "quantity": 9}]}))
+    work(site)
+    assert states(site)[-1] == ("r-3", "REFUSED")
