@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.urls import reverse
 
 from ec_gateway.models import Activity, EcSite, Listing, SiteActivity, SitePush, SiteState
 from ec_gateway.platforms.calling import Line
@@ -13,7 +16,10 @@ from ec_gateway.publishing import Ended, Pace, publish, sites_to_publish, tend_l
 from ec_gateway.services import breakers, leases, pushes, wakes
 from erp.core import changes
 from erp.core.models import MessageLog, StaffTask
-from erp.inventory.services import HoldDemand, place_hold, sweep_expired_holds
+from erp.inventory.models import ChannelLocation
+from erp.inventory.services import HoldDemand, place_hold, sell_from, sweep_expired_holds
+from erp.orders.models import Shipment
+from erp.orders.services import ShipRequest, ship
 from tests.ec_gateway.counterpart import Reply, running
 from tests.ec_gateway.factories import NOON, ROBOT, after, listed, shop
 from tests.inventory.factories import sku as new_sku
@@ -167,8 +173,6 @@ def test_an_order_of_another_channel_moves_the_figure(counterpart, sold, clock):
     run(site, clock)
     other, other_place = shop(platform="")
     site_place = sold[1]
-    from erp.inventory.models import ChannelLocation
-
     ChannelLocation.objects.create(channel=other.channel, location=site_place, rank=9)
     ChannelLocation.objects.filter(channel=other.channel, location=other_place).delete()
     placed(other.channel, order(line(goods[1], 2), external_id="B-1"))
@@ -241,6 +245,37 @@ def test_a_site_that_is_not_polled_does_not_wait_for_orders(counterpart, sold, c
     run(site, clock)
 
     assert {item["orders_seen"] for item in counterpart.pushes[0].body["items"]} == {None}
+
+
+def test_changed_safety_stock_and_places_are_told(counterpart, sold, clock, client):
+    site, place, goods = sold
+    run(site, clock)
+    client.force_login(User.objects.create_superuser("mika"))
+    buffers = reverse("admin:inventory_channelbuffer_add")
+    client.post(buffers, {"channel": site.channel_id, "sku": goods[0].pk, "quantity": 2})
+    run(site, clock)
+    assert (counterpart.figures[goods[0].code], counterpart.figures[goods[1].code]) == (3, 5)
+    client.post(buffers, {"channel": site.channel_id, "sku": "", "quantity": 1})
+    run(site, clock)
+    assert (counterpart.figures[goods[0].code], counterpart.figures[goods[1].code]) == (3, 4)
+
+    [sells_from] = ChannelLocation.objects.filter(channel=site.channel)
+    client.post(reverse("admin:inventory_channellocation_delete", args=[sells_from.pk]), {"post": "yes"})
+    run(site, clock)
+    assert set(counterpart.figures.values()) == {0}
+    sell_from(channel_id=site.channel_id, location_id=place.pk, at=clock.now, by=DESK)
+    run(site, clock)
+    assert counterpart.figures[goods[1].code] == 4
+
+
+def test_a_call_is_never_made_in_a_transaction(counterpart, sold, clock):
+    site, _place, _goods = sold
+    ours = Line(site, connect(site), clock=clock, by=ROBOT)
+
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        ours.call(lambda platform: platform.are_webhooks_on())
+
+    assert counterpart.requests == []
 
 
 # --- Partial success --------------------------------------------------------------------------------------------------
@@ -396,7 +431,10 @@ def test_an_older_figure_never_lands_later(counterpart, sold, clock):
     run(site, clock)
 
     assert len(overtaken) == 1
-    assert (counterpart.figures[goods[0].code], row(site, goods[0]).shown) == (7, 7)
+    settled = row(site, goods[0])
+    assert (counterpart.figures[goods[0].code], settled.shown) == (7, 7)
+    # What the site answered to the old one says nothing of the new one.
+    assert (settled.attempts, settled.error, settled.is_forced, waiting(site)) == (0, "", False, 0)
 
 
 def test_one_refused_item_harms_no_other(counterpart, sold, clock):
@@ -566,6 +604,24 @@ def test_a_change_while_a_push_is_on_its_way_is_pushed_as_well(counterpart, sold
     assert (counterpart.figures[goods[0].code], row(site, goods[0]).shown, waiting(site)) == (7, 7, 0)
 
 
+def test_a_reason_that_comes_while_a_push_is_on_its_way_is_pushed_as_well(counterpart, sold, clock):
+    site, _place, goods = sold
+    run(site, clock)
+    pushes.force(site_id=site.pk, sku_ids=[goods[0].pk], at=clock.now)
+    counterpart.requests.clear()
+    forced: list[object] = []
+
+    def force(request):
+        if not forced:
+            forced.append(request)
+            pushes.force(site_id=site.pk, sku_ids=[goods[0].pk], at=clock.now)
+
+    counterpart.when_asked = force
+    run(site, clock)
+
+    assert (len(counterpart.pushes), waiting(site)) == (2, 0)
+
+
 def test_a_wake_up_while_the_publisher_ends_makes_it_look_once_more(counterpart, sold, clock):
     site, _place, _goods = sold
     counterpart.when_asked = lambda request: leases.take(site_id=site.pk, activity="PUBLISH", holder="x", at=clock.now)
@@ -660,9 +716,6 @@ def test_a_parcel_that_left_is_told_once_with_carrier_and_number(counterpart, so
     released(sent)
     run(site, clock)
     assert counterpart.shipments == {}
-    from erp.orders.models import Shipment
-    from erp.orders.services import ShipRequest, ship
-
     [parcel] = Shipment.objects.filter(order=sent)
     ship(requests=[ShipRequest(parcel.pk, carrier="yamato", tracking_number="1234")], at=NOON, by=DESK)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from erp.core.admin import MasterAdmin
+from erp.inventory import services
 from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Reason
 
 
@@ -38,7 +39,33 @@ class LocationAdmin(MasterAdmin):
 
 
 class SettingAdmin(MasterAdmin):
-    """Settings that no document names: they may go again."""
+    """What a channel may sell. No document names these rows, so they may go again; whoever reads stock is told of each change."""
+
+    identity: list[str] = []
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return [] if obj is None else self.identity
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self._announce(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        self._announce(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        gone = list(queryset)
+        super().delete_queryset(request, queryset)
+        for row in gone:
+            self._announce(request, row)
+
+    def _announce(self, request: HttpRequest, row: Any) -> None:
+        self.serve(request, services.announce_rules, channel_id=row.channel_id, **self.reach(row))
+
+    def reach(self, row: Any) -> dict[str, list[int]]:
+        """Of which SKUs it says something."""
+        raise NotImplementedError
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.delete_{self.opts.model_name}")
@@ -53,6 +80,10 @@ class ChannelLocationAdmin(SettingAdmin):
     search_fields = ["channel__code", "location__code"]
     autocomplete_fields = ["channel", "location"]
     ordering = ["channel_id", "rank"]
+    identity = ["channel", "location"]
+
+    def reach(self, row: ChannelLocation) -> dict[str, list[int]]:
+        return {"location_ids": [row.location_id]}
 
 
 @admin.register(ChannelBuffer)
@@ -64,6 +95,10 @@ class ChannelBufferAdmin(SettingAdmin):
     autocomplete_fields = ["channel"]
     raw_id_fields = ["sku"]
     ordering = ["channel_id", "id"]
+    identity = ["channel", "sku"]
+
+    def reach(self, row: ChannelBuffer) -> dict[str, list[int]]:
+        return {"sku_ids": [] if row.sku_id is None else [row.sku_id]}
 
 
 @admin.register(Reason)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.utils.translation import gettext as _
 
-from erp.core import locks
+from erp.core import changes, locks
 from erp.core.actors import Actor
 from erp.core.errors import Conflict, NotFound
+from erp.core.models import Channel
 from erp.core.use_case import use_case
-from erp.inventory.models import ChannelLocation, CostPool, Location
+from erp.inventory.models import ChannelLocation, CostPool, Location, StockBalance
 from erp.inventory.selectors import consigned_location_ids
 
 
@@ -48,6 +49,28 @@ def sell_from(*, channel_id: int, location_id: int, rank: int = 100, at: dt.date
     """Let a channel sell what a place holds; smaller ranks are used first. Calling again brings the rank up to date."""
     locks.hold(f"channel locations:{channel_id}")
     ChannelLocation.objects.update_or_create(channel_id=channel_id, location_id=location_id, defaults={"rank": rank})
+    _announce(channel_id, [], [location_id])
+
+
+@use_case
+def announce_rules(
+    *, channel_id: int, sku_ids: Collection[int] = (), location_ids: Collection[int] = (), at: dt.datetime, by: Actor
+) -> int:
+    """What a channel may sell has changed though no piece moved: its safety stock, or the places it sells from. Its readers are told.
+
+    Of these SKUs, else of all that lie in these places, else of all that the channel sells. Returns of how many.
+    """
+    return _announce(channel_id, sku_ids, location_ids)
+
+
+def _announce(channel_id: int, sku_ids: Collection[int], location_ids: Collection[int]) -> int:
+    keys = list(sku_ids)
+    if not keys:
+        sold_from = ChannelLocation.objects.filter(channel=channel_id).values_list("location_id", flat=True)
+        lying = StockBalance.objects.filter(location__in=list(location_ids or sold_from)).order_by("sku_id")
+        keys = list(lying.values_list("sku_id", flat=True).distinct())
+    changes.record(topic="stock", keys=keys, audience=Channel.objects.get(pk=channel_id).code)
+    return len(keys)
 
 
 @use_case
