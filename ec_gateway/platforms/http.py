@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import time
 import weakref
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ PATIENCE_S = 2.0
 # Nobody stands behind the door: a proxy answers for a site that is gone.
 _GONE = (502, 503, 504)
 _AGAIN = (408, 425)
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,11 @@ def _refusal(what: str, answer: Answer) -> PlatformError:
 
 
 def retry_after_s(value: str | None, *, now: dt.datetime) -> float | None:
-    """What ``Retry-After`` asks for, as seconds or as a date (RFC 9110); None for what is neither."""
+    """What ``Retry-After`` asks for, as seconds (RFC 9110 has whole ones, Shopify sends ``2.0``) or as a date; None for what is neither."""
     if value is None:
         return None
-    if value.strip().isascii() and value.strip().isdecimal():
-        return float(value[:9])
+    if _SECONDS.fullmatch(value.strip()):
+        return float(value.strip()[:9])
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:

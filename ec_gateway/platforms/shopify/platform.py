@@ -51,7 +51,9 @@ class ShopifyPlatform:
     limits = Limits(batch_size=100, requests_per_s=2.0, burst=10)
 
     def __init__(self, *, base_url: str, settings: Mapping[str, Any], credentials: Mapping[str, str]) -> None:
-        self._client = ShopifyClient(base_url=base_url, access_token=credentials.get("access_token", ""))
+        self._client = ShopifyClient(
+            base_url=base_url, access_token=credentials.get("access_token", ""), timeout_s=self.limits.timeout_s
+        )
         self._secret = credentials.get("client_secret", "")
         self._location = str(settings.get("location_id", ""))
         self._webhook_uri = str(settings.get("webhook_uri", ""))
