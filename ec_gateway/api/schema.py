@@ -208,11 +208,15 @@ def path(name: str, description: str = "") -> OpenApiParameter:
     return OpenApiParameter(name, schema, OpenApiParameter.PATH, description=description)
 
 
-def refuse_unknown_fields(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
-    """What a request may not contain besides its fields: every reader of ours refuses a name that it does not know."""
+def say_what_bodies_are(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
+    """A call that takes a body takes no empty one, and nothing in it besides its fields: every reader of ours refuses a name it does not know."""
     for name, component in result["components"]["schemas"].items():
         if name.endswith("Request") and component.get("type") == "object" and "properties" in component:
             component.setdefault("additionalProperties", False)
+    for item in result["paths"].values():
+        for operation in item.values():
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
     return result
 
 

@@ -117,7 +117,7 @@ class StockList(ApiView):
         return unless_known(request, {"items": items, "unknown": [code for code in codes if code not in known]})
 
     def _changed(self, request: Request) -> HttpResponse:
-        after, limit = feed_cursor_of(request, "changed_after"), limit_of(request)
+        limit, after = limit_of(request), feed_cursor_of(request, "changed_after")
         page = changes.read_page(after, limit=limit, topics=["stock"], audience=self.client.channel_code)
         codes = catalog.sku_codes(with_kits(int(item.key) for item in page.changes)) if page.changes else {}
         found = self._ask(codes)

@@ -1,0 +1,63 @@
+"""Requests that nobody thought of, made from the OpenAPI text: no fault of ours, no answer that the text does not know.
+
+In process, against the company of the examples. The long profile runs with the slow tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.config import SchemathesisConfig
+
+from ec_gateway.api import throttling
+from tests.ec_gateway.api.caller import api_key, site
+
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        "generation": {"allow-x00": True, "with-security-parameters": False},
+        "checks": {
+            # 410: a cursor of the feed is not what a text alone can make. 413 and 429 depend on what the key may.
+            "positive_data_acceptance": {"expected-statuses": ["2xx", "304", "400", "403", "404", "409", "410"]},
+        },
+    }
+)
+contract = schemathesis.openapi.from_wsgi("/api/schema/?format=json", app=get_wsgi_application(), config=CONFIG)
+QUICK = settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+LONG = settings(QUICK, max_examples=400, derandomize=False)
+
+
+@pytest.fixture
+def headers(world, monkeypatch) -> Iterator[dict[str, str]]:
+    monkeypatch.setattr(throttling, "take", lambda key, limit: throttling.Allowance(limit, limit, 60, False))
+    # As Django's own test client does: the connection is the test's, and stays open from request to request.
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield {"Authorization": f"Api-Key {api_key(site(world.channel))[1]}"}
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@contract.parametrize()
+@QUICK
+def test_no_request_finds_a_fault(case, headers):
+    case.call_and_validate(headers=headers)
+
+
+@pytest.mark.slow
+@contract.parametrize()
+@LONG
+def test_no_request_finds_a_fault_in_many(case, headers):
+    case.call_and_validate(headers=headers)
