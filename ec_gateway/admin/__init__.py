@@ -1,5 +1,5 @@
 """What operators see of EC sites. Pages look; acts are actions and forms that call services."""
 
-from ec_gateway.admin import inbox, publishing, reconciliation
+from ec_gateway.admin import access, inbox, publishing, reconciliation
 
-__all__ = ["inbox", "publishing", "reconciliation"]
+__all__ = ["access", "inbox", "publishing", "reconciliation"]

@@ -1,0 +1,215 @@
+"""EC sites, their keys and what they list. A secret is shown once, when it is made, or never: what is stored cannot be read back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from rest_framework_api_key.models import APIKey as LibraryKey
+
+from ec_gateway import credentials
+from ec_gateway.models import ApiKey, EcSite, Listing
+from ec_gateway.platforms import PLATFORMS
+from ec_gateway.services import access, sites
+from erp.core.admin import MasterAdmin
+
+# The library's own kind of key opens nothing here.
+if admin.site.is_registered(LibraryKey):
+    admin.site.unregister(LibraryKey)
+
+
+class WriteOnlyTextarea(forms.Textarea):
+    """Never shows what is stored or was typed, also not after a fault elsewhere in the form."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is registered with the admin
+    new_credentials = forms.CharField(
+        label=_("new credentials"),
+        required=False,
+        widget=WriteOnlyTextarea(attrs={"rows": 3, "autocomplete": "off"}),
+        help_text=_("One per line, name=value. An empty value forgets one. What is stored is never shown."),
+    )
+    platform = forms.ChoiceField(label=_("platform"), required=False)
+    base_url = forms.URLField(label=_("address"), required=False, assume_scheme="https")
+
+    class Meta:
+        model = EcSite
+        fields = (
+            "channel", "platform", "base_url", "settings", "credentials_expire_on", "is_publishing", "is_polling",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        platform = self.fields["platform"]
+        assert isinstance(platform, forms.ChoiceField)
+        platform.choices = [("", _("only calls our API")), *((name, name) for name in sorted(PLATFORMS))]
+
+    def clean_new_credentials(self) -> dict[str, str]:
+        found = {}
+        for line in self.cleaned_data["new_credentials"].splitlines():
+            if line.strip():
+                name, equals, value = line.partition("=")
+                if not equals or not name.strip().isidentifier():
+                    raise ValidationError(gettext("Each line needs the form name=value."))
+                found[name.strip()] = value.strip()
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("platform") and not cleaned.get("base_url"):
+            self.add_error("base_url", gettext("A site that is called needs its address."))
+        return cleaned
+
+
+@admin.register(EcSite)
+class EcSiteAdmin(MasterAdmin):
+    form = SiteForm
+    list_display = ["channel", "platform", "base_url", "is_publishing", "is_polling", "credentials_expire_on"]
+    list_select_related = ["channel"]
+    list_filter = ["platform", "is_publishing", "is_polling"]
+    search_fields = ["channel__code", "channel__name", "base_url"]
+    autocomplete_fields = ["channel"]
+    ordering = ["channel__code"]
+    readonly_fields = ["stored_credentials"]
+    fields = [
+        "channel", "platform", "base_url", "settings", "stored_credentials", "new_credentials", "credentials_expire_on",
+        "is_publishing", "is_polling",
+    ]  # fmt: skip
+
+    @admin.display(description=_("stored credentials"))
+    def stored_credentials(self, site: EcSite) -> str:
+        """Their names only."""
+        try:
+            return ", ".join(sorted(credentials.unseal(site))) or "-"
+        except credentials.CredentialsUnreadable as refusal:
+            return refusal.detail
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return [*self.readonly_fields, *([] if obj is None else ["channel"])]
+
+    def save_model(self, request: HttpRequest, obj: EcSite, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        sites.ensure_rows(site_ids=[obj.pk])
+        if given := form.cleaned_data["new_credentials"]:
+            self.serve(request, access.set_credentials, site_id=obj.pk, given=given)
+
+
+class KeyForm(forms.ModelForm):  # type: ignore[type-arg] # its model is registered with the admin
+    scopes = forms.MultipleChoiceField(
+        label=_("scopes"), choices=ApiKey.Scope.choices, widget=forms.CheckboxSelectMultiple, required=False
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("site", "name", "scopes", "requests_per_minute", "expiry_date")
+
+
+class OverlapForm(ActionForm):
+    overlap_days = forms.IntegerField(
+        label=_("the old key stays valid for (days)"), min_value=0, max_value=90, initial=7, required=False
+    )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(MasterAdmin):
+    form = KeyForm
+    action_form = OverlapForm
+    list_display = ["prefix", "name", "site", "scope_names", "expiry_date", "revoked", "last_used_at", "created"]
+    list_select_related = ["site__channel"]
+    list_filter = ["revoked", "site__channel"]
+    search_fields = ["prefix", "name", "site__channel__code"]
+    ordering = ["-created"]
+    actions = ["rotate", "revoke"]
+
+    @admin.display(description=_("scopes"))
+    def scope_names(self, key: ApiKey) -> str:
+        return ", ".join(key.scopes)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        if obj is None:
+            return []
+        assert isinstance(obj, ApiKey)
+        fixed = ["prefix", "site", "revoked", "last_used_at", "created"]
+        return [*fixed, "name", "scopes", "requests_per_minute", "expiry_date"] if obj.revoked else fixed
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        given = ["site", "name", "scopes", "requests_per_minute", "expiry_date"]
+        return given if obj is None else ["prefix", *given, "revoked", "last_used_at", "created"]
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        asked = form.cleaned_data
+        made = self.serve(
+            request,
+            access.create_key,
+            site_id=asked["site"].pk,
+            name=asked["name"],
+            scopes=asked["scopes"],
+            requests_per_minute=asked["requests_per_minute"],
+            expiry_date=asked["expiry_date"],
+        )
+        obj.pk, obj.prefix, obj.hashed_key = made.key.pk, made.key.prefix, made.key.hashed_key
+        request.new_key = made  # type: ignore[attr-defined] # for the page that follows, and nowhere else
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, *args: Any, **options: Any) -> HttpResponse:
+        return self._shown_once(request, request.new_key)  # type: ignore[attr-defined]
+
+    @admin.action(description=_("Replace the key: a new one now, the old one ends later"), permissions=["act"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        keys = list(queryset.values_list("pk", flat=True)[:2])
+        if len(keys) != 1:
+            self.message_user(request, gettext("Choose one key: the new one is shown once."), messages.ERROR)
+            return None
+        text = request.POST.get("overlap_days") or "7"
+        days = min(int(text), 90) if text.isascii() and text.isdecimal() and len(text) < 4 else 7
+        made = None
+        with self.refusals_as_messages(request):
+            made = self.serve(request, access.rotate_key, key_id=keys[0], overlap=dt.timedelta(days=days))
+        return None if made is None else self._shown_once(request, made)
+
+    @admin.action(description=_("Revoke the keys at once (cannot be undone)"), permissions=["act"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        count = self.serve(request, access.revoke_keys, key_ids=list(queryset.values_list("pk", flat=True)))
+        told = ngettext("%(count)d key was revoked.", "%(count)d keys were revoked.", count) % {"count": count}
+        self.message_user(request, told, messages.SUCCESS)
+
+    def _shown_once(self, request: HttpRequest, made: access.NewKey) -> HttpResponse:
+        """The secret goes into this page and nowhere else: no message, session or cookie carries it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("The new API key"),
+            "key": made.key,
+            "secret": made.secret,
+        }
+        page = TemplateResponse(request, "admin/ec_gateway/new_key.html", context)
+        page.headers["Cache-Control"] = "no-store"
+        return page
+
+
+@admin.register(Listing)
+class ListingAdmin(MasterAdmin):
+    list_display = ["external_code", "site", "sku", "is_active"]
+    list_select_related = ["site__channel", "sku"]
+    list_filter = ["site__channel", "is_active"]
+    search_fields = ["external_code", "sku__code"]
+    raw_id_fields = ["sku"]
+    ordering = ["site_id", "external_code"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        # What was pushed and compared under it belongs to this pair.
+        return [] if obj is None else ["site", "sku"]
