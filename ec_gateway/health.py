@@ -11,6 +11,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from erp.core import changes
+
 log = structlog.get_logger(__name__)
 TIMEOUT_S = 2.0
 
@@ -25,15 +27,23 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    checks: dict[str, Callable[[], None]] = {"database": _ask_database, "broker": _ask_broker}
-    answers = {name: _outcome(name, ask) for name, ask in checks.items()}
+    """What the process needs, and how far the change feed is behind. A late feed is told, but sends nobody away: it is late for every process."""
+    answers = {name: outcome(name, ask) for name, ask in CHECKS.items()}
     is_ready = set(answers.values()) == {"ok"}
-    return JsonResponse(
-        {"status": "ok" if is_ready else "unavailable", "checks": answers}, status=200 if is_ready else 503
-    )
+    status = "ok" if is_ready else "unavailable"
+    return JsonResponse({"status": status, "checks": answers, "feed": _feed()}, status=200 if is_ready else 503)
 
 
-def _outcome(name: str, ask: Callable[[], None]) -> str:
+def _feed() -> dict[str, float] | None:
+    try:
+        lag = changes.lag()
+    except DatabaseError as error:
+        log.warning("feed_unknown", error=str(error))
+        return None
+    return {"lag_s": round(lag.behind_s, 3), "oldest_transaction_s": round(lag.oldest_transaction_s, 3)}
+
+
+def outcome(name: str, ask: Callable[[], None]) -> str:
     try:
         ask()
     except (DatabaseError, redis.RedisError) as error:
@@ -52,3 +62,6 @@ def _ask_broker() -> None:
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     with contextlib.closing(client):
         client.ping()
+
+
+CHECKS: dict[str, Callable[[], None]] = {"database": _ask_database, "broker": _ask_broker}

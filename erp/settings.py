@@ -47,7 +47,7 @@ CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 # Health probes come from inside and do not follow redirects.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 if proxy_header := env.str("SECURE_PROXY_HEADER", default=""):
     SECURE_PROXY_SSL_HEADER = ("HTTP_" + proxy_header.upper().replace("-", "_"), "https")
 SECURE_REFERRER_POLICY = "same-origin"
@@ -249,6 +249,8 @@ LOGGING: dict[str, Any] = {
 # --- API --------------------------------------------------------------------------------------------------------------
 # The largest body of a request; 500 orders take about one megabyte.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("API_MAX_BODY_BYTES", default=10 * 1024 * 1024)
+# Who may read /metrics: whoever sends it as a bearer token; without it only this machine.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 REST_FRAMEWORK: dict[str, Any] = {
     # Views of the API name theirs; whoever writes another one gets what lets nobody in.
     "DEFAULT_AUTHENTICATION_CLASSES": ["ec_gateway.api.authentication.ApiKeyAuthentication"],
@@ -270,7 +272,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": ["ec_gateway.api.schema.refuse_unknown_fields"],
+    "POSTPROCESSING_HOOKS": ["ec_gateway.api.schema.say_what_bodies_are"],
     "SORT_OPERATION_PARAMETERS": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

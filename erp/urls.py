@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from ec_gateway import health, webhooks
+from ec_gateway import health, metrics, webhooks
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -13,4 +13,5 @@ urlpatterns = [
     path("webhooks/<str:channel>", webhooks.receive, name="webhooks"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
 ]

@@ -181,6 +181,32 @@ def _read(after: Cursor, until: Cursor, topics: list[str], audience: str | None)
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far readers are behind writers: the age of the oldest row they cannot see yet, and of the transaction that holds them back."""
+
+    behind_s: float
+    oldest_transaction_s: float
+
+
+# A transaction that took an id, here or on another database of the cluster, or one that waits for its second phase.
+_LAG = """
+SELECT coalesce((SELECT extract(epoch FROM clock_timestamp() - min(recorded_at)) FROM core_changerow
+                 WHERE epoch = (SELECT max(id) FROM core_feedepoch) AND xid >= pg_snapshot_xmin(pg_current_snapshot())), 0)::float8,
+       coalesce(extract(epoch FROM clock_timestamp() - least(
+           (SELECT min(xact_start) FROM pg_stat_activity WHERE backend_xid IS NOT NULL),
+           (SELECT min(prepared) FROM pg_prepared_xacts))), 0)::float8
+"""
+
+
+def lag() -> Lag:
+    """For probes: what is committed and not seen is not shown, since nobody may read it before its turn."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LAG)
+        behind, oldest = cursor.fetchone()
+    return Lag(max(behind, 0.0), max(oldest, 0.0))
+
+
 def start_epoch(*, reason: str, at: dt.datetime) -> None:
     """Begin a new life of the feed, after a restore or a failover that may have lost commits. Every old cursor is refused from now on."""
     with connection.cursor() as cursor:
