@@ -16,6 +16,7 @@ from django.core.signals import got_request_exception
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from psycopg import OperationalError as DriverOperationalError
 from rest_framework import exceptions
 
@@ -93,13 +94,13 @@ def refusal_body(refusal: errors.DomainError) -> dict[str, Any]:
     return problem_body(
         status_of(refusal),
         refusal.code,
-        refusal.detail or _DETAILS.get(refusal.code, ""),
+        refusal.detail or (_(_DETAILS[refusal.code]) if refusal.code in _DETAILS else ""),
         problems=refusal.problems,
         **_more(refusal),
     )
 
 
-_DETAILS = {"invalid_input": "The input has faults; “errors” names all of them."}
+_DETAILS = {"invalid_input": gettext_noop("The input has faults; “errors” names all of them.")}
 
 
 def status_of(refusal: errors.DomainError) -> int:

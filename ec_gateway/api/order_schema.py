@@ -215,6 +215,12 @@ class OrderSerializer(Described):
     attributes = serializers.DictField(required=False, allow_null=True)
 
 
+class AmendedOrderSerializer(OrderSerializer):
+    """An order whose number stands in the address."""
+
+    external_id = own_id(required=False, help_text="As in the address, or left out.")
+
+
 class BulkSerializer(Described):
     is_envelope = True
 

@@ -16,6 +16,7 @@ from ec_gateway.api.feed import feed_cursor_of
 from ec_gateway.api.frame import Answer, ApiView, json_answer
 from ec_gateway.api.order_examples import EXAMPLES
 from ec_gateway.api.order_schema import (
+    AmendedOrderSerializer,
     BulkAnswerSerializer,
     BulkSerializer,
     OrderSerializer,
@@ -282,7 +283,7 @@ class OneOrder(OrderIntake):
         summary="Send a newer revision of an order",
         tag="orders",
         description="As `POST /orders`, with the order's number in the address. An order that is not known yet is placed (201).",
-        request=OrderSerializer,
+        request=AmendedOrderSerializer,
         answers={200: PlacedSerializer, 201: PlacedSerializer, 202: PlacedSerializer},
         parameters=[path("external_id")],
         refusals=(404, 409),

@@ -14,6 +14,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from ec_gateway.api import throttling
 from tests.ec_gateway.api.caller import api_key, site
@@ -27,6 +28,8 @@ CONFIG = SchemathesisConfig.from_dict(
         },
     }
 )
+# A bulk call answers 200 whatever is wrong with some of its orders: each is refused in its own result.
+FOR_EACH = {"place_orders": [negative_data_rejection]}
 contract = schemathesis.openapi.from_wsgi("/api/schema/?format=json", app=get_wsgi_application(), config=CONFIG)
 QUICK = settings(
     max_examples=15,
@@ -53,11 +56,16 @@ def headers(world, monkeypatch) -> Iterator[dict[str, str]]:
 @contract.parametrize()
 @QUICK
 def test_no_request_finds_a_fault(case, headers):
-    case.call_and_validate(headers=headers)
+    check(case, headers)
 
 
 @pytest.mark.slow
 @contract.parametrize()
 @LONG
 def test_no_request_finds_a_fault_in_many(case, headers):
-    case.call_and_validate(headers=headers)
+    check(case, headers)
+
+
+def check(case, headers) -> None:
+    operation_id = case.operation.definition.raw["operationId"]
+    case.call_and_validate(headers=headers, excluded_checks=FOR_EACH.get(operation_id, []))
