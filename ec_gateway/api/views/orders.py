@@ -143,7 +143,8 @@ class Orders(OrderIntake):
         if "cursor" in request.query_params:
             detail = _("Only one of changed_after and cursor is possible.")
             raise InvalidInput([Problem("/query/cursor", "invalid", detail)])
-        after, limit = feed_cursor_of(request, "changed_after"), limit_of(request, usual=USUAL_ORDERS, most=MOST_ORDERS)
+        limit = limit_of(request, usual=USUAL_ORDERS, most=MOST_ORDERS)
+        after = feed_cursor_of(request, "changed_after")
         changed = selectors.changed_orders(channel=self.client.channel_code, after=after, limit=limit)
         items = self._bodies(changed.external_ids)
         return json_answer({"items": items, "cursor": str(changed.cursor), "has_more": changed.has_more})
