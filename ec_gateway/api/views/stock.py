@@ -110,7 +110,7 @@ class StockList(ApiView):
         return self._changed(request) if modes == ["changed_after"] else self._page(request)
 
     def _named(self, request: Request) -> HttpResponse:
-        codes = codes_in(request, "sku", most=MOST)
+        codes, _limit = codes_in(request, "sku", most=MOST), limit_of(request)
         known = catalog.sku_ids(codes)
         found = self._ask(known.values())
         items = [_item(code, found[known[code]]) for code in codes if code in known]

@@ -60,7 +60,7 @@ def test_the_client_follows_stock_through_a_restore(mamori, world):
     news = mamori.follow_stock(None)
 
     def until_cursor() -> tuple[dict[str, int], str]:
-        seen = {}
+        seen: dict[str, int] = {}
         for item, cursor in news:
             if cursor:
                 return seen, cursor
