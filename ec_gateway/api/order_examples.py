@@ -113,7 +113,7 @@ EXAMPLES: dict[str, list[Example]] = {
                 400,
                 "Bad Request",
                 "invalid_input",
-                "The input has faults; “errors” names all of them.",
+                "入力に誤りがあります。すべてを「errors」に示しています。",
                 fault("/total", "not_a_decimal", '数値は "1980" のように文字列で指定してください。'),
                 fault(
                     "/colour",
@@ -158,7 +158,7 @@ EXAMPLES: dict[str, list[Example]] = {
                             400,
                             "Bad Request",
                             "invalid_input",
-                            "The input has faults; “errors” names all of them.",
+                            "入力に誤りがあります。すべてを「errors」に示しています。",
                             fault("/total", "not_a_decimal", '数値は "1980" のように文字列で指定してください。'),
                         ),
                     },
