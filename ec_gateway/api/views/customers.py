@@ -30,7 +30,7 @@ ADDRESS = ("country", "postal_code", "prefecture", "city", "street", "building")
 LENGTHS = {field.name: field.max_length or 0 for field in CustomerRecord._meta.concrete_fields if field.max_length}
 
 
-class AddressSerializer(Described):
+class CustomerAddressSerializer(Described):
     within = "customer.address"
 
     country = serializers.CharField(
@@ -67,7 +67,7 @@ class CustomerRequestSerializer(Described):
     email = serializers.CharField(max_length=LENGTHS["email"], required=False, allow_blank=True)
     email_is_relay = serializers.BooleanField(required=False)
     phone = serializers.CharField(max_length=LENGTHS["phone"], required=False, allow_blank=True)
-    address = AddressSerializer(required=False)
+    address = CustomerAddressSerializer(required=False)
     as_of = serializers.DateTimeField(
         required=False, help_text="When this was so; older news changes nothing. Now if left out."
     )
@@ -87,7 +87,7 @@ class CustomerSerializer(Described):
     email = serializers.CharField(allow_blank=True)
     email_is_relay = serializers.BooleanField()
     phone = serializers.CharField(allow_blank=True)
-    address = AddressSerializer()
+    address = CustomerAddressSerializer()
     as_of = serializers.DateTimeField()
     version = serializers.IntegerField()
     golden_id = serializers.IntegerField(help_text="The one customer behind the records of all channels.")

@@ -295,7 +295,7 @@ def test_the_feed_costs_the_same_however_much_changed(world):
 
     many = statements(lambda: caller.get(f"/changes?after={start}"))
 
-    assert len(few) == len(many) == 6
+    assert len(few) == len(many) == 7
 
 
 # Products and prices
