@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
-from erp.runtime import occupancy, postgres
+from erp.runtime import occupancy, postgres, quarters, scratch
 from erp.runtime.installation import Installation, read_env_file
 
 # Commands that ask the database nothing.
@@ -15,6 +15,9 @@ NEED_NO_DATABASE = frozenset(
     {"", "--help", "--version", "check", "collectstatic", "diffsettings", "findstatic", "help", "makemigrations"}
     | {"sandbox_ec", "sendtestemail", "startapp", "startproject", "test", "testserver", "version"}
 )
+
+# Commands that bring servers of their own, in a temporary folder: nothing of this installation is touched.
+OWN_SERVERS = frozenset({"fault_day"})
 
 # Commands that may take as long as they need; what serves customers may not.
 UNLIMITED = frozenset({"dbshell", "dumpdata", "flush", "loaddata", "migrate", "shell"})
@@ -28,12 +31,30 @@ def database_for(arguments: Sequence[str]) -> Iterator[None]:
     if command in UNLIMITED:
         os.environ.setdefault("DATABASE_TRANSACTION_TIMEOUT_MS", "0")
         os.environ.setdefault("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "0")
+    if command in OWN_SERVERS:
+        with _installation_of_its_own():
+            yield
+        return
     asks_for_help = "--help" in arguments or "-h" in arguments
     if os.environ.get("DATABASE_URL") or command in NEED_NO_DATABASE or asks_for_help:
         yield
         return
     with _embedded_database(Installation.of_environment(), f"manage.py {command}"):
         yield
+
+
+@contextlib.contextmanager
+def _installation_of_its_own() -> Iterator[None]:
+    """Settings that are read after this belong to an empty installation that is gone afterwards; the command starts its servers."""
+    with scratch.folder() as folder:
+        for name in ("DATABASE_URL", "REDIS_URL", "MAMORI_PORT", "SECRET_KEY"):
+            os.environ.pop(name, None)
+        os.environ |= {"MAMORI_VAR": str(folder), "MAMORI_ENV_FILE": "", "MAMORI_PRACTICE": "true", "DEBUG": "true"}
+        os.environ.setdefault("LOG_LEVEL", "WARNING")
+        try:
+            yield
+        finally:
+            quarters.forget(Installation.of_environment().postgres_data)
 
 
 @contextlib.contextmanager

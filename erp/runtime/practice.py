@@ -14,7 +14,7 @@ from pathlib import Path
 
 from erp.runtime.installation import Installation
 
-NAMES = ("練習ストア 表参道", "練習ストア 心斎橋")
+NAMES = ("練習ストア 表参道", "練習ストア 心斎橋", "練習ストア 天神")
 FIRST_PORT = 8101
 VARIABLE = "MAMORI_PRACTICE_SITES"
 
@@ -37,7 +37,7 @@ def is_wanted() -> bool:
 def plan(installation: Installation, ports: Sequence[int], host: str) -> list[PracticeSite]:
     """The sites on these ports. Their secrets are made once per installation."""
     sites = []
-    for number, (name, port) in enumerate(zip(NAMES, ports, strict=True), 1):
+    for number, (name, port) in enumerate(zip(NAMES[: len(ports)], ports, strict=True), 1):
         key = installation.secret(f"practice_{number}_webhook_secret", length=32)
         sites.append(
             PracticeSite(
@@ -78,5 +78,10 @@ def secrets_of(installation: Installation, site: PracticeSite) -> dict[str, str]
     return {
         "SANDBOX_TOKEN": site.token,
         "SANDBOX_SECRET": site.webhook_secret,
-        "SANDBOX_CONTROL_TOKEN": installation.secret("practice_control_token", length=32),
+        "SANDBOX_CONTROL_TOKEN": control_token(installation),
     }
+
+
+def control_token(installation: Installation) -> str:
+    """Opens the switches of all practice sites to programs."""
+    return installation.secret("practice_control_token", length=32)

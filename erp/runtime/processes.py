@@ -51,6 +51,12 @@ class Program:
             assert self._process is not None
             self._process.terminate()
 
+    def kill_9(self) -> None:
+        """Kill it without warning; its family dies with it."""
+        assert self._process is not None, "the program was not started"
+        self._process.kill()
+        self._process.wait()
+
     def stop(self, *, timeout_s: float) -> None:
         """Wait until the program has ended as asked; afterwards none of its family is left."""
         if self._process is None:
@@ -71,6 +77,7 @@ class Keeper:
     def __init__(self, name: str, kept: Kept) -> None:
         self.name = name
         self.kept = kept
+        self.good_run_s = GOOD_RUN_S
         self._pause_s = 0.5
         self._started_at = time.monotonic()
         self._start_again_at: float | None = None
@@ -80,7 +87,7 @@ class Keeper:
         if self.kept.is_running():
             return
         if self._start_again_at is None:
-            if now - self._started_at > GOOD_RUN_S:
+            if now - self._started_at > self.good_run_s:
                 self._pause_s = 0.5
             self._start_again_at = now + self._pause_s
             sys.stdout.write(f"{self.name} has ended; starting it again in {self._pause_s:.1f} s.\n")

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -102,49 +102,64 @@ def _is_alive(process: psutil.Process) -> bool:
 class Instance:
     """All the processes of one installation. What is started is registered to be stopped, in reverse order."""
 
-    def __init__(self, installation: Installation, until_stopped: contextlib.ExitStack) -> None:
+    def __init__(
+        self, installation: Installation, until_stopped: contextlib.ExitStack, *, practice_sites: int = 2
+    ) -> None:
         self.installation = installation
         self.until_stopped = until_stopped
         self.keepers: list[Keeper] = []
+        self.programs: dict[str, Program] = {}
+        self.cluster: postgres.Cluster | None = None
+        self.broker: valkey.Broker | None = None
         # This command is for trying and developing, and listens on the loopback only.
         self.environment = {"DEBUG": "true", **os.environ, "DJANGO_SETTINGS_MODULE": "erp.settings"}
         self.environment["PYTHONUNBUFFERED"] = "1"
         self.practice_sites: list[practice.PracticeSite] = []
+        self._practice_count = practice_sites
 
     def stay(self) -> None:
+        """Start everything, tell the world, and keep it running."""
+        address = self.start()
+        occupancy.announce(self.installation, occupancy.Owner(pid=os.getpid(), what=NAME, address=address))
+        _welcome(self.installation, address, self.practice_sites)
+        while True:
+            self.look()
+            time.sleep(0.5)
+
+    def look(self) -> None:
+        """Start again what has ended; called now and then."""
+        for keeper in self.keepers:
+            keeper.look()
+
+    def start(self) -> str:
+        """Start everything and wait until it serves. Returns the address."""
         self._start_servers()
         self._plan_practice_sites()
         _say("Preparing the database ...")
         self._prepare()
         port = _choose_port(self.installation, self.until_stopped)
-        programs = self._start_programs(port)
-        self._wait_until_ready(port, programs)
-        address = f"http://{HOST}:{port}/"
-        occupancy.announce(self.installation, occupancy.Owner(pid=os.getpid(), what=NAME, address=address))
-        _welcome(self.installation, address, self.practice_sites)
-        while True:
-            for keeper in self.keepers:
-                keeper.look()
-            time.sleep(0.5)
+        self.programs = self._start_programs(port)
+        self._wait_until_ready(port, self.programs)
+        return f"http://{HOST}:{port}/"
 
     def _start_servers(self) -> None:
         """PostgreSQL and Valkey, unless the environment names others."""
         _keep_logs_small(self.installation.folder(self.installation.log))
         if not self.environment.get("DATABASE_URL"):
-            cluster = self.until_stopped.enter_context(postgres.of_installation(self.installation))
-            self.environment["DATABASE_URL"] = cluster.url
-            self.keepers.append(Keeper("PostgreSQL", cluster))
+            self.cluster = self.until_stopped.enter_context(postgres.of_installation(self.installation))
+            self.environment["DATABASE_URL"] = self.cluster.url
+            self.keepers.append(Keeper("PostgreSQL", self.cluster))
         if not self.environment.get("REDIS_URL"):
-            broker = self.until_stopped.enter_context(valkey.of_installation(self.installation))
-            self.environment["REDIS_URL"] = broker.url
-            self.keepers.append(Keeper("Valkey", broker))
+            self.broker = self.until_stopped.enter_context(valkey.of_installation(self.installation))
+            self.environment["REDIS_URL"] = self.broker.url
+            self.keepers.append(Keeper("Valkey", self.broker))
 
     def _plan_practice_sites(self) -> None:
         """Where they will listen is known before the database is told of them."""
         if practice.is_wanted():
             ports = [
                 _choose_port(self.installation, self.until_stopped, name=f"practice_port_{number}", first=first)
-                for number, first in enumerate(range(practice.FIRST_PORT, practice.FIRST_PORT + len(practice.NAMES)))
+                for number, first in enumerate(range(practice.FIRST_PORT, practice.FIRST_PORT + self._practice_count))
             ]
             self.practice_sites = practice.plan(self.installation, ports, HOST)
 
@@ -226,6 +241,20 @@ def _already_occupied(owner: occupancy.Owner) -> int:
         return 1
     _say(f"Mamori already runs: {owner.address or 'still starting'} (pid {owner.pid}). `make stop` stops it.")
     return 0
+
+
+@contextlib.contextmanager
+def stopped_by_signal() -> Iterator[None]:
+    """Whoever is asked to stop inside ends in good order, everything it started first."""
+    before = {each: signal.getsignal(each) for each in STOP_SIGNALS}
+    try:
+        _listen_for_stop()
+        yield
+    except StopRequested:
+        raise KeyboardInterrupt from None
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _listen_for_stop() -> None:
