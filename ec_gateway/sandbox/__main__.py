@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mamori", default="http://127.0.0.1:8000", help="address of Mamori")
     parser.add_argument("--channel", default="PRACTICE", help="code of the sales channel in Mamori")
     parser.add_argument("--products", type=Path, help="what the shop offers (JSON); without it a small assortment")
-    parser.add_argument("--seed", type=int, default=1, help="of the chance by which faults strike")
+    seed = int(os.environ.get("SANDBOX_SEED", "1"))
+    parser.add_argument("--seed", type=int, default=seed, help="of the chance by which faults strike")
     # In the environment nobody else on the machine reads them; on the command line everybody does.
     for name, what in (
         ("secret", "signs webhooks (whsec_…)"),

@@ -9,6 +9,7 @@ import httpx
 
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 FIGURE = re.compile(r'data-sku="([^"]+)">(?:(\d+)|<)')
+CART_LINE = re.compile(r'name="sku" value="([^"]+)"')
 TIMEOUT_S = 10.0
 PERSON = {
     "family_name": "髙橋",
@@ -35,6 +36,9 @@ class Shopper:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._browser.close()
 
     def look(self, page: str) -> str:
@@ -48,6 +52,11 @@ class Shopper:
 
     def put_in_cart(self, sku: str, quantity: int) -> None:
         self._send("/cart", "/cart", {"sku": sku, "quantity": str(quantity)}, on="/checkout")
+
+    def empty_cart(self) -> None:
+        """Put everything back on the shelf, such as what an attempt to buy left behind that nobody answered."""
+        for sku in CART_LINE.findall(self.look("/cart")):
+            self._send("/cart", "/cart", {"sku": sku, "quantity": "0", "set": "1"})
 
     def buy(self, basket: Mapping[str, int], *, method: str = "card", note: str = "") -> str | None:
         """The number of the order, or None when the shop refused."""

@@ -1,0 +1,159 @@
+"""The proof of a fault day finds what it looks for: each fault is made, and named."""
+
+import pytest
+from django.db import connection
+
+from catalog.models import Sku
+from ec_gateway.management.fault_day import proof
+from ec_gateway.management.fault_day.proof import Pair
+from ec_gateway.models import Activity, EcSite, InboundEvent, SiteActivity, SitePush
+from ec_gateway.services.practice import bring_practice_goods, join_practice_sites, read_assortment
+from erp.core.actors import Actor
+from erp.core.models import StaffTask
+from erp.inventory.selectors import available_to_promise
+from erp.orders.models import Order
+from erp.orders.services import cancel_order, place_order
+from tests.ec_gateway.test_practice import FIRST, NOON
+from tests.orders.factories import line, order
+
+pytestmark = pytest.mark.django_db
+BY = Actor.command("faults")
+TEE, SET = "PR-TEE-WH-M", "PR-SET-WH-F"
+
+
+class Site:
+    """A site that says what it is told to say."""
+
+    def __init__(self, figures: dict[str, int]) -> None:
+        self.figures, self.waiting, self.events = figures, 0, 0
+        self.sent: list[dict] = []
+
+    def stock(self):
+        return dict(self.figures)
+
+    def orders(self):
+        return self.sent
+
+    def state(self):
+        return {"webhooks": {"waiting": self.waiting}, "events": self.events}
+
+
+@pytest.fixture
+def pair():
+    (site_id,) = join_practice_sites(sites=[FIRST], at=NOON, by=BY)
+    bring_practice_goods(articles=read_assortment(), site_ids=[site_id], at=NOON, by=BY)
+    row = EcSite.objects.select_related("channel").get(pk=site_id)
+    skus = dict(Sku.objects.values_list("pk", "code"))
+    allowed = available_to_promise(channel_id=row.channel_id, sku_ids=list(skus), at=NOON)
+    return Pair(row, Site({code: allowed[key].available for key, code in skus.items()}))
+
+
+def sell(pair, external_id="A-1", **fields):
+    sent = order(line(TEE), external_id=external_id, **fields)
+    outcome = place_order(channel=pair.code, order=sent, at=NOON, by=BY)
+    pair.remote.sent.append({"external_id": external_id, "is_cancelled": False})
+    return outcome
+
+
+def broken(pair) -> dict[str, list[str]]:
+    """What is untrue, by the beginning of its line."""
+    drifted = proof.drift([pair], at=NOON)
+    found = proof.verdicts([pair], drifted=drifted, surprises=[])
+    return {
+        verdict.what.split(":")[0].split("(")[0].strip(): list(verdict.faults) for verdict in found if verdict.faults
+    }
+
+
+def test_a_true_company_has_no_fault(pair):
+    sell(pair)
+    pair.remote.figures[TEE] -= 1
+    pair.remote.figures[SET] -= 1
+
+    assert broken(pair) == {}
+
+
+def test_a_figure_that_differs_is_named(pair):
+    pair.remote.figures[SET] += 1
+    del pair.remote.figures[TEE]
+
+    assert broken(pair) == {
+        "every site shows what may be sold": [
+            f"PRACTICE-1 {TEE}: shows None, 24 may be sold",
+            f"PRACTICE-1 {SET}: shows 25, 24 may be sold",
+        ]
+    }
+
+
+def test_a_lost_order_and_one_that_nobody_placed_are_named(pair):
+    sell(pair)
+    pair.remote.figures[TEE] -= 1
+    pair.remote.figures[SET] -= 1
+    pair.remote.sent = [{"external_id": "B-2", "is_cancelled": False}]
+
+    assert broken(pair) == {
+        "every order of every site is here once, and no other": [
+            "PRACTICE-1 B-2: not here",
+            "PRACTICE-1 A-1: the site does not know it",
+        ]
+    }
+
+
+def test_a_cancellation_that_did_not_arrive_is_named_unless_staff_were_told(pair):
+    outcome = sell(pair)
+    pair.remote.figures[TEE] -= 1
+    pair.remote.figures[SET] -= 1
+    pair.remote.sent[0]["is_cancelled"] = True
+    what = "what the sites cancelled is cancelled, or staff were told"
+    state = Order.objects.get().state
+    assert broken(pair) == {what: [f"PRACTICE-1 A-1: cancelled there, {state} here, and nobody was told"]}
+
+    StaffTask.objects.create(
+        kind="CANCEL_WHILE_PICKING",
+        subject_type="ORDER",
+        subject_id=outcome.order_id,
+        opened_at=NOON,
+        opened_by=str(BY),
+    )
+
+    assert broken(pair) == {}
+
+
+def test_a_cancellation_that_nobody_asked_for_is_named(pair):
+    sell(pair)
+    cancel_order(channel=pair.code, external_id="A-1", at=NOON, by=BY)
+
+    assert list(broken(pair).values()) == [["PRACTICE-1 A-1: cancelled here, not there"]]
+
+
+def test_a_message_that_failed_is_named(pair):
+    InboundEvent.objects.create(
+        site=pair.row,
+        event_id="e",
+        kind="ORDER",
+        external_id="A-9",
+        source="POLL",
+        received_at=NOON,
+        state="FAILED",
+        error="broken",
+    )
+
+    assert broken(pair) == {"no message is left unread in the inbox": ["ORDER A-9: broken"]}
+
+
+def test_a_surprise_of_the_day_is_a_fault(pair):
+    found = proof.verdicts([pair], drifted=[], surprises=["shopper 1.1: KeyError"])
+
+    assert [verdict.faults for verdict in found if not verdict.is_kept] == [["shopper 1.1: KeyError"]]
+
+
+def test_what_is_on_its_way_is_counted_by_name(pair):
+    assert proof.still_waiting([pair]) == {}
+
+    pair.remote.waiting, pair.remote.events = 2, 7
+    SiteActivity.objects.filter(site=pair.row, activity=Activity.POLL).update(cursor="5")
+    SiteActivity.objects.filter(site=pair.row, activity=Activity.INBOX).update(cursor="4")
+    InboundEvent.objects.create(site=pair.row, event_id="e", kind="HINT", source="WEBHOOK", received_at=NOON)
+    SitePush.objects.create(site=pair.row, sku=Sku.objects.get(code=TEE), dirty_since=NOON, due_at=NOON)
+
+    assert sorted(proof.still_waiting([pair]).values()) == [1, 1, 2, 2, 3]
+    assert connection.in_atomic_block
