@@ -95,14 +95,23 @@ class HttpClient:
         return len(results)
 
     def _post(self, path: str, body: Any) -> Any:
+        raw = json.dumps(body)
+        try:
+            answer, text = self._exchange(path, raw)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # The server lets go of a connection that was idle while the other side ran. Nothing was read, so it is sent anew.
+            self.connection = None
+            answer, text = self._exchange(path, raw)
+        assert answer.status in (200, 201), text[:500]
+        return json.loads(text)
+
+    def _exchange(self, path: str, raw: str) -> tuple[http.client.HTTPResponse, bytes]:
         if self.connection is None:
             self.connection = http.client.HTTPConnection(os.environ[ADDRESS], timeout=60)
         headers = {"Authorization": f"Api-Key {os.environ[KEY]}", "Content-Type": "application/json"}
-        self.connection.request("POST", path, json.dumps(body), headers)
+        self.connection.request("POST", path, raw, headers)
         answer = self.connection.getresponse()
-        raw = answer.read()
-        assert answer.status in (200, 201), raw[:500]
-        return json.loads(raw)
+        return answer, answer.read()
 
     def _order(self, lines: int) -> dict[str, Any]:
         codes = [f"B-{number:04d}" for number in self.random.sample(range(1, self.skus + 1), lines)]
