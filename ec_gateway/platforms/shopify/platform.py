@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -117,9 +118,33 @@ class ShopifyPlatform:
             errors = self._set_quantities(open_pushes)
             results |= {result.external_code: result for result in _results(open_pushes, errors)}
         rest = "Not applied: other items of the batch were refused."
-        return [
+        answered = [
             results.get(push.external_code, PushResult(push.external_code, PushOutcome.FAILED, detail=rest))
             for push in pushes
+        ]
+        return self._with_what_is_shown(pushes, answered)
+
+    def _with_what_is_shown(self, pushes: Sequence[QuantityPush], results: Sequence[PushResult]) -> list[PushResult]:
+        """A stale item is answered without its figure; the next push needs it to compare again."""
+        gids = [
+            str(push.external_ref.get("inventory_item_id", ""))
+            for push, result in zip(pushes, results, strict=True)
+            if result.outcome is PushOutcome.STALE
+        ]
+        if not gids:
+            return list(results)
+        found = self._client.ask(queries.READ_SOME, {"ids": gids, "location": self._location})["nodes"]
+        shown = {
+            node["id"]: one["quantity"]
+            for node in found
+            if node and node["inventoryLevel"]
+            for one in node["inventoryLevel"]["quantities"]
+        }
+        return [
+            replace(result, shown=shown.get(str(push.external_ref.get("inventory_item_id", ""))))
+            if result.outcome is PushOutcome.STALE
+            else result
+            for push, result in zip(pushes, results, strict=True)
         ]
 
     def _set_quantities(self, pushes: Sequence[QuantityPush]) -> list[dict[str, Any]]:

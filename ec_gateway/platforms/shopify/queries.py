@@ -20,6 +20,14 @@ query ReadQuantities($location: ID!, $first: Int!, $after: String) {
 }
 """
 
+READ_SOME = """
+query ReadSome($ids: [ID!]!, $location: ID!) {
+  nodes(ids: $ids) {
+    ... on InventoryItem { id inventoryLevel(locationId: $location) { quantities(names: ["available"]) { name quantity } } }
+  }
+}
+"""
+
 _MONEY = "{ shopMoney { amount } }"
 _ADDRESS = "{ firstName lastName company phone countryCodeV2 zip province city address1 address2 }"
 _TAXES = f"taxLines {{ ratePercentage priceSet {_MONEY} }}"
@@ -99,6 +107,7 @@ query Webhooks($topics: [WebhookSubscriptionTopic!], $uri: String) {
 ALL = {
     "SET_QUANTITIES": SET_QUANTITIES,
     "READ_QUANTITIES": READ_QUANTITIES,
+    "READ_SOME": READ_SOME,
     "FETCH_ORDERS": FETCH_ORDERS,
     "FETCH_ORDER": FETCH_ORDER,
     "LIST_ORDERS": LIST_ORDERS,

@@ -187,6 +187,8 @@ def _resolve(source: Any, info: Any, **arguments: Any) -> Any:
     name = info.field_name
     if isinstance(source, Shop):
         return _resolve_root(source, name, info, arguments)
+    if name == "inventoryLevel":
+        return {"quantities": [{"name": "available", "quantity": info.root_value.levels[source["id"]]}]}
     if name == "inventoryLevels":
         return info.root_value.inventory_levels(arguments["first"], arguments.get("after"))
     if name not in source:
@@ -198,6 +200,8 @@ def _resolve(source: Any, info: Any, **arguments: Any) -> Any:
 def _resolve_root(shop: Shop, name: str, info: Any, arguments: dict[str, Any]) -> Any:
     if name == "location":
         return shop.location(arguments["id"])
+    if name == "nodes":
+        return [{"__typename": "InventoryItem", "id": gid} if gid in shop.levels else None for gid in arguments["ids"]]
     if name == "orders":
         return shop.search_orders(arguments["first"], arguments.get("after"), arguments["query"])
     if name == "order":

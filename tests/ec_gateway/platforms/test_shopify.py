@@ -86,6 +86,7 @@ class TestStock:
         )
 
         assert [one.outcome for one in results] == [PushOutcome.STALE, PushOutcome.UNKNOWN_ITEM, PushOutcome.DONE]
+        assert results[0].shown == 4
         assert shop.levels == {good: 3, moved: 4}
 
     def test_a_repeat_is_the_same_call_and_another_figure_is_another(self, shop, platform):
