@@ -90,12 +90,14 @@ def read_rows(content: bytes, *, encoding: str = "") -> tuple[list[ImportRow], l
 
     Raises InvalidInput when the file as a whole cannot be read: encoding, missing or doubled columns.
     """
-    lines = _lines(_decode(content, encoding))
-    heading = next(lines, [])
+    problems: list[Problem] = []
+    lines = _lines(_decode(content, encoding), problems)
+    _number, heading = next(lines, (1, []))
+    if problems:
+        raise InvalidInput(problems)
     columns, ignored = _columns(heading)
     rows: list[ImportRow] = []
-    problems: list[Problem] = []
-    for number, line in enumerate(lines, start=2):
+    for number, line in lines:
         if any(cell.strip() for cell in line):
             row, faults = _row(number, columns, line)
             rows.append(row)
@@ -117,9 +119,39 @@ def _decode(content: bytes, encoding: str) -> str:
     raise InvalidInput([Problem("row 1", "bad_encoding", _("Neither UTF-8 nor cp932: %(why)s") % {"why": reason})])
 
 
-def _lines(text: str) -> Iterator[list[str]]:
+def _lines(text: str, problems: list[Problem]) -> Iterator[tuple[int, list[str]]]:
+    """Each row with its number; one that cannot be read becomes a problem under the number of the row it began in.
+
+    No cell of a product file holds a line break, so one inside quotes means a quote that was never closed and swallowed the rows below.
+    """
     first = text.partition("\n")[0]
-    return csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in first and "," not in first else ",")
+    delimiter = "\t" if "\t" in first and "," not in first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number, physical = 0, 0
+    while True:
+        number += 1
+        try:
+            line = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            began_here = reader.line_num - physical <= 1
+            if str(error) == "unexpected end of data" or not began_here:
+                problems.append(_unclosed_quote(number))
+                return  # where the next row begins is not known
+            detail = _("This row cannot be read: %(why)s") % {"why": error}
+            problems.append(Problem(f"row {number}", "unreadable", detail))
+        else:
+            if any("\n" in cell or "\r" in cell for cell in line):
+                problems.append(_unclosed_quote(number))
+            else:
+                yield number, line
+        physical = reader.line_num
+
+
+def _unclosed_quote(number: int) -> Problem:
+    detail = _("A quotation mark that opens in this row is not closed in it; a cell cannot hold a line break.")
+    return Problem(f"row {number}", "unclosed_quote", detail)
 
 
 def _columns(heading: Sequence[str]) -> tuple[list[str | None], list[str]]:
@@ -167,6 +199,10 @@ def _plain(text: str) -> str:
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).lower()
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
 def _text(column: str, text: str) -> str:
     limit = LENGTHS.get(column)
     if limit is not None and len(text) > limit:
@@ -178,28 +214,32 @@ def _text(column: str, text: str) -> str:
 
 def _gtin(column: str, text: str) -> tuple[str, str]:
     if re.fullmatch(r"[0-9.]+E\+?[0-9]+", text, re.IGNORECASE):
-        raise _BadCellError("spreadsheet_number", _("A spreadsheet rounded this code: %(text)s") % {"text": text})
+        raise _BadCellError(
+            "spreadsheet_number", _("A spreadsheet rounded this code: %(text)s") % {"text": _shortened(text)}
+        )
     classified = classify_gtin(text)
     if classified is None:
-        raise _BadCellError("bad_gtin", _("Length or check digit is wrong: %(text)s") % {"text": text})
+        raise _BadCellError("bad_gtin", _("Length or check digit is wrong: %(text)s") % {"text": _shortened(text)})
     return classified[0].value, classified[1]
 
 
 def _amount(column: str, text: str) -> Decimal:
+    plain = re.sub(r"[,¥\\円\s]", "", unicodedata.normalize("NFKC", text))
     try:
-        amount = Decimal(re.sub(r"[,¥\\円\s]", "", unicodedata.normalize("NFKC", text)))
-        fits = amount.is_finite() and 0 <= amount < 10**10 and amount == round(amount, 4)
+        amount = Decimal(plain)
+        fits = "_" not in plain and amount.is_finite() and 0 <= amount < 10**10 and amount == round(amount, 4)
     except InvalidOperation:
         fits = False
     if not fits:
-        raise _BadCellError("bad_amount", _("Not an amount: %(text)s") % {"text": text})
+        raise _BadCellError("bad_amount", _("Not an amount: %(text)s") % {"text": _shortened(text)})
     return amount
 
 
 def _whole(column: str, text: str) -> int:
     plain = unicodedata.normalize("NFKC", text).replace(",", "")
-    if not plain.isdecimal() or int(plain) >= 2**31:
-        raise _BadCellError("bad_number", _("Not a whole number: %(text)s") % {"text": text})
+    # Python itself refuses to read a number of thousands of digits, so the length is looked at first.
+    if not plain.isdecimal() or len(plain) > 10 or int(plain) >= 2**31:
+        raise _BadCellError("bad_number", _("Not a whole number: %(text)s") % {"text": _shortened(text)})
     return int(plain)
 
 
@@ -208,7 +248,7 @@ def _date(column: str, text: str) -> date:
     try:
         return date(*(int(part) for part in parts.groups())) if parts else date.max.replace(year=0)
     except ValueError:
-        raise _BadCellError("bad_date", _("Not a date: %(text)s") % {"text": text}) from None
+        raise _BadCellError("bad_date", _("Not a date: %(text)s") % {"text": _shortened(text)}) from None
 
 
 def _tax_class(column: str, text: str) -> str:
@@ -216,12 +256,12 @@ def _tax_class(column: str, text: str) -> str:
     for tax_class, words in TAX_CLASSES.items():
         if plain in (tax_class.value.lower(), *words):
             return tax_class.value
-    raise _BadCellError("bad_tax_class", _("No tax class: %(text)s") % {"text": text})
+    raise _BadCellError("bad_tax_class", _("No tax class: %(text)s") % {"text": _shortened(text)})
 
 
 def _life_cycle(column: str, text: str) -> str:
     if text.upper() not in Product.LifeCycle.values:
-        raise _BadCellError("bad_life_cycle", _("No life cycle: %(text)s") % {"text": text})
+        raise _BadCellError("bad_life_cycle", _("No life cycle: %(text)s") % {"text": _shortened(text)})
     return text.upper()
 
 

@@ -294,3 +294,40 @@ def test_real_styles_of_a_sample_shop_become_matrices():
     assert [size.code for size in hoodie.sizes] == ["XS", "S", "M", "L", "XL"]
     assert len(hoodie.cells) == len(hoodie.sizes) * len(hoodie.colors)
     assert load(text).skus_changed == 0
+
+
+@pytest.mark.usefixtures("retail")
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ('A,"B\nC,D,1\nE,F,2\n', [("row 2", "unclosed_quote")]),
+        ('A,B,1\n\nC,"D,1\nE,F,2\n', [("row 4", "unclosed_quote")]),
+        (
+            'A,"B\nC,D",1\nE,,x\n',
+            [("row 2", "unclosed_quote"), ("row 3, 上代", "bad_amount"), ("row 3, 品名", "missing")],
+        ),
+        ('A,"B\nC,"D",1\nE,F,x\n', [("row 2", "unclosed_quote")]),
+        ('A,"B"x,1\nE,F,x\n', [("row 2", "unreadable"), ("row 3, 上代", "bad_amount")]),
+    ],
+    ids=["open at the end", "after an empty row", "closed rows later", "opened again", "text after a quote"],
+)
+def test_a_quote_that_is_not_closed_in_its_row_is_refused_under_that_row(rows, found):
+    assert sorted(refused("品番,品名,上代\n" + rows)) == sorted(found)
+
+
+@pytest.mark.usefixtures("retail")
+def test_a_quote_that_is_not_closed_in_the_heading_is_refused():
+    assert refused('品番,"品名,上代\nA,B,1\n') == [("row 1", "unclosed_quote")]
+
+
+@pytest.mark.usefixtures("retail")
+def test_cells_and_numbers_of_any_length_are_problems_of_their_row():
+    digits = "9" * 5_000
+    rows = f"A,{'x' * 131_073},1,1\nB,B,{digits},{digits}\nC,C,1_000,1\n"
+
+    assert sorted(refused("品番,品名,上代,重量\n" + rows)) == [
+        ("row 2", "unreadable"),
+        ("row 3, 上代", "bad_amount"),
+        ("row 3, 重量(g)", "bad_number"),
+        ("row 4, 上代", "bad_amount"),
+    ]
