@@ -9,7 +9,7 @@ from accounting.selectors.documents import (
     posted_by_account,
     sums_by_document,
 )
-from accounting.selectors.items import AgingRow, OpenItemView, aging, open_items, open_items_of_party, overdue_count
+from accounting.selectors.items import AgingRow, OpenItemView, aging, open_items, overdue_count
 from accounting.selectors.ledgers import (
     Filter,
     LedgerLine,
@@ -45,7 +45,6 @@ __all__ = [
     "entries_of_documents",
     "general_ledger",
     "open_items",
-    "open_items_of_party",
     "overdue_count",
     "payment_routes",
     "posted_by_account",

@@ -57,18 +57,6 @@ def open_items(
     )
 
 
-def open_items_of_party(
-    *, party_kind: str, party_id: int, roles: Sequence[str] = (), with_settled: bool = False
-) -> list[OpenItemView]:
-    """What is open with one party, oldest first."""
-    return _items(
-        "AND i.party_kind = %(kind)s AND i.party_id = %(id)s",
-        {"kind": party_kind, "id": party_id},
-        roles,
-        with_settled,
-    )
-
-
 def _items(condition: str, values: dict[str, Any], roles: Sequence[str], with_settled: bool) -> list[OpenItemView]:
     with connection.cursor() as cursor:
         cursor.execute(

@@ -10,7 +10,3 @@ from customers.models import CustomerRecord
 def golden_ids(record_ids: Iterable[int]) -> dict[int, int]:
     """Record id → id of its golden record now."""
     return dict(CustomerRecord.objects.filter(pk__in=set(record_ids)).values_list("pk", "golden_id"))
-
-
-def records_of(golden_id: int) -> list[CustomerRecord]:
-    return list(CustomerRecord.objects.filter(golden_id=golden_id).select_related("channel").order_by("pk"))

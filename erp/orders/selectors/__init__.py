@@ -32,7 +32,7 @@ from erp.orders.selectors.orders import (
     returnable,
     returns_by_message,
 )
-from erp.orders.selectors.standings import Standing, orders_placed_since, skus_sold, standings
+from erp.orders.selectors.standings import Standing, orders_placed_since, standings
 
 __all__ = [
     "LineView",
@@ -65,6 +65,5 @@ __all__ = [
     "recorded_orders",
     "returnable",
     "returns_by_message",
-    "skus_sold",
     "standings",
 ]

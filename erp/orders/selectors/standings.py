@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from erp.orders.models import Order, OrderLine
+from erp.orders.models import Order
 
 _CHUNK = 5_000
 
@@ -43,9 +43,3 @@ def orders_placed_since(*, channel_id: int, since: dt.datetime, until: dt.dateti
         for row in page:
             yield Standing(*row[:5], is_cancelled=row[5] is not None)
         after = page[-1][1]
-
-
-def skus_sold(order_ids: Iterable[int]) -> set[int]:
-    """The SKUs that the lines of these orders name, kits as such. Lines that are not understood yet have none."""
-    lines = OrderLine.objects.filter(order__in=list(order_ids), sku__isnull=False)
-    return {sku_id for sku_id in lines.values_list("sku_id", flat=True).distinct() if sku_id is not None}

@@ -18,9 +18,7 @@ from erp.orders.models import (
     Delivery,
     Order,
     OrderAdjustment,
-    OrderEvent,
     OrderFee,
-    OrderHold,
     OrderLine,
     OrderLineComponent,
     OrderPayment,
@@ -247,7 +245,6 @@ def hold_rows(draft: Draft, *, at: dt.datetime, by: Actor) -> list[tuple[Any, ..
 
 HOLD_COLUMNS = ("order_id", "reason", "detail", "opened_at", "opened_by", "resolved_by", "resolution")
 EVENT_COLUMNS = ("order_id", "kind", "from_state", "to_state", "detail", "recorded_at", "actor")
-HEAD_MODELS = (Order, OrderHold, OrderEvent)
 
 
 def json(value: Any) -> str | None:

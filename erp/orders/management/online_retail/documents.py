@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from customers.services import CustomerData
 from erp.core.money import ZERO, Rounding
@@ -91,8 +90,3 @@ def charge_of(parts: Parts) -> Charge:
         if row.yen
     )
     return Charge(parts.invoice.number, lines, parts.invoice.on)
-
-
-def return_cost(row: Row, share: Decimal) -> Decimal:
-    """What returned goods are worth whose sale is not known: the usual share of the price they were sold at."""
-    return (abs(row.yen) * share).to_integral_value()
