@@ -1,13 +1,16 @@
 """The change feed: gap-free under concurrent commits, at least once, by audience, and refused after a restore."""
 
+import io
 import threading
 from datetime import UTC, datetime
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
 from erp.core import changes
 from erp.core.changes import Change, Cursor, CursorExpired
+from erp.core.models import FeedEpoch
 
 NOON = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
@@ -141,6 +144,32 @@ def test_a_new_epoch_refuses_every_old_cursor():
     fresh = changes.current_cursor()
     assert fresh.epoch > old.epoch
     assert changes.read(fresh)[0] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_begins_an_epoch_and_says_what_it_costs():
+    old, told = changes.current_cursor(), io.StringIO()
+
+    call_command("start_epoch", reason=" restored from the backup of Monday ", stdout=told)
+
+    begun = FeedEpoch.objects.latest("pk")
+    assert begun.pk > old.epoch
+    assert begun.reason == "restored from the backup of Monday"
+    assert f"epoch {begun.pk} of the change feed began (before: {old.epoch})" in told.getvalue()
+    assert "every reader" in told.getvalue()
+    with pytest.raises(CursorExpired):
+        changes.read(old)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("reason", [" ", "x" * 101])
+def test_the_command_wants_a_reason_that_fits(reason):
+    before = FeedEpoch.objects.count()
+
+    with pytest.raises(CommandError, match="1 to 100 characters"):
+        call_command("start_epoch", reason=reason)
+
+    assert FeedEpoch.objects.count() == before
 
 
 @pytest.mark.django_db
