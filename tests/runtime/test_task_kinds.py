@@ -1,0 +1,66 @@
+"""Every kind of task that code can open is explained to staff and listed for developers, and neither page knows one that nobody opens."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from erp.runtime.installation import PROJECT
+
+PACKAGES = ["erp", "accounting", "catalog", "customers", "ec_gateway"]
+A_BROKEN_PROMISE = "VERIFY_"
+KIND = re.compile(r"[A-Z][A-Z_]{5,}")
+
+
+def test_both_pages_name_every_kind_of_task_and_no_other():
+    used = {kind for path in sources() for kind in kinds_opened_in(ast.parse(path.read_text(encoding="utf-8")))}
+
+    assert {"OVERSOLD", "STOCKTAKE", "INBOX_FAILED", "LISTINGS_DIFFER", A_BROKEN_PROMISE} <= used
+    assert kinds_told("docs/models/core.md", r"^Kinds of tasks: .*?\n\n") == used
+    assert kinds_told("docs/manual/ja/README.md", r"^## 要対応の種別\n.*", cell=True) == used
+
+
+def sources():
+    return [
+        path for package in PACKAGES for path in (PROJECT / package).rglob("*.py") if "migrations" not in path.parts
+    ]
+
+
+def kinds_opened_in(module: ast.Module) -> Iterator[str]:
+    """The first words of every ``Finding(…)``. A name stands for the module's constant; a kind computed elsewhere for its ``TASK_…`` or ``KIND``."""
+    constants = dict(constants_of(module))
+    for call in ast.walk(module):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] == "Finding":
+            for told in branches(call.args[0]):
+                if isinstance(told, ast.Constant):
+                    yield str(told.value)
+                elif isinstance(told, ast.Name) and told.id in constants:
+                    yield constants[told.id]
+                else:
+                    tasks = [value for name, value in constants.items() if name.startswith("TASK")]
+                    candidates = tasks or [value for name, value in constants.items() if name == "KIND"]
+                    assert candidates, f"which kinds may {ast.unparse(call)} open?"
+                    yield from candidates
+
+
+def constants_of(module: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in module.body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                for name, value in zip(parts(target), parts(node.value), strict=False):
+                    if isinstance(name, ast.Name) and isinstance(value, ast.Constant) and isinstance(value.value, str):
+                        yield name.id, value.value
+
+
+def parts(told: ast.expr) -> list[ast.expr]:
+    return told.elts if isinstance(told, ast.Tuple) else [told]
+
+
+def branches(told: ast.expr) -> list[ast.expr]:
+    return [told.body, told.orelse] if isinstance(told, ast.IfExp) else [told]
+
+
+def kinds_told(page: str, part: str, *, cell: bool = False) -> set[str]:
+    text = re.search(part, (PROJECT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert text is not None
+    lines = re.findall(r"^\| ([^|]*) \|", text[0], re.MULTILINE) if cell else [text[0]]
+    return {kind for line in lines for kind in KIND.findall(line)}
