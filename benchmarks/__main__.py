@@ -34,6 +34,7 @@ class Case:
     processes: int
     wanted: float
     side: str = "ours"
+    against: str = "raw"
 
 
 CASES = [
@@ -52,6 +53,8 @@ CASES = [
     Case(
         "place_order, 1 line, one SKU wanted by 8 processes : bare one-row UPDATE", "place_hot", "update_hot", 8, 0.15
     ),
+    # As many a second as one client gets is what one answer takes: at most three times as long.
+    Case("GET /stock of one SKU, 1 client : an empty view of DRF, 1 client", "stock", "empty", 1, 0.33, "http", "http"),
 ]
 
 
@@ -97,10 +100,10 @@ def main() -> int:
 
 def _measure(crew: Crew, case: Case, *, runs: int, seconds: float) -> Measured:
     crew.rate(case.side, case.ours, processes=case.processes, seconds=1)
-    crew.rate("raw", case.raw, processes=case.processes, seconds=1)
+    crew.rate(case.against, case.raw, processes=case.processes, seconds=1)
     ours, raw = [], []
     for _run in range(runs):
-        raw.append(crew.rate("raw", case.raw, processes=case.processes, seconds=seconds))
+        raw.append(crew.rate(case.against, case.raw, processes=case.processes, seconds=seconds))
         ours.append(crew.rate(case.side, case.ours, processes=case.processes, seconds=seconds))
     spread = f"{min(ours):,.0f}–{max(ours):,.0f} : {min(raw):,.0f}–{max(raw):,.0f}"
     result = Measured(case.title, statistics.median(ours), statistics.median(raw), case.wanted, spread)

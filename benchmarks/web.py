@@ -32,7 +32,7 @@ def web_server() -> Iterator[None]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "2", "--blocking-threads", "4", "--backpressure", "4", "erp.wsgi:application"]
+    command += ["--workers", "2", "--blocking-threads", "4", "--backpressure", "4", "benchmarks.served:application"]
     with valkey.throw_away_broker() as broker, tempfile.TemporaryFile() as log:
         environment = {**os.environ, "REDIS_URL": broker.url, "DATABASE_POOL_SIZE": "4", "HTTPS": "false"}
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -94,22 +94,33 @@ class HttpClient:
         assert all(item["status"] == 201 for item in results)
         return len(results)
 
+    def stock(self) -> int:
+        answer = self._call("GET", f"/api/v1/stock/B-{self.random.randint(1, self.skus):04d}")
+        assert answer["available"] > 0
+        return 1
+
+    def empty(self) -> int:
+        assert self._call("GET", "/api/v1/bench-empty") == {}
+        return 1
+
     def _post(self, path: str, body: Any) -> Any:
-        raw = json.dumps(body)
+        return self._call("POST", path, json.dumps(body))
+
+    def _call(self, method: str, path: str, body: str | None = None) -> Any:
         try:
-            answer, text = self._exchange(path, raw)
+            answer, text = self._exchange(method, path, body)
         except (http.client.RemoteDisconnected, ConnectionError):
             # The server lets go of a connection that was idle while the other side ran. Nothing was read, so it is sent anew.
             self.connection = None
-            answer, text = self._exchange(path, raw)
+            answer, text = self._exchange(method, path, body)
         assert answer.status in (200, 201), text[:500]
         return json.loads(text)
 
-    def _exchange(self, path: str, raw: str) -> tuple[http.client.HTTPResponse, bytes]:
+    def _exchange(self, method: str, path: str, body: str | None) -> tuple[http.client.HTTPResponse, bytes]:
         if self.connection is None:
             self.connection = http.client.HTTPConnection(os.environ[ADDRESS], timeout=60)
         headers = {"Authorization": f"Api-Key {os.environ[KEY]}", "Content-Type": "application/json"}
-        self.connection.request("POST", path, raw, headers)
+        self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
         return answer, answer.read()
 

@@ -89,7 +89,7 @@ def sku_codes(ids: Iterable[int]) -> dict[int, str]:
 
 def sku_ids(codes: Iterable[str]) -> dict[str, int]:
     """SKU code → id. Unknown codes are missing in the answer."""
-    return dict(Sku.objects.filter(code__in=set(codes)).values_list("code", "pk"))
+    return dict(rows.ask("SELECT code, id FROM catalog_sku WHERE code = ANY(%s::text[])", [list(set(codes))]).all())
 
 
 def style_codes(ids: Iterable[int]) -> dict[int, str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, get_args
 
 import msgspec
-from django.db import connection, models
+from django.db import connection, models, transaction
 from psycopg.pq import PipelineStatus
 
 COPY_FROM = 100
@@ -123,6 +123,21 @@ def _element(value: int | str) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return str(value)
+
+
+@contextmanager
+def look_ups() -> Iterator[None]:
+    """Read by key inside without planning anew: a plan made for each list of keys costs several times what reading them does.
+
+    A short transaction, since the setting ends with it; part of the one there is, where there is one.
+    """
+    with (
+        nullcontext() if connection.in_atomic_block else transaction.atomic(),
+        connection.cursor() as cursor,
+        pipeline(),
+    ):
+        cursor.execute("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
+        yield
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -64,23 +64,39 @@ class Component:
     availability: Availability
 
 
+NOTHING = Availability(0, (), 0, None)
+
 # A kit's version is that of its definition, then that of the balances behind it, whose versions together stay below this.
 _DEFINITION = 1_000_000_000
 
-_PLACES = """
-SELECT b.sku_id, b.location_id, place.code, b.on_hand, b.allocated, b.version, coalesce(expired.pieces, 0), expired.next_expiry,
-       NOT place.is_active OR place.kind = ANY(%(not_for_sale)s)
-       OR (place.kind = 'MALL_HELD' AND place.holder_channel_id IS DISTINCT FROM cl.channel_id)
-FROM inventory_channellocation cl
-JOIN inventory_location place ON place.id = cl.location_id
-JOIN inventory_stockbalance b ON b.location_id = cl.location_id AND b.sku_id = ANY(%(skus)s)
+# Per SKU one row for each place the channel sells from, or one without a place. Joined laterally, so that few SKUs touch few rows.
+_STOCK = """
+SELECT sku.id, CASE WHEN sku.is_kit THEN sku.version END, buffer.quantity, place.*
+FROM catalog_sku sku
 LEFT JOIN LATERAL (
-    SELECT sum(h.quantity) FILTER (WHERE h.expires_at <= %(at)s) AS pieces,
-           min(h.expires_at) FILTER (WHERE h.expires_at > %(at)s) AS next_expiry
-    FROM inventory_holdline h WHERE h.sku_id = b.sku_id AND h.location_id = b.location_id AND h.released_at IS NULL
-) expired ON true
-WHERE cl.channel_id = %(channel)s
-ORDER BY b.sku_id, cl.rank, b.location_id
+    SELECT quantity FROM inventory_channelbuffer
+    WHERE channel_id = %(channel)s AND (sku_id = sku.id OR sku_id IS NULL) ORDER BY sku_id NULLS LAST LIMIT 1
+) buffer ON true
+LEFT JOIN LATERAL (
+    SELECT cl.rank, b.location_id, location.code, b.on_hand, b.allocated, b.version, coalesce(expired.pieces, 0), expired.next_expiry,
+           NOT location.is_active OR location.kind = ANY(%(not_for_sale)s)
+           OR (location.kind = 'MALL_HELD' AND location.holder_channel_id IS DISTINCT FROM cl.channel_id)
+    FROM inventory_channellocation cl
+    JOIN inventory_location location ON location.id = cl.location_id
+    JOIN inventory_stockbalance b ON b.location_id = cl.location_id AND b.sku_id = sku.id
+    LEFT JOIN LATERAL (
+        SELECT sum(h.quantity) FILTER (WHERE h.expires_at <= %(at)s) AS pieces,
+               min(h.expires_at) FILTER (WHERE h.expires_at > %(at)s) AS next_expiry
+        FROM inventory_holdline h WHERE h.sku_id = b.sku_id AND h.location_id = b.location_id AND h.released_at IS NULL
+    ) expired ON true
+    WHERE cl.channel_id = %(channel)s
+) place ON true
+WHERE sku.id = ANY(%(skus)s)
+ORDER BY sku.id, place.rank, place.location_id
+"""
+
+_PARTS = """
+SELECT kit_id, component_id, quantity FROM catalog_kitcomponent WHERE kit_id = ANY(%s) ORDER BY kit_id, component_id
 """
 
 _BUFFERS = """
@@ -98,55 +114,45 @@ def buffers(*, channel_id: int, sku_ids: Iterable[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-_PARTS = """
-SELECT kit.id, kit.version, part.component_id, part.quantity
-FROM catalog_sku kit LEFT JOIN catalog_kitcomponent part ON part.kit_id = kit.id
-WHERE kit.id = ANY(%s) AND kit.is_kit ORDER BY kit.id, part.component_id
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kit:
-    version: int
-    parts: tuple[tuple[int, int], ...]
-
-
 def available_to_promise(*, channel_id: int, sku_ids: Collection[int], at: dt.datetime) -> dict[int, Availability]:
-    """What the channel may sell of each SKU at an instant. Three statements in one round trip for any number of SKUs, and once more two for
-    the components of kits; a SKU without stock has 0."""
+    """What the channel may sell of each SKU at an instant. One statement for any number of SKUs, and two more where there are kits among
+    them; a SKU without stock, or that nobody knows, has 0."""
     wanted = list(dict.fromkeys(sku_ids))
-    with rows.pipeline():
-        parts = rows.ask(_PARTS, [wanted])
-        places, kept_back = _ask(channel_id, wanted, at)
-    kits = _kits(parts.all())
-    found = _of_stock(wanted, places.all(), dict(kept_back.all()))
+    found, kits = _of_stock(_ask(channel_id, wanted, at))
+    found = {sku_id: found.get(sku_id, NOTHING) for sku_id in wanted}
     if not kits:
         return found
-    components = list({part for kit in kits.values() for part, _pieces in kit.parts} - found.keys())
-    with rows.pipeline():
-        places, kept_back = _ask(channel_id, components, at)
-    pieces = found | _of_stock(components, places.all(), dict(kept_back.all()))
-    return found | {kit_id: _of_kit(kit, pieces) for kit_id, kit in kits.items()}
+    with rows.look_ups():
+        answer = rows.ask(_PARTS, [list(kits)])
+    parts: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for kit_id, component_id, pieces in answer.all():
+        parts[kit_id].append((component_id, pieces))
+    components = {component_id for of_kit in parts.values() for component_id, _pieces in of_kit}
+    pieces, _none = _of_stock(_ask(channel_id, list(components), at))
+    return found | {kit_id: _of_kit(version, parts[kit_id], pieces) for kit_id, version in kits.items()}
 
 
-def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> tuple[rows.Answer, rows.Answer]:
+def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Any]:
     asked: Any = {"skus": sku_ids, "channel": channel_id, "at": at, "not_for_sale": NOT_FOR_SALE}
-    return rows.ask(_PLACES, asked), rows.ask(_BUFFERS, [sku_ids, channel_id])
+    with rows.look_ups():
+        answer = rows.ask(_STOCK, asked)
+    return answer.all()
 
 
-def _kits(parts: Iterable[Any]) -> dict[int, _Kit]:
-    found: dict[int, _Kit] = {}
-    for kit_id, version, component_id, pieces in parts:
-        known = found.get(kit_id, _Kit(version, ()))
-        found[kit_id] = known if component_id is None else _Kit(version, (*known.parts, (component_id, pieces)))
-    return found
-
-
-def _of_stock(sku_ids: Collection[int], places: Iterable[Any], kept_back: Mapping[int, int]) -> dict[int, Availability]:
+def _of_stock(asked: Iterable[Any]) -> tuple[dict[int, Availability], dict[int, int]]:
+    """What is there of each SKU, and the versions of those that are kits."""
+    kits: dict[int, int] = {}
     terms: dict[int, list[Term]] = defaultdict(list)
     versions: dict[int, int] = defaultdict(int)
     due: dict[int, list[dt.datetime]] = defaultdict(list)
-    for sku_id, location_id, code, on_hand, allocated, version, expired, next_expiry, excluded in places:
+    kept_back: dict[int, int] = {}
+    for sku_id, kit_version, buffer, _rank, location_id, code, on_hand, allocated, version, *rest in asked:
+        kept_back[sku_id] = buffer or 0
+        if kit_version is not None:
+            kits[sku_id] = kit_version
+        if location_id is None:
+            continue
+        expired, next_expiry, excluded = rest
         of_place = [
             Term(TermKind.ON_HAND, on_hand, location_id, code),
             Term(TermKind.ALLOCATED, -allocated, location_id, code),
@@ -161,22 +167,22 @@ def _of_stock(sku_ids: Collection[int], places: Iterable[Any], kept_back: Mappin
     for sku_id, quantity in kept_back.items():
         if quantity:
             terms[sku_id].append(Term(TermKind.BUFFER, -quantity))
-    return {
-        sku_id: _availability(terms[sku_id], versions[sku_id], min(due[sku_id], default=None)) for sku_id in sku_ids
+    found = {
+        sku_id: _availability(terms[sku_id], versions[sku_id], min(due[sku_id], default=None)) for sku_id in kept_back
     }
+    return found, kits
 
 
-def _of_kit(kit: _Kit, pieces: Mapping[int, Availability]) -> Availability:
+def _of_kit(version: int, parts: Sequence[tuple[int, int]], pieces: Mapping[int, Availability]) -> Availability:
     components = tuple(
-        Component(sku_id, quantity, pieces[sku_id].available // quantity, pieces[sku_id])
-        for sku_id, quantity in kit.parts
+        Component(sku_id, quantity, pieces[sku_id].available // quantity, pieces[sku_id]) for sku_id, quantity in parts
     )
     makes = min((component.makes for component in components), default=0)
     due = [item.availability.next_change_at for item in components if item.availability.next_change_at is not None]
     return Availability(
         makes,
         (Term(TermKind.COMPONENTS, makes),) if makes else (),
-        kit.version * _DEFINITION + sum(component.availability.version for component in components),
+        version * _DEFINITION + sum(component.availability.version for component in components),
         min(due, default=None),
         components,
     )
