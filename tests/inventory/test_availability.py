@@ -215,3 +215,20 @@ def test_kits_cost_two_more_statements_however_many_there_are():
     few, many = statements(lambda: ask(site, kits[0])), statements(lambda: ask(site, *kits))
 
     assert len(few) == len(many) == 6
+
+
+def test_one_sku_by_its_code_is_answered_the_same_in_one_statement():
+    place = location()
+    shirt = sku()
+    stock(shirt, place, 7)
+    site = channel(place)
+    ChannelBuffer.objects.create(channel=site, quantity=2)
+    pair = kit_of({shirt: 2})
+
+    def by_code(code):
+        return selectors.available_of_code(channel_id=site.pk, code=code, at=NOON)
+
+    assert by_code(shirt.code) == ask(site, shirt)[shirt.pk]
+    assert by_code(pair.code) == ask(site, pair)[pair.pk]
+    assert by_code("nothing") is None
+    assert len(statements(lambda: by_code(shirt.code))) == 1

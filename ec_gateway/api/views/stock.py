@@ -19,7 +19,7 @@ from ec_gateway.api.schema import IF_NONE_MATCH, Described, Example, operation, 
 from ec_gateway.models import ApiKey
 from erp.core import changes
 from erp.core.errors import InvalidInput, NotFound, Problem
-from erp.inventory.selectors import Availability, TermKind, available_to_promise
+from erp.inventory.selectors import Availability, TermKind, available_of_code, available_to_promise
 
 
 class TermSerializer(Described):
@@ -192,10 +192,9 @@ class StockOfSku(ApiView):
         explain = request.query_params.get("explain", "0")
         if explain not in ("0", "1"):
             raise InvalidInput([Problem("/query/explain", "invalid", _("0 or 1 is needed."))])
-        sku_id = catalog.sku_ids([sku]).get(sku)
-        if sku_id is None:
+        found = available_of_code(channel_id=self.client.channel_id, code=sku, at=self.at)
+        if found is None:
             raise NotFound(_("There is no SKU %(code)s.") % {"code": sku})
-        found = available_to_promise(channel_id=self.client.channel_id, sku_ids=[sku_id], at=self.at)[sku_id]
         item = _item(sku, found)
         if explain == "1":
             parts = {part.sku_id for part in found.components}

@@ -1,6 +1,14 @@
 """Questions to stock. Answers are dataclasses; nothing here locks or writes."""
 
-from erp.inventory.selectors.availability import Availability, Component, Term, TermKind, available_to_promise, buffers
+from erp.inventory.selectors.availability import (
+    Availability,
+    Component,
+    Term,
+    TermKind,
+    available_of_code,
+    available_to_promise,
+    buffers,
+)
 from erp.inventory.selectors.expectations import Incoming, incoming, late_expectation_count, provisional_count
 from erp.inventory.selectors.holds import HeldSku, HoldView, hold
 from erp.inventory.selectors.ledger import (
@@ -33,6 +41,7 @@ __all__ = [
     "Term",
     "TermKind",
     "ask_reserved",
+    "available_of_code",
     "available_to_promise",
     "buffers",
     "consigned_location_ids",

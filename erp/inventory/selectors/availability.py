@@ -91,9 +91,10 @@ LEFT JOIN LATERAL (
     ) expired ON true
     WHERE cl.channel_id = %(channel)s
 ) place ON true
-WHERE sku.id = ANY(%(skus)s)
-ORDER BY sku.id, place.rank, place.location_id
 """
+_OF_IDS = _STOCK + "WHERE sku.id = ANY(%(skus)s) ORDER BY sku.id, place.rank, place.location_id"
+# One value, of which there is one row: PostgreSQL plans that once by itself.
+_OF_CODE = _STOCK + "WHERE sku.code = %(code)s ORDER BY place.rank, place.location_id"
 
 _PARTS = """
 SELECT kit_id, component_id, quantity FROM catalog_kitcomponent WHERE kit_id = ANY(%s) ORDER BY kit_id, component_id
@@ -120,22 +121,34 @@ def available_to_promise(*, channel_id: int, sku_ids: Collection[int], at: dt.da
     wanted = list(dict.fromkeys(sku_ids))
     found, kits = _of_stock(_ask(channel_id, wanted, at))
     found = {sku_id: found.get(sku_id, NOTHING) for sku_id in wanted}
+    return found | _of_kits(channel_id, kits, at)
+
+
+def available_of_code(*, channel_id: int, code: str, at: dt.datetime) -> Availability | None:
+    """The same for the page of one product: one round trip from its code to its figure. None for a SKU that nobody knows."""
+    asked: Any = {"code": code, "channel": channel_id, "at": at, "not_for_sale": NOT_FOR_SALE}
+    found, kits = _of_stock(rows.ask(_OF_CODE, asked).all())
+    return next(iter((found | _of_kits(channel_id, kits, at)).values()), None)
+
+
+def _of_kits(channel_id: int, kits: Mapping[int, int], at: dt.datetime) -> dict[int, Availability]:
+    """``kits``: id → version of the definition."""
     if not kits:
-        return found
+        return {}
     with rows.look_ups():
         answer = rows.ask(_PARTS, [list(kits)])
     parts: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for kit_id, component_id, pieces in answer.all():
-        parts[kit_id].append((component_id, pieces))
-    components = {component_id for of_kit in parts.values() for component_id, _pieces in of_kit}
+    for kit_id, component_id, quantity in answer.all():
+        parts[kit_id].append((component_id, quantity))
+    components = {component_id for of_kit in parts.values() for component_id, _quantity in of_kit}
     pieces, _none = _of_stock(_ask(channel_id, list(components), at))
-    return found | {kit_id: _of_kit(version, parts[kit_id], pieces) for kit_id, version in kits.items()}
+    return {kit_id: _of_kit(version, parts[kit_id], pieces) for kit_id, version in kits.items()}
 
 
 def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Any]:
     asked: Any = {"skus": sku_ids, "channel": channel_id, "at": at, "not_for_sale": NOT_FOR_SALE}
     with rows.look_ups():
-        answer = rows.ask(_STOCK, asked)
+        answer = rows.ask(_OF_IDS, asked)
     return answer.all()
 
 
