@@ -46,8 +46,10 @@ def open_location(
 
 @use_case
 def sell_from(*, channel_id: int, location_id: int, rank: int = 100, at: dt.datetime, by: Actor) -> None:
-    """Let a channel sell what a place holds; smaller ranks are used first. Calling again brings the rank up to date."""
+    """Let a channel sell what a place holds; smaller ranks are used first. Calling again brings the rank up to date; the same again is no news."""
     locks.hold(f"channel locations:{channel_id}")
+    if ChannelLocation.objects.filter(channel_id=channel_id, location_id=location_id, rank=rank).exists():
+        return
     ChannelLocation.objects.update_or_create(channel_id=channel_id, location_id=location_id, defaults={"rank": rank})
     _announce(channel_id, [], [location_id])
 
