@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib.admin.helpers import ActionForm
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog import selectors, services
@@ -33,9 +35,11 @@ from catalog.models import (
     Supplier,
 )
 from catalog.services.codes import GTIN_KINDS
+from catalog.services.styles import CODE_PATTERN
 from erp.core.admin import MasterAdmin, ReadOnlyAdmin, ReadOnlyInline
 from erp.core.errors import InvalidInput
 from erp.core.identifiers import classify_gtin, is_corporate_number, normalise_registration_number
+from erp.core.models import Channel
 
 if TYPE_CHECKING:
     TabularInline = admin.TabularInline[Any, Any]
@@ -118,6 +122,24 @@ class UploadForm(forms.Form):
     dry_run = forms.BooleanField(label=_("only check"), required=False, initial=True)
 
 
+class MatrixForm(forms.Form):
+    colors = forms.ModelMultipleChoiceField(
+        label=_("colours"), queryset=Color.objects.order_by("sort_order", "code"), to_field_name="code"
+    )
+    sizes = forms.ModelMultipleChoiceField(
+        label=_("sizes"), queryset=Size.objects.order_by("sort_order", "code"), to_field_name="code"
+    )
+
+
+class LifeCycleForm(ActionForm):
+    """The stage to which the selected styles move, and the day that a discontinuation carries."""
+
+    life_cycle = forms.ChoiceField(
+        label=_("life cycle"), choices=[("", "–"), *Product.LifeCycle.choices], required=False
+    )
+    on = forms.DateField(label=_("date"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+
 @admin.register(Product)
 class ProductAdmin(AnnouncingAdmin):
     list_display = ["code", "name", "brand", "season", "category", "tax_class", "life_cycle", "release_date"]
@@ -129,9 +151,30 @@ class ProductAdmin(AnnouncingAdmin):
     ordering = ["code"]
     inlines = [PriceInline]
     change_list_template = "admin/catalog/product/change_list.html"
+    action_form = LifeCycleForm
+    actions = ["change_life_cycle"]
 
     def product_id(self, obj: Product) -> int:
         return obj.pk
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """A style is born at any stage; from then on it moves by the action, which knows the way."""
+        return [*self.readonly_fields, *([] if obj is None else ["life_cycle", "discontinued_date"])]
+
+    @admin.action(description=_("Move the selected styles to another stage of life"), permissions=["act"])
+    def change_life_cycle(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        target = request.POST.get("life_cycle", "")
+        on = forms.DateField(required=False).clean(request.POST.get("on")) or timezone.localdate()
+        if not target:
+            self.message_user(request, gettext("Choose the stage beside the action first."), messages.ERROR)
+            return
+        done = 0
+        for product in queryset.order_by("pk"):
+            with self.refusals_as_messages(request, product):
+                self.serve(request, services.change_life_cycle, product_id=product.pk, life_cycle=target, on=on)
+                done += 1
+        told = ngettext("%(count)d style moved.", "%(count)d styles moved.", done) % {"count": done}
+        self.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
 
     @admin.display(description=_("colour × size"))
     def matrix(self, product: Product) -> SafeString:
@@ -153,8 +196,57 @@ class ProductAdmin(AnnouncingAdmin):
         return format_html_join("", '<td><a href="{}">{}</a></td>', links)
 
     def get_urls(self) -> list[URLPattern]:
-        own = path("import/", self.admin_site.admin_view(self.upload), name="catalog_product_import")
-        return [own, *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        own = [
+            path("import/", wrap(self.upload), name="catalog_product_import"),
+            path("<int:product_id>/matrix/", wrap(self.create_matrix), name="catalog_product_matrix"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def create_matrix(self, request: HttpRequest, product_id: int) -> HttpResponse:
+        """Choose colours and sizes, look at what would be made and what is there, make it."""
+        if not (self.has_act_permission(request) and request.user.has_perm("catalog.add_sku")):
+            raise PermissionDenied
+        product = get_object_or_404(Product, pk=product_id)
+        matrix = selectors.matrix_of(product.pk)
+        there = {
+            "colors": [color.code for color in matrix.colors if color],
+            "sizes": [size.code for size in matrix.sizes if size],
+        }
+        form = MatrixForm(request.POST or request.GET or None, initial=there)
+        plan = self._plan(product, form, matrix) if form.is_valid() else None
+
+        def act() -> HttpResponse:
+            wanted = self.serve(
+                request,
+                services.create_matrix,
+                product_code=product.code,
+                color_codes=[color.code for color in form.cleaned_data["colors"]],
+                size_codes=[size.code for size in form.cleaned_data["sizes"]],
+            )
+            told = gettext("The style has these %(count)d SKUs now.") % {"count": len(wanted)}
+            return self.done(request, told, "admin:catalog_product_change", product.pk)
+
+        return self.service_page(
+            request,
+            form=form,
+            title=gettext("Make colour × size: %(style)s") % {"style": product},
+            act=act,
+            template="admin/catalog/product/matrix.html",
+            plan=plan,
+        )
+
+    @staticmethod
+    def _plan(product: Product, form: MatrixForm, matrix: selectors.Matrix) -> dict[str, Any]:
+        """Per colour and size the SKU code and whether it is there. ``fresh`` counts what would be made."""
+        sizes, rows = list(form.cleaned_data["sizes"]), []
+        for color in form.cleaned_data["colors"]:
+            there = [matrix.cells.get((color.pk, size.pk)) for size in sizes]
+            codes = [CODE_PATTERN.format(style=product.code, color=color.code, size=size.code) for size in sizes]
+            cells = [(sku.code if sku else code, sku is not None) for sku, code in zip(there, codes, strict=True)]
+            rows.append((color, cells))
+        fresh = sum(not is_there for _color, cells in rows for _code, is_there in cells)
+        return {"sizes": sizes, "rows": rows, "fresh": fresh}
 
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Take a product file. Every problem of every row is listed; with one of them nothing is imported."""
@@ -200,6 +292,23 @@ class SkuCodeInline(TabularInline):
     form = SkuCodeForm
     extra = 0
     autocomplete_fields = ["supplier"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A new code has its own page, which asks whose code it is already."""
+        return False
+
+
+class NewCodeForm(forms.Form):
+    kind = forms.ChoiceField(label=_("kind"), choices=SkuCode.Kind.choices)
+    code = forms.CharField(label=_("code"), max_length=SkuCode._meta.get_field("code").max_length)
+    channel = forms.ModelChoiceField(
+        label=_("sales channel"), queryset=Channel.objects.order_by("code"), required=False
+    )
+    supplier = forms.ModelChoiceField(
+        label=_("supplier"), queryset=Supplier.objects.filter(is_active=True).order_by("code"), required=False
+    )
+    valid_from = forms.DateField(label=_("valid from"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    valid_to = forms.DateField(label=_("valid to"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
 
 
 class SkuCostInline(TabularInline):
@@ -247,6 +356,35 @@ class SkuAdmin(AnnouncingAdmin):
 
     def product_id(self, obj: Sku) -> int:
         return obj.product_id
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.add_code)
+        return [path("<int:sku_id>/code/", page, name="catalog_sku_code"), *super().get_urls()]
+
+    def add_code(self, request: HttpRequest, sku_id: int) -> HttpResponse:
+        if not (self.has_act_permission(request) and request.user.has_perm("catalog.add_skucode")):
+            raise PermissionDenied
+        sku = get_object_or_404(Sku, pk=sku_id)
+        form = NewCodeForm(request.POST or None)
+
+        def act() -> HttpResponse:
+            values = form.cleaned_data
+            filed = self.serve(
+                request,
+                services.add_code,
+                sku_code=sku.code,
+                kind=values["kind"],
+                code=values["code"],
+                channel_id=values["channel"] and values["channel"].pk,
+                supplier_id=values["supplier"] and values["supplier"].pk,
+                valid_from=values["valid_from"],
+                valid_to=values["valid_to"],
+            )
+            told = gettext("%(code)s is filed as %(kind)s.") % {"code": filed.code, "kind": filed.get_kind_display()}
+            return self.done(request, told, "admin:catalog_sku_change", sku.pk)
+
+        title = gettext("Add a code: %(sku)s") % {"sku": sku}
+        return self.service_page(request, form=form, title=title, act=act, submit=gettext("Add"))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

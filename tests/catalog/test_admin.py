@@ -1,5 +1,7 @@
 """The product master in the back office: lists, forms that announce, check digits in forms, the upload."""
 
+from datetime import date
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -68,17 +70,105 @@ def sku_data(row: Sku, **fields):
     return inlines(*SKU_INLINES, code=row.code, product=row.product_id, is_active="on", **fields)
 
 
-def test_a_wrong_check_digit_is_refused_in_the_form_and_a_right_one_filed_under_what_it_is(staff):
+def test_a_code_is_added_on_its_page_and_filed_under_what_it_is(staff):
+    row, other = sku(), sku("OTHER")
+    page = f"/admin/catalog/sku/{row.pk}/code/"
+    assert page in staff.get(f"/admin/catalog/sku/{row.pk}/change/").content.decode()
+    assert staff.get(page).status_code == 200
+
+    wrong = staff.post(page, {"kind": "GTIN13", "code": "4901234567890"})
+    assert (wrong.status_code, levels(wrong), SkuCode.objects.count()) == (200, ["error"], 0)
+
+    assert staff.post(page, {"kind": "GTIN13", "code": "0212345678909", "valid_from": "2026-12-01"}).status_code == 302
+    filed = SkuCode.objects.get()
+    assert (filed.kind, filed.sku, filed.valid_from) == ("IN_STORE", row, date(2026, 12, 1))
+
+    taken = staff.post(f"/admin/catalog/sku/{other.pk}/code/", {"kind": "IN_STORE", "code": "0212345678909"})
+    assert levels(taken)[-1] == "error"
+    assert row.code in [str(message) for message in taken.context["messages"]][-1]
+    assert SkuCode.objects.get().sku == row
+
+
+def test_a_code_that_is_corrected_in_the_form_keeps_to_check_digits(staff):
     row = sku()
-    code = {"codes-TOTAL_FORMS": "1", "codes-0-kind": "GTIN13", "codes-0-sku": row.pk}
+    code = SkuCode.objects.create(sku=row, kind="GTIN13", code="4901234567894")
+    data = {
+        "codes-TOTAL_FORMS": "1", "codes-INITIAL_FORMS": "1", "codes-0-id": code.pk, "codes-0-kind": "GTIN13",
+        "codes-0-sku": row.pk,
+    }  # fmt: skip
     url = f"/admin/catalog/sku/{row.pk}/change/"
 
-    page = staff.post(url, sku_data(row, **code, **{"codes-0-code": "4901234567890"}))
+    page = staff.post(url, sku_data(row, **data, **{"codes-0-code": "4901234567890"}))
     assert page.status_code == 200
-    assert not SkuCode.objects.exists()
+    assert SkuCode.objects.get().code == "4901234567894"
 
-    assert staff.post(url, sku_data(row, **code, **{"codes-0-code": "0212345678909"})).status_code == 302
+    assert staff.post(url, sku_data(row, **data, **{"codes-0-code": "0212345678909"})).status_code == 302
     assert SkuCode.objects.get().kind == "IN_STORE"
+
+
+def levels(page) -> list[str]:
+    return [message.level_tag for message in page.context["messages"]]
+
+
+def test_colours_and_sizes_are_chosen_looked_at_and_made(staff):
+    style = product()
+    colors("WH", "BK"), sizes("S", "M")
+    create_matrix(product_code="TS-001", color_codes=["WH"], size_codes=["S"], **WHEN)
+    page, wanted = f"/admin/catalog/product/{style.pk}/matrix/", {"colors": ["WH", "BK"], "sizes": ["S", "M"]}
+    assert page in staff.get(f"/admin/catalog/product/{style.pk}/change/").content.decode()
+    assert staff.get(page).context["plan"] is None
+
+    plan = staff.get(page, wanted).context["plan"]
+    assert [cells for _color, cells in plan["rows"]] == [
+        [("TS-001-WH-S", True), ("TS-001-WH-M", False)],
+        [("TS-001-BK-S", False), ("TS-001-BK-M", False)],
+    ]
+    assert (plan["fresh"], Sku.objects.count()) == (3, 1)
+
+    assert staff.post(page, wanted).status_code == 302
+    assert set(Sku.objects.values_list("code", flat=True)) == {code for _c, row in plan["rows"] for code, _there in row}
+    assert staff.get(page, wanted).context["plan"]["fresh"] == 0
+
+
+def test_a_code_that_another_style_has_is_named_and_nothing_is_made(staff):
+    style = product()
+    colors("WH"), sizes("S", "M")
+    sku("TS-001-WH-M", product=product("OTHER"))
+
+    refused = staff.post(f"/admin/catalog/product/{style.pk}/matrix/", {"colors": ["WH"], "sizes": ["S", "M"]})
+
+    assert levels(refused) == ["error"]
+    assert "TS-001-WH-M" in str(next(iter(refused.context["messages"])))
+    assert not Sku.objects.filter(product=style).exists()
+
+
+def test_styles_move_to_another_stage_by_the_action_and_never_by_the_form(staff):
+    style, listing = product(), "/admin/catalog/product/"
+    chosen = {"action": "change_life_cycle", "_selected_action": [style.pk]}
+
+    unsaid = staff.post(listing, chosen, follow=True)
+    back = staff.post(listing, {**chosen, "life_cycle": "PLANNED"}, follow=True)
+    style.refresh_from_db()
+    assert (levels(unsaid), levels(back), style.life_cycle) == (["error"], ["error", "warning"], "ACTIVE")
+
+    staff.post(listing, {**chosen, "life_cycle": "DISCONTINUED", "on": "2026-11-30"})
+    style.refresh_from_db()
+    assert (style.life_cycle, style.discontinued_date, style.version) == ("DISCONTINUED", date(2026, 11, 30), 2)
+
+    data = {"code": "TS-001", "name": style.name, "tax_class": "STANDARD", "life_cycle": "PLANNED"}
+    assert staff.post(f"{listing}{style.pk}/change/", inlines("prices", **data)).status_code == 302
+    style.refresh_from_db()
+    assert style.life_cycle == "DISCONTINUED"
+
+
+@pytest.mark.parametrize("page", ["product/{}/matrix/", "sku/{}/code/"])
+def test_who_may_only_look_may_neither_make_skus_nor_add_codes(client, page):
+    row = sku()
+    client.force_login(User.objects.create_user("look", is_staff=True))
+
+    assert (
+        client.get("/admin/catalog/" + page.format(row.product_id if "product" in page else row.pk)).status_code == 403
+    )
 
 
 def test_a_kit_is_defined_in_the_form_and_a_refusal_changes_nothing(staff):
