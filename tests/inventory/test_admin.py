@@ -11,7 +11,7 @@ from erp.core.models import AuditRow
 from erp.inventory import services
 from erp.inventory.models import ChannelBuffer, ExpectedReceipt, Hold, Location, StockDocument
 from erp.inventory.services import Demand, ExpectedLine, HoldDemand, PhysicalLine
-from tests.inventory.factories import CLERK, NOON, channel, figures, location, sku, statements, stock
+from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, statements, stock, worth
 
 pytestmark = pytest.mark.django_db
 PAGES = [
@@ -276,7 +276,98 @@ def test_an_edited_master_is_signed(admin_client, shelf):
 
 
 @pytest.mark.parametrize(
-    "page", ["availability", "receive", "adjust", "transfer", "arrive", "count", "hold_add", "expectedreceipt_add"]
+    "page",
+    [
+        "availability",
+        "receive",
+        "adjust",
+        "transfer",
+        "arrive",
+        "count",
+        "hold_add",
+        "expectedreceipt_add",
+        "write_down",
+        "late_cost",
+        "stock_then",
+        "valuation",
+    ],
 )
 def test_strangers_are_sent_to_the_log_in(client, page):
     assert client.get(reverse(f"admin:inventory_{page}")).status_code == 302
+
+
+def test_stock_is_written_down_from_its_form(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+    typed = {"location": warehouse.pk, "note": "汚れ"}
+
+    unread = post(admin_client, "write_down", lines="NOTHING, 50", **typed)
+    assert "NOTHING" in str(unread.context["form"].errors["lines"])
+    too_much = post(admin_client, "write_down", lines=f"{shirt.code}, 9000", **typed)
+    assert levels(too_much) == ["error"]
+    assert worth(shirt) == (5, 500)
+
+    assert post(admin_client, "write_down", lines=f"{shirt.code}, 50", **typed).status_code == 302
+    booked = StockDocument.objects.get(source_type="WRITE_DOWN")
+    assert entries("WRITE_DOWN", booked.pk) == {("5160", "DEBIT"): 50, ("1210", "CREDIT"): 50}
+    assert worth(shirt) == (5, 450)
+
+
+def test_a_late_cost_goes_to_the_lines_of_its_receipt(admin_client, shelf):
+    _site, warehouse, _shirt = shelf
+    coat = sku()
+    post(admin_client, "receive", location=warehouse.pk, lines=f"{coat.code}, 10, 150")
+    typed = {"receipt": StockDocument.objects.get(source_type="RECEIPT").pk, "contra_role": "freight"}
+
+    unread = post(admin_client, "late_cost", lines=f"{coat.code}, 100", **typed)
+    assert unread.context["form"].errors["lines"]
+    unknown = post(admin_client, "late_cost", lines="2, 100", **typed)
+    assert levels(unknown)[-1] == "error"
+
+    assert post(admin_client, "late_cost", lines="1, 100", **typed).status_code == 302
+    booked = StockDocument.objects.get(source_type="LATE_COST")
+    assert entries("LATE_COST", booked.pk) == {("1210", "DEBIT"): 100, ("6220", "CREDIT"): 100}
+    assert worth(coat) == (10, 1600)
+
+
+def test_stock_of_a_past_moment_is_shown_in_a_constant_number_of_statements(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+    url = reverse("admin:inventory_stock_then")
+    asked = {"at": "2998-01-01T00:00", "clock": "occurred", "location": warehouse.pk}
+
+    few = statements(lambda: admin_client.get(url, asked))
+    assert admin_client.get(url, asked).context["found"]["lines"] == [(shirt, warehouse, 5, 500)]
+    for _ in range(10):
+        stock(sku(), warehouse, 2)
+    assert len(statements(lambda: admin_client.get(url, asked))) == len(few)
+
+    now = admin_client.get(url, asked).context["found"]
+    assert (len(now["lines"]), now["on_hand"], now["value"]) == (11, 25, 2500)
+    before = admin_client.get(url, {**asked, "at": "2020-01-01T00:00", "skus": shirt.product.code})
+    assert before.context["found"]["lines"] == []
+    everything = admin_client.get(url, {"at": "2998-01-01T00:00", "clock": "occurred"})
+    assert (everything.context["found"], everything.context["form"].is_valid()) == (None, False)
+
+
+def test_stock_is_valued_by_the_other_methods_in_a_constant_number_of_statements(admin_client, shelf):
+    _site, warehouse, _shirt = shelf
+    coat, never = sku(), sku()
+    for number, cost in enumerate([1000, 1300]):
+        lines = f"{coat.code}, 10, {cost}"
+        post(admin_client, "receive", external_id=f"R-{number}", location=warehouse.pk, lines=lines)
+    post(admin_client, "adjust", location=warehouse.pk, reason=reason("DAMAGE"), lines=f"{coat.code},-5")
+    url = reverse("admin:inventory_valuation")
+    asked = {
+        "first": "2026-11-01", "last": "2026-11-30", "cost_pool": warehouse.cost_pool_id,
+        "skus": f"{coat.code} {never.code}", "sales": 10_000, "closing_retail": 30_000,
+    }  # fmt: skip
+
+    few = statements(lambda: admin_client.get(url, {**asked, "skus": coat.code}))
+    answer = admin_client.get(url, asked)
+    assert len(statements(lambda: admin_client.get(url, asked))) == len(few)
+
+    ((item, flow, values),) = answer.context["found"]["lines"]
+    assert (item, flow.received, flow.issued, flow.closing_quantity) == (coat, 20, 5, 15)
+    assert values == [17_250, 18_000, 19_500]
+    assert answer.context["found"]["totals"] == values
+    assert answer.context["found"]["retail"].closing_value == 17_250
+    assert "17,250" in answer.content.decode()

@@ -95,6 +95,16 @@ def test_fifo_and_last_purchase_differ_when_more_is_left_than_came_last():
     assert methods.at_last_purchase(flow).closing_value == 42_000
 
 
+@pytest.mark.parametrize(
+    ("lots", "issued", "has_an_answer"),
+    [((), 0, False), ((10,), 10, True), ((10,), 11, False), ((-2, 10), 5, False)],
+)
+def test_only_what_was_there_can_be_valued(lots, issued, has_an_answer):
+    flow = methods.Flow(tuple(Lot(pieces, Decimal(100 * pieces)) for pieces in lots), issued)
+
+    assert flow.can_be_valued is has_an_answer
+
+
 @pytest.mark.django_db
 def test_stock_of_any_past_time_as_it_was_and_as_it_was_known(example):
     warehouse, shirt, _first, _second = example

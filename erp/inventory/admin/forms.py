@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,7 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Sku, Supplier
 from erp.core.models import Channel
 from erp.inventory.models import ExpectedReceipt, Hold, Location, Reason, StockDocument, StockMovement
-from erp.inventory.services import AdjustmentLine, Count, ExpectedLine, HoldDemand, ReceiptLine, TransferLine
+from erp.inventory.services import (
+    AdjustmentLine,
+    Count,
+    ExpectedLine,
+    HoldDemand,
+    ReceiptLine,
+    TransferLine,
+    WriteDownLine,
+)
 
 
 class LinesField(forms.CharField):
@@ -39,6 +48,24 @@ class LinesField(forms.CharField):
         if problems:
             raise forms.ValidationError(problems)
         return lines
+
+
+class AmountsField(forms.CharField):
+    """One line each: a SKU or a line number, and whole yen, parted by comma, tab or space."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> list[tuple[str, Decimal]]:
+        found, problems = [], []
+        for number, line in enumerate(super().clean(value).splitlines(), start=1):
+            name, amount = [*line.replace("\t", " ").replace(",", " ").split(), "", ""][:2]
+            if name and re.fullmatch(r"-?[0-9]{1,12}", amount):
+                found.append((name, Decimal(amount)))
+            elif line.strip():
+                problems.append(gettext("Line %(number)d cannot be read: %(text)s") % {"number": number, "text": line})
+        if problems:
+            raise forms.ValidationError(problems)
+        return found
 
 
 class ReceiptForm(forms.Form):
@@ -165,6 +192,51 @@ class CountForm(forms.Form):
             Count(number, sku.pk, pieces)
             for number, (sku, pieces, _cost) in enumerate(self.cleaned_data["lines"], start=1)
         ]
+
+
+class WriteDownForm(forms.Form):
+    external_id = forms.CharField(label=_("slip number"), max_length=100)
+    location = _place(_("location"))
+    occurred_at = forms.SplitDateTimeField(label=_("occurred at"))
+    lines = AmountsField(label=_("lines"), help_text=_("One line each: SKU, yen that all of its pieces here lose"))
+    note = forms.CharField(label=_("note"), max_length=200, required=False)
+
+    def clean_lines(self) -> list[WriteDownLine]:
+        typed = self.cleaned_data["lines"]
+        known = dict(Sku.objects.filter(code__in=[code for code, _amount in typed]).values_list("code", "pk"))
+        if unknown := [code for code, _amount in typed if code not in known]:
+            raise forms.ValidationError(_("No such SKU: %(sku)s."), params={"sku": ", ".join(unknown)})
+        return [WriteDownLine(number, known[code], amount) for number, (code, amount) in enumerate(typed, start=1)]
+
+
+class LateCostForm(forms.Form):
+    """Cost that a receipt turns out to have. Who bears or is owed it is an account without open items."""
+
+    CONTRAS = {
+        "other_payables": _("Other payables"),
+        "bank": _("Bank account"),
+        "cash": _("Cash"),
+        "freight": _("Freight that was booked as an expense"),
+    }
+
+    external_id = forms.CharField(label=_("slip number"), max_length=100)
+    receipt = forms.ModelChoiceField(
+        label=_("stock document no. of the receipt"),
+        queryset=StockDocument.objects.filter(source_type="RECEIPT"),
+        widget=forms.NumberInput,
+    )
+    contra_role = forms.ChoiceField(label=_("against"), choices=list(CONTRAS.items()))
+    occurred_at = forms.SplitDateTimeField(label=_("occurred at"))
+    lines = AmountsField(
+        label=_("lines"), help_text=_("One line each: line number of the receipt, yen excl. tax (less: negative)")
+    )
+    note = forms.CharField(label=_("note"), max_length=200, required=False)
+
+    def clean_lines(self) -> list[tuple[int, Decimal]]:
+        typed = self.cleaned_data["lines"]
+        if unread := [name for name, _amount in typed if not re.fullmatch("[0-9]{1,9}", name)]:
+            raise forms.ValidationError(_("Not a line number: %(names)s"), params={"names": ", ".join(unread)})
+        return [(int(name), amount) for name, amount in typed]
 
 
 class HoldForm(forms.Form):

@@ -24,9 +24,12 @@ from erp.inventory.admin.forms import (
     ArrivalForm,
     AvailabilityForm,
     CountForm,
+    LateCostForm,
     ReceiptForm,
     TransferForm,
+    WriteDownForm,
 )
+from erp.inventory.admin.reports import StockThenForm, ValuationForm, this_moment
 from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
 from erp.inventory.selectors import TermKind
 from erp.inventory.services import Booked
@@ -57,6 +60,9 @@ class StockBalanceAdmin(ReadOnlyAdmin):
             ("transfer", self.transfer),
             ("arrive", self.arrive),
             ("count", self.count),
+            ("write_down", self.write_down),
+            ("late_cost", self.late_cost),
+            ("stock_then", self.stock_then),
         ]
         own = [path(f"{name}/", self.admin_site.admin_view(view), name=f"inventory_{name}") for name, view in pages]
         return [*own, *super().get_urls()]
@@ -129,6 +135,31 @@ class StockBalanceAdmin(ReadOnlyAdmin):
             note=form.cleaned_data["note"],
         ))  # fmt: skip
 
+    def write_down(self, request: HttpRequest) -> HttpResponse:
+        return self._book(request, WriteDownForm, gettext("Write stock down"), lambda form: partial(
+            services.write_down,
+            location_id=form.cleaned_data["location"].pk,
+            lines=form.cleaned_data["lines"],
+            note=form.cleaned_data["note"],
+        ))  # fmt: skip
+
+    def late_cost(self, request: HttpRequest) -> HttpResponse:
+        return self._book(request, LateCostForm, gettext("Add a late cost"), lambda form: partial(
+            services.add_late_cost,
+            receipt_id=form.cleaned_data["receipt"].pk,
+            amounts=form.cleaned_data["lines"],
+            contra_role=form.cleaned_data["contra_role"],
+            note=form.cleaned_data["note"],
+        ))  # fmt: skip
+
+    def stock_then(self, request: HttpRequest) -> HttpResponse:
+        """Stock of any past moment, as it was or as the books knew it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = StockThenForm(request.GET or None, initial={"at": this_moment()})
+        found = form.answer() if form.is_valid() else None
+        return self._page(request, "inventory/stock_then.html", gettext("Stock of a past moment"), form, found=found)
+
     def _book(
         self, request: HttpRequest, form_class: type[Any], title: str, service: Callable[[Any], Callable[..., Booked]]
     ) -> HttpResponse:
@@ -160,6 +191,25 @@ class CostBalanceAdmin(ReadOnlyAdmin):
     list_filter = ["cost_pool"]
     search_fields = ["sku__code__exact"]
     ordering = ["id"]
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(self.valuation)
+        return [path("methods/", page, name="inventory_valuation"), *super().get_urls()]
+
+    def valuation(self, request: HttpRequest) -> HttpResponse:
+        """What is left of a period by the methods that the ledger does not keep."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        today = timezone.localdate()
+        form = ValuationForm(request.GET or None, initial={"first": today.replace(day=1), "last": today})
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Stock value by other methods"),
+            "form": form,
+            "found": form.answer() if form.is_valid() else None,
+        }
+        return TemplateResponse(request, "inventory/valuation.html", context)
 
 
 class StockMovementInline(ReadOnlyInline):

@@ -6,7 +6,7 @@ The reports are pure: they read what a period received and issued and change not
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -69,6 +69,11 @@ class Flow:
     def closing_quantity(self) -> int:
         return self.received - self.issued
 
+    @property
+    def can_be_valued(self) -> bool:
+        """Something came in, and at no end fewer pieces than none were there: the methods have no answer to that."""
+        return bool(self.lots) and self.closing_quantity >= 0 and all(lot.quantity > 0 for lot in self.lots)
+
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
@@ -78,25 +83,33 @@ class Valuation:
 
 def flow(*, sku_id: int, pool_code: str, first: dt.date, last: dt.date) -> Flow:
     """What the ledger says of one SKU in one cost pool. Transfers within the pool are no flow; changes of value join the last lot before."""
+    return flows(sku_ids=[sku_id], pool_code=pool_code, first=first, last=last)[sku_id]
+
+
+def flows(*, sku_ids: Sequence[int], pool_code: str, first: dt.date, last: dt.date) -> dict[int, Flow]:
+    """The same of many SKUs, in two statements."""
     begin, end = (dt.datetime.combine(day, dt.time.min, tzinfo=TOKYO) for day in (first, last + dt.timedelta(days=1)))
-    of_pool = StockMovement.objects.filter(sku_id=sku_id, location__cost_pool__code=pool_code)
-    opening = of_pool.filter(occurred_at__lt=begin).aggregate(pieces=Sum("quantity"), worth=Sum("value"))
-    lots = [Lot(opening["pieces"] or 0, opening["worth"] or ZERO)]
-    issued = 0
+    of_pool = StockMovement.objects.filter(sku_id__in=sku_ids, location__cost_pool__code=pool_code)
+    lots = {sku_id: [Lot(0, ZERO)] for sku_id in sku_ids}
+    issued = dict.fromkeys(sku_ids, 0)
+    opening = of_pool.filter(occurred_at__lt=begin).values("sku_id")
+    for row in opening.annotate(pieces=Sum("quantity"), worth=Sum("value")).order_by("sku_id"):
+        lots[row["sku_id"]] = [Lot(row["pieces"], row["worth"])]
     within = (
         of_pool.filter(occurred_at__gte=begin, occurred_at__lt=end)
-        .values("document_id", "document_line", "document__kind", "occurred_at")
+        .values("sku_id", "document_id", "document_line", "document__kind", "occurred_at")
         .annotate(pieces=Sum("quantity"), worth=Sum("value"))
         .order_by("occurred_at", "document_id", "document_line")
     )
     for row in within:
+        of_sku = lots[row["sku_id"]]
         if row["pieces"] > 0:
-            lots.append(Lot(row["pieces"], row["worth"]))
+            of_sku.append(Lot(row["pieces"], row["worth"]))
         elif row["pieces"] < 0:
-            issued -= row["pieces"]
+            issued[row["sku_id"]] -= row["pieces"]
         elif row["document__kind"] == StockDocument.Kind.REVALUATION:
-            lots[-1] = Lot(lots[-1].quantity, lots[-1].value + row["worth"])
-    return Flow(tuple(lot for lot in lots if lot.quantity), issued)
+            of_sku[-1] = Lot(of_sku[-1].quantity, of_sku[-1].value + row["worth"])
+    return {sku_id: Flow(tuple(lot for lot in lots[sku_id] if lot.quantity), issued[sku_id]) for sku_id in sku_ids}
 
 
 def at_total_average(period: Flow) -> Valuation:

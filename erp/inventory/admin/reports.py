@@ -1,0 +1,136 @@
+"""What stock was at a past moment, and what it would be worth by the methods that the ledger does not keep. Read-only pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from catalog.models import Sku
+from erp.core.money import ZERO
+from erp.inventory import selectors
+from erp.inventory.models import CostPool, Location
+from erp.inventory.selectors import valuation as methods
+from erp.inventory.selectors.valuation import Flow, Valuation
+
+# As many lines as a page can show; more are counted and said.
+MOST_LINES = 500
+METHODS: list[tuple[Any, Callable[[Flow], Valuation]]] = [
+    (_("Total average"), methods.at_total_average),
+    (_("First in, first out"), methods.first_in_first_out),
+    (_("Last purchase"), methods.at_last_purchase),
+]
+
+
+class SkusField(forms.CharField):
+    """SKUs and style numbers, parted by spaces; a style stands for all of its SKUs."""
+
+    def clean(self, value: Any) -> list[Sku]:
+        codes = super().clean(value).split()
+        if not codes:
+            return []
+        found = list(
+            Sku.objects.filter(Q(code__in=codes) | Q(product__code__in=codes))
+            .select_related("product")
+            .order_by("code")
+        )
+        known = {sku.code for sku in found} | {sku.product.code for sku in found}
+        if unknown := [code for code in codes if code not in known]:
+            raise forms.ValidationError(_("No such SKU or style: %(codes)s"), params={"codes": ", ".join(unknown)})
+        return found
+
+
+class StockThenForm(forms.Form):
+    at = forms.DateTimeField(label=_("moment"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
+    clock = forms.ChoiceField(
+        label=_("by"), choices=[("occurred", _("when it happened")), ("recorded", _("when it was recorded"))]
+    )
+    skus = SkusField(label=_("SKUs or styles"), required=False)
+    location = forms.ModelChoiceField(label=_("location"), queryset=Location.objects.order_by("code"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors and not (values["skus"] or values["location"]):
+            raise forms.ValidationError(_("Name SKUs or a location."))
+        return values
+
+    def answer(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        found = selectors.stock_as_of(
+            values["at"],
+            clock=values["clock"],
+            sku_ids=[sku.pk for sku in values["skus"]] if values["skus"] else None,
+            location_ids=[values["location"].pk] if values["location"] else None,
+        )
+        there = [row for row in found if row.on_hand or row.value]
+        shown = there[:MOST_LINES]
+        skus = Sku.objects.in_bulk({row.sku_id for row in shown})
+        places = Location.objects.in_bulk({row.location_id for row in shown})
+        return {
+            "lines": [(skus[row.sku_id], places[row.location_id], row.on_hand, row.value) for row in shown],
+            "left_out": len(there) - len(shown),
+            "on_hand": sum(row.on_hand for row in there),
+            "value": sum((row.value for row in there), ZERO),
+        }
+
+
+class ValuationForm(forms.Form):
+    first = forms.DateField(label=_("from"), widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(label=_("to"), widget=forms.DateInput(attrs={"type": "date"}))
+    cost_pool = forms.ModelChoiceField(label=_("cost pool"), queryset=CostPool.objects.order_by("code"))
+    skus = SkusField(label=_("SKUs or styles"))
+    sales = forms.DecimalField(
+        label=_("sales of the period"), required=False, min_value=0, decimal_places=0, max_digits=14
+    )
+    closing_retail = forms.DecimalField(
+        label=_("closing stock at retail prices"), required=False, min_value=0, decimal_places=0, max_digits=14
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if self.errors:
+            return values
+        if values["first"] > values["last"]:
+            raise forms.ValidationError(_("The first day lies behind the last one."))
+        if len(values["skus"]) > MOST_LINES:
+            raise forms.ValidationError(_("At most %(most)d SKUs at once."), params={"most": MOST_LINES})
+        return values
+
+    def answer(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        flows = methods.flows(
+            sku_ids=[sku.pk for sku in values["skus"]],
+            pool_code=values["cost_pool"].code,
+            first=values["first"],
+            last=values["last"],
+        )
+        lines = [
+            (sku, flows[sku.pk], [method(flows[sku.pk]).closing_value for _name, method in METHODS])
+            for sku in values["skus"]
+            if flows[sku.pk].can_be_valued
+        ]
+        columns = list(zip(*[worth for _sku, _flow, worth in lines], strict=True))
+        return {
+            "methods": [name for name, _method in METHODS],
+            "lines": lines,
+            "totals": [sum(column, ZERO) for column in columns],
+            "unvalued": [sku for sku in values["skus"] if flows[sku.pk].lots and not flows[sku.pk].can_be_valued],
+            "retail": self._at_retail([flow for _sku, flow, _worth in lines]),
+        }
+
+    def _at_retail(self, flows: list[Flow]) -> Valuation | None:
+        """売価還元法 values the group as a whole, from what only staff know: its sales, and what is left at retail prices."""
+        sales: Decimal = self.cleaned_data["sales"] or ZERO
+        closing: Decimal = self.cleaned_data["closing_retail"] or ZERO
+        if not flows or sales + closing == 0:
+            return None
+        return methods.retail_of_group(flows, sales=sales, closing_retail=closing)
+
+
+def this_moment() -> str:
+    return f"{timezone.localtime():%Y-%m-%dT%H:%M}"
