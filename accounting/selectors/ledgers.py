@@ -139,6 +139,7 @@ def trial_balance(*, first: date, last: date, only: Filter = Filter()) -> TrialB
 
 def _openings(accounts: Sequence[LedgerAccount], first: date, only: Filter) -> dict[int, Decimal]:
     """Debit less credit per account before ``first``."""
+    first = max(first, BEGIN)
     year_start = business_year_start(first)
     before_year = movements(BEGIN, year_start - dt.timedelta(days=1), only)
     this_year = movements(year_start, first - dt.timedelta(days=1), only)
@@ -255,6 +256,7 @@ def _opening_of(account: LedgerAccount, first: date, only: Filter) -> Decimal:
     if account.pk == account_of(RETAINED_EARNINGS).pk:
         # It also holds what earlier years earned, which only all income and expense accounts together tell.
         return _openings(list(LedgerAccount.objects.all()), first, only).get(account.pk, ZERO)
+    first = max(first, BEGIN)
     start = business_year_start(first) if account.type in PROFIT_AND_LOSS else BEGIN
     before = movements(start, first - dt.timedelta(days=1), only, account_id=account.pk)
     debit, credit = before.get(account.pk, (ZERO, ZERO))

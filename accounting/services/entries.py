@@ -19,7 +19,8 @@ from accounting.services.books import DEPOSITS, Account, Books, read_books
 from customers import services as customers
 from erp.core import rows
 from erp.core.actors import Actor
-from erp.core.money import ZERO, round_money
+from erp.core.clock import refuse_unbookable
+from erp.core.money import COMPANY_CURRENCY, ZERO, round_money
 from erp.core.numbering import ENTRY, format_number
 from erp.core.use_case import use_case
 
@@ -45,6 +46,7 @@ def post_entries(
     bill-to must have locked its credit group before (``customers.services.lock_credit``), because that level is earlier.
 
     Raises:
+        InvalidInput: a date that cannot be booked.
         PeriodClosed: names every closed date.
         OverSettled: names every item that has less left than would be settled.
         AssertionError: a draft without lines, out of balance, or against a control account's rule: the caller's bug.
@@ -83,6 +85,8 @@ def write(
     With ``reversal_of``, a line on an item's own side takes a settlement back, which nothing else may do. A
     ``source_id`` of 0 means that the entry is its own document (a voucher). ``batch``: see ``post_entries``.
     """
+    for draft in drafts:
+        refuse_unbookable({"entry_date": draft.entry_date}, at=at)
     own = rows.Batch() if batch is None else batch
     books = books or read_books(drafts, after=own)
     if books.closed_dates:
@@ -98,6 +102,8 @@ def write(
         entries.append((entry.id, entry.number, kind, draft.entry_date, *document, reversal_of, at, str(by)))
         for line_no, line in enumerate(draft.lines, start=1):
             account = books.account_of(line)
+            if account.control == LedgerAccount.Control.STOCK and draft.currency != COMPANY_CURRENCY:
+                raise AssertionError(f"stock is carried in {COMPANY_CURRENCY}, not in {draft.currency}: {line}")
             item_id = line.settles
             if line.opens is not None:
                 item_id = next(books.item_ids)

@@ -1,11 +1,27 @@
-"""Business dates. Times are stored in UTC; the company's day is the day in Tokyo."""
+"""Business dates. Times are stored in UTC; the company's day is the day in Tokyo. And which days can be booked at all."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
+from erp.core.errors import InvalidInput, Problem
+
 TOKYO = ZoneInfo("Asia/Tokyo")
+# Books are kept for ten years (会社法432条2項), so no company brings older ones along; an earlier day is a slip of the hand.
+FIRST_BOOKABLE = dt.date(2000, 1, 1)
+# Business years that are planned ahead, post-dated vouchers; a later day is a slip of the hand as well.
+DAYS_AHEAD = dt.timedelta(days=366)
+# What use-cases call the date or moment of what they book. ``use_case`` looks at each of these.
+BOOKING_FIELDS = frozenset(
+    {
+        "accepted_date", "delivered_date", "entry_date", "occurred_at", "paid_on", "received_on", "report_date",
+        "return_date", "ship_date",
+    }
+)  # fmt: skip
 
 
 def business_date(at: dt.datetime) -> dt.date:
@@ -13,3 +29,33 @@ def business_date(at: dt.datetime) -> dt.date:
     if at.tzinfo is None:
         raise ValueError("a time without a zone has no business date")
     return at.astimezone(TOKYO).date()
+
+
+def unbookable(pointer: str, when: dt.date, *, at: dt.datetime) -> Iterator[Problem]:
+    """Why a date or moment cannot be that of a booking made at ``at``; nothing for one that can."""
+    if isinstance(when, dt.datetime):
+        if when.tzinfo is None:
+            yield Problem(pointer, "no_offset", _("A time needs its offset from UTC."))
+            return
+        # The calendar ends in the midst of a day elsewhere: no conversion before the years are known to be ours.
+        day = business_date(when) if 1 < when.year < dt.MAXYEAR else when.date()
+    else:
+        day = when
+    last = business_date(at) + DAYS_AHEAD
+    if not FIRST_BOOKABLE <= day <= last:
+        detail = _("%(day)s cannot be booked; %(first)s to %(last)s can.") % {
+            "day": day, "first": FIRST_BOOKABLE, "last": last,
+        }  # fmt: skip
+        yield Problem(pointer, "bad_time", detail)
+
+
+def refuse_unbookable(fields: Mapping[str, object], *, at: dt.datetime) -> None:
+    """Raises InvalidInput naming every booking field whose date or moment cannot be booked."""
+    problems = [
+        problem
+        for name in BOOKING_FIELDS & fields.keys()
+        if isinstance(when := fields[name], dt.date)
+        for problem in unbookable(f"/{name}", when, at=at)
+    ]
+    if problems:
+        raise InvalidInput(problems)

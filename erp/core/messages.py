@@ -53,8 +53,8 @@ def store(
         _COLUMNS,
         [
             (
-                direction, channel_id, item.kind, item.external_id, item.revision, encode(item.body), item.fingerprint,
-                item.outcome, item.detail, at, str(by),
+                direction, channel_id, item.kind, _cleaned(item.external_id), item.revision, encode(item.body),
+                item.fingerprint, item.outcome, _cleaned(item.detail), at, str(by),
             )
             for item in messages
         ],
@@ -84,6 +84,18 @@ def encode(body: Any) -> str:
         text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
         text = text.encode("utf-8", "replace").decode()
     return _NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
+
+
+def _cleaned(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+
+
+def may_be_unstorable(body: Any) -> bool:
+    """Whether some text of ``body`` may hold what PostgreSQL cannot store (see ``encode``). Quick, for hot paths; sure only when it says no."""
+    try:
+        return b"\\u0000" in msgspec.json.encode(body, enc_hook=str)
+    except (UnicodeEncodeError, OverflowError):
+        return True
 
 
 def fingerprint(body: Any) -> str:

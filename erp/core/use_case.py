@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 
 from erp.core import rows
 from erp.core.actors import Actor
+from erp.core.clock import refuse_unbookable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,13 +32,15 @@ def sign(by: Actor) -> None:
 
 
 def use_case(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a service in a transaction and sign it with its keyword ``by``.
+    """Run a service in a transaction and sign it with its keyword ``by``. A date that cannot be booked is refused before (``clock``).
 
     A use-case called inside another joins its transaction and stands or falls with it: never catch a refusal of an inner one, ask before.
     """
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if isinstance(at := kwargs.get("at"), dt.datetime):
+            refuse_unbookable(kwargs, at=at)
         if getattr(connection, "mamori_use_case", False):
             return function(*args, **kwargs)
         with transaction.atomic(), _as_use_case():

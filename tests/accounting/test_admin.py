@@ -320,3 +320,13 @@ def test_the_form_asks_as_little_for_many_items_as_for_one(boss):
         open_form(boss, "record_payout", *items)
 
     assert len(many) == len(one)
+
+
+def test_reports_from_the_first_to_the_last_day_of_the_calendar_answer(boss):
+    card_sale(11_000)
+    rent = LedgerAccount.objects.get(code="6310")
+    everything = {"first": "0001-01-01", "last": "9999-12-31"}
+    assert "11,000" in boss.get(reverse("admin:accounting_trial_balance"), everything).content.decode()
+    assert boss.get(reverse("admin:accounting_general_ledger"), everything | {"account": rent.pk}).status_code == 200
+    for day in everything.values():
+        assert boss.get(reverse("admin:accounting_aging"), {"on": day}).status_code == 200

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.models import Product
 from erp.core.money import Rounding, round_fraction, share_so_far
 from erp.core.tax import Rate
-from erp.orders.services import AdjustmentInput, FeeInput, LineInput, OrderInput, StatedTax
+from erp.orders.services import AdjustmentInput, DeliveryInput, FeeInput, LineInput, OrderInput, StatedTax
 from erp.orders.services.amounts import PricedOrder, price_order, scale_to_gross
+from tests.inventory.factories import sku
+from tests.orders.factories import line, order, placed, shop
 
 START = dt.date(2019, 10, 1)
 STANDARD = Rate("STANDARD", "STANDARD_10", Decimal(10), START)
@@ -178,3 +181,29 @@ def test_an_accepted_total_is_the_gross_of_the_document(rows, charged, rounding)
 
     assert sum(item.gross for item in scaled) == charged
     assert all(item.net + item.tax == item.gross for item in scaled)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("release", "wished", "percent"),
+    [
+        (None, None, 8),
+        (dt.date(2019, 9, 30), None, 8),
+        (dt.date(2019, 10, 1), None, 10),
+        (dt.date(2019, 9, 1), dt.date(2019, 10, 5), 10),
+        (None, dt.date(2019, 9, 30), 8),
+    ],
+)
+def test_an_order_that_is_known_to_leave_after_a_change_of_rates_has_the_new_rate(release, wished, percent):
+    channel, _place = shop()
+    shirt = sku()
+    Product.objects.filter(pk=shirt.product_id).update(release_date=release)
+    sent = order(
+        line(shirt, 1, 1000, tax_included=False),
+        total=1000 + percent * 10,
+        ordered_at=dt.datetime(2019, 9, 30, 14, 59, tzinfo=dt.UTC),  # 23:59 in Tokyo
+        deliveries=(DeliveryInput(wish_date=wished),),
+    )
+    record = placed(channel, sent)
+    assert (record.total, record.holds.count()) == (1000 + percent * 10, 0)
+    assert record.lines.get().tax_percent == percent

@@ -500,3 +500,54 @@ def test_shipping_twice_moves_stock_once(stocked):
     assert Shipment.objects.count() == 1
     # These tests book stock in without postings, so only what orders keep is looked at.
     assert [f for result in verify() for f in result.faults if f.subject_type in ("ORDER", "SHIPMENT")] == []
+
+
+def _with(sent: OrderInput, **fields: Any) -> OrderInput:
+    return replace(sent, external_id="BAD", **fields)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "pointer"),
+    [
+        (lambda good: replace(good, external_id="B\x00"), "/external_id"),
+        (lambda good: replace(good, external_id="B\ud800"), "/external_id"),
+        (lambda good: _with(good, customer_note="\x00"), "/customer_note"),
+        (lambda good: _with(good, orderer=CustomerData(family_name="山\udc00")), "/orderer/family_name"),
+        (lambda good: _with(good, lines=(replace(good.lines[0], name="\ud800"),)), "/lines/0/name"),
+        (lambda good: _with(good, attributes={"a": ["x", "\x00"]}), "/attributes/a/1"),
+        (lambda good: _with(good, receipt={"\x00": 1}), "/receipt"),
+        (lambda good: _with(good, order_type="\ud800"), "/order_type"),
+        (lambda good: _with(good, lines=(replace(good.lines[0], quantity=True),)), "/lines/0/quantity"),
+        (lambda good: _with(good, lines=(replace(good.lines[0], quantity=None),)), "/lines/0/quantity"),
+        (lambda good: _with(good, revision=True), "/revision"),
+        (lambda good: _with(good, total=1.5), "/total"),
+        (lambda good: _with(good, payments=(PaymentInput("CARD", None),)), "/payments/0/amount"),
+        (lambda good: _with(good, adjustments=(AdjustmentInput("COUPON", "SHOP", None),)), "/adjustments/0/amount"),
+        (
+            lambda good: _with(good, stated_taxes=(StatedTax("STANDARD", None, None, None),)),
+            "/tax_summary/rates/0/rate",
+        ),
+    ],
+)
+def test_what_only_a_caller_inside_can_send_is_named_and_harms_no_other(stocked, spoil, pointer):
+    channel, place_, shirt = stocked
+    good = order(line(shirt, 1, 1100))
+
+    entered, refused = place_orders(channel=channel.code, orders=[good, spoil(good)], **HOW)
+
+    assert isinstance(refused.refusal, InvalidInput)
+    assert pointer in [problem.pointer for problem in refused.refusal.problems]
+    assert (entered.state, figures(shirt, place_)) == (OrderState.READY, (10, 1))
+    assert [outcome for _id, _revision, outcome in log()] == ["DONE", "REFUSED"]
+    assert Order.objects.count() == 1
+
+
+def test_a_backslash_before_u0000_is_text(stocked):
+    channel, _place, shirt = stocked
+    assert placed(channel, order(line(shirt, 1, 1100), shop_note="\\u0000")).shop_note == "\\u0000"
+
+
+def test_percentages_in_words_are_plain_figures(stocked):
+    channel, _place, shirt = stocked
+    placed(channel, order(line(shirt, 1, 1100, tax_percent=Decimal("8.00"))))
+    assert re.findall(r"[\dE+.]+", holds()["TAX_RATE"]) == ["10", "8"]

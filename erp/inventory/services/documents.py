@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from erp.core import locks, messages, rows
 from erp.core.actors import Actor
+from erp.core.clock import refuse_unbookable
 from erp.core.errors import Conflict
 from erp.inventory.models import StockDocument, StockMovement
 
@@ -61,6 +62,8 @@ def new_documents(
     """
     ids = list(dict.fromkeys(source_ids))
     moments = [occurred_at[key] if isinstance(occurred_at, Mapping) else occurred_at for key in ids]
+    for moment in set(moments):
+        refuse_unbookable({"occurred_at": moment}, at=at)
     with connection.cursor() as cursor:
         cursor.execute(_NEW_DOCUMENTS, [kind, source_type, at, str(by), ids, moments])
         return {source_id: document_id for document_id, source_id in cursor.fetchall()}
@@ -82,6 +85,7 @@ def gather_documents(
     by: Actor,
 ) -> None:
     """As ``new_documents``, under keys taken beforehand (source → key), with the writes of the ``batch``."""
+    refuse_unbookable({"occurred_at": occurred_at}, at=at)
     headers = [
         (key, kind, source_type, source_id, "", "", "", occurred_at, at, str(by)) for source_id, key in keys.items()
     ]
@@ -126,6 +130,7 @@ def new_document(
     awaits_invoice: bool = False,
     note: str = "",
 ) -> int:
+    refuse_unbookable({"occurred_at": occurred_at}, at=at)
     with connection.cursor() as cursor:
         cursor.execute(
             _NEW_DOCUMENT,

@@ -318,6 +318,7 @@ class Migration(migrations.Migration):
                             ("PAYMENT_FAILED", "Payment failed"),
                             ("NO_PAYMENT_ROUTE", "Payment method not configured"),
                             ("TAX_RATE", "Tax rate differs from ours"),
+                            ("CURRENCY", "Currency not kept in the books"),
                             ("MANUAL", "Held by staff"),
                         ],
                         max_length=20,

@@ -26,6 +26,7 @@ class OrderHold(models.Model):
         PAYMENT_FAILED = "PAYMENT_FAILED", _("Payment failed")
         NO_PAYMENT_ROUTE = "NO_PAYMENT_ROUTE", _("Payment method not configured")
         TAX_RATE = "TAX_RATE", _("Tax rate differs from ours")
+        CURRENCY = "CURRENCY", _("Currency not kept in the books")
         MANUAL = "MANUAL", _("Held by staff")
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="holds")

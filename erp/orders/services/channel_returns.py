@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from erp.core import locks, messages, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import business_date
+from erp.core.clock import business_date, unbookable
 from erp.core.errors import Conflict, InvalidInput, Problem
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
@@ -74,7 +74,7 @@ def record_channel_return(
         NotFound: no such channel.
     """
     channel_id = selectors.channel_id_of(channel)
-    _refuse_malformed(request)
+    _refuse_malformed(request, at=at)
     locks.hold(f"order:{channel}:{external_id}")
     order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
     locks.hold(f"return:{channel_id}:{request.external_id}")
@@ -103,7 +103,7 @@ def record_channel_return(
     return result
 
 
-def _refuse_malformed(request: ChannelReturn) -> None:
+def _refuse_malformed(request: ChannelReturn, *, at: dt.datetime) -> None:
     problems = []
     if not request.external_id or len(request.external_id) > 100:
         problems.append(Problem("/external_id", "bad_external_id", _("1 to 100 characters are needed.")))
@@ -122,8 +122,8 @@ def _refuse_malformed(request: ChannelReturn) -> None:
             detail = _("Name a line once per condition.")
             problems.append(Problem(f"/lines/{index}/line_id", "repeated_line", detail))
         seen.add((line.line_id, line.condition))
-    if request.returned_on is not None and not dt.date(1989, 4, 1) <= request.returned_on < dt.date(2200, 1, 1):
-        problems.append(Problem("/returned_on", "bad_time", _("This is no date of our time.")))
+    if request.returned_on is not None:
+        problems += unbookable("/returned_on", request.returned_on, at=at)
     if problems:
         raise InvalidInput(problems)
 

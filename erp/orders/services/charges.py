@@ -13,6 +13,7 @@ from accounting.selectors import PaymentRoutes, payment_routes
 from accounting.services import EntryDraft, Party, post_entries
 from erp.core import locks, messages, rows
 from erp.core.actors import Actor
+from erp.core.clock import unbookable
 from erp.core.errors import Conflict, InvalidInput, NotFound, Problem
 from erp.core.models import Channel, MessageLog
 from erp.core.money import ZERO, Rounding
@@ -62,7 +63,7 @@ def record_charges(*, channel: str, charges: Sequence[Charge], at: dt.datetime, 
     shop = Channel.objects.filter(code=channel).first()
     if shop is None:
         raise NotFound(_("The sales channel “%(code)s” does not exist or is off.") % {"code": channel})
-    _refuse_malformed(charges)
+    _refuse_malformed(charges, at=at)
     locks.hold_all(f"charge:{shop.pk}:{charge.external_id}" for charge in charges)
     known = _known(shop.pk, charges)
     fresh = list({charge.external_id: charge for charge in charges if charge.external_id not in known}.values())
@@ -74,7 +75,7 @@ def record_charges(*, channel: str, charges: Sequence[Charge], at: dt.datetime, 
     return [known[charge.external_id] for charge in charges]
 
 
-def _refuse_malformed(charges: Sequence[Charge]) -> None:
+def _refuse_malformed(charges: Sequence[Charge], *, at: dt.datetime) -> None:
     problems = [
         Problem(f"{charge.external_id}/lines/{index}", "bad_charge", f"{line.kind} {line.net_amount}")
         for charge in charges
@@ -84,6 +85,8 @@ def _refuse_malformed(charges: Sequence[Charge]) -> None:
         or line.net_amount != line.net_amount.to_integral_value()
     ]
     problems += [Problem(charge.external_id, "no_lines", "") for charge in charges if not charge.lines]
+    for charge in charges:
+        problems += unbookable(f"{charge.external_id}/charge_date", charge.charge_date, at=at)
     if problems:
         raise InvalidInput(problems)
 

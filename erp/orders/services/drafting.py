@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from erp.core import messages, rows
 from erp.core.clock import business_date
 from erp.core.errors import NotFound
 from erp.core.models import Channel, TaxClass
-from erp.core.money import ZERO, Rounding
+from erp.core.money import COMPANY_CURRENCY, ZERO, Rounding
 from erp.core.selectors import ask_tax_rates
 from erp.core.tax import Rate, RateTotal, rate_on
 from erp.orders.models import OrderHold, PaymentMethod, PaymentStatus
@@ -46,11 +46,13 @@ class PaymentDraft:
     counterparty_id: int | None
     party_label: str
     must_be_paid_first: bool
+    is_in_books: bool = True
 
     @property
     def received(self) -> Decimal:
+        """What the books take as received: nothing while the order waits for its currency."""
         is_received = self.payment.status in (PaymentStatus.CAPTURED, PaymentStatus.PAID)
-        return self.payment.amount if is_received else ZERO
+        return self.payment.amount if is_received and self.is_in_books else ZERO
 
 
 @dataclass(slots=True)
@@ -86,6 +88,8 @@ class Draft:
 
     @property
     def credit_amount(self) -> Decimal:
+        if Reason.CURRENCY in self.holds:
+            return ZERO  # limits are in yen
         return sum(
             (draft.payment.amount for draft in self.payments if draft.payment.method == PaymentMethod.ON_ACCOUNT), ZERO
         )
@@ -93,8 +97,7 @@ class Draft:
     @property
     def ship_after(self) -> dt.date | None:
         """The day to ship so that the earliest wished date is met."""
-        wishes = [delivery.wish_date for delivery in self.deliveries if delivery.wish_date]
-        return min(wishes) - dt.timedelta(days=settings.SHIP_DAYS_BEFORE_WISH) if wishes else None
+        return _ship_after(self.deliveries)
 
 
 _CHANNEL_FIELDS = (
@@ -136,9 +139,15 @@ def ask_context(channel_code: str, orders: Iterable[OrderInput]) -> Callable[[],
 def draft_order(order: OrderInput, context: Context) -> Draft:
     """Decide everything that needs no lock. Never fails for a well-formed order: what is odd becomes a reason to wait."""
     holds: dict[str, str] = {}
+    _judge_currency(order, context.channel, holds)
     order_date = business_date(order.ordered_at)
-    lines = [_draft_line(line, order_date, context, holds) for line in order.lines]
-    fee_rates = [_rate(fee.tax_class, None, order_date, context, holds) for fee in order.fees]
+    known = [
+        context.skus.get(line.sku or context.channel_codes.get(line.channel_item_code, "")) for line in order.lines
+    ]
+    deliveries = order.deliveries or (DeliveryInput(),)
+    taxed_on = max([order_date, *_days_to_wait_for(known, deliveries)])
+    lines = [_draft_line(line, facts, taxed_on, context, holds) for line, facts in zip(order.lines, known, strict=True)]
+    fee_rates = [_rate(fee.tax_class, None, taxed_on, context, holds) for fee in order.fees]
     account = context.accounts.get(order.account_code)
     if order.account_code and (account is None or not account.is_active):
         holds[Reason.UNKNOWN_ACCOUNT] = order.account_code
@@ -146,7 +155,6 @@ def draft_order(order: OrderInput, context: Context) -> Draft:
     payments = _draft_payments(order, priced, account, context, holds)
     if order.customer_note.strip():
         holds[Reason.CUSTOMER_NOTE] = order.customer_note.strip()[:300]
-    deliveries = order.deliveries or (DeliveryInput(),)
     _judge_addresses(deliveries, holds)
     canonical = order.canonical()
     return Draft(
@@ -165,10 +173,31 @@ def draft_order(order: OrderInput, context: Context) -> Draft:
     )
 
 
+def _judge_currency(order: OrderInput, channel: Channel, holds: dict[str, str]) -> None:
+    """Stock is carried in the company's currency, so a sale in another one cannot be posted beside its cost."""
+    if not order.currency == channel.currency == COMPANY_CURRENCY:
+        holds[Reason.CURRENCY] = _("Sent in %(theirs)s; the channel sells in %(ours)s, the books are in %(books)s.") % {
+            "theirs": order.currency,
+            "ours": channel.currency,
+            "books": COMPANY_CURRENCY,
+        }
+
+
+def _ship_after(deliveries: Iterable[DeliveryInput]) -> dt.date | None:
+    wishes = [delivery.wish_date for delivery in deliveries if delivery.wish_date]
+    return min(wishes) - dt.timedelta(days=settings.SHIP_DAYS_BEFORE_WISH) if wishes else None
+
+
+def _days_to_wait_for(known: Iterable[SkuFacts | None], deliveries: Iterable[DeliveryInput]) -> Iterator[dt.date]:
+    """Days before which the order will not leave, as far as they are known: tax is at the rate of the day on which goods leave."""
+    yield from (facts.release_date for facts in known if facts and facts.release_date)
+    if ship_after := _ship_after(deliveries):
+        yield ship_after
+
+
 def _draft_line(
-    line: LineInput, on: dt.date, context: Context, holds: dict[str, str]
+    line: LineInput, facts: SkuFacts | None, on: dt.date, context: Context, holds: dict[str, str]
 ) -> tuple[LineInput, SkuFacts | None, Rate]:
-    facts = context.skus.get(line.sku or context.channel_codes.get(line.channel_item_code, ""))
     if facts is None:
         named = line.sku or line.channel_item_code or line.name
         holds[Reason.UNKNOWN_SKU] = ", ".join(filter(None, [holds.get(Reason.UNKNOWN_SKU, ""), named]))[:300]
@@ -194,8 +223,8 @@ def _rate(tax_class: str, percent: Decimal | None, on: dt.date, context: Context
         }
     if percent is not None and percent != rate.percent:
         holds[Reason.TAX_RATE] = _("%(ours)s%% is in force, %(theirs)s%% was sent.") % {
-            "ours": rate.percent.normalize(),
-            "theirs": percent,
+            "ours": f"{rate.percent.normalize():f}",
+            "theirs": f"{percent.normalize():f}",
         }
     return rate
 
@@ -276,10 +305,15 @@ def _route(payment: PaymentInput, context: Context, holds: dict[str, str]) -> Pa
     if route is None and payment.method != PaymentMethod.NONE:
         holds[Reason.NO_PAYMENT_ROUTE] = f"{payment.method} {payment.provider}".strip()
     if route is None:
-        return PaymentDraft(payment, "", None, "", False)
+        return PaymentDraft(payment, "", None, "", False, Reason.CURRENCY not in holds)
     party = route.party
     return PaymentDraft(
-        payment, route.role, party.id if party else None, party.label if party else "", route.must_be_paid_first
+        payment,
+        route.role,
+        party.id if party else None,
+        party.label if party else "",
+        route.must_be_paid_first,
+        Reason.CURRENCY not in holds,
     )
 
 

@@ -51,8 +51,8 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
     """Clear one reason to wait, after doing what it asks for; stock is allocated when it was kept back. Returns the order's state.
 
     TOTAL_MISMATCH is resolved by accepting the total as charged; UNKNOWN_SKU only when every line has its SKU (see ``assign_sku``);
-    NO_PAYMENT_ROUTE only when every way of payment has its route in the books now; AMOUNT_UNKNOWN only by an amendment that names the
-    amounts. Raises OrderNotFound, NotAllowedNow.
+    NO_PAYMENT_ROUTE only when every way of payment has its route in the books now; AMOUNT_UNKNOWN and CURRENCY only by an amendment
+    that names the amounts, or comes in the currency of the channel. Raises OrderNotFound, NotAllowedNow.
     """
     order = _lock(order_id)
     hold = OrderHold.objects.filter(order=order_id, reason=reason, resolved_at__isnull=True).first()
@@ -60,6 +60,8 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
         return order.state
     if reason == OrderHold.Reason.AMOUNT_UNKNOWN and order.total is None:
         raise NotAllowedNow(_("The amounts have to come from the channel as a new revision."))
+    if reason == OrderHold.Reason.CURRENCY:
+        raise NotAllowedNow(_("The order has to come from the channel in its currency, as a new revision."))
     if reason == OrderHold.Reason.UNKNOWN_SKU and OrderLine.objects.filter(order=order_id, sku__isnull=True).exists():
         raise NotAllowedNow(_("Give every line its SKU first."))
     if reason == OrderHold.Reason.TOTAL_MISMATCH:

@@ -43,6 +43,7 @@ from erp.orders.services.states import move_states
 from erp.orders.services.writing import EVENT_COLUMNS, Written
 
 _RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
+_MONEY = (*_RECEIVED, PaymentEvent.Kind.REFUNDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,9 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
     rows.insert(
         OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", f"{event.kind} {event.reference}"[:300], at, str(by))]
     )
-    if event.kind in _RECEIVED:
+    if event.kind in _MONEY and _waits_for_currency(order_id):
+        _ask_about_currency(order_id, event, at=at, by=by)
+    elif event.kind in _RECEIVED:
         _receive(payment, status=event.kind, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
         posted = pay_refund(order_id=order_id, amount=event.amount, on=business_date(at), at=at, by=by)
@@ -143,6 +146,22 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
     elif payment.status not in _RECEIVED:
         _note_credit(payment, event, at=at, by=by)
     return True
+
+
+def _waits_for_currency(order_id: int) -> bool:
+    return OrderHold.objects.filter(order=order_id, reason=OrderHold.Reason.CURRENCY, resolved_at__isnull=True).exists()
+
+
+def _ask_about_currency(order_id: int, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
+    """Money in a currency that the books do not keep is not booked: the news is kept, and the amended order has to state its payments."""
+    number, currency = Order.objects.filter(pk=order_id).values_list("number", "currency").get()
+    detail = _("%(kind)s %(amount)s %(currency)s is not booked: the order waits for its currency. %(reference)s") % {
+        "kind": PaymentEvent.Kind(event.kind).label,
+        "amount": event.amount if event.amount is not None else "–",
+        "currency": currency,
+        "reference": event.reference or event.event_id,
+    }
+    staff_tasks.open_tasks([staff_tasks.Finding("MONEY_NOT_BOOKED", "ORDER", order_id, number, detail)], at=at, by=by)
 
 
 def _count_refund(payment: OrderPayment, posted: Decimal) -> None:

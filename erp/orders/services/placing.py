@@ -358,7 +358,7 @@ def _message(order: OrderInput, body: Any, draft: Draft | None, outcome: OrderOu
     return Message(
         kind="order",
         external_id=order.external_id[:100],
-        revision=max(0, min(order.revision, 2_000_000_000)),
+        revision=max(0, min(int(order.revision), 2_000_000_000)),
         body=body,
         fingerprint=draft.fingerprint if draft else "",
         outcome=kind,

@@ -18,7 +18,7 @@ from accounting.selectors.periods import first_open_date
 from customers.services import lock_credit
 from erp.core import changes, locks, numbering, rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import business_date
+from erp.core.clock import business_date, unbookable
 from erp.core.errors import DomainError, InvalidInput, Problem
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog, RevenueBasis
@@ -90,7 +90,8 @@ def record_shop_sales(
 ) -> list[SaleOutcome]:
     """Record what the tills of a shop sold: stock, revenue, tax, cost and money, each sale once by its external id.
 
-    ``bodies`` are the raw messages. Only a malformed sale, and other content under a known id, is refused (in its outcome). An unknown SKU, a
+    ``bodies`` are the raw messages. Only a malformed sale, one in a currency that the books do not keep, and other content under a
+    known id are refused (in its outcome). An unknown SKU, a
     closed period, a total that does not add up, a payment method without a route are recorded as what they are, each with a task.
 
     Raises NotFound for an unknown channel, or one without a place to sell from.
@@ -99,7 +100,7 @@ def record_shop_sales(
     outcomes = {
         index: SaleOutcome(sale.external_id, refusal=InvalidInput(problems))
         for index, sale in enumerate(sales)
-        if (problems := find_sale_problems(sale))
+        if (problems := find_sale_problems(sale) or [*unbookable("/ordered_at", sale.ordered_at, at=at)])
     }
     wanted = {index: sale for index, sale in enumerate(sales) if index not in outcomes}
     with rows.pipeline():
@@ -107,6 +108,9 @@ def record_shop_sales(
         context_of, new_keys = ask_context(channel, wanted.values()), ask_keys(wanted.values())
     context, keys = context_of(), new_keys()
     drafts = {index: draft_order(sale, context) for index, sale in wanted.items()}
+    for index in [index for index, draft in drafts.items() if Reason.CURRENCY in draft.holds]:
+        problem = Problem("/currency", "wrong_currency", drafts.pop(index).holds[Reason.CURRENCY])
+        outcomes[index] = SaleOutcome(sales[index].external_id, refusal=InvalidInput([problem]))
     fresh = _tell_apart(drafts, context, outcomes)
     outcomes |= _record(fresh, keys, context, at=at, by=by)
     numbers = {draft.order.external_id: draft.number for draft in fresh.values()}
@@ -367,7 +371,7 @@ def _message(sale: OrderInput, body: Any, draft: Draft | None, outcome: SaleOutc
     return Message(
         "order",
         sale.external_id[:100],
-        max(0, min(sale.revision, 2_000_000_000)),
+        max(0, min(int(sale.revision), 2_000_000_000)),
         sale if body is None else body,
         draft.fingerprint if draft else "",
         kind,

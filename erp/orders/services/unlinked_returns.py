@@ -10,6 +10,8 @@ from decimal import Decimal
 from accounting.services import EntryDraft, Party, post_entries
 from erp.core import changes, locks, messages, numbering, rows
 from erp.core.actors import Actor
+from erp.core.clock import unbookable
+from erp.core.errors import InvalidInput
 from erp.core.models import Channel
 from erp.core.money import ZERO, Rounding
 from erp.core.selectors import tax_rates
@@ -63,8 +65,14 @@ def record_unlinked_returns(
     """Record returns without an original sale, in a constant number of statements. Again = first answer.
 
     Tax at the rate of the return date, since no other date is known. The pieces arrive at the moment of ``at``, whatever the dates.
-    Raises Conflict for other content under the same id.
+    Raises Conflict for other content under the same id, InvalidInput naming every date that cannot be booked.
     """
+    if problems := [
+        problem
+        for item in returns
+        for problem in unbookable(f"/{item.external_id}/return_date", item.return_date, at=at)
+    ]:
+        raise InvalidInput(problems)
     shop = Channel.objects.get(code=channel)
     if len({item.external_id for item in returns}) < len(returns):
         raise AssertionError("each return comes under an id of its own")

@@ -6,13 +6,15 @@ What the tables cannot keep (too long, too large, a fraction of a yen) is malfor
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from customers.models import ChannelIdentity, CustomerRecord
+from erp.core import messages
 from erp.core.errors import Problem
 from erp.core.models import TaxClass
 from erp.core.money import DECIMALS, ZERO
@@ -62,14 +64,34 @@ def find_problems(order: OrderInput) -> list[Problem]:
         *_delivery_problems(order),
         *_extra_problems(order),
         *_payment_problems(order),
+        *(_unstorable(order, "") if messages.may_be_unstorable(order) else ()),
     ]
+
+
+def _unstorable(value: Any, pointer: str) -> Iterator[Problem]:
+    """Texts that no column can hold, wherever they are; fields are named as ``OrderInput`` names them."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            yield Problem(pointer, "nul_character", _("The text contains the character NUL (U+0000)."))
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            yield Problem(pointer, "lone_surrogate", _("The text contains half of a surrogate pair."))
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _unstorable(getattr(value, field.name), f"{pointer}/{field.name}")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _unstorable(key, pointer)
+            yield from _unstorable(inner, f"{pointer}/{str(key).encode('utf-8', 'replace').decode()[:100]}")
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        for index, inner in enumerate(value):
+            yield from _unstorable(inner, f"{pointer}/{index}")
 
 
 def _head_problems(order: OrderInput) -> Iterator[Problem]:
     if not order.external_id or len(order.external_id) > 100:
         yield Problem("/external_id", "bad_external_id", _("1 to 100 characters are needed."))
     yield from bad_time("/ordered_at", order.ordered_at)
-    if not 1 <= order.revision <= 2_000_000_000:
+    if type(order.revision) is not int or not 1 <= order.revision <= 2_000_000_000:
         yield Problem("/revision", "bad_revision", _("A whole number from 1 on is needed."))
     if order.currency not in DECIMALS:
         yield Problem("/currency", "unknown_currency", _("This currency is not known here."))
@@ -82,9 +104,9 @@ def _head_problems(order: OrderInput) -> Iterator[Problem]:
     yield from _bad_sum("/amount_due", order.amount_due, order.currency)
     for index, tax in enumerate(order.stated_taxes):
         at = f"/tax_summary/rates/{index}"
-        yield from _bad_amount(f"{at}/rate", tax.percent)
-        yield from _bad_amount(f"{at}/amount", tax.amount)
-        yield from _bad_amount(f"{at}/tax", tax.tax)
+        for name, figure in (("rate", tax.percent), ("amount", tax.amount), ("tax", tax.tax)):
+            yield from _required(f"{at}/{name}", figure)
+            yield from _bad_amount(f"{at}/{name}", figure)
 
 
 def _orderer_problems(order: OrderInput) -> Iterator[Problem]:
@@ -106,7 +128,7 @@ def _line_problems(order: OrderInput) -> Iterator[Problem]:
         if not line.line_id or len(line.line_id) > 60 or line.line_id in seen:
             yield Problem(f"{at}/line_id", "bad_line_id", _("A line id of its own is needed, at most 60 characters."))
         seen.add(line.line_id)
-        if not 1 <= line.quantity <= MAX_QUANTITY:
+        if type(line.quantity) is not int or not 1 <= line.quantity <= MAX_QUANTITY:
             detail = _("1 to %(most)s pieces are possible.") % {"most": MAX_QUANTITY}
             yield Problem(f"{at}/quantity", "bad_quantity", detail)
         if not (line.sku or line.channel_item_code or line.name):
@@ -119,7 +141,7 @@ def _line_problems(order: OrderInput) -> Iterator[Problem]:
         wrong = [*_bad_amount(f"{at}/unit_price", line.unit_price, below=MAX_UNIT_PRICE)]
         yield from wrong
         yield from _bad_amount(f"{at}/tax_rate", line.tax_percent)
-        charged += ZERO if wrong else (line.unit_price or ZERO) * max(line.quantity, 0)
+        charged += ZERO if wrong else (line.unit_price or ZERO) * max(int(line.quantity or 0), 0)
     if charged >= MAX_AMOUNT:
         yield Problem("/lines", "bad_amount", _("The lines come to more than 999,999,999,999."))
 
@@ -156,7 +178,7 @@ def _extra_problems(order: OrderInput) -> Iterator[Problem]:
         if discount.line_id and discount.line_id not in line_ids:
             yield _unknown(f"{at}/line_id", discount.line_id)
         yield from _too_long(discount, OrderAdjustment, {"code": "/code"}, at)
-        yield from _bad_sum(f"{at}/amount", discount.amount, order.currency)
+        yield from _bad_sum(f"{at}/amount", discount.amount, order.currency, is_required=True)
 
 
 def _payment_problems(order: OrderInput) -> Iterator[Problem]:
@@ -167,7 +189,7 @@ def _payment_problems(order: OrderInput) -> Iterator[Problem]:
         if payment.status not in _STATUSES:
             yield _unknown(f"{at}/status", payment.status)
         yield from _too_long(payment, OrderPayment, {"provider": "/provider", "reference": "/reference"}, at)
-        yield from _bad_sum(f"{at}/amount", payment.amount, order.currency)
+        yield from _bad_sum(f"{at}/amount", payment.amount, order.currency, is_required=True)
         for name in ("due_at", "authorization_expires_at"):
             moment = getattr(payment, name)
             if moment is not None:
@@ -193,16 +215,25 @@ def bad_time(pointer: str, moment: dt.datetime) -> Iterator[Problem]:
         yield Problem(pointer, "bad_time", _("This is no date of our time."))
 
 
-def _bad_sum(pointer: str, amount: Decimal | None, currency: str) -> Iterator[Problem]:
-    """A sum of money comes in whole units of its currency; only unit prices may be finer."""
+def _bad_sum(pointer: str, amount: Decimal | None, currency: str, *, is_required: bool = False) -> Iterator[Problem]:
+    """A sum of money comes in whole units of its currency; only unit prices may be finer. ``None`` is one that is not known yet."""
+    if is_required:
+        yield from _required(pointer, amount)
     wrong = [*_bad_amount(pointer, amount)]
     yield from wrong
     if amount is not None and not wrong and amount != round(amount, DECIMALS.get(currency, 2)):
         yield Problem(pointer, "bad_amount", _("An amount in whole units of the currency is needed."))
 
 
+def _required(pointer: str, amount: Decimal | None) -> Iterator[Problem]:
+    if amount is None:
+        yield Problem(pointer, "required", _("This field is required."))
+
+
 def _bad_amount(pointer: str, amount: Decimal | None, *, below: Decimal = MAX_AMOUNT) -> Iterator[Problem]:
-    if amount is None or (amount.is_finite() and 0 <= amount < below and amount == round(amount, 4)):
+    if amount is None or (
+        isinstance(amount, Decimal) and amount.is_finite() and 0 <= amount < below and amount == round(amount, 4)
+    ):
         return
     detail = _("An amount from 0 to %(most)s with at most 4 decimals is needed.") % {"most": f"{below - 1:,}"}
     yield Problem(pointer, "bad_amount", detail)
