@@ -101,7 +101,7 @@ def test_the_deductible_share_changes_by_date(unregistered, day, deductible):
         lines=[ReceiptLine(1, shirt.pk, 100, Decimal(1000))],
         supplier_id=unregistered.pk,
         occurred_at=noon,
-        at=NOON,
+        at=noon,
         by=CLERK,
     )
 
