@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounting import services
+from accounting.admin.fields import amount_field
 from accounting.models import Counterparty, OpenItem, PartyKind, Settlement, Side
 from accounting.services import Party, Settling
 from erp.core.errors import InvalidInput, Problem
@@ -30,10 +31,6 @@ MOST_ITEMS = 400
 DAY = forms.DateInput(attrs={"type": "date"})
 
 
-def _amount(label: Any, **options: Any) -> forms.DecimalField:
-    return forms.DecimalField(label=label, min_value=ZERO, max_digits=16, decimal_places=2, **options)
-
-
 class SettlingForm(forms.Form):
     """What every movement of money has, and for each item how much of it is settled: all that is left, unless said otherwise."""
 
@@ -44,7 +41,7 @@ class SettlingForm(forms.Form):
         super().__init__(*args, **options)
         self.chosen = items
         for item in items:
-            self.fields[f"amount_{item.pk}"] = _amount("", required=False)
+            self.fields[f"amount_{item.pk}"] = amount_field("", required=False)
 
     @property
     def general(self) -> list[forms.BoundField]:
@@ -69,14 +66,14 @@ class SettlingForm(forms.Form):
 
 
 class PayoutForm(SettlingForm):
-    bank_amount = _amount(_("amount through the bank"))
-    fee = _amount(_("fee (tax included)"), required=False)
+    bank_amount = amount_field(_("amount through the bank"))
+    fee = amount_field(_("fee (tax included)"), required=False)
     fee_tax = forms.ChoiceField(
         label=_("tax on its fee"),
         required=False,
         choices=[("", _("as the counterparty's master says")), *Counterparty.FeeTax.choices],
     )
-    promotion = _amount(_("promotion deducted"), required=False)
+    promotion = amount_field(_("promotion deducted"), required=False)
 
     def asked(self) -> dict[str, Any]:
         values, party = self.cleaned_data, self.party()
@@ -95,8 +92,8 @@ class PayoutForm(SettlingForm):
 
 
 class ReceiptForm(SettlingForm):
-    bank_amount = _amount(_("amount through the bank"))
-    fee_kept = _amount(_("transfer fee kept by the payer (tax included)"), required=False)
+    bank_amount = amount_field(_("amount through the bank"))
+    fee_kept = amount_field(_("transfer fee kept by the payer (tax included)"), required=False)
     fee_tax_code = forms.ChoiceField(label=_("tax code of the sale"), required=False)
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -119,7 +116,7 @@ class ReceiptForm(SettlingForm):
 class PaymentForm(SettlingForm):
     """What we pay is what the items say, in full; the bank's fee is ours."""
 
-    fee = _amount(_("our transfer fee (tax included)"), required=False)
+    fee = amount_field(_("our transfer fee (tax included)"), required=False)
     party_argument = "supplier"
     party_kinds: tuple[PartyKind, ...] = (PartyKind.SUPPLIER,)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -16,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounting import services
+from accounting.admin.fields import amount_field
 from accounting.models import LedgerAccount, OpenItem, Side
 from accounting.services import Line
 from erp.core.admin import for_people
@@ -39,8 +39,8 @@ class VoucherLineForm(forms.Form):
     account = forms.ModelChoiceField(
         LedgerAccount.objects.filter(is_active=True).order_by("code"), label=_("ledger account"), required=False
     )
-    debit = forms.DecimalField(label=_("debit"), min_value=Decimal(0), decimal_places=2, required=False)
-    credit = forms.DecimalField(label=_("credit"), min_value=Decimal(0), decimal_places=2, required=False)
+    debit = amount_field(_("debit"), required=False)
+    credit = amount_field(_("credit"), required=False)
     tax_code = forms.ChoiceField(label=_("tax code"), required=False)
     channel = forms.ModelChoiceField(Channel.objects.order_by("code"), label=_("sales channel"), required=False)
     department = forms.ModelChoiceField(Department.objects.order_by("code"), label=_("department"), required=False)

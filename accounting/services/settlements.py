@@ -23,7 +23,7 @@ from accounting.services.entries import post_entries
 from erp.core import locks, messages
 from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotFound, Problem
-from erp.core.money import ZERO
+from erp.core.money import ZERO, is_amount
 from erp.core.use_case import use_case
 
 Kind = Settlement.Kind
@@ -65,6 +65,7 @@ def record_payout(
         raise NotFound(_("There is no such counterparty."))
     case = _Case(Kind.PAYOUT, chart.counterparty_party(counterparty), reference, paid_on)
     is_taxed = (fee_tax or counterparty.fee_tax) == Counterparty.FeeTax.TAXED
+    _refuse_no_amounts({"bank_amount": bank_amount, "fee": fee, "promotion": promotion}, items)
     content = [bank_amount, fee, is_taxed, promotion]
     if known := _replay(case, items, content):
         return known
@@ -107,6 +108,7 @@ def record_receipt(
         OverSettled, PeriodClosed, Conflict: as in :func:`record_payout`.
     """
     case = _Case(Kind.RECEIPT, debtor, reference, received_on)
+    _refuse_no_amounts({"bank_amount": bank_amount, "fee_kept": fee_kept}, items)
     content = [bank_amount, fee_kept, fee_tax_code]
     if known := _replay(case, items, content):
         return known
@@ -178,6 +180,7 @@ def _pay(
     at: dt.datetime,
     by: Actor,
 ) -> Settlement:
+    _refuse_no_amounts({"fee": fee}, items)
     if known := _replay(case, items, [fee]):
         return known
     settled = _settled(items, party=case.party)
@@ -189,6 +192,18 @@ def _pay(
     draft = posting_rule(settlement_id=row.pk, party=case.party, on=case.on, label=case.label, items=settled, fee=split)
     post_entries(drafts=[draft], at=at, by=by)
     return row
+
+
+def _refuse_no_amounts(parts: Mapping[str, Decimal], items: Sequence[Settling]) -> None:
+    stated = {f"/{name}": amount for name, amount in parts.items()}
+    stated |= {f"/items/{item.item_id}": item.amount for item in items if item.amount is not None}
+    problems = [
+        Problem(pointer, "invalid", _("%(amount)s is no amount in whole units, 0 or more.") % {"amount": amount})
+        for pointer, amount in stated.items()
+        if not is_amount(amount) or amount < 0
+    ]
+    if problems:
+        raise InvalidInput(problems)
 
 
 def _fingerprint(case: _Case, items: Sequence[Settling], content: Sequence[object]) -> str:

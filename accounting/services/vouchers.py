@@ -17,7 +17,7 @@ from accounting.services.entries import PostedEntry, write
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, NotFound, Problem
-from erp.core.money import COMPANY_CURRENCY, round_money
+from erp.core.money import COMPANY_CURRENCY, is_amount
 from erp.core.use_case import use_case
 
 VOUCHER = "VOUCHER"
@@ -56,7 +56,9 @@ def _faults_of_form(draft: EntryDraft) -> list[Problem]:
     problems = []
     if not draft.lines:
         problems.append(Problem("/lines", "required", _("A voucher needs lines.")))
-    elif difference := debit_minus_credit(draft.lines):
+    elif all(is_amount(line.amount, currency=draft.currency) for line in draft.lines) and (
+        difference := debit_minus_credit(draft.lines)
+    ):
         problems.append(
             Problem(
                 "/lines",
@@ -65,7 +67,7 @@ def _faults_of_form(draft: EntryDraft) -> list[Problem]:
             )
         )
     for index, line in enumerate(draft.lines):
-        if line.amount <= 0 or line.amount != round_money(line.amount, currency=draft.currency):
+        if not is_amount(line.amount, currency=draft.currency) or line.amount <= 0:
             problems.append(
                 Problem(f"/lines/{index}/amount", "invalid", _("A positive amount in whole units is needed."))
             )

@@ -13,6 +13,7 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.utils import flatten_fieldsets
@@ -66,6 +67,7 @@ class FastPaginator(Paginator[Any]):
 
     page_number = 1
     PAGES_AHEAD = 10
+    PAGE_DIGITS = 8
     BELIEVE_FROM = 10_000
 
     @cached_property
@@ -170,6 +172,19 @@ def for_people(refusal: DomainError) -> str:
     return "; ".join(text for text in told if text) or str(refusal)
 
 
+def told_by_guard(refusal: IntegrityError) -> str:
+    """What a guard of the database keeps that the form could not ask: in its own words, or, of a trigger, the first line of what it says."""
+    name = getattr(getattr(refusal.__cause__, "diag", None), "constraint_name", None)
+    for model in apps.get_models() if name else ():
+        for constraint in model._meta.constraints:
+            if (
+                constraint.name == name
+                and constraint.violation_error_message != constraint.default_violation_error_message
+            ):
+                return str(constraint.get_violation_error_message())
+    return str(refusal).partition("\n")[0]
+
+
 class ServiceAdmin(ModelAdmin):
     """An admin page that acts through services: it knows who asks, and a refusal becomes a message."""
 
@@ -180,7 +195,9 @@ class ServiceAdmin(ModelAdmin):
     def get_paginator(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         paginator = super().get_paginator(request, *args, **options)
         page = request.GET.get("p", "1")
-        paginator.page_number = int(page) if page.isdecimal() else 1  # type: ignore[attr-defined]
+        # A page that no table reaches is counted like the first one, so that it turns out not to exist.
+        is_page = page.isdecimal() and len(page) <= FastPaginator.PAGE_DIGITS
+        paginator.page_number = int(page) if is_page else 1  # type: ignore[attr-defined]
         return paginator
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -252,8 +269,7 @@ class ServiceAdmin(ModelAdmin):
         except DomainError as refusal:
             return self._back(request, for_people(refusal))
         except IntegrityError as refusal:
-            # A guard of the database that no form knows; its first line says what it keeps.
-            return self._back(request, str(refusal).partition("\n")[0])
+            return self._back(request, told_by_guard(refusal))
 
     def _back(self, request: HttpRequest, reason: str) -> HttpResponse:
         self.message_user(request, reason, messages.ERROR)

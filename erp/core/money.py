@@ -29,6 +29,16 @@ def round_money(amount: Decimal, *, currency: str = COMPANY_CURRENCY, method: Ro
     return amount.quantize(Decimal(1).scaleb(-DECIMALS[currency]), rounding=_DECIMAL_MODES[method])
 
 
+# A column of an amount has 16 digits, 2 of them decimals.
+AMOUNT_DIGITS = 14
+
+
+def is_amount(amount: Decimal, *, currency: str = COMPANY_CURRENCY) -> bool:
+    """Whether it is a number in whole units of ``currency`` that an amount's column holds."""
+    fits = amount.is_finite() and abs(amount) < Decimal(10) ** AMOUNT_DIGITS
+    return fits and amount == round_money(amount, currency=currency)
+
+
 def round_fraction(
     amount: Fraction, *, currency: str = COMPANY_CURRENCY, method: Rounding = Rounding.HALF_UP
 ) -> Decimal:

@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -7,8 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounting import services
-from accounting.models import JournalEntry, LedgerAccount, Period, Posting, Settlement
+from accounting.models import JournalEntry, LedgerAccount, OpenItem, Period, Posting, Settlement
 from accounting.services import Party
+from erp.core.errors import InvalidInput
 from tests.accounting.factories import (
     CLERK,
     NOON,
@@ -330,3 +332,33 @@ def test_reports_from_the_first_to_the_last_day_of_the_calendar_answer(boss):
     assert boss.get(reverse("admin:accounting_general_ledger"), everything | {"account": rent.pk}).status_code == 200
     for day in everything.values():
         assert boss.get(reverse("admin:accounting_aging"), {"on": day}).status_code == 200
+
+
+@pytest.mark.parametrize("amount", ["1e30", "99999999999999999999", "100000000000000", "0.5", "NaN", "Infinity"])
+def test_a_voucher_names_the_field_of_an_amount_that_no_column_holds(boss, amount):
+    typed = {
+        "entry_date": "2026-11-24", "description": "x", "lines-TOTAL_FORMS": 2, "lines-INITIAL_FORMS": 0,
+        "lines-0-debit": amount, "lines-1-credit": amount,
+    }  # fmt: skip
+
+    answer = boss.post(reverse("admin:accounting_journalentry_add"), typed)
+
+    assert answer.status_code == 200
+    assert [list(errors) for errors in answer.context["lines"].errors] == [["debit"], ["credit"]]
+    assert not JournalEntry.objects.exists()
+
+
+def test_a_payout_takes_whole_yen_only_in_the_form_and_in_the_service(boss):
+    item = card_sale(11_550)
+
+    answer = settle_form(boss, "PAYOUT", item, bank_amount="11549.5", fee="0.5")
+    assert list(answer.context["form"].errors) == ["bank_amount", "fee"]
+
+    with pytest.raises(InvalidInput) as refusal:
+        services.record_payout(
+            counterparty_id=OpenItem.objects.get().party_id, reference="R-1", paid_on=date(2026, 11, 24),
+            items=[services.Settling(item)], bank_amount=Decimal("11549.5"), fee=Decimal("0.5"),
+            promotion=Decimal("NaN"), at=NOON, by=CLERK,
+        )  # fmt: skip
+    assert [problem.pointer for problem in refusal.value.problems] == ["/bank_amount", "/fee", "/promotion"]
+    assert remaining(item) == 11_550

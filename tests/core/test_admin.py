@@ -8,7 +8,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from erp.core.admin import ChannelAdmin, FastPaginator
+from erp.core.admin import ChannelAdmin, FastPaginator, StaffTaskAdmin
 from erp.core.models import AuditRow, Channel, Department, JobRun, StaffTask, TaxRate
 
 NOON = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -201,3 +201,21 @@ def test_a_refusal_becomes_a_message_naming_every_problem(rf, staff):
 
     [message] = get_messages(request)
     assert str(message) == "SO-1: no; first; 1 行目: second; S-1: third"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "page", ["99999999999999999999", "9" * 5_000, "99999999"], ids=["20 digits", "5,000 digits", "8 digits"]
+)
+def test_an_absurd_page_is_answered_as_any_page_that_does_not_exist(staff, monkeypatch, page):
+    monkeypatch.setattr(StaffTaskAdmin, "list_per_page", 1)
+    monkeypatch.setattr(StaffTaskAdmin, "list_max_show_all", 1)
+    open_task()
+    StaffTask.objects.create(
+        kind="CHECK", subject_type="ORDER", subject_id=2, detail="look", opened_at=NOON, opened_by="job:x"
+    )
+
+    answer = staff.get("/admin/core/stafftask/", {"p": page})
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/core/stafftask/?e=1")
+    assert staff.get("/admin/core/stafftask/", {"p": "9" * 5_000}).status_code == 200

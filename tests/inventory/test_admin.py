@@ -371,3 +371,53 @@ def test_stock_is_valued_by_the_other_methods_in_a_constant_number_of_statements
     assert answer.context["found"]["totals"] == values
     assert answer.context["found"]["retail"].closing_value == 17_250
     assert "17,250" in answer.content.decode()
+
+
+PIECES = ["99999999999,1", f"{10**21},1", "1_000,1"]
+COSTS = ["1,NaN", "1,sNaN", "1,Infinity", "1,1e20", "1,-5", "1,1_0", "1,0.00001"]
+SENSELESS = [
+    *((name, typed) for name in ("receive", "expect", "adjust") for typed in PIECES + COSTS),
+    *((name, typed) for name in ("count", "transfer") for typed in PIECES),
+]
+
+
+@pytest.mark.parametrize(("name", "typed"), SENSELESS)
+def test_figures_that_no_column_holds_are_one_message_and_nothing_is_booked(admin_client, shelf, name, typed):
+    _site, warehouse, shirt = shelf
+    booked, lines = StockDocument.objects.count(), f"{shirt.code},{typed}"
+    if name == "expect":
+        answer = expect(admin_client, warehouse, lines)
+    elif name == "transfer":
+        answer = post(
+            admin_client,
+            name,
+            from_location=warehouse.pk,
+            to_location=location("SHOP").pk,
+            lines=lines,
+        )
+    else:
+        answer = post(admin_client, name, location=warehouse.pk, reason=reason("FOUND"), lines=lines)
+
+    messages = [*answer.context["form"].errors.get("lines", []), *map(str, answer.context["messages"])]
+    assert len(messages) == 1
+    assert "行" in messages[0]
+    assert StockDocument.objects.count() == booked
+    assert not ExpectedReceipt.objects.filter(external_id="PO-2").exists()
+
+
+def test_a_receipt_asks_for_the_cost_and_takes_a_typed_zero(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+
+    asked = post(admin_client, "receive", location=warehouse.pk, lines=f"{shirt.code}, 3")
+    assert "原価" in asked.context["form"].errors["lines"][0]
+    assert post(admin_client, "receive", location=warehouse.pk, lines=f"{shirt.code}, 3, 0").status_code == 302
+
+    assert figures(shirt, warehouse) == (8, 3)
+
+
+def test_a_cell_beyond_every_length_is_a_message(admin_client, shelf):
+    _site, warehouse, _shirt = shelf
+
+    answer = post(admin_client, "count", location=warehouse.pk, lines="x" * 140_000)
+
+    assert answer.context["form"].errors["lines"]

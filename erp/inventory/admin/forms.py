@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import F
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -27,24 +28,36 @@ from erp.inventory.services import (
 
 
 class LinesField(forms.CharField):
-    """One line per SKU: code, pieces, and where it makes sense a unit cost, parted by comma, tab or space."""
+    """One line per SKU: code, pieces, and where it makes sense a unit cost, parted by comma or tab."""
 
     widget = forms.Textarea
 
+    def __init__(self, *, needs_cost: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.needs_cost = needs_cost
+
     def clean(self, value: Any) -> list[tuple[Sku, int, Decimal | None]]:
         text = super().clean(value)
-        typed = [row for row in csv.reader(text.replace("\t", ",").splitlines()) if any(cell.strip() for cell in row)]
+        try:
+            typed = [
+                row for row in csv.reader(text.replace("\t", ",").splitlines()) if any(cell.strip() for cell in row)
+            ]
+        except csv.Error as fault:
+            raise forms.ValidationError(gettext("The lines cannot be read: %(why)s") % {"why": fault}) from None
         known = {sku.code: sku for sku in Sku.objects.filter(code__in=[row[0].strip() for row in typed])}
         lines, problems = [], []
         for number, row in enumerate(typed, start=1):
             cells = [cell.strip() for cell in row]
             try:
-                cost = Decimal(cells[2]) if len(cells) > 2 and cells[2] else None
-                lines.append((known[cells[0]], int(cells[1]), cost))
+                cost = _cost(cells[2]) if len(cells) > 2 and cells[2] else None
+                lines.append((known[cells[0]], _pieces(cells[1]), cost))
             except (KeyError, IndexError, ValueError, InvalidOperation):
-                problems.append(
-                    gettext("Line %(number)d cannot be read: %(text)s") % {"number": number, "text": ",".join(row)}
-                )
+                shown = Truncator(",".join(row)).chars(60)
+                problems.append(gettext("Line %(number)d cannot be read: %(text)s") % {"number": number, "text": shown})
+            else:
+                if cost is None and self.needs_cost:
+                    told = gettext("Line %(number)d: a unit cost is needed; what costs nothing costs 0.")
+                    problems.append(told % {"number": number})
         if problems:
             raise forms.ValidationError(problems)
         return lines
@@ -68,6 +81,19 @@ class AmountsField(forms.CharField):
         return found
 
 
+def _pieces(text: str) -> int:
+    """Python would also read 1_000, which nobody types on purpose."""
+    if "_" in text:
+        raise ValueError(text)
+    return int(text)
+
+
+def _cost(text: str) -> Decimal:
+    if "_" in text:
+        raise ValueError(text)
+    return Decimal(text)
+
+
 class ReceiptForm(forms.Form):
     external_id = forms.CharField(label=_("slip number"), max_length=100)
     location = forms.ModelChoiceField(
@@ -86,7 +112,9 @@ class ReceiptForm(forms.Form):
         help_text=_("What arrives is counted on it, SKU by SKU."),
     )
     occurred_at = forms.SplitDateTimeField(label=_("received at"))
-    lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces, unit cost (excl. tax)"))
+    lines = LinesField(
+        label=_("lines"), help_text=_("One line each: SKU, pieces, unit cost (excl. tax)"), needs_cost=True
+    )
 
     def clean_expected(self) -> dict[int, int]:
         """The open expectation of each SKU under that number."""
@@ -105,8 +133,9 @@ class ReceiptForm(forms.Form):
     def receipt_lines(self) -> list[ReceiptLine]:
         expected = self.cleaned_data["expected"]
         return [
-            ReceiptLine(number, sku.pk, pieces, cost or Decimal(0), expected.get(sku.pk))
+            ReceiptLine(number, sku.pk, pieces, cost, expected.get(sku.pk))
             for number, (sku, pieces, cost) in enumerate(self.cleaned_data["lines"], start=1)
+            if cost is not None
         ]
 
 

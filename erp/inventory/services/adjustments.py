@@ -26,6 +26,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 from erp.inventory.services.posting import post
 
 ADJUSTMENT, WRITE_DOWN, LATE_COST = "ADJUSTMENT", "WRITE_DOWN", "LATE_COST"
@@ -121,6 +122,8 @@ def _refuse_against_direction(lines: Sequence[AdjustmentLine], reason: Reason) -
             problems.append(
                 Problem(f"/lines/{index}/quantity", "wrong_direction", _("This reason is for the other direction."))
             )
+        problems += faults_of_pieces(index, line.quantity)
+        problems += faults_of_cost(index, line.unit_cost, line.quantity)
     if not lines:
         problems.append(Problem("/lines", "invalid", _("An adjustment needs lines.")))
     if problems:

@@ -16,6 +16,7 @@ from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import ExpectedReceipt
+from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ def expect_receipt(
         for index, line in enumerate(lines)
         if line.quantity < 1
     ]
+    for index, line in enumerate(lines):
+        problems += faults_of_pieces(index, line.quantity)
+        problems += faults_of_cost(index, line.unit_cost, line.quantity)
     if len({line.line_no for line in lines}) < len(lines):
         problems.append(Problem("/lines", "invalid", _("Every line needs a number of its own.")))
     if problems:

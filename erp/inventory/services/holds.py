@@ -24,6 +24,7 @@ from erp.inventory.models import Hold, HoldLine
 from erp.inventory.selectors.holds import HoldView
 from erp.inventory.services import balances
 from erp.inventory.services.balances import Balance, BalanceKey
+from erp.inventory.services.figures import faults_of_pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +246,8 @@ def _refuse_senseless(
         for index, line in enumerate(lines)
         if line.quantity < 1
     ]
+    for index, line in enumerate(lines):
+        problems += faults_of_pieces(index, line.quantity)
     known = set(Sku.objects.filter(pk__in=wanted, is_kit=False).values_list("pk", flat=True))
     problems += [
         Problem(f"/lines/{index}/sku", "unknown_sku", _("This SKU has no stock of its own."))

@@ -22,6 +22,7 @@ from erp.inventory.models import Reason, StockDocument
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.facts import Fact, Touched
+from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.issues import Issued
 
 COUNT = "COUNT"
@@ -237,5 +238,7 @@ def _refuse_senseless(quantities: Sequence[int], *, at_least: int) -> None:
         for index, quantity in enumerate(quantities)
         if quantity < at_least
     ]
+    for index, quantity in enumerate(quantities):
+        problems += faults_of_pieces(index, quantity)
     if problems:
         raise InvalidInput(problems)

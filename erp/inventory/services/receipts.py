@@ -32,6 +32,7 @@ from erp.inventory.postings import Purchase, Sums
 from erp.inventory.services import documents, movements, provisional
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 from erp.inventory.services.posting import post
 
 RECEIPT = "RECEIPT"
@@ -299,8 +300,8 @@ def _refuse_senseless(lines: Sequence[ReceiptLine | SupplierReturnLine], stocked
     for index, line in enumerate(lines):
         if line.quantity < 1:
             problems.append(Problem(f"/lines/{index}/quantity", "invalid", _("A line needs at least one piece.")))
-        if line.unit_cost < 0:
-            problems.append(Problem(f"/lines/{index}/unit_cost", "invalid", _("A cost is not negative.")))
+        problems += faults_of_pieces(index, line.quantity)
+        problems += faults_of_cost(index, line.unit_cost, line.quantity)
         if line.sku_id not in stocked:
             problems.append(Problem(f"/lines/{index}/sku", "unknown_sku", _("This SKU has no stock of its own.")))
     if len({line.line_no for line in lines}) < len(lines):

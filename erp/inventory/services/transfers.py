@@ -23,6 +23,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
 TRANSFER, ARRIVAL = "TRANSFER", "TRANSFER_ARRIVAL"
@@ -203,6 +204,8 @@ def _refuse_senseless(lines: Sequence[TransferLine], from_location_id: int, to_l
         for index, line in enumerate(lines)
         if line.quantity < 1
     ]
+    for index, line in enumerate(lines):
+        problems += faults_of_pieces(index, line.quantity)
     if len({line.line_no for line in lines}) < len(lines):
         problems.append(Problem("/lines", "invalid", _("Every line needs a number of its own.")))
     if not lines:

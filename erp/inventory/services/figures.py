@@ -1,0 +1,41 @@
+"""Which figures stock can hold. Asked by every service that takes pieces or costs, so that a typing error is told and never reaches a column."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from erp.core.errors import Problem
+
+# Far below what the column of a quantity holds, so that what was there before and the other lines still fit beside it.
+MOST_PIECES = 10_000_000
+# What the columns hold: 14 digits with 4 decimals for a cost, 16 with 2 for a value.
+MOST_COST = Decimal(10**10)
+MOST_VALUE = Decimal(10**14)
+COST_DECIMALS = 4
+
+
+def faults_of_pieces(index: int, pieces: int) -> list[Problem]:
+    """Too many pieces, either way. Too few is for each service to say."""
+    if abs(pieces) <= MOST_PIECES:
+        return []
+    detail = _("Pieces: at most %(most)s.") % {"most": f"{MOST_PIECES:,}"}
+    return [Problem(f"/lines/{index}/quantity", "too_large", detail)]
+
+
+def faults_of_cost(index: int, cost: Decimal | None, pieces: int) -> list[Problem]:
+    """A cost that is no number, negative, too large by itself or with its pieces, or finer than its column."""
+    pointer = f"/lines/{index}/unit_cost"
+    if cost is None:
+        return []
+    if not cost.is_finite():
+        return [Problem(pointer, "invalid", _("Unit cost: a number is needed."))]
+    if cost < 0:
+        return [Problem(pointer, "invalid", _("A cost is not negative."))]
+    if cost >= MOST_COST or cost * abs(pieces) >= MOST_VALUE:
+        return [Problem(pointer, "too_large", _("Unit cost: the amount is too large."))]
+    if cost != round(cost, COST_DECIMALS):
+        detail = _("Unit cost: at most %(count)d decimals.") % {"count": COST_DECIMALS}
+        return [Problem(pointer, "too_fine", detail)]
+    return []
