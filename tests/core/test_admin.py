@@ -204,9 +204,7 @@ def test_a_refusal_becomes_a_message_naming_every_problem(rf, staff):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    "page", ["99999999999999999999", "9" * 5_000, "99999999"], ids=["20 digits", "5,000 digits", "8 digits"]
-)
+@pytest.mark.parametrize("page", ["99999999999999999999", "99999999"])
 def test_an_absurd_page_is_answered_as_any_page_that_does_not_exist(staff, monkeypatch, page):
     monkeypatch.setattr(StaffTaskAdmin, "list_per_page", 1)
     monkeypatch.setattr(StaffTaskAdmin, "list_max_show_all", 1)
@@ -218,4 +216,5 @@ def test_an_absurd_page_is_answered_as_any_page_that_does_not_exist(staff, monke
     answer = staff.get("/admin/core/stafftask/", {"p": page})
 
     assert (answer.status_code, answer["Location"]) == (302, "/admin/core/stafftask/?e=1")
+    # More digits than Python reads are no number, and Django shows the first page.
     assert staff.get("/admin/core/stafftask/", {"p": "9" * 5_000}).status_code == 200
