@@ -13,7 +13,6 @@ MOST_PIECES = 10_000_000
 # What the columns hold: 14 digits with 4 decimals for a cost, 16 with 2 for a value.
 MOST_COST = Decimal(10**10)
 MOST_VALUE = Decimal(10**14)
-COST_DECIMALS = 4
 
 
 def faults_of_pieces(index: int, pieces: int) -> list[Problem]:
@@ -25,7 +24,10 @@ def faults_of_pieces(index: int, pieces: int) -> list[Problem]:
 
 
 def faults_of_cost(index: int, cost: Decimal | None, pieces: int) -> list[Problem]:
-    """A cost that is no number, negative, too large by itself or with its pieces, or finer than its column."""
+    """A cost that is no number, negative, or too large by itself or with its pieces.
+
+    It may be as fine as a division makes it: value is carried, and rounded once for all pieces of a line.
+    """
     pointer = f"/lines/{index}/unit_cost"
     if cost is None:
         return []
@@ -35,7 +37,4 @@ def faults_of_cost(index: int, cost: Decimal | None, pieces: int) -> list[Proble
         return [Problem(pointer, "invalid", _("A cost is not negative."))]
     if cost >= MOST_COST or cost * abs(pieces) >= MOST_VALUE:
         return [Problem(pointer, "too_large", _("Unit cost: the amount is too large."))]
-    if cost != round(cost, COST_DECIMALS):
-        detail = _("Unit cost: at most %(count)d decimals.") % {"count": COST_DECIMALS}
-        return [Problem(pointer, "too_fine", detail)]
     return []
