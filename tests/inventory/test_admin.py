@@ -374,6 +374,7 @@ def test_stock_is_valued_by_the_other_methods_in_a_constant_number_of_statements
 
 
 PIECES = ["99999999999,1", f"{10**21},1", "1_000,1"]
+COSTS = ["1,NaN", "1,sNaN", "1,Infinity", "1,1e20", "1,-5", "1,1_0"]
 SENSELESS = [
     *((name, typed) for name in ("receive", "expect", "adjust") for typed in PIECES + COSTS),
     *((name, typed) for name in ("count", "transfer") for typed in PIECES),
