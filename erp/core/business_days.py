@@ -37,7 +37,8 @@ def on_business_day(day: dt.date, rule: str) -> dt.date:
 
 
 def day_of_month(year: int, month: int, day: int) -> dt.date:
-    """The ``day``-th of a month, or its last day when it has fewer; months beyond December run into the next year."""
+    """The ``day``-th of a month, or its last day when it has fewer; months beyond December run into the next year, those before
+    January into the last."""
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     return dt.date(year, month, min(day, calendar.monthrange(year, month)[1]))
 

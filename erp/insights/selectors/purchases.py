@@ -6,6 +6,7 @@ import datetime as dt
 
 from django.db import connection
 
+from erp.core.business_days import day_of_month
 from erp.core.money import COMPANY_CURRENCY
 from erp.insights.selectors.scoring import Purchases
 
@@ -28,13 +29,7 @@ FROM (
 
 def purchases(*, as_of: dt.date, window_months: int | None = None) -> list[Purchases]:
     """Per golden customer with at least one order that counts, up to and including ``as_of``. One statement."""
-    since = dt.date.min if window_months is None else _months_before(as_of, window_months)
+    since = dt.date.min if window_months is None else day_of_month(as_of.year, as_of.month - window_months, as_of.day)
     with connection.cursor() as cursor:
         cursor.execute(_PURCHASES, [as_of, since, COMPANY_CURRENCY])
         return [Purchases(*row) for row in cursor.fetchall()]
-
-
-def _months_before(day: dt.date, months: int) -> dt.date:
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    last = (dt.date(year + (month == 11), (month + 1) % 12 + 1, 1) - dt.timedelta(days=1)).day
-    return dt.date(year, month + 1, min(day.day, last))
