@@ -8,7 +8,9 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from erp.core.admin import ChannelAdmin, FastPaginator, StaffTaskAdmin
+from erp.core.admin import FastPaginator
+from erp.core.admin.masters import ChannelAdmin
+from erp.core.admin.records import StaffTaskAdmin
 from erp.core.models import AuditRow, Channel, Department, JobRun, StaffTask, TaxRate
 
 NOON = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

@@ -1,0 +1,39 @@
+"""Forms of styles and SKUs. What a form changes is announced to the EC sites in the same transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from catalog import services
+from catalog.models import Price
+from erp.core.admin import MasterAdmin
+
+if TYPE_CHECKING:
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    TabularInline = admin.TabularInline
+
+
+class AnnouncingAdmin(MasterAdmin):
+    """Announces the style whose form was saved, in the transaction of the form."""
+
+    def product_id(self, obj: Any) -> int:
+        raise NotImplementedError
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if form.has_changed() or any(formset.has_changed() for formset in formsets):
+            ids = [self.product_id(form.instance)]
+            self.serve(request, services.announce_products, product_ids=ids)
+            if any(formset.model is Price and formset.has_changed() for formset in formsets):
+                self.serve(request, services.announce_prices, product_ids=ids)
+
+
+class PriceInline(TabularInline):
+    model = Price
+    extra = 0
+    can_delete = False
+    fields = ["price_list", "price", "valid_from", "valid_to"]

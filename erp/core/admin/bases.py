@@ -1,0 +1,171 @@
+"""The kinds of admin pages. Ledgers and documents are looked at, never edited; what can be done to them are actions that call services.
+
+Master data is edited in plain forms, and the audit trigger sees who did it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db import Error, IntegrityError, connection
+from django.db.models import Model, QuerySet
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from psycopg import Error as DriverError
+
+from erp.core.actors import Actor
+from erp.core.admin.figures import FiguresInFields, with_figures
+from erp.core.admin.paging import FastPaginator
+from erp.core.admin.refusals import for_people, told_by_guard
+from erp.core.errors import DomainError
+from erp.core.middleware import actor_of
+from erp.core.retries import is_conflict, retried
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+R = TypeVar("R")
+
+
+class ServiceAdmin(ModelAdmin):
+    """An admin page that acts through services: it knows who asks, and a refusal becomes a message."""
+
+    paginator = FastPaginator
+    show_full_result_count = False
+    list_per_page = 50
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        paginator = super().get_paginator(request, *args, **options)
+        page = request.GET.get("p", "1")
+        # A page that no table reaches is counted like the first one, so that it turns out not to exist.
+        is_page = page.isdecimal() and len(page) <= FastPaginator.PAGE_DIGITS
+        paginator.page_number = int(page) if is_page else 1  # type: ignore[attr-defined]
+        return paginator
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return with_figures(self.model, super().get_list_display(request))
+
+    def actor(self, request: HttpRequest) -> Actor:
+        return actor_of(request)
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """For actions that change documents through services: who may change the document may act, though no form opens."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def serve(self, request: HttpRequest, service: Callable[..., R], **asked: Any) -> R:
+        """The one call of a service that an action or a form makes: now, by whoever asks, and again if it lost a deadlock."""
+        return retried(service, **asked, at=timezone.now(), by=self.actor(request))
+
+    @contextmanager
+    def refusals_as_messages(self, request: HttpRequest, label: object = "") -> Iterator[None]:
+        """Show what the house refuses, naming every problem, instead of a page of error."""
+        try:
+            yield
+        except DomainError as refusal:
+            told = for_people(refusal)
+        except (Error, DriverError) as fault:
+            if connection.in_atomic_block or not is_conflict(fault):
+                raise
+            told = gettext("Somebody else was changing the same rows. Nothing was changed; please try again.")
+        else:
+            return
+        self.message_user(request, f"{label}: {told}" if label else told, messages.ERROR)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any, Any], *args: Any, **options: Any
+    ) -> HttpResponse | None:
+        """What stands beside an action and cannot be read is said; Django would claim that no action was chosen."""
+        beside = self.action_form(request.POST, auto_id=None)
+        beside.fields["action"].choices = self.get_action_choices(request)
+        unread = [(name, faults) for name, faults in beside.errors.items() if name != "action"]
+        for name, faults in unread:
+            label = beside.fields[name].label or name
+            self.message_user(request, f"{label}: {' '.join(map(str, faults))}", messages.ERROR)
+        return None if unread else super().response_action(request, queryset, *args, **options)
+
+    def service_page(
+        self,
+        request: HttpRequest,
+        *,
+        form: BaseForm,
+        title: str,
+        act: Callable[[], HttpResponse],
+        submit: str = "",
+        template: str = "admin/service_form.html",
+        **context: Any,
+    ) -> HttpResponse:
+        """A plain form that ends in one call of a service. ``act`` makes it and says where to go; what is refused is told above the form."""
+        if request.method == "POST" and form.is_valid():
+            with self.refusals_as_messages(request):
+                return act()
+        shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
+        return TemplateResponse(request, template, {**shared, "submit": submit or gettext("Book"), **context})
+
+    def done(self, request: HttpRequest, told: str, url_name: str, *args: Any) -> HttpResponse:
+        self.message_user(request, told, messages.SUCCESS)
+        return HttpResponseRedirect(reverse(url_name, args=args))
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        try:
+            return retried(super().changeform_view, request, *args, **options)
+        except DomainError as refusal:
+            return self._back(request, for_people(refusal))
+        except IntegrityError as refusal:
+            return self._back(request, told_by_guard(refusal))
+
+    def _back(self, request: HttpRequest, reason: str) -> HttpResponse:
+        self.message_user(request, reason, messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+
+class ReadOnlyAdmin(FiguresInFields, ServiceAdmin):
+    """Look and search. No form adds, changes or deletes a row."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(FiguresInFields, admin.TabularInline[Any, Any] if TYPE_CHECKING else admin.TabularInline):  # type: ignore[misc]
+    """Rows of a document under their document, to look at."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = False
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
+        if "fields" not in options:
+            shown = flatten_fieldsets(self.get_fieldsets(request, obj))
+            options["fields"] = [name for name in shown if isinstance(name, str)]
+        return super().get_formset(request, obj, **options)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MasterAdmin(ServiceAdmin):
+    """Master data: edited in plain forms, kept for ever, since documents point to it. What is out of use is made inactive."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False

@@ -1,0 +1,67 @@
+"""Values that admin pages only show: decimals as people write them, documents by their name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import DecimalField, Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from erp.core import documents
+
+
+def document_link(document_type: str, document_id: int, label: str = "") -> str:
+    """The document's name, linked to its page where its owner registered one."""
+    label = label or f"{documents.label_of(document_type)} {document_id}"
+    url = documents.url_of(document_type, document_id)
+    return format_html('<a href="{}">{}</a>', url, label) if url else label
+
+
+def _written(value: Decimal) -> str:
+    """As people write amounts: thousands parted, and no decimals that say nothing."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@cache
+def _figure(model: type[Model], name: str) -> Callable[[Any], str] | None:
+    """The column of a decimal field with its value written for people; None for every other field."""
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    if not isinstance(field, DecimalField):
+        return None
+
+    def figure(row: Any) -> str:
+        value = getattr(row, name)
+        return "-" if value is None else format_html('<span class="figure">{}</span>', _written(value))
+
+    figure.__name__ = name
+    return admin.display(figure, description=field.verbose_name, ordering=name)
+
+
+def with_figures(model: type[Model], names: Iterable[Any]) -> list[Any]:
+    """``names`` as an admin lists them: single ones, and tuples of those that share a line."""
+    return [
+        with_figures(model, name)
+        if isinstance(name, list | tuple)
+        else (_figure(model, name) if isinstance(name, str) else None) or name
+        for name in names
+    ]
+
+
+class FiguresInFields:
+    """Decimals that are only shown are shown as people write them. For pages and inlines without a form."""
+
+    model: type[Model]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        sets = super().get_fieldsets(request, obj)  # type: ignore[misc]
+        return [(title, {**options, "fields": with_figures(self.model, options["fields"])}) for title, options in sets]

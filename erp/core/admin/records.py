@@ -1,0 +1,82 @@
+"""What the kernel keeps: tasks, messages, the audit trail, and what its jobs did."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from erp.core import staff_tasks
+from erp.core.admin.bases import ReadOnlyAdmin
+from erp.core.models import AuditRow, FeedEpoch, JobRun, MessageLog, StaffTask, VerifyRun
+
+
+@admin.register(MessageLog)
+class MessageLogAdmin(ReadOnlyAdmin):
+    list_display = ["id", "recorded_at", "direction", "channel", "kind", "external_id", "revision", "outcome", "actor"]
+    list_select_related = ["channel"]
+    list_filter = ["direction", "outcome", "channel"]
+    search_fields = ["external_id__exact"]
+    ordering = ["-id"]
+
+
+class CloseTaskForm(ActionForm):
+    """What was done about the tasks is written beside the action."""
+
+    resolution = forms.CharField(label=_("resolution"), required=False)
+
+
+@admin.register(StaffTask)
+class StaffTaskAdmin(ReadOnlyAdmin):
+    list_display = ["id", "kind", "subject_label", "detail", "due_at", "opened_at", "closed_at", "closed_by"]
+    list_filter = [("closed_at", admin.EmptyFieldListFilter)]
+    search_fields = ["kind__exact", "subject_label"]
+    ordering = ["-id"]
+    action_form = CloseTaskForm
+    actions = ["close"]
+
+    @admin.action(description=_("Close the selected tasks"), permissions=["act"])
+    def close(self, request: HttpRequest, queryset: QuerySet[StaffTask]) -> None:
+        resolution = request.POST.get("resolution", "").strip() or gettext("closed in the list")
+        done = 0
+        for task_id in queryset.order_by("pk").values_list("pk", flat=True):
+            with self.refusals_as_messages(request, task_id):
+                done += self.serve(request, staff_tasks.close_task, task_id=task_id, resolution=resolution)
+        self.message_user(request, ngettext("%d task closed.", "%d tasks closed.", done) % done, messages.SUCCESS)
+
+
+@admin.register(AuditRow)
+class AuditRowAdmin(ReadOnlyAdmin):
+    """Who changed what, when and from where. Search by table, or by table and row: ``core_channel 7``."""
+
+    list_display = ["id", "recorded_at", "table_name", "row_id", "action", "actor", "source"]
+    list_filter = ["action"]
+    search_fields = ["table_name__exact", "row_id__exact", "actor__exact"]
+    ordering = ["-id"]
+
+
+@admin.register(JobRun)
+class JobRunAdmin(ReadOnlyAdmin):
+    list_display = ["job", "slot", "started_at", "finished_at", "detail"]
+    search_fields = ["job__exact"]
+    ordering = ["-id"]
+
+
+@admin.register(VerifyRun)
+class VerifyRunAdmin(ReadOnlyAdmin):
+    list_display = ["id", "started_at", "finished_at", "fault_count"]
+    ordering = ["-id"]
+
+    @admin.display(description=_("faults"))
+    def fault_count(self, run: VerifyRun) -> int:
+        return len(run.faults)
+
+
+@admin.register(FeedEpoch)
+class FeedEpochAdmin(ReadOnlyAdmin):
+    list_display = ["id", "started_at", "reason"]
+    ordering = ["-id"]
