@@ -1,0 +1,27 @@
+"""Stock. ``on_hand`` is the sum of an append-only ledger, ``allocated`` the sum of open claims, both kept under row locks and proved by ``verify``.
+
+Private to this app; other rooms call ``inventory.services`` and ``inventory.selectors``. Rows name documents by (type, id, line) values.
+"""
+
+from erp.inventory.models.arrivals import ExpectedReceipt, ProvisionalReceipt
+from erp.inventory.models.claims import Hold, HoldLine, Reservation
+from erp.inventory.models.ledger import CostBalance, StockBalance, StockDocument, StockMovement
+from erp.inventory.models.masters import NOT_FOR_SALE, ChannelBuffer, ChannelLocation, CostPool, Location, Reason
+
+__all__ = [
+    "NOT_FOR_SALE",
+    "ChannelBuffer",
+    "ChannelLocation",
+    "CostBalance",
+    "CostPool",
+    "ExpectedReceipt",
+    "Hold",
+    "HoldLine",
+    "Location",
+    "ProvisionalReceipt",
+    "Reason",
+    "Reservation",
+    "StockBalance",
+    "StockDocument",
+    "StockMovement",
+]

@@ -1,0 +1,131 @@
+"""Where stock lies, who sells from there, what is kept back, and why it is adjusted."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from erp.core.models import Channel
+
+
+class CostPool(models.Model):
+    """Where one moving average is kept: usually the company, or one per warehouse. Its value sits on one inventory account."""
+
+    code = models.CharField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    account_role = models.CharField(_("account role"), max_length=40, default="inventory.goods")
+
+    class Meta:
+        verbose_name = _("cost pool")
+        verbose_name_plural = _("cost pools")
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
+
+
+class Location(models.Model):
+    """A place that holds stock."""
+
+    class Kind(models.TextChoices):
+        WAREHOUSE = "WAREHOUSE", _("Warehouse")
+        SHOP = "SHOP", _("Shop")
+        IN_TRANSIT = "IN_TRANSIT", _("In transit")
+        MALL_HELD = "MALL_HELD", _("Held by a mall")
+        CONSIGNED = "CONSIGNED", _("Consigned to an account")
+        INSPECTION = "INSPECTION", _("Inspection")
+        DEFECT = "DEFECT", _("Defective")
+
+    code = models.CharField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=15, choices=Kind.choices)
+    cost_pool = models.ForeignKey(CostPool, verbose_name=_("cost pool"), on_delete=models.PROTECT, related_name="+")
+    holder_account_id = models.BigIntegerField(_("consigned to account"), null=True, blank=True)
+    holder_channel = models.ForeignKey(
+        Channel, verbose_name=_("held by channel"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("location")
+        verbose_name_plural = _("locations")
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(kind="CONSIGNED") | Q(holder_account_id__isnull=False), name="consigned_stock_has_a_holder"
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="MALL_HELD") | Q(holder_channel__isnull=False), name="mall_held_stock_has_a_mall"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
+
+
+# Whatever a channel's list of places says, pieces of these kinds are nobody's to promise.
+NOT_FOR_SALE = [
+    Location.Kind.IN_TRANSIT.value,
+    Location.Kind.CONSIGNED.value,
+    Location.Kind.INSPECTION.value,
+    Location.Kind.DEFECT.value,
+]
+
+
+class ChannelLocation(models.Model):
+    """A location a channel sells from. Smaller ``rank`` is used first."""
+
+    channel = models.ForeignKey(
+        Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
+    rank = models.PositiveSmallIntegerField(_("rank"), default=100)
+
+    class Meta:
+        verbose_name = _("channel's location")
+        verbose_name_plural = _("channels' locations")
+        constraints = [models.UniqueConstraint(fields=["channel", "location"], name="one_row_per_channel_and_location")]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class ChannelBuffer(models.Model):
+    """Safety stock (安全在庫) kept back from one channel; without SKU it holds for all. The most specific row wins."""
+
+    channel = models.ForeignKey(Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+")
+    sku = models.ForeignKey(
+        "catalog.Sku", verbose_name=_("SKU"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    quantity = models.PositiveIntegerField(_("pieces kept back"))
+
+    class Meta:
+        verbose_name = _("safety stock of a channel")
+        verbose_name_plural = _("safety stocks of channels")
+        constraints = [
+            models.UniqueConstraint(fields=["sku", "channel"], name="one_buffer_per_sku_channel", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class Reason(models.Model):
+    """Why stock was adjusted, and which account bears it."""
+
+    class Direction(models.TextChoices):
+        UP = "UP", _("More")
+        DOWN = "DOWN", _("Less")
+        BOTH = "BOTH", _("Either")
+
+    code = models.CharField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    direction = models.CharField(_("direction"), max_length=5, choices=Direction.choices, default=Direction.BOTH)
+    account_role = models.CharField(_("account role"), max_length=40)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("adjustment reason")
+        verbose_name_plural = _("adjustment reasons")
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
