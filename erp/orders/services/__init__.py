@@ -22,14 +22,10 @@ from erp.orders.services.documents import (
 )
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
 from erp.orders.services.payment_news import PaymentNews
-from erp.orders.services.payments import (
-    PaymentOutcome,
-    confirm_refund,
-    hear_payment_news,
-    record_payment_event,
-)
+from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.progress import accept, deliver
+from erp.orders.services.refunds import confirm_refund
 from erp.orders.services.releasing import cancel_release, release_orders
 from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns

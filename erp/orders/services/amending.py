@@ -54,7 +54,7 @@ _REWRITTEN: tuple[Any, ...] = (OrderTaxTotal, OrderAdjustment, OrderFee)
 
 def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOutcome:
     """Replace an order by its newer revision. Part of a transaction that holds the order's lock by name."""
-    from erp.orders.services import payments, placing  # placing amends what it finds recorded
+    from erp.orders.services import deposits, placing  # placing amends what it finds recorded
 
     order = Order.objects.select_related("account").select_for_update(of=("self",), no_key=True).get(pk=order_id)
     if blocker := _why_not(order):
@@ -86,7 +86,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     )
     close_shortages([order.pk], resolution="amended", at=at, by=by)
     placing.report_shortages([draft], placing.allocated_lines([draft], written, granted), at=at, by=by)
-    payments.post_advance_receipts([draft], written, at=at, by=by)
+    deposits.post_advance_receipts([draft], written, at=at, by=by)
     row = order_row(
         draft, state=order.state, exposure=exposures.get(order.pk, ZERO), at=at, by=by, version=order.version + 1
     )

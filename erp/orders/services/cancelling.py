@@ -21,7 +21,7 @@ from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
 from erp.orders.services.allocation import close_shortages
-from erp.orders.services.payments import owe_deposits_back
+from erp.orders.services.deposits import owe_deposits_back
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 

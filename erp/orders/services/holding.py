@@ -28,7 +28,7 @@ from erp.orders.models import (
     OrderLineComponent,
     OrderTaxTotal,
 )
-from erp.orders.services import late_goods, payments
+from erp.orders.services import deposits, late_goods
 from erp.orders.services.allocation import allocate_locked
 from erp.orders.services.amounts import Item, rate_totals, scale_to_gross
 from erp.orders.services.states import announce, move_states
@@ -67,7 +67,7 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
     if reason == OrderHold.Reason.TOTAL_MISMATCH:
         _accept_charged_total(order)
     if reason == OrderHold.Reason.NO_PAYMENT_ROUTE:
-        payments.find_routes(order_id=order_id, at=at, by=by)
+        deposits.find_routes(order_id=order_id, at=at, by=by)
     OrderHold.objects.filter(pk=hold.pk).update(resolved_at=at, resolved_by=str(by), resolution=resolution[:300])
     detail = f"{OrderHold.Reason(reason).label}: {resolution}"
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "HOLD_RESOLVED", "", "", detail[:300], at, str(by))])

@@ -21,7 +21,7 @@ from erp.inventory.services import CounterSale, PhysicalLine, take_sold
 from erp.orders import postings
 from erp.orders.models import OrderLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
-from erp.orders.services.payments import dimensions_of
+from erp.orders.services.parties import dimensions_of
 
 
 def take_sold_late(*, line: OrderLine, facts: SkuFacts, at: dt.datetime, by: Actor) -> None:

@@ -27,7 +27,7 @@ from erp.core.use_case import pipelined
 from erp.inventory.services import Granted, reserve
 from erp.orders.exceptions import OrderConflict, StaleRevision
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderType, ParkedMessage
-from erp.orders.services import amending, parking, payments
+from erp.orders.services import amending, deposits, parking
 from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
 from erp.orders.services.drafting import Draft, Reason, ask_context, draft_order
 from erp.orders.services.states import OrderFacts, is_payment_settled, state_of
@@ -211,7 +211,7 @@ def _record(
     changes.record(topic="order", keys=keys_changed, audience=channel.code, batch=last_writes)
     if parked or any(payment.received for draft in drafts for payment in draft.payments):
         rows.leave_pipeline()
-    payments.post_advance_receipts(drafts, written, at=at, by=by)
+    deposits.post_advance_receipts(drafts, written, at=at, by=by)
     if parked:
         last_writes.run()
         states |= parking.apply_parked(drafts, parked, at=at, by=by)

@@ -13,7 +13,7 @@ from erp.core.money import ZERO
 from erp.orders.models import OrderPayment, PaymentMethod
 from erp.orders.postings import MoneyPart
 from erp.orders.services.parcels import ParcelOrder, Payment
-from erp.orders.services.payments import counterparty, customer_party
+from erp.orders.services.parties import counterparty, customer_party
 
 
 class Purse:

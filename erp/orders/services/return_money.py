@@ -19,7 +19,7 @@ from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderFee, Return, SalesReportLine
 from erp.orders.postings import Freight, MoneyPart
 from erp.orders.services.amounts import tax_inside
-from erp.orders.services.payments import counterparty, customer_party, dimensions_of
+from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.return_parts import Condition, Taking
 
 

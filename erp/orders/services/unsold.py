@@ -20,7 +20,7 @@ from erp.orders.models import Return, Shipment, ShipmentLine
 from erp.orders.services import parcels
 from erp.orders.services.outside import end_exposure
 from erp.orders.services.parcels import Parcel
-from erp.orders.services.payments import customer_party
+from erp.orders.services.parties import customer_party
 from erp.orders.services.purses import open_purses, save_purses
 from erp.orders.services.return_money import freight_of
 from erp.orders.services.return_parts import Condition, Taking

@@ -1,0 +1,106 @@
+"""Money received before goods leave: a deposit (前受金) until they do, a refund that we owe when they will not. Takes the level open items."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from accounting.selectors import open_items, payment_routes
+from accounting.services import EntryDraft, Party, post_entries
+from erp.core.actors import Actor
+from erp.core.clock import business_date
+from erp.core.errors import NotAllowedNow
+from erp.orders import postings
+from erp.orders.models import Order, OrderPayment, PaymentMethod
+from erp.orders.postings import Dimensions, Document, MoneyPart
+from erp.orders.services.drafting import Draft
+from erp.orders.services.parties import counterparty, customer_party, dimensions_of
+from erp.orders.services.writing import Written
+
+
+def post_receipt(order: Order, payment: OrderPayment, amount: Decimal, *, at: dt.datetime, by: Actor) -> None:
+    if not amount or not payment.role:
+        return
+    draft = postings.advance_receipt(
+        document=Document("ORDER", order.pk, order.number),
+        money=MoneyPart(amount, payment.role, counterparty(payment)),
+        customer=customer_party(order),
+        on=business_date(at),
+        dimensions=dimensions_of(order),
+    )
+    post_entries(drafts=[draft], at=at, by=by)
+
+
+def owe_deposits_back(order: Order, *, at: dt.datetime, by: Actor) -> None:
+    """What was received for goods that will not leave becomes a refund we owe. Needs the order's channel and account beside it."""
+    customer = customer_party(order)
+    deposits = [
+        MoneyPart(item.remaining, "deposits", customer, settles=item.id)
+        for item in open_items(document_type="ORDER", document_ids=[order.pk], roles=["deposits"])
+    ]
+    if deposits:
+        draft = postings.deposit_to_refund(
+            document=Document("ORDER", order.pk, order.number),
+            deposits=deposits,
+            customer=customer,
+            on=business_date(at),
+            dimensions=dimensions_of(order),
+        )
+        post_entries(drafts=[draft], at=at, by=by)
+
+
+def post_advance_receipts(
+    drafts: Sequence[Draft], written: Mapping[int, Written], *, at: dt.datetime, by: Actor
+) -> None:
+    """Deposits of new orders whose money was captured when they were placed."""
+    entries: list[EntryDraft] = []
+    for draft in drafts:
+        customer = Party("CUSTOMER", draft.customer_record_id or 0, _orderer_label(draft))
+        department = draft.account.department_id if draft.account else None
+        dimensions = Dimensions(draft.channel.pk, department or draft.channel.department_id, draft.order.currency)
+        for payment in draft.payments:
+            if payment.received and payment.role:
+                party = None
+                if payment.counterparty_id:
+                    party = Party("COUNTERPARTY", payment.counterparty_id, payment.party_label)
+                entries.append(
+                    postings.advance_receipt(
+                        document=Document("ORDER", draft.order_id, draft.number),
+                        money=MoneyPart(payment.received, payment.role, party),
+                        customer=customer,
+                        on=business_date(at),
+                        dimensions=dimensions,
+                    )
+                )
+    if entries:
+        post_entries(drafts=entries, at=at, by=by)
+
+
+def find_routes(*, order_id: int, at: dt.datetime, by: Actor) -> None:
+    """Give payments that came before their route was set up the route they have now, and post what was received on them.
+
+    Raises NotAllowedNow when one still has none. Part of a transaction that holds the order's lock.
+    """
+    order = Order.objects.select_related("channel", "account").get(pk=order_id)
+    routes = payment_routes()
+    waiting = order.payments.filter(role="", amount__gt=0).exclude(method=PaymentMethod.NONE)
+    for payment in waiting.order_by("line_no"):
+        route = routes.find(order.channel_id, payment.method, payment.provider)
+        if route is None:
+            label = f"{PaymentMethod(payment.method).label} {payment.provider}".strip()
+            raise NotAllowedNow(_("Say first where money of “%(method)s” comes from.") % {"method": label})
+        payment.role, payment.must_be_paid_first = route.role, route.must_be_paid_first
+        payment.counterparty_id = route.party.id if route.party else None
+        OrderPayment.objects.filter(pk=payment.pk).update(
+            role=payment.role, must_be_paid_first=payment.must_be_paid_first, counterparty_id=payment.counterparty_id
+        )
+        post_receipt(order, payment, payment.received_amount, at=at, by=by)
+
+
+def _orderer_label(draft: Draft) -> str:
+    person = draft.order.orderer
+    name = f"{person.company} {person.family_name} {person.given_name}".strip() if person else ""
+    return name[:150] or draft.number
