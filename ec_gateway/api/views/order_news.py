@@ -9,14 +9,9 @@ from rest_framework.request import Request
 
 from ec_gateway.api import order_answers as told
 from ec_gateway.api.frame import Answer
+from ec_gateway.api.order_answer_schema import OrderStateSerializer, ReturnedSerializer
 from ec_gateway.api.order_examples import EXAMPLES
-from ec_gateway.api.order_schema import (
-    CancellationSerializer,
-    OrderStateSerializer,
-    PaymentEventSerializer,
-    ReturnedSerializer,
-    ReturnSerializer,
-)
+from ec_gateway.api.order_schema import CancellationSerializer, PaymentEventSerializer, ReturnSerializer
 from ec_gateway.api.schema import operation, path
 from ec_gateway.api.views.orders import OrderCall, id_in
 from ec_gateway.models import ApiKey

@@ -14,16 +14,14 @@ from ec_gateway.api import order_answers as told
 from ec_gateway.api.etags import unless_known
 from ec_gateway.api.feed import feed_cursor_of
 from ec_gateway.api.frame import Answer, ApiView, json_answer
-from ec_gateway.api.order_examples import EXAMPLES
-from ec_gateway.api.order_schema import (
-    AmendedOrderSerializer,
+from ec_gateway.api.order_answer_schema import (
     BulkAnswerSerializer,
-    BulkSerializer,
-    OrderSerializer,
     OrdersPageSerializer,
     OrderViewSerializer,
     PlacedSerializer,
 )
+from ec_gateway.api.order_examples import EXAMPLES
+from ec_gateway.api.order_schema import AmendedOrderSerializer, BulkSerializer, OrderSerializer
 from ec_gateway.api.pagination import cursor_behind, key_of, limit_of
 from ec_gateway.api.schema import IF_NONE_MATCH, operation, path, query
 from ec_gateway.models import ApiKey

@@ -12,17 +12,13 @@ from rest_framework.request import Request
 from ec_gateway.api import order_answers as told
 from ec_gateway.api.frame import Answer
 from ec_gateway.api.order_examples import EXAMPLES
+from ec_gateway.api.order_fields import flag, moment, money, own_id, text
 from ec_gateway.api.order_schema import (
     AdjustmentSerializer,
     LineSerializer,
     OrdererSerializer,
     PaymentSerializer,
     TaxSummarySerializer,
-    flag,
-    moment,
-    money,
-    own_id,
-    text,
 )
 from ec_gateway.api.schema import Described, ProblemErrorSerializer, operation
 from ec_gateway.api.views.orders import CHUNK, MOST_ORDERS, OrderCall, id_in, items_of
