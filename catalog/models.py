@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel, TaxClass
 
 
@@ -36,6 +37,13 @@ class Season(models.Model):
     class Meta:
         verbose_name = _("season")
         verbose_name_plural = _("seasons")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(starts_on__isnull=True) | Q(ends_on__isnull=True) | Q(ends_on__gte=F("starts_on")),
+                name="season_ends_after_it_starts",
+                violation_error_message=_("It ends before it starts."),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
@@ -109,7 +117,19 @@ class Supplier(models.Model):
             models.CheckConstraint(
                 condition=Q(registration_number="") | Q(registration_number__regex=r"^T[1-9][0-9]{12}$"),
                 name="supplier_registration_number_form",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(registered_from__isnull=True)
+                | Q(registered_to__isnull=True)
+                | Q(registered_to__gte=F("registered_from")),
+                name="registration_ends_after_it_starts",
+                violation_error_message=_("It ends before it starts."),
+            ),
+            models.CheckConstraint(
+                condition=Q(closing_day__gte=1, closing_day__lte=31, payment_day__gte=1, payment_day__lte=31),
+                name="supplier_days_are_days",
+                violation_error_message=_("Closing and payment days lie between 1 and 31."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -238,6 +258,11 @@ class SkuCode(models.Model):
             models.CheckConstraint(
                 condition=~Q(kind="CHANNEL") | Q(channel__isnull=False), name="channel_code_names_its_channel"
             ),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=True) | Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="sku_code_ends_after_it_starts",
+                violation_error_message=_("It ends before it starts."),
+            ),
         ]
         indexes = [models.Index(fields=["code"], name="sku_code_by_code")]
 
@@ -252,7 +277,7 @@ class SkuCost(models.Model):
     supplier = models.ForeignKey(
         Supplier, verbose_name=_("supplier"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    cost = models.DecimalField(_("cost (excl. tax)"), max_digits=14, decimal_places=4)
+    cost = FiniteDecimalField(_("cost (excl. tax)"), max_digits=14, decimal_places=4)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
     valid_from = models.DateField(_("valid from"))
 
@@ -314,7 +339,7 @@ class Price(models.Model):
     sku = models.ForeignKey(
         Sku, verbose_name=_("SKU"), null=True, blank=True, on_delete=models.PROTECT, related_name="prices"
     )
-    price = models.DecimalField(_("price"), max_digits=14, decimal_places=4)
+    price = FiniteDecimalField(_("price"), max_digits=14, decimal_places=4)
     valid_from = models.DateField(_("valid from"))
     valid_to = models.DateField(_("valid to"), null=True, blank=True)
 

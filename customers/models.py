@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel, CurrentXid, Department, RevenueBasis, RoundingMethod, Xid8Field
 
 
@@ -108,13 +109,13 @@ class CreditGroup(models.Model):
     name = models.CharField(_("name"), max_length=100)
     policy = models.CharField(_("policy"), max_length=10, choices=Policy.choices, default=Policy.HOLD)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
-    credit_limit = models.DecimalField(_("credit limit"), max_digits=14, decimal_places=0, default=0)
-    temporary_limit = models.DecimalField(_("temporary addition"), max_digits=14, decimal_places=0, default=0)
+    credit_limit = FiniteDecimalField(_("credit limit"), max_digits=14, decimal_places=0, default=0)
+    temporary_limit = FiniteDecimalField(_("temporary addition"), max_digits=14, decimal_places=0, default=0)
     temporary_limit_until = models.DateField(_("temporary addition until"), null=True, blank=True)
     limit_valid_until = models.DateField(_("limit valid until"), null=True, blank=True)
     warning_percent = models.PositiveSmallIntegerField(_("warning line (%)"), default=90)
     is_frozen = models.BooleanField(_("frozen"), default=False)
-    exposure = models.DecimalField(_("exposure"), max_digits=14, decimal_places=0, default=0, editable=False)
+    exposure = FiniteDecimalField(_("exposure"), max_digits=14, decimal_places=0, default=0, editable=False)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
 
     class Meta:
@@ -147,7 +148,7 @@ class ExposureEntry(models.Model):
         CreditGroup, verbose_name=_("credit group"), on_delete=models.PROTECT, related_name="entries"
     )
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
-    amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=0)
+    amount = FiniteDecimalField(_("amount"), max_digits=14, decimal_places=0)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
     document_type = models.CharField(_("document type"), max_length=20)
     document_id = models.BigIntegerField(_("document id"))
@@ -238,7 +239,7 @@ class Account(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
-    wholesale_percent = models.DecimalField(
+    wholesale_percent = FiniteDecimalField(
         _("wholesale rate (掛率, %)"), max_digits=5, decimal_places=2, null=True, blank=True
     )
     revenue_basis = models.CharField(
@@ -253,6 +254,13 @@ class Account(models.Model):
     class Meta:
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(wholesale_percent__isnull=True) | Q(wholesale_percent__gte=0, wholesale_percent__lte=100),
+                name="wholesale_rate_is_a_percentage",
+                violation_error_message=_("The wholesale rate lies between 0 and 100 percent."),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounting.models.chart import LedgerAccount, PartyKind, Side
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel, CurrentXid, Department, Xid8Field
 
 
@@ -71,8 +72,8 @@ class OpenItem(models.Model):
     item_date = models.DateField(_("date"))
     due_date = models.DateField(_("due date"), null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
-    amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2)
-    settled_amount = models.DecimalField(_("settled"), max_digits=16, decimal_places=2, default=0)
+    amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2)
+    settled_amount = FiniteDecimalField(_("settled"), max_digits=16, decimal_places=2, default=0)
     remaining_amount = models.GeneratedField(
         verbose_name=_("remaining"),
         expression=F("amount") - F("settled_amount"),
@@ -113,7 +114,7 @@ class Posting(models.Model):
         LedgerAccount, verbose_name=_("ledger account"), on_delete=models.PROTECT, related_name="postings"
     )
     side = models.CharField(_("side"), max_length=6, choices=Side.choices)
-    amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2)
+    amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
     channel = models.ForeignKey(
         Channel, verbose_name=_("sales channel"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"

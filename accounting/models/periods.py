@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounting.models.chart import LedgerAccount
+from erp.core.fields import FiniteDecimalField, days
 from erp.core.models import Channel, Department
 
 
@@ -34,12 +35,7 @@ class Period(models.Model):
             models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="period_ends_after_it_starts"),
             ExclusionConstraint(
                 name="periods_do_not_overlap",
-                expressions=[
-                    (
-                        models.Func("starts_on", "ends_on", models.Value("[]"), function="daterange"),
-                        RangeOperators.OVERLAPS,
-                    )
-                ],
+                expressions=[(days("starts_on", "ends_on"), RangeOperators.OVERLAPS)],
             ),
         ]
 
@@ -61,8 +57,8 @@ class PeriodTotal(models.Model):
         Department, verbose_name=_("department"), null=True, on_delete=models.PROTECT, related_name="+"
     )
     currency = models.CharField(_("currency"), max_length=3)
-    debit = models.DecimalField(_("debit"), max_digits=18, decimal_places=2)
-    credit = models.DecimalField(_("credit"), max_digits=18, decimal_places=2)
+    debit = FiniteDecimalField(_("debit"), max_digits=18, decimal_places=2)
+    credit = FiniteDecimalField(_("credit"), max_digits=18, decimal_places=2)
 
     class Meta:
         verbose_name = _("period total")

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounting.models.chart import PartyKind
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel
 
 
@@ -39,15 +40,15 @@ class BillableItem(models.Model):
     item_code = models.CharField(_("item code"), max_length=60, blank=True)
     description = models.CharField(_("description"), max_length=300)
     quantity = models.IntegerField(_("quantity"))
-    unit_price = models.DecimalField(_("unit price"), max_digits=14, decimal_places=4)
+    unit_price = FiniteDecimalField(_("unit price"), max_digits=14, decimal_places=4)
     tax_included = models.BooleanField(_("price includes tax"))
     tax_code = models.CharField(_("tax code"), max_length=20)
-    tax_percent = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2)
+    tax_percent = FiniteDecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2)
     is_reduced = models.BooleanField(_("reduced rate"), default=False)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2)
     recorded_at = models.DateTimeField(_("recorded at"))
     actor = models.CharField(_("actor"), max_length=100)
 
@@ -86,10 +87,10 @@ class Settlement(models.Model):
     party_label = models.CharField(_("party"), max_length=150)
     external_id = models.CharField(_("reference"), max_length=100)
     settled_on = models.DateField(_("date"))
-    bank_amount = models.DecimalField(_("amount through the bank"), max_digits=16, decimal_places=2)
-    fee_amount = models.DecimalField(_("fee (tax included)"), max_digits=16, decimal_places=2, default=0)
-    promotion_amount = models.DecimalField(_("promotion deducted"), max_digits=16, decimal_places=2, default=0)
-    settled_amount = models.DecimalField(_("settled"), max_digits=16, decimal_places=2)
+    bank_amount = FiniteDecimalField(_("amount through the bank"), max_digits=16, decimal_places=2)
+    fee_amount = FiniteDecimalField(_("fee (tax included)"), max_digits=16, decimal_places=2, default=0)
+    promotion_amount = FiniteDecimalField(_("promotion deducted"), max_digits=16, decimal_places=2, default=0)
+    settled_amount = FiniteDecimalField(_("settled"), max_digits=16, decimal_places=2)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     recorded_at = models.DateTimeField(_("recorded at"))

@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import erp.core.fields
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -61,6 +63,18 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "season",
                 "verbose_name_plural": "seasons",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("starts_on__isnull", True),
+                            ("ends_on__isnull", True),
+                            ("ends_on__gte", models.F("starts_on")),
+                            _connector="OR",
+                        ),
+                        name="season_ends_after_it_starts",
+                        violation_error_message="It ends before it starts.",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -240,7 +254,7 @@ class Migration(migrations.Migration):
             name="Price",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("price", models.DecimalField(decimal_places=4, max_digits=14, verbose_name="price")),
+                ("price", erp.core.fields.FiniteDecimalField(decimal_places=4, max_digits=14, verbose_name="price")),
                 ("valid_from", models.DateField(verbose_name="valid from")),
                 ("valid_to", models.DateField(blank=True, null=True, verbose_name="valid to")),
                 (
@@ -356,7 +370,27 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="supplier_registration_number_form",
-                    )
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("registered_from__isnull", True),
+                            ("registered_to__isnull", True),
+                            ("registered_to__gte", models.F("registered_from")),
+                            _connector="OR",
+                        ),
+                        name="registration_ends_after_it_starts",
+                        violation_error_message="It ends before it starts.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("closing_day__gte", 1),
+                            ("closing_day__lte", 31),
+                            ("payment_day__gte", 1),
+                            ("payment_day__lte", 31),
+                        ),
+                        name="supplier_days_are_days",
+                        violation_error_message="Closing and payment days lie between 1 and 31.",
+                    ),
                 ],
             },
         ),
@@ -364,7 +398,12 @@ class Migration(migrations.Migration):
             name="SkuCost",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("cost", models.DecimalField(decimal_places=4, max_digits=14, verbose_name="cost (excl. tax)")),
+                (
+                    "cost",
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=4, max_digits=14, verbose_name="cost (excl. tax)"
+                    ),
+                ),
                 ("currency", models.CharField(default="JPY", max_length=3, verbose_name="currency")),
                 ("valid_from", models.DateField(verbose_name="valid from")),
                 (
@@ -549,6 +588,19 @@ class Migration(migrations.Migration):
                     models.Q(("kind", "CHANNEL"), _negated=True), ("channel__isnull", False), _connector="OR"
                 ),
                 name="channel_code_names_its_channel",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="skucode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_from__isnull", True),
+                    ("valid_to__isnull", True),
+                    ("valid_to__gte", models.F("valid_from")),
+                    _connector="OR",
+                ),
+                name="sku_code_ends_after_it_starts",
+                violation_error_message="It ends before it starts.",
             ),
         ),
     ]

@@ -38,10 +38,10 @@ def add_code(
 
     Raises:
         NotFound: no such SKU.
-        InvalidInput: wrong check digit, empty code, a channel's code without its channel.
+        InvalidInput: wrong check digit, empty code, a channel's code without its channel, an end before the start.
         CodeTaken: another SKU has it.
     """
-    kind, code = _checked(kind, code, channel_id=channel_id)
+    kind, code = _checked(kind, code, channel_id=channel_id, valid_from=valid_from, valid_to=valid_to)
     locks.hold(f"code:{code}")
     sku = Sku.objects.filter(code=sku_code).first()
     if sku is None:
@@ -58,19 +58,23 @@ def add_code(
     return created
 
 
-def _checked(kind: str, code: str, *, channel_id: int | None) -> tuple[str, str]:
-    if kind in GTIN_KINDS:
-        classified = classify_gtin(code)
-        if classified is None:
-            detail = _("%(code)s is no GTIN: length or check digit is wrong.") % {"code": code}
-            raise InvalidInput([Problem("/code", "bad_gtin", detail)])
-        return classified[0].value, classified[1]
-    code = code.strip()
+def _checked(
+    kind: str, code: str, *, channel_id: int | None, valid_from: date | None, valid_to: date | None
+) -> tuple[str, str]:
     problems = []
-    if not code:
+    kind, code = SkuCode.Kind(kind).value, code.strip()
+    if kind in GTIN_KINDS:
+        if (classified := classify_gtin(code)) is None:
+            detail = _("%(code)s is no GTIN: length or check digit is wrong.") % {"code": code}
+            problems.append(Problem("/code", "bad_gtin", detail))
+        else:
+            kind, code = classified[0].value, classified[1]
+    elif not code:
         problems.append(Problem("/code", "empty_code", _("The code is empty.")))
     if kind == SkuCode.Kind.CHANNEL and channel_id is None:
         problems.append(Problem("/channel_id", "channel_missing", _("A channel's code needs its channel.")))
+    if valid_from is not None and valid_to is not None and valid_to < valid_from:
+        problems.append(Problem("/valid_to", "ends_before_start", _("The code ends before it starts.")))
     if problems:
         raise InvalidInput(problems)
-    return SkuCode.Kind(kind).value, code
+    return kind, code

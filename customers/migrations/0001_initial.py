@@ -1,6 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import erp.core.fields
 import erp.core.models
 
 
@@ -90,11 +91,15 @@ class Migration(migrations.Migration):
                 ("currency", models.CharField(default="JPY", max_length=3, verbose_name="currency")),
                 (
                     "credit_limit",
-                    models.DecimalField(decimal_places=0, default=0, max_digits=14, verbose_name="credit limit"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=0, default=0, max_digits=14, verbose_name="credit limit"
+                    ),
                 ),
                 (
                     "temporary_limit",
-                    models.DecimalField(decimal_places=0, default=0, max_digits=14, verbose_name="temporary addition"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=0, default=0, max_digits=14, verbose_name="temporary addition"
+                    ),
                 ),
                 (
                     "temporary_limit_until",
@@ -105,7 +110,7 @@ class Migration(migrations.Migration):
                 ("is_frozen", models.BooleanField(default=False, verbose_name="frozen")),
                 (
                     "exposure",
-                    models.DecimalField(
+                    erp.core.fields.FiniteDecimalField(
                         decimal_places=0, default=0, editable=False, max_digits=14, verbose_name="exposure"
                     ),
                 ),
@@ -150,7 +155,7 @@ class Migration(migrations.Migration):
                 ("kana", models.CharField(blank=True, max_length=100, verbose_name="kana")),
                 (
                     "wholesale_percent",
-                    models.DecimalField(
+                    erp.core.fields.FiniteDecimalField(
                         blank=True, decimal_places=2, max_digits=5, null=True, verbose_name="wholesale rate (掛率, %)"
                     ),
                 ),
@@ -205,6 +210,17 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "account",
                 "verbose_name_plural": "accounts",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("wholesale_percent__isnull", True),
+                            models.Q(("wholesale_percent__gte", 0), ("wholesale_percent__lte", 100)),
+                            _connector="OR",
+                        ),
+                        name="wholesale_rate_is_a_percentage",
+                        violation_error_message="The wholesale rate lies between 0 and 100 percent.",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -362,7 +378,7 @@ class Migration(migrations.Migration):
                         verbose_name="kind",
                     ),
                 ),
-                ("amount", models.DecimalField(decimal_places=0, max_digits=14, verbose_name="amount")),
+                ("amount", erp.core.fields.FiniteDecimalField(decimal_places=0, max_digits=14, verbose_name="amount")),
                 ("currency", models.CharField(default="JPY", max_length=3, verbose_name="currency")),
                 ("document_type", models.CharField(max_length=20, verbose_name="document type")),
                 ("document_id", models.BigIntegerField(verbose_name="document id")),

@@ -86,6 +86,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "state of an EC site",
                 "verbose_name_plural": "states of EC sites",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("tokens__gt", -1000000000000.0), ("tokens__lt", 1000000000000.0)),
+                        name="rate_budget_is_a_number",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(

@@ -115,6 +115,10 @@ class SiteState(models.Model):
     class Meta:
         verbose_name = _("state of an EC site")
         verbose_name_plural = _("states of EC sites")
+        constraints = [
+            # A float also knows infinity and NaN, and with NaN no call would ever be let through or held back again.
+            models.CheckConstraint(condition=Q(tokens__gt=-1e12, tokens__lt=1e12), name="rate_budget_is_a_number")
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"

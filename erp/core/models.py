@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField, days
 from erp.core.money import Rounding
 
 
@@ -113,8 +116,8 @@ class TaxRate(models.Model):
 
     tax_class = models.CharField(_("tax class"), max_length=20, choices=TaxClass.choices)
     code = models.CharField(_("tax code"), max_length=20, unique=True)
-    percent = models.DecimalField(_("rate (%)"), max_digits=5, decimal_places=2)
-    national_percent = models.DecimalField(_("national part (%)"), max_digits=5, decimal_places=2)
+    percent = FiniteDecimalField(_("rate (%)"), max_digits=5, decimal_places=2)
+    national_percent = FiniteDecimalField(_("national part (%)"), max_digits=5, decimal_places=2)
     valid_from = models.DateField(_("valid from"))
     valid_to = models.DateField(_("valid to"), null=True, blank=True)
     label = models.CharField(_("label on documents"), max_length=50)
@@ -126,8 +129,30 @@ class TaxRate(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tax_class", "valid_from"], name="one_tax_rate_per_class_and_start"),
             models.CheckConstraint(
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=models.F("valid_from")),
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
                 name="tax_rate_ends_after_it_starts",
+                violation_error_message=_("It ends before it starts."),
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__gte=0, percent__lte=100),
+                name="tax_rate_is_a_percentage",
+                violation_error_message=_("The rate lies between 0 and 100 percent."),
+            ),
+            models.CheckConstraint(
+                condition=Q(national_percent__gte=0, national_percent__lte=F("percent")),
+                name="national_part_is_part_of_the_rate",
+                violation_error_message=_("The national part lies between 0 and the rate."),
+            ),
+            # Two rates of one class on one day would leave it to chance which a sale is taxed with.
+            ExclusionConstraint(
+                name="tax_rates_of_a_class_do_not_overlap",
+                expressions=[
+                    ("tax_class", RangeOperators.EQUAL),
+                    (days("valid_from", "valid_to"), RangeOperators.OVERLAPS),
+                ],
+                violation_error_message=_(
+                    "Another rate of this tax class is in force in this period. Give that one its last day first."
+                ),
             ),
         ]
 
@@ -139,11 +164,18 @@ class DeductibleShare(models.Model):
     """Share of purchase tax that may be deducted when the supplier has no registration number (経過措置), by date."""
 
     valid_from = models.DateField(_("valid from"), unique=True)
-    percent = models.DecimalField(_("deductible share (%)"), max_digits=5, decimal_places=2)
+    percent = FiniteDecimalField(_("deductible share (%)"), max_digits=5, decimal_places=2)
 
     class Meta:
         verbose_name = _("deductible share of purchase tax")
         verbose_name_plural = _("deductible shares of purchase tax")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(percent__gte=0, percent__lte=100),
+                name="deductible_share_is_a_percentage",
+                violation_error_message=_("The deductible share lies between 0 and 100 percent."),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.valid_from} {self.percent}%"

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField
+
 SCORE = [MinValueValidator(1), MaxValueValidator(5)]
 
 
@@ -76,7 +78,7 @@ class CustomerRfm(models.Model):
     as_of = models.DateField(_("as of"))
     last_order_date = models.DateField(_("last order"))
     order_count = models.PositiveIntegerField(_("orders"))
-    amount = models.DecimalField(_("amount (net of returns)"), max_digits=16, decimal_places=0)
+    amount = FiniteDecimalField(_("amount (net of returns)"), max_digits=16, decimal_places=0)
     r = models.PositiveSmallIntegerField("R")
     f = models.PositiveSmallIntegerField("F")
     m = models.PositiveSmallIntegerField("M")

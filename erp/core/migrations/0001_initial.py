@@ -1,6 +1,10 @@
+import django.contrib.postgres.constraints
+import django.contrib.postgres.fields.ranges
+import django.db.models.functions.comparison
 import django.db.models.deletion
 from django.db import migrations, models
 
+import erp.core.fields
 import erp.core.models
 from erp.core.triggers import APPEND_ONLY_FUNCTION, AUDIT_FUNCTION, BORN_WITH_HEADER_FUNCTION
 
@@ -66,11 +70,23 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("valid_from", models.DateField(unique=True, verbose_name="valid from")),
-                ("percent", models.DecimalField(decimal_places=2, max_digits=5, verbose_name="deductible share (%)")),
+                (
+                    "percent",
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=5, verbose_name="deductible share (%)"
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "deductible share of purchase tax",
                 "verbose_name_plural": "deductible shares of purchase tax",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("percent__gte", 0), ("percent__lte", 100)),
+                        name="deductible_share_is_a_percentage",
+                        violation_error_message="The deductible share lies between 0 and 100 percent.",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -349,10 +365,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("code", models.CharField(max_length=20, unique=True, verbose_name="tax code")),
-                ("percent", models.DecimalField(decimal_places=2, max_digits=5, verbose_name="rate (%)")),
+                (
+                    "percent",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=5, verbose_name="rate (%)"),
+                ),
                 (
                     "national_percent",
-                    models.DecimalField(decimal_places=2, max_digits=5, verbose_name="national part (%)"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=5, verbose_name="national part (%)"
+                    ),
                 ),
                 ("valid_from", models.DateField(verbose_name="valid from")),
                 ("valid_to", models.DateField(blank=True, null=True, verbose_name="valid to")),
@@ -371,6 +392,44 @@ class Migration(migrations.Migration):
                             ("valid_to__isnull", True), ("valid_to__gte", models.F("valid_from")), _connector="OR"
                         ),
                         name="tax_rate_ends_after_it_starts",
+                        violation_error_message="It ends before it starts.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("percent__gte", 0), ("percent__lte", 100)),
+                        name="tax_rate_is_a_percentage",
+                        violation_error_message="The rate lies between 0 and 100 percent.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("national_percent__gte", 0), ("national_percent__lte", models.F("percent"))
+                        ),
+                        name="national_part_is_part_of_the_rate",
+                        violation_error_message="The national part lies between 0 and the rate.",
+                    ),
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[
+                            ("tax_class", "="),
+                            (
+                                models.Func(
+                                    "valid_from",
+                                    django.db.models.functions.comparison.Greatest(
+                                        "valid_from",
+                                        django.db.models.functions.comparison.Coalesce(
+                                            "valid_to",
+                                            django.db.models.functions.comparison.Cast(
+                                                models.Value("infinity"), models.DateField()
+                                            ),
+                                        ),
+                                    ),
+                                    models.Value("[]"),
+                                    function="daterange",
+                                    output_field=django.contrib.postgres.fields.ranges.DateRangeField(),
+                                ),
+                                "&&",
+                            ),
+                        ],
+                        name="tax_rates_of_a_class_do_not_overlap",
+                        violation_error_message="Another rate of this tax class is in force in this period. Give that one its last day first.",
                     ),
                 ],
             },

@@ -4,6 +4,8 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
+import erp.core.fields
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -156,7 +158,9 @@ class Migration(migrations.Migration):
                 ("order_count", models.PositiveIntegerField(verbose_name="orders")),
                 (
                     "amount",
-                    models.DecimalField(decimal_places=0, max_digits=16, verbose_name="amount (net of returns)"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=0, max_digits=16, verbose_name="amount (net of returns)"
+                    ),
                 ),
                 ("r", models.PositiveSmallIntegerField(verbose_name="R")),
                 ("f", models.PositiveSmallIntegerField(verbose_name="F")),

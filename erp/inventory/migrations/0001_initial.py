@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
+import erp.core.fields
 import erp.core.models
 from django.db import migrations, models
 
@@ -200,7 +201,7 @@ class Migration(migrations.Migration):
                 ("received_quantity", models.PositiveIntegerField(default=0, verbose_name="received")),
                 (
                     "unit_cost",
-                    models.DecimalField(
+                    erp.core.fields.FiniteDecimalField(
                         blank=True, decimal_places=4, max_digits=14, null=True, verbose_name="unit cost (excl. tax)"
                     ),
                 ),
@@ -409,11 +410,13 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("document_line", models.BigIntegerField(verbose_name="document line")),
                 ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
-                ("value", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="value")),
+                ("value", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="value")),
                 ("settled_quantity", models.PositiveIntegerField(default=0, verbose_name="explained")),
                 (
                     "settled_value",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="explained value"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="explained value"
+                    ),
                 ),
                 ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
                 (
@@ -472,7 +475,7 @@ class Migration(migrations.Migration):
                 ),
                 ("balance_seq", models.BigIntegerField(verbose_name="number on its balance")),
                 ("on_hand_after", models.IntegerField(verbose_name="on hand after")),
-                ("value", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="value")),
+                ("value", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="value")),
                 ("document_line", models.BigIntegerField(verbose_name="document line")),
                 ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
@@ -574,7 +577,12 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("quantity", models.IntegerField(default=0, verbose_name="quantity")),
-                ("value", models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="value")),
+                (
+                    "value",
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="value"
+                    ),
+                ),
                 ("version", models.BigIntegerField(default=1, verbose_name="version")),
                 (
                     "sku",
@@ -672,6 +680,14 @@ class Migration(migrations.Migration):
             model_name="expectedreceipt",
             constraint=models.CheckConstraint(
                 condition=models.Q(("received_quantity__lte", models.F("quantity"))), name="not_more_than_expected"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="expectedreceipt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("unit_cost__isnull", True), ("unit_cost__gte", 0), _connector="OR"),
+                name="expected_cost_not_negative",
+                violation_error_message="A cost is not negative.",
             ),
         ),
         migrations.AddConstraint(

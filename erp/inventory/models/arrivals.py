@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel
 from erp.inventory.models.ledger import StockDocument
 from erp.inventory.models.masters import Location
@@ -29,7 +30,7 @@ class ExpectedReceipt(models.Model):
     line_no = models.PositiveIntegerField(_("line"), default=1)
     quantity = models.PositiveIntegerField(_("quantity"))
     received_quantity = models.PositiveIntegerField(_("received"), default=0)
-    unit_cost = models.DecimalField(_("unit cost (excl. tax)"), max_digits=14, decimal_places=4, null=True, blank=True)
+    unit_cost = FiniteDecimalField(_("unit cost (excl. tax)"), max_digits=14, decimal_places=4, null=True, blank=True)
     expected_date = models.DateField(_("expected date"))
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
     version = models.PositiveIntegerField(_("version"), default=1)
@@ -42,6 +43,11 @@ class ExpectedReceipt(models.Model):
                 fields=["sku", "external_id", "line_no"], name="one_expected_receipt_per_sku_and_order_line"
             ),
             models.CheckConstraint(condition=Q(received_quantity__lte=F("quantity")), name="not_more_than_expected"),
+            models.CheckConstraint(
+                condition=Q(unit_cost__isnull=True) | Q(unit_cost__gte=0),
+                name="expected_cost_not_negative",
+                violation_error_message=_("A cost is not negative."),
+            ),
         ]
         indexes = [models.Index(fields=["sku", "expected_date"], name="expected_receipt_by_date")]
 
@@ -59,9 +65,9 @@ class ProvisionalReceipt(models.Model):
     )
     document_line = models.BigIntegerField(_("document line"))
     quantity = models.PositiveIntegerField(_("quantity"))
-    value = models.DecimalField(_("value"), max_digits=16, decimal_places=2)
+    value = FiniteDecimalField(_("value"), max_digits=16, decimal_places=2)
     settled_quantity = models.PositiveIntegerField(_("explained"), default=0)
-    settled_value = models.DecimalField(_("explained value"), max_digits=16, decimal_places=2, default=0)
+    settled_value = FiniteDecimalField(_("explained value"), max_digits=16, decimal_places=2, default=0)
     channel = models.ForeignKey(
         Channel, verbose_name=_("sales channel"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel, CurrentXid, Xid8Field
 from erp.inventory.models.masters import CostPool, Location, Reason
 
@@ -53,7 +54,7 @@ class CostBalance(models.Model):
     )
     cost_pool = models.ForeignKey(CostPool, verbose_name=_("cost pool"), on_delete=models.PROTECT, related_name="+")
     quantity = models.IntegerField(_("quantity"), default=0)
-    value = models.DecimalField(_("value"), max_digits=16, decimal_places=2, default=0)
+    value = FiniteDecimalField(_("value"), max_digits=16, decimal_places=2, default=0)
     version = models.BigIntegerField(_("version"), default=1)
 
     class Meta:
@@ -133,7 +134,7 @@ class StockMovement(models.Model):
     quantity = models.IntegerField(_("quantity"), help_text=_("Signed: pieces in are positive, pieces out negative."))
     balance_seq = models.BigIntegerField(_("number on its balance"))
     on_hand_after = models.IntegerField(_("on hand after"))
-    value = models.DecimalField(_("value"), max_digits=16, decimal_places=2)
+    value = FiniteDecimalField(_("value"), max_digits=16, decimal_places=2)
     document_line = models.BigIntegerField(_("document line"))
     reason = models.ForeignKey(
         Reason, verbose_name=_("reason"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"

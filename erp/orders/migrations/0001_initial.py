@@ -4,6 +4,8 @@ import django.db.models.deletion
 import django.db.models.expressions
 from django.db import migrations, models
 
+import erp.core.fields
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -89,33 +91,44 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "net_amount",
-                    models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="net amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="net amount"
+                    ),
                 ),
-                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="tax")),
+                (
+                    "tax_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="tax"),
+                ),
                 (
                     "total",
-                    models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="total (incl. tax)"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="total (incl. tax)"
+                    ),
                 ),
                 (
                     "amount_due",
-                    models.DecimalField(
+                    erp.core.fields.FiniteDecimalField(
                         decimal_places=2, max_digits=16, null=True, verbose_name="amount due from the customer"
                     ),
                 ),
                 (
                     "stated_total",
-                    models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="total as sent"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="total as sent"
+                    ),
                 ),
                 ("stated_tax", models.JSONField(blank=True, null=True, verbose_name="tax as sent")),
                 (
                     "tax_difference",
-                    models.DecimalField(
+                    erp.core.fields.FiniteDecimalField(
                         blank=True, decimal_places=2, max_digits=16, null=True, verbose_name="our tax less theirs"
                     ),
                 ),
                 (
                     "exposure_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="open order exposure"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="open order exposure"
+                    ),
                 ),
                 ("receipt", models.JSONField(blank=True, null=True, verbose_name="receipt")),
                 ("customer_note", models.TextField(blank=True, verbose_name="customer's note")),
@@ -362,7 +375,9 @@ class Migration(migrations.Migration):
                 ("returned_quantity", models.IntegerField(default=0, verbose_name="returned")),
                 (
                     "unit_price",
-                    models.DecimalField(decimal_places=4, max_digits=14, null=True, verbose_name="unit price"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=4, max_digits=14, null=True, verbose_name="unit price"
+                    ),
                 ),
                 ("tax_included", models.BooleanField(verbose_name="price includes tax")),
                 (
@@ -382,24 +397,37 @@ class Migration(migrations.Migration):
                 ("tax_code", models.CharField(blank=True, max_length=20, verbose_name="tax code")),
                 (
                     "tax_percent",
-                    models.DecimalField(decimal_places=2, max_digits=5, null=True, verbose_name="tax rate (%)"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=5, null=True, verbose_name="tax rate (%)"
+                    ),
                 ),
                 (
                     "charged_amount",
-                    models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="amount"
+                    ),
                 ),
                 (
                     "discount_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="discount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="discount"
+                    ),
                 ),
                 (
                     "net_amount",
-                    models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="net amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="net amount"
+                    ),
                 ),
-                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="tax")),
+                (
+                    "tax_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="tax"),
+                ),
                 (
                     "gross_amount",
-                    models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="gross amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="gross amount"
+                    ),
                 ),
                 ("promised_date", models.DateField(blank=True, null=True, verbose_name="promised date")),
                 ("release_date", models.DateField(blank=True, null=True, verbose_name="release date")),
@@ -471,7 +499,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("code", models.CharField(blank=True, max_length=60, verbose_name="code")),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="amount")),
+                ("amount", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="amount")),
                 (
                     "order",
                     models.ForeignKey(
@@ -557,7 +585,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("provider", models.CharField(blank=True, max_length=50, verbose_name="provider")),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="amount")),
+                ("amount", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="amount")),
                 (
                     "status",
                     models.CharField(
@@ -584,17 +612,21 @@ class Migration(migrations.Migration):
                 ("counterparty_id", models.BigIntegerField(blank=True, null=True, verbose_name="counterparty")),
                 (
                     "received_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="received in advance"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="received in advance"
+                    ),
                 ),
                 (
                     "applied_amount",
-                    models.DecimalField(
+                    erp.core.fields.FiniteDecimalField(
                         decimal_places=2, default=0, max_digits=16, verbose_name="applied to shipments"
                     ),
                 ),
                 (
                     "refunded_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="refunded"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="refunded"
+                    ),
                 ),
                 (
                     "order",
@@ -617,13 +649,22 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("tax_code", models.CharField(max_length=20, verbose_name="tax code")),
-                ("tax_percent", models.DecimalField(decimal_places=2, max_digits=5, verbose_name="tax rate (%)")),
-                ("net_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="net amount")),
-                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
-                ("gross_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount")),
+                (
+                    "tax_percent",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=5, verbose_name="tax rate (%)"),
+                ),
+                (
+                    "net_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="net amount"),
+                ),
+                ("tax_amount", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
+                (
+                    "gross_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount"),
+                ),
                 (
                     "stated_tax",
-                    models.DecimalField(
+                    erp.core.fields.FiniteDecimalField(
                         blank=True, decimal_places=2, max_digits=16, null=True, verbose_name="tax as sent"
                     ),
                 ),
@@ -698,7 +739,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "amount",
-                    models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True, verbose_name="amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        blank=True, decimal_places=2, max_digits=16, null=True, verbose_name="amount"
+                    ),
                 ),
                 ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
@@ -757,10 +800,19 @@ class Migration(migrations.Migration):
                 ("return_date", models.DateField(verbose_name="return date")),
                 ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
                 ("currency", models.CharField(default="JPY", max_length=3, verbose_name="currency")),
-                ("net_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="net amount")),
-                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
-                ("gross_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount")),
-                ("cost_amount", models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost")),
+                (
+                    "net_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="net amount"),
+                ),
+                ("tax_amount", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
+                (
+                    "gross_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount"),
+                ),
+                (
+                    "cost_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost"),
+                ),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
                 (
@@ -843,14 +895,24 @@ class Migration(migrations.Migration):
                 ("tracking_number", models.CharField(blank=True, max_length=60, verbose_name="tracking number")),
                 (
                     "net_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="net amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="net amount"
+                    ),
                 ),
-                ("tax_amount", models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="tax")),
+                (
+                    "tax_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="tax"),
+                ),
                 (
                     "gross_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="gross amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="gross amount"
+                    ),
                 ),
-                ("cost_amount", models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost")),
+                (
+                    "cost_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost"),
+                ),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
                 ("version", models.PositiveIntegerField(default=1, verbose_name="version")),
                 (
@@ -895,7 +957,12 @@ class Migration(migrations.Migration):
                         verbose_name="kind",
                     ),
                 ),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="amount")),
+                (
+                    "amount",
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="amount"
+                    ),
+                ),
                 ("tax_included", models.BooleanField(verbose_name="amount includes tax")),
                 (
                     "tax_class",
@@ -914,20 +981,31 @@ class Migration(migrations.Migration):
                 ("tax_code", models.CharField(blank=True, max_length=20, verbose_name="tax code")),
                 (
                     "tax_percent",
-                    models.DecimalField(decimal_places=2, max_digits=5, null=True, verbose_name="tax rate (%)"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=5, null=True, verbose_name="tax rate (%)"
+                    ),
                 ),
                 (
                     "discount_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="discount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="discount"
+                    ),
                 ),
                 (
                     "net_amount",
-                    models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="net amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="net amount"
+                    ),
                 ),
-                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="tax")),
+                (
+                    "tax_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="tax"),
+                ),
                 (
                     "gross_amount",
-                    models.DecimalField(decimal_places=2, max_digits=16, null=True, verbose_name="gross amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=16, null=True, verbose_name="gross amount"
+                    ),
                 ),
                 (
                     "delivery",
@@ -975,14 +1053,24 @@ class Migration(migrations.Migration):
                 ("returned_quantity", models.PositiveIntegerField(default=0, verbose_name="returned")),
                 (
                     "net_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="net amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="net amount"
+                    ),
                 ),
-                ("tax_amount", models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="tax")),
+                (
+                    "tax_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="tax"),
+                ),
                 (
                     "gross_amount",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="gross amount"),
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="gross amount"
+                    ),
                 ),
-                ("cost_amount", models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost")),
+                (
+                    "cost_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost"),
+                ),
                 (
                     "order_line",
                     models.ForeignKey(
@@ -1027,11 +1115,23 @@ class Migration(migrations.Migration):
                 ),
                 ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
                 ("tax_code", models.CharField(max_length=20, verbose_name="tax code")),
-                ("tax_percent", models.DecimalField(decimal_places=2, max_digits=5, verbose_name="tax rate (%)")),
-                ("net_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="net amount")),
-                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
-                ("gross_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount")),
-                ("cost_amount", models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost")),
+                (
+                    "tax_percent",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=5, verbose_name="tax rate (%)"),
+                ),
+                (
+                    "net_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="net amount"),
+                ),
+                ("tax_amount", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
+                (
+                    "gross_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount"),
+                ),
+                (
+                    "cost_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost"),
+                ),
                 (
                     "document",
                     models.ForeignKey(
@@ -1261,10 +1361,19 @@ class Migration(migrations.Migration):
                 ("external_id", models.CharField(max_length=100, verbose_name="external id")),
                 ("fingerprint", models.CharField(max_length=64, verbose_name="fingerprint")),
                 ("report_date", models.DateField(verbose_name="sold on")),
-                ("net_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="net amount")),
-                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
-                ("gross_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount")),
-                ("cost_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="cost")),
+                (
+                    "net_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="net amount"),
+                ),
+                ("tax_amount", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
+                (
+                    "gross_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount"),
+                ),
+                (
+                    "cost_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="cost"),
+                ),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
             ],
@@ -1278,10 +1387,19 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
-                ("net_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="net amount")),
-                ("tax_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
-                ("gross_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount")),
-                ("cost_amount", models.DecimalField(decimal_places=2, max_digits=16, verbose_name="cost")),
+                (
+                    "net_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="net amount"),
+                ),
+                ("tax_amount", erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="tax")),
+                (
+                    "gross_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="gross amount"),
+                ),
+                (
+                    "cost_amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="cost"),
+                ),
             ],
             options={
                 "verbose_name": "line of a sales report",

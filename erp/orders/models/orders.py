@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel, RevenueBasis, TaxClass
 
 
@@ -79,16 +80,16 @@ class Order(models.Model):
     orderer_email = models.CharField(_("e-mail"), max_length=254, blank=True)
     orderer = models.JSONField(_("orderer as sent"), null=True, blank=True)
     revenue_basis = models.CharField(_("revenue basis"), max_length=20, choices=RevenueBasis.choices)
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2, null=True)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2, null=True)
-    total = models.DecimalField(_("total (incl. tax)"), max_digits=16, decimal_places=2, null=True)
-    amount_due = models.DecimalField(_("amount due from the customer"), max_digits=16, decimal_places=2, null=True)
-    stated_total = models.DecimalField(_("total as sent"), max_digits=16, decimal_places=2, null=True)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2, null=True)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2, null=True)
+    total = FiniteDecimalField(_("total (incl. tax)"), max_digits=16, decimal_places=2, null=True)
+    amount_due = FiniteDecimalField(_("amount due from the customer"), max_digits=16, decimal_places=2, null=True)
+    stated_total = FiniteDecimalField(_("total as sent"), max_digits=16, decimal_places=2, null=True)
     stated_tax = models.JSONField(_("tax as sent"), null=True, blank=True)
-    tax_difference = models.DecimalField(
+    tax_difference = FiniteDecimalField(
         _("our tax less theirs"), max_digits=16, decimal_places=2, null=True, blank=True
     )
-    exposure_amount = models.DecimalField(_("open order exposure"), max_digits=16, decimal_places=2, default=0)
+    exposure_amount = FiniteDecimalField(_("open order exposure"), max_digits=16, decimal_places=2, default=0)
     receipt = models.JSONField(_("receipt"), null=True, blank=True)
     customer_note = models.TextField(_("customer's note"), blank=True)
     shop_note = models.TextField(_("our note"), blank=True)
@@ -175,16 +176,16 @@ class OrderLine(models.Model):
     shipped_quantity = models.IntegerField(_("shipped"), default=0)
     cancelled_quantity = models.IntegerField(_("cancelled"), default=0)
     returned_quantity = models.IntegerField(_("returned"), default=0)
-    unit_price = models.DecimalField(_("unit price"), max_digits=14, decimal_places=4, null=True)
+    unit_price = FiniteDecimalField(_("unit price"), max_digits=14, decimal_places=4, null=True)
     tax_included = models.BooleanField(_("price includes tax"))
     tax_class = models.CharField(_("tax class"), max_length=20, choices=TaxClass.choices)
     tax_code = models.CharField(_("tax code"), max_length=20, blank=True)
-    tax_percent = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2, null=True)
-    charged_amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2, null=True)
-    discount_amount = models.DecimalField(_("discount"), max_digits=16, decimal_places=2, default=0)
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2, null=True)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2, null=True)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2, null=True)
+    tax_percent = FiniteDecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2, null=True)
+    charged_amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2, null=True)
+    discount_amount = FiniteDecimalField(_("discount"), max_digits=16, decimal_places=2, default=0)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2, null=True)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2, null=True)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2, null=True)
     promised_date = models.DateField(_("promised date"), null=True, blank=True)
     release_date = models.DateField(_("release date"), null=True, blank=True)
 
@@ -250,15 +251,15 @@ class OrderFee(models.Model):
     )
     line_no = models.PositiveIntegerField(_("line"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
-    amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2, null=True)
+    amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2, null=True)
     tax_included = models.BooleanField(_("amount includes tax"))
     tax_class = models.CharField(_("tax class"), max_length=20, choices=TaxClass.choices)
     tax_code = models.CharField(_("tax code"), max_length=20, blank=True)
-    tax_percent = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2, null=True)
-    discount_amount = models.DecimalField(_("discount"), max_digits=16, decimal_places=2, default=0)
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2, null=True)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2, null=True)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2, null=True)
+    tax_percent = FiniteDecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2, null=True)
+    discount_amount = FiniteDecimalField(_("discount"), max_digits=16, decimal_places=2, default=0)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2, null=True)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2, null=True)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2, null=True)
     shipment = models.ForeignKey(
         "Shipment",
         verbose_name=_("posted with shipment"),
@@ -307,7 +308,7 @@ class OrderAdjustment(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     funded_by = models.CharField(_("funded by"), max_length=10, choices=Funder.choices)
     code = models.CharField(_("code"), max_length=60, blank=True)
-    amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2)
+    amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2)
 
     class Meta:
         verbose_name = _("discount")
@@ -325,11 +326,11 @@ class OrderTaxTotal(models.Model):
         Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="tax_totals", db_index=False
     )
     tax_code = models.CharField(_("tax code"), max_length=20)
-    tax_percent = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2)
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2)
-    stated_tax = models.DecimalField(_("tax as sent"), max_digits=16, decimal_places=2, null=True, blank=True)
+    tax_percent = FiniteDecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2)
+    stated_tax = FiniteDecimalField(_("tax as sent"), max_digits=16, decimal_places=2, null=True, blank=True)
 
     class Meta:
         verbose_name = _("tax of an order")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField
 from erp.orders.models.orders import Order
 
 
@@ -42,7 +43,7 @@ class OrderPayment(models.Model):
     line_no = models.PositiveIntegerField(_("line"))
     method = models.CharField(_("payment method"), max_length=20, choices=PaymentMethod.choices)
     provider = models.CharField(_("provider"), max_length=50, blank=True)
-    amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2)
+    amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2)
     status = models.CharField(_("status"), max_length=12, choices=PaymentStatus.choices)
     reference = models.CharField(_("reference"), max_length=100, blank=True)
     due_at = models.DateTimeField(_("due at"), null=True, blank=True)
@@ -50,9 +51,9 @@ class OrderPayment(models.Model):
     must_be_paid_first = models.BooleanField(_("paid before shipment"), default=False)
     role = models.CharField(_("role"), max_length=40, blank=True)
     counterparty_id = models.BigIntegerField(_("counterparty"), null=True, blank=True)
-    received_amount = models.DecimalField(_("received in advance"), max_digits=16, decimal_places=2, default=0)
-    applied_amount = models.DecimalField(_("applied to shipments"), max_digits=16, decimal_places=2, default=0)
-    refunded_amount = models.DecimalField(_("refunded"), max_digits=16, decimal_places=2, default=0)
+    received_amount = FiniteDecimalField(_("received in advance"), max_digits=16, decimal_places=2, default=0)
+    applied_amount = FiniteDecimalField(_("applied to shipments"), max_digits=16, decimal_places=2, default=0)
+    refunded_amount = FiniteDecimalField(_("refunded"), max_digits=16, decimal_places=2, default=0)
 
     class Meta:
         verbose_name = _("payment")
@@ -79,7 +80,7 @@ class PaymentEvent(models.Model):
     )
     event_id = models.CharField(_("event id"), max_length=100)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
-    amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2, null=True, blank=True)
+    amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2, null=True, blank=True)
     occurred_at = models.DateTimeField(_("occurred at"))
     recorded_at = models.DateTimeField(_("recorded at"))
     actor = models.CharField(_("actor"), max_length=100)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel
 from erp.orders.models.shipments import ShipmentLine
 
@@ -18,10 +19,10 @@ class SalesReport(models.Model):
     external_id = models.CharField(_("external id"), max_length=100)
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     report_date = models.DateField(_("sold on"))
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2)
-    cost_amount = models.DecimalField(_("cost"), max_digits=16, decimal_places=2)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2)
+    cost_amount = FiniteDecimalField(_("cost"), max_digits=16, decimal_places=2)
     recorded_at = models.DateTimeField(_("recorded at"))
     actor = models.CharField(_("actor"), max_length=100)
 
@@ -52,10 +53,10 @@ class SalesReportLine(models.Model):
         ShipmentLine, verbose_name=_("shipment line"), on_delete=models.PROTECT, related_name="reports"
     )
     quantity = models.PositiveIntegerField(_("quantity"))
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2)
-    cost_amount = models.DecimalField(_("cost"), max_digits=16, decimal_places=2)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2)
+    cost_amount = FiniteDecimalField(_("cost"), max_digits=16, decimal_places=2)
 
     class Meta:
         verbose_name = _("line of a sales report")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import Channel
 from erp.orders.models.orders import Order, OrderFee
 from erp.orders.models.shipments import ShipmentLine
@@ -42,10 +43,10 @@ class Return(models.Model):
     return_date = models.DateField(_("return date"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2)
-    cost_amount = models.DecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2)
+    cost_amount = FiniteDecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
     recorded_at = models.DateTimeField(_("recorded at"))
     actor = models.CharField(_("actor"), max_length=100)
 
@@ -90,11 +91,11 @@ class ReturnLine(models.Model):
         _("came back unsold"), default=False, db_default=False, help_text=_("Its sale had not been posted.")
     )
     tax_code = models.CharField(_("tax code"), max_length=20)
-    tax_percent = models.DecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2)
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2)
-    cost_amount = models.DecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
+    tax_percent = FiniteDecimalField(_("tax rate (%)"), max_digits=5, decimal_places=2)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2)
+    cost_amount = FiniteDecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
 
     class Meta:
         verbose_name = _("return line")

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.models import RevenueBasis
 from erp.orders.models.orders import Delivery, Order, OrderLine
 
@@ -36,10 +37,10 @@ class Shipment(models.Model):
     revenue_date = models.DateField(_("revenue recognised on"), null=True, blank=True)
     carrier = models.CharField(_("carrier"), max_length=30, blank=True)
     tracking_number = models.CharField(_("tracking number"), max_length=60, blank=True)
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
-    cost_amount = models.DecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
+    cost_amount = FiniteDecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
     actor = models.CharField(_("actor"), max_length=100)
     version = models.PositiveIntegerField(_("version"), default=1)
 
@@ -76,10 +77,10 @@ class ShipmentLine(models.Model):
     # Of consigned goods: units whose sale was reported. Of goods that came back before their sale was posted: those units.
     reported_quantity = models.PositiveIntegerField(_("reported sold"), default=0, db_default=0)
     unsold_quantity = models.PositiveIntegerField(_("returned unsold"), default=0, db_default=0)
-    net_amount = models.DecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
-    tax_amount = models.DecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
-    gross_amount = models.DecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
-    cost_amount = models.DecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
+    net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
+    tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
+    gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
+    cost_amount = FiniteDecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
 
     class Meta:
         verbose_name = _("shipment line")
