@@ -72,7 +72,7 @@ def record(*, topic: str, keys: Iterable[object], audience: str = EVERYONE, batc
         own.add(_INSERT, [topic, audience, rows.array(wanted)])
         if batch is None:
             own.run()
-        _tell_listeners_after_commit()
+        tell_listeners()
 
 
 # Called after a commit that announced something, at most so often per process. Whoever listens only wakes a reader up: a call that is left
@@ -87,7 +87,8 @@ def listen(listener: Callable[[], None]) -> None:
     _listeners.append(listener)
 
 
-def _tell_listeners_after_commit() -> None:
+def tell_listeners() -> None:
+    """Wake the listeners after the commit. Part of ``record``; for who has the database itself record, in a function of its own."""
     if _listeners and time.monotonic() - _told_at >= TELL_EVERY_S:
         transaction.on_commit(_tell_listeners, robust=True)
 

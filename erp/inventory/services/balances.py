@@ -290,14 +290,12 @@ FROM unnest(%s::bigint[], %s::int[]) AS n (id, pieces) WHERE b.id = n.id
 """
 
 
-def add_to_allocated(pieces: Mapping[int, int], *, batch: rows.Batch | None = None) -> None:
-    """Raise (or lower) ``allocated`` of locked balances, given by id, all in one statement; with a ``batch``, in that of the batch."""
+def add_to_allocated(pieces: Mapping[int, int]) -> None:
+    """Raise (or lower) ``allocated`` of locked balances, given by id, all in one statement."""
     changed = {balance_id: count for balance_id, count in pieces.items() if count}
     if changed:
-        own = rows.Batch() if batch is None else batch
-        own.add(_ADD_TO_ALLOCATED, [rows.array(changed), rows.array(changed.values())])
-        if batch is None:
-            own.run()
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD_TO_ALLOCATED, [rows.array(changed), rows.array(changed.values())])
 
 
 def _columns(keys: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:

@@ -184,7 +184,6 @@ def _record(
         document_type="ORDER",
         demands=[demand for draft in drafts for demand in written[draft.order_id].demands],
         hold_refs={draft.order_id: draft.order.hold_ref for draft in drafts if draft.order.hold_ref},
-        batch=last_writes,
         at=at,
         by=by,
     )
