@@ -14,11 +14,14 @@ class AccountingConfig(AppConfig):
         from accounting.selectors import overdue_count
         from accounting.selectors.verification import register_checks
         from accounting.services.reference_data import load_reference_data
-        from erp.core import documents, ownership, work_queues
+        from erp.core import documents, guards, ownership, work_queues
 
         # A flush between tests sends this signal too, so the chart is back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="accounting.reference")
         register_checks()
+        guards.register("entry_has_lines_and_balances", _("The entry has no lines, or its debit and credit differ."))
+        guards.register("books_are_open", _("The books of this date are closed."))
+        guards.register("posting_fits_its_account", _("A line does not fit its account, its open item or its entry."))
         ownership.register("accounting", owner=ownership.Owner.MAMORI, delivery=ownership.Delivery.NEVER, fields=OWNED)
         work_queues.register(
             work_queues.WorkQueue(

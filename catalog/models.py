@@ -117,6 +117,7 @@ class Supplier(models.Model):
             models.CheckConstraint(
                 condition=Q(registration_number="") | Q(registration_number__regex=r"^T[1-9][0-9]{12}$"),
                 name="supplier_registration_number_form",
+                violation_error_message=_("A registration number is T and 13 digits."),
             ),
             models.CheckConstraint(
                 condition=Q(registered_from__isnull=True)
@@ -197,7 +198,10 @@ class Sku(models.Model):
         verbose_name_plural = _("SKUs")
         constraints = [
             models.UniqueConstraint(
-                fields=["product", "color", "size"], name="one_sku_per_colour_and_size", nulls_distinct=False
+                fields=["product", "color", "size"],
+                name="one_sku_per_colour_and_size",
+                violation_error_message=_("The style has this colour and size already."),
+                nulls_distinct=False,
             )
         ]
 
@@ -253,10 +257,15 @@ class SkuCode(models.Model):
         verbose_name_plural = _("SKU codes")
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "code", "channel", "supplier"], name="one_sku_per_code", nulls_distinct=False
+                fields=["kind", "code", "channel", "supplier"],
+                name="one_sku_per_code",
+                violation_error_message=_("This code is filed already."),
+                nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=~Q(kind="CHANNEL") | Q(channel__isnull=False), name="channel_code_names_its_channel"
+                condition=~Q(kind="CHANNEL") | Q(channel__isnull=False),
+                name="channel_code_names_its_channel",
+                violation_error_message=_("A channel's code needs its channel."),
             ),
             models.CheckConstraint(
                 condition=Q(valid_from__isnull=True) | Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
@@ -288,9 +297,14 @@ class SkuCost(models.Model):
             models.UniqueConstraint(
                 fields=["sku", "supplier", "valid_from"],
                 name="one_cost_per_sku_supplier_and_date",
+                violation_error_message=_("There is a cost of this supplier from this date already."),
                 nulls_distinct=False,
             ),
-            models.CheckConstraint(condition=Q(cost__gte=0), name="cost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(cost__gte=0),
+                name="cost_not_negative",
+                violation_error_message=_("A cost is not negative."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -319,7 +333,10 @@ class PriceList(models.Model):
         verbose_name_plural = _("price lists")
         constraints = [
             models.UniqueConstraint(
-                fields=["is_standard"], condition=Q(is_standard=True), name="one_standard_price_list"
+                fields=["is_standard"],
+                condition=Q(is_standard=True),
+                name="one_standard_price_list",
+                violation_error_message=_("There is a standard price list already."),
             )
         ]
 
@@ -350,13 +367,23 @@ class Price(models.Model):
             models.CheckConstraint(
                 condition=Q(product__isnull=False, sku__isnull=True) | Q(product__isnull=True, sku__isnull=False),
                 name="price_is_of_a_style_or_a_sku",
+                violation_error_message=_("Name either a SKU or a style."),
             ),
-            models.CheckConstraint(condition=Q(price__gte=0), name="price_not_negative"),
             models.CheckConstraint(
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")), name="price_ends_after_it_starts"
+                condition=Q(price__gte=0),
+                name="price_not_negative",
+                violation_error_message=_("A price is not negative."),
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="price_ends_after_it_starts",
+                violation_error_message=_("The price ends before it starts."),
             ),
             models.UniqueConstraint(
-                fields=["price_list", "product", "sku", "valid_from"], name="one_price_per_start", nulls_distinct=False
+                fields=["price_list", "product", "sku", "valid_from"],
+                name="one_price_per_start",
+                violation_error_message=_("There is a price from this date already."),
+                nulls_distinct=False,
             ),
         ]
 

@@ -27,9 +27,10 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         from customers.selectors import verification
-        from erp.core import ownership
+        from erp.core import guards, ownership
         from erp.core.checks import Check, register
 
+        guards.register("merge_explains_move", _("A customer record moves by a merge only."))
         register(
             Check(
                 promise="P9",

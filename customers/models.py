@@ -10,8 +10,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from erp.core.fields import FiniteDecimalField
-from erp.core.models import Channel, CurrentXid, Department, RevenueBasis, RoundingMethod, Xid8Field
+from erp.core.fields import CurrentXid, FiniteDecimalField, Xid8Field
+from erp.core.models import Channel, Department, RevenueBasis, RoundingMethod
 
 
 class GoldenCustomer(models.Model):
@@ -125,9 +125,12 @@ class CreditGroup(models.Model):
             models.CheckConstraint(
                 condition=Q(temporary_limit=0) | Q(temporary_limit_until__isnull=False),
                 name="temporary_limit_has_an_end",
+                violation_error_message=_("A temporary addition to the credit limit needs its last day."),
             ),
             models.CheckConstraint(
-                condition=Q(credit_limit__gte=0, temporary_limit__gte=0), name="credit_limits_not_negative"
+                condition=Q(credit_limit__gte=0, temporary_limit__gte=0),
+                name="credit_limits_not_negative",
+                violation_error_message=_("A credit limit is not negative."),
             ),
         ]
 
@@ -206,6 +209,7 @@ class BillTo(models.Model):
             models.CheckConstraint(
                 condition=Q(closing_day__gte=1, closing_day__lte=31, payment_day__gte=1, payment_day__lte=31),
                 name="bill_to_days_are_days",
+                violation_error_message=_("Closing and payment days lie between 1 and 31."),
             )
         ]
 
@@ -283,7 +287,13 @@ class ShipTo(models.Model):
     class Meta:
         verbose_name = _("ship-to")
         verbose_name_plural = _("ship-tos")
-        constraints = [models.UniqueConstraint(fields=["account", "code"], name="one_ship_to_per_account_and_code")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "code"],
+                name="one_ship_to_per_account_and_code",
+                violation_error_message=_("The account has a ship-to of this code already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"

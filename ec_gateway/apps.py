@@ -14,9 +14,10 @@ class EcGatewayConfig(AppConfig):
         # Tasks sent from a web request find their broker only when the Celery app was made in that process.
         import erp.celery  # noqa: F401
         from ec_gateway.services import wakes
-        from erp.core import changes
+        from erp.core import changes, guards
 
         changes.listen(wakes.wake_publishers)
+        guards.register("event_stays_as_it_came", _("What a site sent is kept as it came."))
         _register_what_staff_see()
         _register_troubles()
 

@@ -8,7 +8,6 @@ import django.db.models.expressions
 from django.db import migrations, models
 
 import erp.core.fields
-import erp.core.models
 
 
 class Migration(migrations.Migration):
@@ -163,6 +162,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("last_date__gte", models.F("first_date"))),
                         name="export_ends_after_it_starts",
+                        violation_error_message="It ends before it starts.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -171,6 +171,7 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="stock_at_closing_needs_a_whole_three_part_export",
+                        violation_error_message="Stock at closing goes with all entries of the dates, in 三分法.",
                     ),
                 ],
             },
@@ -197,6 +198,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("format", "tax_code", "direction", "valid_from"),
                         name="one_tax_label_per_code_and_start",
+                        violation_error_message="This tax code has a label from this date already.",
                     )
                 ],
             },
@@ -220,7 +222,7 @@ class Migration(migrations.Migration):
                 ("source_id", models.BigIntegerField(verbose_name="source id")),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
-                ("created_xid", erp.core.models.Xid8Field(db_default=erp.core.models.CurrentXid(), editable=False)),
+                ("created_xid", erp.core.fields.Xid8Field(db_default=erp.core.fields.CurrentXid(), editable=False)),
                 (
                     "reversal_of",
                     models.OneToOneField(
@@ -794,7 +796,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="paymentroute",
             constraint=models.UniqueConstraint(
-                fields=("channel", "method", "provider"), name="one_payment_route", nulls_distinct=False
+                fields=("channel", "method", "provider"),
+                name="one_payment_route",
+                nulls_distinct=False,
+                violation_error_message="This payment method has a route already.",
             ),
         ),
         migrations.AddConstraint(

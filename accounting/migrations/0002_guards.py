@@ -11,7 +11,8 @@ CREATE FUNCTION accounting_entry_is_sound() RETURNS trigger LANGUAGE plpgsql AS 
     IF NOT EXISTS (SELECT FROM accounting_posting WHERE entry_id = NEW.id)
        OR EXISTS (SELECT FROM accounting_posting WHERE entry_id = NEW.id GROUP BY currency
                   HAVING sum(CASE side WHEN 'DEBIT' THEN amount ELSE -amount END) <> 0) THEN
-        RAISE EXCEPTION 'journal entry % has no lines or does not balance', NEW.number USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'journal entry % has no lines or does not balance', NEW.number
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'entry_has_lines_and_balances';
     END IF;
     RETURN NULL;
 END $$;
@@ -30,7 +31,7 @@ BEGIN
     SELECT added.entry_date INTO closed FROM new_rows added JOIN accounting_period period
         ON period.state = 'CLOSED' AND added.entry_date BETWEEN period.starts_on AND period.ends_on LIMIT 1;
     IF closed IS NOT NULL THEN
-        RAISE EXCEPTION 'the books of % are closed', closed USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'the books of % are closed', closed USING ERRCODE = 'check_violation', CONSTRAINT = 'books_are_open';
     END IF;
     RETURN NULL;
 END $$;
@@ -58,7 +59,7 @@ BEGIN
        OR item.account_id <> added.account_id OR item.currency <> added.currency
     LIMIT 1;
     IF fault IS NOT NULL THEN
-        RAISE EXCEPTION 'a posting %', fault USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'a posting %', fault USING ERRCODE = 'check_violation', CONSTRAINT = 'posting_fits_its_account';
     END IF;
     RETURN NULL;
 END $$;

@@ -116,7 +116,10 @@ class PaymentRoute(models.Model):
         verbose_name_plural = _("payment routes")
         constraints = [
             models.UniqueConstraint(
-                fields=["channel", "method", "provider"], name="one_payment_route", nulls_distinct=False
+                fields=["channel", "method", "provider"],
+                name="one_payment_route",
+                violation_error_message=_("This payment method has a route already."),
+                nulls_distinct=False,
             )
         ]
 

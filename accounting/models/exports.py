@@ -31,7 +31,9 @@ class ExportTaxLabel(models.Model):
         verbose_name_plural = _("tax labels for export")
         constraints = [
             models.UniqueConstraint(
-                fields=["format", "tax_code", "direction", "valid_from"], name="one_tax_label_per_code_and_start"
+                fields=["format", "tax_code", "direction", "valid_from"],
+                name="one_tax_label_per_code_and_start",
+                violation_error_message=_("This tax code has a label from this date already."),
             )
         ]
 
@@ -65,10 +67,15 @@ class ExportRun(models.Model):
         verbose_name = _("export")
         verbose_name_plural = _("exports")
         constraints = [
-            models.CheckConstraint(condition=Q(last_date__gte=F("first_date")), name="export_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(last_date__gte=F("first_date")),
+                name="export_ends_after_it_starts",
+                violation_error_message=_("It ends before it starts."),
+            ),
             models.CheckConstraint(
                 condition=Q(has_closing=False) | Q(method="THREE_PART", scope="ALL"),
                 name="stock_at_closing_needs_a_whole_three_part_export",
+                violation_error_message=_("Stock at closing goes with all entries of the dates, in 三分法."),
             ),
         ]
 

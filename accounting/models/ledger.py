@@ -7,8 +7,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounting.models.chart import LedgerAccount, PartyKind, Side
-from erp.core.fields import FiniteDecimalField
-from erp.core.models import Channel, CurrentXid, Department, Xid8Field
+from erp.core.fields import CurrentXid, FiniteDecimalField, Xid8Field
+from erp.core.models import Channel, Department
 
 
 class JournalEntry(models.Model):

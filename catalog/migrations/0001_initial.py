@@ -370,6 +370,7 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="supplier_registration_number_form",
+                        violation_error_message="A registration number is T and 13 digits.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -506,13 +507,19 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="pricelist",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("is_standard", True)), fields=("is_standard",), name="one_standard_price_list"
+                condition=models.Q(("is_standard", True)),
+                fields=("is_standard",),
+                name="one_standard_price_list",
+                violation_error_message="There is a standard price list already.",
             ),
         ),
         migrations.AddConstraint(
             model_name="sku",
             constraint=models.UniqueConstraint(
-                fields=("product", "color", "size"), name="one_sku_per_colour_and_size", nulls_distinct=False
+                fields=("product", "color", "size"),
+                name="one_sku_per_colour_and_size",
+                nulls_distinct=False,
+                violation_error_message="The style has this colour and size already.",
             ),
         ),
         migrations.AddConstraint(
@@ -524,11 +531,16 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="price_is_of_a_style_or_a_sku",
+                violation_error_message="Name either a SKU or a style.",
             ),
         ),
         migrations.AddConstraint(
             model_name="price",
-            constraint=models.CheckConstraint(condition=models.Q(("price__gte", 0)), name="price_not_negative"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price__gte", 0)),
+                name="price_not_negative",
+                violation_error_message="A price is not negative.",
+            ),
         ),
         migrations.AddConstraint(
             model_name="price",
@@ -537,12 +549,16 @@ class Migration(migrations.Migration):
                     ("valid_to__isnull", True), ("valid_to__gte", models.F("valid_from")), _connector="OR"
                 ),
                 name="price_ends_after_it_starts",
+                violation_error_message="The price ends before it starts.",
             ),
         ),
         migrations.AddConstraint(
             model_name="price",
             constraint=models.UniqueConstraint(
-                fields=("price_list", "product", "sku", "valid_from"), name="one_price_per_start", nulls_distinct=False
+                fields=("price_list", "product", "sku", "valid_from"),
+                name="one_price_per_start",
+                nulls_distinct=False,
+                violation_error_message="There is a price from this date already.",
             ),
         ),
         migrations.AddConstraint(
@@ -565,11 +581,16 @@ class Migration(migrations.Migration):
                 fields=("sku", "supplier", "valid_from"),
                 name="one_cost_per_sku_supplier_and_date",
                 nulls_distinct=False,
+                violation_error_message="There is a cost of this supplier from this date already.",
             ),
         ),
         migrations.AddConstraint(
             model_name="skucost",
-            constraint=models.CheckConstraint(condition=models.Q(("cost__gte", 0)), name="cost_not_negative"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cost__gte", 0)),
+                name="cost_not_negative",
+                violation_error_message="A cost is not negative.",
+            ),
         ),
         migrations.AddIndex(
             model_name="skucode",
@@ -578,7 +599,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="skucode",
             constraint=models.UniqueConstraint(
-                fields=("kind", "code", "channel", "supplier"), name="one_sku_per_code", nulls_distinct=False
+                fields=("kind", "code", "channel", "supplier"),
+                name="one_sku_per_code",
+                nulls_distinct=False,
+                violation_error_message="This code is filed already.",
             ),
         ),
         migrations.AddConstraint(
@@ -588,6 +612,7 @@ class Migration(migrations.Migration):
                     models.Q(("kind", "CHANNEL"), _negated=True), ("channel__isnull", False), _connector="OR"
                 ),
                 name="channel_code_names_its_channel",
+                violation_error_message="A channel's code needs its channel.",
             ),
         ),
         migrations.AddConstraint(

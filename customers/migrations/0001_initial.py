@@ -2,7 +2,6 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import erp.core.fields
-import erp.core.models
 
 
 class Migration(migrations.Migration):
@@ -125,10 +124,12 @@ class Migration(migrations.Migration):
                             ("temporary_limit", 0), ("temporary_limit_until__isnull", False), _connector="OR"
                         ),
                         name="temporary_limit_has_an_end",
+                        violation_error_message="A temporary addition to the credit limit needs its last day.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("credit_limit__gte", 0), ("temporary_limit__gte", 0)),
                         name="credit_limits_not_negative",
+                        violation_error_message="A credit limit is not negative.",
                     ),
                 ],
             },
@@ -406,7 +407,7 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
-                ("created_xid", erp.core.models.Xid8Field(db_default=erp.core.models.CurrentXid(), editable=False)),
+                ("created_xid", erp.core.fields.Xid8Field(db_default=erp.core.fields.CurrentXid(), editable=False)),
                 (
                     "from_golden",
                     models.ForeignKey(
@@ -486,6 +487,7 @@ class Migration(migrations.Migration):
                     ("closing_day__gte", 1), ("closing_day__lte", 31), ("payment_day__gte", 1), ("payment_day__lte", 31)
                 ),
                 name="bill_to_days_are_days",
+                violation_error_message="Closing and payment days lie between 1 and 31.",
             ),
         ),
         migrations.AddConstraint(
@@ -522,6 +524,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="shipto",
-            constraint=models.UniqueConstraint(fields=("account", "code"), name="one_ship_to_per_account_and_code"),
+            constraint=models.UniqueConstraint(
+                fields=("account", "code"),
+                name="one_ship_to_per_account_and_code",
+                violation_error_message="The account has a ship-to of this code already.",
+            ),
         ),
     ]

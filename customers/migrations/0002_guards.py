@@ -18,7 +18,8 @@ MERGE_EXPLAINS_MOVE = """
 CREATE FUNCTION customers_merge_explains_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NOT EXISTS (SELECT FROM customers_mergeevent WHERE record_id = NEW.id AND from_golden_id = OLD.golden_id
                    AND to_golden_id = NEW.golden_id AND created_xid = pg_current_xact_id()) THEN
-        RAISE EXCEPTION 'customer record % cannot move without a merge event', NEW.id USING ERRCODE = 'restrict_violation';
+        RAISE EXCEPTION 'customer record % cannot move without a merge event', NEW.id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'merge_explains_move';
     END IF;
     RETURN NULL;
 END $$;

@@ -556,8 +556,16 @@ class Migration(migrations.Migration):
                 "verbose_name": "listing",
                 "verbose_name_plural": "listings",
                 "constraints": [
-                    models.UniqueConstraint(fields=("site", "sku"), name="one_listing_per_site_and_sku"),
-                    models.UniqueConstraint(fields=("site", "external_code"), name="one_listing_per_site_and_code"),
+                    models.UniqueConstraint(
+                        fields=("site", "sku"),
+                        name="one_listing_per_site_and_sku",
+                        violation_error_message="This SKU is listed on this site already.",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("site", "external_code"),
+                        name="one_listing_per_site_and_code",
+                        violation_error_message="This code is used on this site already.",
+                    ),
                 ],
             },
         ),

@@ -10,7 +10,8 @@ from erp.core.triggers import audited, never_deleted
 # Whatever becomes of an event, what came stays as it came.
 AS_IT_CAME = """
 CREATE FUNCTION ec_gateway_event_as_it_came() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    RAISE EXCEPTION 'event % is kept as it came; what the site says now is another event', OLD.id USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION 'event % is kept as it came; what the site says now is another event', OLD.id
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'event_stays_as_it_came';
 END $$;
 CREATE TRIGGER ec_gateway_inboundevent_as_it_came BEFORE UPDATE ON ec_gateway_inboundevent FOR EACH ROW
 WHEN ((OLD.site_id, OLD.event_id, OLD.kind, OLD.external_id, OLD.source, OLD.changed_at, OLD.document, OLD.raw, OLD.received_at)

@@ -82,8 +82,16 @@ class Listing(models.Model):
         verbose_name = _("listing")
         verbose_name_plural = _("listings")
         constraints = [
-            models.UniqueConstraint(fields=["site", "sku"], name="one_listing_per_site_and_sku"),
-            models.UniqueConstraint(fields=["site", "external_code"], name="one_listing_per_site_and_code"),
+            models.UniqueConstraint(
+                fields=["site", "sku"],
+                name="one_listing_per_site_and_sku",
+                violation_error_message=_("This SKU is listed on this site already."),
+            ),
+            models.UniqueConstraint(
+                fields=["site", "external_code"],
+                name="one_listing_per_site_and_code",
+                violation_error_message=_("This code is used on this site already."),
+            ),
         ]
 
     def __str__(self) -> str:

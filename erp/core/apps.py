@@ -21,12 +21,16 @@ class CoreConfig(AppConfig):
     verbose_name = _("Shared kernel")
 
     def ready(self) -> None:
-        from erp.core import checks, ownership, selectors, work_queues
+        from erp.core import checks, guards, ownership, selectors, work_queues
         from erp.core.reference import load_reference_data
 
         # A flush between tests sends this signal too, so the rows are back after each one.
         connection_created.connect(keep_plans, dispatch_uid="core.plans")
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="core.reference")
+        guards.register(
+            "rows_are_final", _("{table}: what is recorded is final. Correct it by a reversal or a new document.")
+        )
+        guards.register("closed_to_later_rows", _("{table}: nothing can be added to it later."))
         checks.register(
             checks.Check(
                 promise="P8",

@@ -23,6 +23,23 @@ class FiniteDecimalField(models.DecimalField[S, G]):
         return f"{connection.ops.quote_name(self.column)} <> 'NaN'::numeric"
 
 
+class Xid8Field(models.Field[Any, Any]):
+    """PostgreSQL ``xid8``: the id of the transaction that wrote the row. Filled by the database."""
+
+    def db_type(self, connection: Any) -> str:
+        return "xid8"
+
+    def get_internal_type(self) -> str:
+        return "Xid8Field"
+
+
+class CurrentXid(models.Func):
+    """``pg_current_xact_id()`` as a database default."""
+
+    function = "pg_current_xact_id"
+    output_field = Xid8Field()
+
+
 def days(first: str, last: str) -> Func:
     """The days from column ``first`` to column ``last``, both among them, without end where ``last`` is empty. For exclusion constraints.
 

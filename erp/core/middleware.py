@@ -1,15 +1,21 @@
-"""Signs what staff write outside of services: master data edited in plain admin forms. Services sign their own transactions."""
+"""What stands around the pages of staff: what they write outside of services is signed, what the database refuses them is told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponseBase
+import structlog
+from django.contrib import messages
+from django.db import Error, connection, transaction
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from psycopg import Error as DriverError
 
+from erp.core import guards
 from erp.core.actors import Actor
 from erp.core.use_case import sign
+
+log = structlog.get_logger(__name__)
 
 READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "SHOW", "EXPLAIN")
 
@@ -40,3 +46,25 @@ class ActorMiddleware:
 
         with connection.execute_wrapper(signed):
             return self.get_response(request)
+
+
+class GuardMiddleware:
+    """A form that the database refuses ends in a sentence on the page it came from, not in a page of error. Nothing of it was written.
+
+    Forms ask what they can before; this is for what only the database sees: two people at once, and what a form does not show.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponseBase | None:
+        is_form = request.method == "POST" and getattr(request.resolver_match, "app_name", "") == "admin"
+        refusal = guards.refusal_behind(fault) if is_form and isinstance(fault, Error | DriverError) else None
+        if refusal is None:
+            return None
+        log.warning("refused by the database", page=request.path, exc_info=fault)
+        messages.error(request, guards.told(refusal))
+        return HttpResponseRedirect(request.get_full_path())

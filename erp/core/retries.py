@@ -39,10 +39,11 @@ def retried(service: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
 
 def is_conflict(fault: BaseException) -> bool:
     """Whether PostgreSQL ended the caller because of another one. In a pipeline the reason may lie behind the error that surfaced."""
-    return any(getattr(error, "sqlstate", None) in (DEADLOCK, SERIALIZATION) for error in _chain(fault))
+    return any(getattr(error, "sqlstate", None) in (DEADLOCK, SERIALIZATION) for error in chain(fault))
 
 
-def _chain(fault: BaseException | None) -> Iterator[BaseException]:
+def chain(fault: BaseException | None) -> Iterator[BaseException]:
+    """``fault`` and whatever lies behind it."""
     seen: set[int] = set()
     while fault is not None and id(fault) not in seen:
         seen.add(id(fault))

@@ -16,7 +16,7 @@ CREATE FUNCTION mamori_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BE
         IF current_setting('mamori.allow_truncate', true) = 'on' THEN RETURN NULL; END IF;
     END IF;
     RAISE EXCEPTION '% of % is refused: its rows are final, correct them by a reversal', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation';
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'rows_are_final', TABLE = TG_TABLE_NAME;
 END $$;
 """
 
@@ -28,7 +28,8 @@ BEGIN
     EXECUTE format('SELECT new.%1$I FROM new_rows new JOIN %2$I header ON header.id = new.%1$I'
                    ' WHERE header.created_xid <> pg_current_xact_id() LIMIT 1', TG_ARGV[1], TG_ARGV[0]) INTO late;
     IF late IS NOT NULL THEN
-        RAISE EXCEPTION '% % is closed: nothing can be added to it later', TG_ARGV[0], late USING ERRCODE = 'restrict_violation';
+        RAISE EXCEPTION '% % is closed: nothing can be added to it later', TG_ARGV[0], late
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'closed_to_later_rows', TABLE = TG_TABLE_NAME;
     END IF;
     RETURN NULL;
 END $$;

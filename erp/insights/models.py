@@ -30,7 +30,9 @@ class RfmDefinition(models.Model):
         verbose_name_plural = _("RFM definitions")
         constraints = [
             models.CheckConstraint(
-                condition=Q(window_months__isnull=True) | Q(window_months__gt=0), name="rfm_window_has_months"
+                condition=Q(window_months__isnull=True) | Q(window_months__gt=0),
+                name="rfm_window_has_months",
+                violation_error_message=_("The months looked at are at least one."),
             )
         ]
 
@@ -58,6 +60,7 @@ class Segment(models.Model):
             models.CheckConstraint(
                 condition=Q(r_from__lte=F("r_to"), f_from__lte=F("f_to"), m_from__lte=F("m_to")),
                 name="segment_ranges_are_ranges",
+                violation_error_message=_("Each range of R, F and M begins at or below its end."),
             )
         ]
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
-from django.db import Error, IntegrityError, connection
+from django.db import Error, connection
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,10 +22,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from psycopg import Error as DriverError
 
+from erp.core import guards
 from erp.core.actors import Actor
 from erp.core.admin.figures import FiguresInFields, with_figures
 from erp.core.admin.paging import FastPaginator
-from erp.core.admin.refusals import for_people, told_by_guard
+from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
 from erp.core.middleware import actor_of
 from erp.core.retries import is_conflict, retried
@@ -35,6 +37,8 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 R = TypeVar("R")
+
+log = structlog.get_logger(__name__)
 
 
 class ServiceAdmin(ModelAdmin):
@@ -74,9 +78,14 @@ class ServiceAdmin(ModelAdmin):
         except DomainError as refusal:
             told = for_people(refusal)
         except (Error, DriverError) as fault:
-            if connection.in_atomic_block or not is_conflict(fault):
+            refusal_of_database = guards.refusal_behind(fault)
+            if refusal_of_database is not None and not connection.needs_rollback:
+                log.warning("refused by the database", page=request.path, exc_info=True)
+                told = guards.told(refusal_of_database)
+            elif connection.in_atomic_block or not is_conflict(fault):
                 raise
-            told = gettext("Somebody else was changing the same rows. Nothing was changed; please try again.")
+            else:
+                told = gettext("Somebody else was changing the same rows. Nothing was changed; please try again.")
         else:
             return
         self.message_user(request, f"{label}: {told}" if label else told, messages.ERROR)
@@ -119,13 +128,8 @@ class ServiceAdmin(ModelAdmin):
         try:
             return retried(super().changeform_view, request, *args, **options)
         except DomainError as refusal:
-            return self._back(request, for_people(refusal))
-        except IntegrityError as refusal:
-            return self._back(request, told_by_guard(refusal))
-
-    def _back(self, request: HttpRequest, reason: str) -> HttpResponse:
-        self.message_user(request, reason, messages.ERROR)
-        return HttpResponseRedirect(request.get_full_path())
+            self.message_user(request, for_people(refusal), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
 
 class ReadOnlyAdmin(FiguresInFields, ServiceAdmin):

@@ -1,9 +1,7 @@
-"""What the house or the database refuses, told to people."""
+"""What the house refuses, told to people."""
 
 from __future__ import annotations
 
-from django.apps import apps
-from django.db import IntegrityError
 from django.utils.translation import gettext
 
 from erp.core.errors import DomainError
@@ -22,16 +20,3 @@ def for_people(refusal: DomainError) -> str:
         else:
             told.append(f"{parts[-1]}: {problem.detail}")
     return "; ".join(text for text in told if text) or str(refusal)
-
-
-def told_by_guard(refusal: IntegrityError) -> str:
-    """What a guard of the database keeps that the form could not ask: in its own words, or, of a trigger, the first line of what it says."""
-    name = getattr(getattr(refusal.__cause__, "diag", None), "constraint_name", None)
-    for model in apps.get_models() if name else ():
-        for constraint in model._meta.constraints:
-            if (
-                constraint.name == name
-                and constraint.violation_error_message != constraint.default_violation_error_message
-            ):
-                return str(constraint.get_violation_error_message())
-    return str(refusal).partition("\n")[0]

@@ -5,7 +5,6 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import erp.core.fields
-import erp.core.models
 from erp.core.triggers import APPEND_ONLY_FUNCTION, AUDIT_FUNCTION, BORN_WITH_HEADER_FUNCTION
 
 EXTENSIONS = "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gist;"
@@ -52,7 +51,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("epoch", models.BigIntegerField()),
-                ("xid", erp.core.models.Xid8Field(db_default=erp.core.models.CurrentXid())),
+                ("xid", erp.core.fields.Xid8Field(db_default=erp.core.fields.CurrentXid())),
                 ("topic", models.CharField(max_length=20, verbose_name="topic")),
                 ("key", models.CharField(max_length=100, verbose_name="key")),
                 ("audience", models.CharField(default="", max_length=30, verbose_name="audience")),
@@ -118,7 +117,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("epoch", models.BigIntegerField(verbose_name="epoch")),
-                ("xid", erp.core.models.Xid8Field(verbose_name="transaction")),
+                ("xid", erp.core.fields.Xid8Field(verbose_name="transaction")),
                 ("cut_at", models.DateTimeField(verbose_name="cut at")),
             ],
             options={
@@ -175,7 +174,7 @@ class Migration(migrations.Migration):
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
                 ("source", models.CharField(max_length=200, verbose_name="source")),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
-                ("xid", erp.core.models.Xid8Field(db_default=erp.core.models.CurrentXid())),
+                ("xid", erp.core.fields.Xid8Field(db_default=erp.core.fields.CurrentXid())),
             ],
             options={
                 "verbose_name": "audit row",
@@ -207,10 +206,15 @@ class Migration(migrations.Migration):
                 "verbose_name": "company profile",
                 "verbose_name_plural": "company profile",
                 "constraints": [
-                    models.CheckConstraint(condition=models.Q(("id", 1)), name="one_company_profile"),
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)),
+                        name="one_company_profile",
+                        violation_error_message="There is one company profile only.",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("fiscal_year_start_month__gte", 1), ("fiscal_year_start_month__lte", 12)),
                         name="business_year_starts_in_a_month",
+                        violation_error_message="The business year starts in a month from 1 to 12.",
                     ),
                 ],
             },
@@ -385,7 +389,9 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "tax rates",
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("tax_class", "valid_from"), name="one_tax_rate_per_class_and_start"
+                        fields=("tax_class", "valid_from"),
+                        name="one_tax_rate_per_class_and_start",
+                        violation_error_message="This tax class has a rate from this date already.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

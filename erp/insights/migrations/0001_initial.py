@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("window_months__isnull", True), ("window_months__gt", 0), _connector="OR"),
                         name="rfm_window_has_months",
+                        violation_error_message="The months looked at are at least one.",
                     )
                 ],
             },
@@ -135,6 +136,7 @@ class Migration(migrations.Migration):
                             ("r_from__lte", models.F("r_to")),
                         ),
                         name="segment_ranges_are_ranges",
+                        violation_error_message="Each range of R, F and M begins at or below its end.",
                     )
                 ],
             },

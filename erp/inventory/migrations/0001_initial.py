@@ -3,7 +3,6 @@
 import django.db.models.deletion
 import django.db.models.expressions
 import erp.core.fields
-import erp.core.models
 from django.db import migrations, models
 
 
@@ -386,7 +385,7 @@ class Migration(migrations.Migration):
                 ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
-                ("created_xid", erp.core.models.Xid8Field(db_default=erp.core.models.CurrentXid(), editable=False)),
+                ("created_xid", erp.core.fields.Xid8Field(db_default=erp.core.fields.CurrentXid(), editable=False)),
                 (
                     "supplier",
                     models.ForeignKey(
@@ -567,7 +566,10 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "safety stocks of channels",
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("sku", "channel"), name="one_buffer_per_sku_channel", nulls_distinct=False
+                        fields=("sku", "channel"),
+                        name="one_buffer_per_sku_channel",
+                        nulls_distinct=False,
+                        violation_error_message="This channel has a safety stock for this SKU already.",
                     )
                 ],
             },
@@ -626,7 +628,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="hold",
-            constraint=models.UniqueConstraint(fields=("channel", "ref"), name="one_hold_per_channel_and_ref"),
+            constraint=models.UniqueConstraint(
+                fields=("channel", "ref"),
+                name="one_hold_per_channel_and_ref",
+                violation_error_message="This channel has a hold of this reference already.",
+            ),
         ),
         migrations.AddConstraint(
             model_name="location",
@@ -637,6 +643,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="consigned_stock_has_a_holder",
+                violation_error_message="A consigned location names the account that holds it.",
             ),
         ),
         migrations.AddConstraint(
@@ -646,6 +653,7 @@ class Migration(migrations.Migration):
                     models.Q(("kind", "MALL_HELD"), _negated=True), ("holder_channel__isnull", False), _connector="OR"
                 ),
                 name="mall_held_stock_has_a_mall",
+                violation_error_message="A location held by a mall names its channel.",
             ),
         ),
         migrations.AddIndex(
@@ -673,13 +681,17 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="expectedreceipt",
             constraint=models.UniqueConstraint(
-                fields=("sku", "external_id", "line_no"), name="one_expected_receipt_per_sku_and_order_line"
+                fields=("sku", "external_id", "line_no"),
+                name="one_expected_receipt_per_sku_and_order_line",
+                violation_error_message="This purchase has this line of this SKU already.",
             ),
         ),
         migrations.AddConstraint(
             model_name="expectedreceipt",
             constraint=models.CheckConstraint(
-                condition=models.Q(("received_quantity__lte", models.F("quantity"))), name="not_more_than_expected"
+                condition=models.Q(("received_quantity__lte", models.F("quantity"))),
+                name="not_more_than_expected",
+                violation_error_message="More was received than is expected.",
             ),
         ),
         migrations.AddConstraint(
@@ -692,7 +704,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="channellocation",
-            constraint=models.UniqueConstraint(fields=("channel", "location"), name="one_row_per_channel_and_location"),
+            constraint=models.UniqueConstraint(
+                fields=("channel", "location"),
+                name="one_row_per_channel_and_location",
+                violation_error_message="This channel sells from this location already.",
+            ),
         ),
         migrations.AddIndex(
             model_name="reservation",

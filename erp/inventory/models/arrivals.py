@@ -40,9 +40,15 @@ class ExpectedReceipt(models.Model):
         verbose_name_plural = _("expected receipts")
         constraints = [
             models.UniqueConstraint(
-                fields=["sku", "external_id", "line_no"], name="one_expected_receipt_per_sku_and_order_line"
+                fields=["sku", "external_id", "line_no"],
+                name="one_expected_receipt_per_sku_and_order_line",
+                violation_error_message=_("This purchase has this line of this SKU already."),
             ),
-            models.CheckConstraint(condition=Q(received_quantity__lte=F("quantity")), name="not_more_than_expected"),
+            models.CheckConstraint(
+                condition=Q(received_quantity__lte=F("quantity")),
+                name="not_more_than_expected",
+                violation_error_message=_("More was received than is expected."),
+            ),
             models.CheckConstraint(
                 condition=Q(unit_cost__isnull=True) | Q(unit_cost__gte=0),
                 name="expected_cost_not_negative",

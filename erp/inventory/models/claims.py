@@ -71,7 +71,13 @@ class Hold(models.Model):
     class Meta:
         verbose_name = _("hold")
         verbose_name_plural = _("holds")
-        constraints = [models.UniqueConstraint(fields=["channel", "ref"], name="one_hold_per_channel_and_ref")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "ref"],
+                name="one_hold_per_channel_and_ref",
+                violation_error_message=_("This channel has a hold of this reference already."),
+            )
+        ]
         indexes = [models.Index(fields=["expires_at"], condition=Q(closed_at__isnull=True), name="open_hold_by_expiry")]
 
     def __str__(self) -> str:

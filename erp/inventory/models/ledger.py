@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.fields import FiniteDecimalField
-from erp.core.models import Channel, CurrentXid, Xid8Field
+from erp.core.fields import CurrentXid, FiniteDecimalField, Xid8Field
+from erp.core.models import Channel
 from erp.inventory.models.masters import CostPool, Location, Reason
 
 

@@ -51,10 +51,14 @@ class Location(models.Model):
         verbose_name_plural = _("locations")
         constraints = [
             models.CheckConstraint(
-                condition=~Q(kind="CONSIGNED") | Q(holder_account_id__isnull=False), name="consigned_stock_has_a_holder"
+                condition=~Q(kind="CONSIGNED") | Q(holder_account_id__isnull=False),
+                name="consigned_stock_has_a_holder",
+                violation_error_message=_("A consigned location names the account that holds it."),
             ),
             models.CheckConstraint(
-                condition=~Q(kind="MALL_HELD") | Q(holder_channel__isnull=False), name="mall_held_stock_has_a_mall"
+                condition=~Q(kind="MALL_HELD") | Q(holder_channel__isnull=False),
+                name="mall_held_stock_has_a_mall",
+                violation_error_message=_("A location held by a mall names its channel."),
             ),
         ]
 
@@ -83,7 +87,13 @@ class ChannelLocation(models.Model):
     class Meta:
         verbose_name = _("channel's location")
         verbose_name_plural = _("channels' locations")
-        constraints = [models.UniqueConstraint(fields=["channel", "location"], name="one_row_per_channel_and_location")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "location"],
+                name="one_row_per_channel_and_location",
+                violation_error_message=_("This channel sells from this location already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"
@@ -102,7 +112,12 @@ class ChannelBuffer(models.Model):
         verbose_name = _("safety stock of a channel")
         verbose_name_plural = _("safety stocks of channels")
         constraints = [
-            models.UniqueConstraint(fields=["sku", "channel"], name="one_buffer_per_sku_channel", nulls_distinct=False)
+            models.UniqueConstraint(
+                fields=["sku", "channel"],
+                name="one_buffer_per_sku_channel",
+                violation_error_message=_("This channel has a safety stock for this SKU already."),
+                nulls_distinct=False,
+            )
         ]
 
     def __str__(self) -> str:

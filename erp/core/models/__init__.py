@@ -1,0 +1,34 @@
+"""Tables of the shared kernel. They know channels, tax rows, messages and tasks, but no business document."""
+
+from erp.core.models.feed import ChangeRow, FeedCut, FeedEpoch
+from erp.core.models.masters import (
+    Channel,
+    CompanyProfile,
+    DeductibleShare,
+    Department,
+    RevenueBasis,
+    RoundingMethod,
+    TaxClass,
+    TaxRate,
+)
+from erp.core.models.records import AuditRow, GaplessCounter, JobRun, MessageLog, StaffTask, VerifyRun
+
+__all__ = [
+    "AuditRow",
+    "ChangeRow",
+    "Channel",
+    "CompanyProfile",
+    "DeductibleShare",
+    "Department",
+    "FeedCut",
+    "FeedEpoch",
+    "GaplessCounter",
+    "JobRun",
+    "MessageLog",
+    "RevenueBasis",
+    "RoundingMethod",
+    "StaffTask",
+    "TaxClass",
+    "TaxRate",
+    "VerifyRun",
+]
