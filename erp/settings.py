@@ -296,3 +296,8 @@ SHIP_DAYS_BEFORE_WISH = env.int("SHIP_DAYS_BEFORE_WISH", default=2)
 EC_HTTP_PROXY = env.str("EC_HTTP_PROXY", default="")
 # How long the message log keeps what was sent to them. What came in is kept for ever.
 SENT_MESSAGES_KEPT_DAYS = env.int("SENT_MESSAGES_KEPT_DAYS", default=14)
+# After how many attempts a message of a site is left to staff: of those that failed, and of those that ended with the process.
+INBOX_ATTEMPTS = env.int("INBOX_ATTEMPTS", default=8)
+INBOX_INTERRUPTED_ATTEMPTS = env.int("INBOX_INTERRUPTED_ATTEMPTS", default=5)
+if min(INBOX_ATTEMPTS, INBOX_INTERRUPTED_ATTEMPTS) < 1:
+    raise ImproperlyConfigured("INBOX_ATTEMPTS and INBOX_INTERRUPTED_ATTEMPTS are 1 or more.")

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from ec_gateway.models import InboundEvent
@@ -22,7 +24,6 @@ State = InboundEvent.State
 TASK_REFUSED, TASK_FAILED = "INBOX_REFUSED", "INBOX_FAILED"
 SUBJECT = "INBOUND_EVENT"
 
-MAX_ATTEMPTS = 8
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 1_800.0
 
 Jitter = Callable[[], float]
@@ -42,7 +43,7 @@ _SETTLE = """
 UPDATE ec_gateway_inboundevent event
 SET state = CASE WHEN event.state = 'DONE' AND new.state IN ('UNCHANGED', 'STALE') THEN 'DONE' ELSE new.state END,
     result = CASE WHEN new.result = '' THEN event.result ELSE new.result END,
-    error = new.error, next_attempt_at = NULL, processed_at = %s
+    error = new.error, open_attempts = 0, next_attempt_at = NULL, processed_at = %s
 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS new (id, state, result, error) WHERE event.id = new.id
 """
 
@@ -58,7 +59,7 @@ def settle(outcomes: Sequence[Settled], *, at: dt.datetime, by: Actor) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, [at, *(list(column) for column in columns)])
     refused = {item.event_id: item.error for item in outcomes if item.state == State.REFUSED}
-    _tell_staff(TASK_REFUSED, refused, at=at, by=by)
+    tell_staff(TASK_REFUSED, refused, at=at, by=by)
     _close_tasks(outcomes, at=at, by=by)
 
 
@@ -73,13 +74,15 @@ def note_refusal(*, event_id: int, refusal: DomainError, at: dt.datetime, by: Ac
 @use_case
 def note_failure(*, event_id: int, error: str, at: dt.datetime, by: Actor, jitter: Jitter) -> Settled:
     """Something broke: try again later and later, and tell staff when it will not work by itself."""
-    InboundEvent.objects.filter(pk=event_id).update(attempts=F("attempts") + 1)
+    InboundEvent.objects.filter(pk=event_id).update(
+        attempts=F("attempts") + 1, open_attempts=Greatest(F("open_attempts") - 1, 0)
+    )
     attempts = InboundEvent.objects.values_list("attempts", flat=True).get(pk=event_id)
-    if attempts >= MAX_ATTEMPTS:
+    if attempts >= settings.INBOX_ATTEMPTS:
         InboundEvent.objects.filter(pk=event_id).update(
             state=State.FAILED, error=error, next_attempt_at=None, processed_at=at
         )
-        _tell_staff(TASK_FAILED, {event_id: error}, at=at, by=by)
+        tell_staff(TASK_FAILED, {event_id: error}, at=at, by=by)
         return Settled(event_id, State.FAILED, error=error)
     pause = min(FIRST_PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S) * (0.75 + 0.5 * jitter())
     InboundEvent.objects.filter(pk=event_id).update(
@@ -88,7 +91,7 @@ def note_failure(*, event_id: int, error: str, at: dt.datetime, by: Actor, jitte
     return Settled(event_id, State.RECEIVED, error=error)
 
 
-def _tell_staff(kind: str, errors: dict[int, str], *, at: dt.datetime, by: Actor) -> None:
+def tell_staff(kind: str, errors: dict[int, str], *, at: dt.datetime, by: Actor) -> None:
     if not errors:
         return
     events = InboundEvent.objects.filter(pk__in=errors).select_related("site__channel")

@@ -13,6 +13,7 @@ import structlog
 from django.db import connection, transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
+from ec_gateway.inbox.beginning import begin
 from ec_gateway.inbox.orders import apply_orders
 from ec_gateway.inbox.settling import Jitter, Settled, note_failure, note_refusal, settle
 from ec_gateway.inbox.single import apply_one
@@ -114,8 +115,17 @@ def actor_of(site: EcSite) -> Actor:
     return Actor.channel(site.channel.code, "inbox")
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An event that may be applied now. ``was_cut_short``: an attempt began and no end of it is known."""
+
+    event_id: int
+    kind: str
+    was_cut_short: bool = False
+
+
 _NEXT = """
-SELECT id, kind FROM ec_gateway_inboundevent event
+SELECT id, kind, open_attempts > 0 FROM ec_gateway_inboundevent event
 WHERE site_id = %s AND state = 'RECEIVED' AND (next_attempt_at IS NULL OR next_attempt_at <= %s)
   AND (external_id = '' OR NOT EXISTS (
       SELECT FROM ec_gateway_inboundevent earlier
@@ -125,45 +135,44 @@ ORDER BY id LIMIT %s
 """
 
 
-def next_events(*, site_id: int, at: dt.datetime, limit: int = CHUNK) -> list[tuple[int, str]]:
-    """Numbers and kinds of the events that may be applied now: of each order the first that waits, oldest first."""
+def next_events(*, site_id: int, at: dt.datetime, limit: int = CHUNK) -> list[Due]:
+    """The events that may be applied now: of each order the first that waits, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(_NEXT, [site_id, at, limit])
-        return list(cursor.fetchall())
+        return [Due(*row) for row in cursor.fetchall()]
 
 
 def _apply_next(site: EcSite, run: Run, clock: Clock, jitter: Jitter) -> bool:
     """One round; False when nothing is due."""
     due = next_events(site_id=site.pk, at=clock())
-    orders = [event_id for event_id, kind in due if kind == Kind.ORDER]
-    run.add(
-        apply(
-            site=site,
-            order_ids=orders,
-            other_ids=[key for key, kind in due if kind != Kind.ORDER],
-            states=[State.RECEIVED],
-            clock=clock,
-            by=actor_of(site),
-            jitter=jitter,
-        )
-    )
-    run.wants_poll |= any(kind == Kind.HINT for _key, kind in due)
-    run.wants_publish |= any(kind == Kind.STOCK_ECHO for _key, kind in due)
+    run.add(apply(site=site, events=due, states=[State.RECEIVED], clock=clock, by=actor_of(site), jitter=jitter))
+    run.wants_poll |= any(event.kind == Kind.HINT for event in due)
+    run.wants_publish |= any(event.kind == Kind.STOCK_ECHO for event in due)
     return bool(due)
 
 
 def apply(
-    *,
-    site: EcSite,
-    order_ids: Sequence[int],
-    other_ids: Sequence[int],
-    states: Collection[str],
-    clock: Clock,
-    by: Actor,
-    jitter: Jitter,
+    *, site: EcSite, events: Sequence[Due], states: Collection[str], clock: Clock, by: Actor, jitter: Jitter
 ) -> list[Settled]:
-    """Apply events and say what became of each. Orders go together; when that breaks, one by one, so that only the bad one stays."""
+    """Apply events and say what became of each. Orders go together; when that breaks, one by one, so that only the bad one stays.
+
+    What may have ended a process goes last and alone: only the one that did so is counted out.
+    """
     outcomes: list[Settled] = []
+    alone = [[event] for event in events if event.was_cut_short]
+    for group in ([event for event in events if not event.was_cut_short], *alone):
+        ids = [event.event_id for event in group]
+        begun, set_aside = begin(event_ids=ids, states=states, at=clock(), by=by, jitter=jitter)
+        outcomes += set_aside
+        outcomes += _apply_begun(site, [event for event in group if event.event_id in begun], states, clock, by, jitter)
+    return outcomes
+
+
+def _apply_begun(
+    site: EcSite, events: Sequence[Due], states: Collection[str], clock: Clock, by: Actor, jitter: Jitter
+) -> list[Settled]:
+    outcomes: list[Settled] = []
+    order_ids = [event.event_id for event in events if event.kind == Kind.ORDER]
     if len(order_ids) > 1:
         try:
             outcomes += retried(apply_orders, site=site, event_ids=order_ids, states=states, at=clock(), by=by)
@@ -174,8 +183,9 @@ def apply(
     else:
         for event_id in order_ids:
             outcomes += _apply_alone(site, event_id, Kind.ORDER, states, clock, by, jitter)
-    for event_id in other_ids:
-        outcomes += _apply_alone(site, event_id, "", states, clock, by, jitter)
+    for event in events:
+        if event.kind != Kind.ORDER:
+            outcomes += _apply_alone(site, event.event_id, event.kind, states, clock, by, jitter)
     return outcomes
 
 

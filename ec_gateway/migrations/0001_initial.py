@@ -492,6 +492,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="failed attempts")),
+                ("open_attempts", models.PositiveIntegerField(default=0, verbose_name="attempts without an end")),
                 ("next_attempt_at", models.DateTimeField(blank=True, null=True, verbose_name="next attempt at")),
                 ("error", models.TextField(blank=True, verbose_name="why not")),
                 ("result", models.CharField(blank=True, max_length=200, verbose_name="result")),

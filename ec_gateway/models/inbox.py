@@ -15,7 +15,8 @@ from ec_gateway.models.sites import EcSite
 class InboundEvent(models.Model):
     """One message of one site, kept as it came (``raw``) and as it was understood (``document``), with what became of it.
 
-    ``next_attempt_at`` counts while the state is RECEIVED: empty means now. Nothing but ``ec_gateway.inbox`` writes here.
+    ``next_attempt_at`` counts while the state is RECEIVED: empty means now. ``open_attempts`` began and have not ended: somebody is at it, or the
+    process died of it. Nothing but ``ec_gateway.inbox`` writes here.
     """
 
     class Kind(models.TextChoices):
@@ -51,6 +52,7 @@ class InboundEvent(models.Model):
     received_at = models.DateTimeField(_("received at"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RECEIVED)
     attempts = models.PositiveIntegerField(_("failed attempts"), default=0)
+    open_attempts = models.PositiveIntegerField(_("attempts without an end"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt at"), null=True, blank=True)
     error = models.TextField(_("why not"), blank=True)
     result = models.CharField(_("result"), max_length=200, blank=True)

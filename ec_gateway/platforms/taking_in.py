@@ -20,8 +20,9 @@ Source, State = InboundEvent.Source, InboundEvent.State
 # Written in the order of their ids, so that two who bring the same events queue up; numbered in the order in which they came.
 _TAKE_IN = """
 INSERT INTO ec_gateway_inboundevent
-    (id, site_id, event_id, kind, external_id, source, changed_at, document, raw, received_at, state, attempts, error, result)
-SELECT numbered.id, %(site)s, event_id, kind, external_id, %(source)s, changed_at, document, raw, %(at)s, 'RECEIVED', 0, '', ''
+    (id, site_id, event_id, kind, external_id, source, changed_at, document, raw, received_at, state, attempts, open_attempts, error,
+     result)
+SELECT numbered.id, %(site)s, event_id, kind, external_id, %(source)s, changed_at, document, raw, %(at)s, 'RECEIVED', 0, 0, '', ''
 FROM (
     SELECT nextval('ec_gateway_inboundevent_id_seq') AS id, came.*
     FROM (

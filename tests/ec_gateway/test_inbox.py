@@ -1,10 +1,10 @@
 """The inbox: every event once, in order per order, one bad one harms no other, older news never overwrite newer."""
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from ec_gateway.inbox.replaying import replay
-from ec_gateway.inbox.settling import MAX_ATTEMPTS
 from ec_gateway.inbox.working import is_behind, waiting_sites, work_off
 from ec_gateway.models import Activity, InboundEvent, OrderSeen, SiteActivity
 from ec_gateway.order_document import read_order
@@ -300,10 +300,10 @@ def test_what_fails_again_and_again_is_left_to_staff_and_can_be_replayed(monkeyp
         raise ZeroDivisionError("broken")
 
     monkeypatch.setattr(services, "cancel_order", breaks)
-    for attempt in range(MAX_ATTEMPTS):
+    for attempt in range(settings.INBOX_ATTEMPTS):
         work(site, at=after(attempt * 10_000))
     [event] = InboundEvent.objects.all()
-    assert (event.state, event.attempts) == ("FAILED", MAX_ATTEMPTS)
+    assert (event.state, event.attempts) == ("FAILED", settings.INBOX_ATTEMPTS)
     assert open_tasks() == ["INBOX_FAILED"]
 
     monkeypatch.setattr(services, "cancel_order", whole)

@@ -145,7 +145,7 @@ def test_a_worker_that_dies_in_the_middle_leaves_nothing_half_done(monkeypatch):
     assert not OrderSeen.objects.exists()
     assert InboundEvent.objects.get().state == "RECEIVED"
     assert figures(shirt, place) == (5, 0)
-    work(site, holder="second")
+    work(site, at=after(60), holder="second")
     assert Order.objects.get().external_id == "A-1"
     assert InboundEvent.objects.get().state == "DONE"
 
