@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
@@ -73,6 +74,22 @@ def record(*, topic: str, keys: Iterable[object], audience: str = EVERYONE, batc
         if batch is None:
             own.run()
         tell_listeners()
+
+
+_INSERT_FOUND = """
+INSERT INTO core_changerow (epoch, topic, key, audience, recorded_at)
+SELECT (SELECT max(id) FROM core_feedepoch), %(topic)s::text, key, audience, clock_timestamp() FROM ({query}) AS found (key, audience)
+"""
+
+
+def record_found(*, topic: str, query: str, parameters: Mapping[str, Any]) -> int:
+    """The same for what ``query`` finds, rows of key and audience, in one statement however many. Returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_FOUND.replace("{query}", query), {**parameters, "topic": topic})
+        count = int(cursor.rowcount)
+    if count:
+        tell_listeners()
+    return count
 
 
 # Called after a commit that announced something, at most so often per process. Whoever listens only wakes a reader up: a call that is left

@@ -44,7 +44,9 @@ class StockSerializer(Described):
 
     sku = serializers.CharField()
     available = serializers.IntegerField(min_value=0)
-    version = serializers.IntegerField(help_text="Ignore an answer with a lower one than you have.")
+    version = serializers.IntegerField(
+        min_value=0, max_value=2**53 - 1, help_text="Never falls: ignore an answer with a lower one than you have."
+    )
     next_change_at = serializers.DateTimeField(allow_null=True, help_text="When it will change by the clock.")
 
 
@@ -93,7 +95,12 @@ class StockList(ApiView):
                 query={"sku": "TS-001-WH-M,NO-SUCH"},
                 response={
                     "items": [
-                        {"sku": "TS-001-WH-M", "available": 10, "version": 2, "next_change_at": "2026-11-23T03:15:00Z"}
+                        {
+                            "sku": "TS-001-WH-M",
+                            "available": 10,
+                            "version": 3000000002,
+                            "next_change_at": "2026-11-23T03:15:00Z",
+                        }
                     ],
                     "unknown": ["NO-SUCH"],
                 },
@@ -163,7 +170,7 @@ class StockOfSku(ApiView):
                 response={
                     "sku": "TS-001-WH-M",
                     "available": 10,
-                    "version": 2,
+                    "version": 3000000002,
                     "next_change_at": "2026-11-23T03:15:00Z",
                     "terms": [
                         {"kind": "on_hand", "quantity": 16, "location": "WH1"},
@@ -180,7 +187,7 @@ class StockOfSku(ApiView):
                 response={
                     "sku": "SET-001",
                     "available": 5,
-                    "version": 2000000002,
+                    "version": 5000000002,
                     "next_change_at": "2026-11-23T03:15:00Z",
                     "terms": [{"kind": "components", "quantity": 5, "location": None}],
                     "components": [{"sku": "TS-001-WH-M", "quantity": 2, "available": 10, "makes": 5}],

@@ -37,6 +37,12 @@ class LocationAdmin(MasterAdmin):
         # Pieces that lie here carry their value in this pool; another pool means another place and a transfer.
         return [] if obj is None else ["cost_pool"]
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Whoever sells from here must know at once that its pieces count no more, or again."""
+        super().save_model(request, obj, form, change)
+        if {"is_active", "kind", "holder_channel"} & set(form.changed_data):
+            self.serve(request, services.announce_place, location_id=obj.pk)
+
 
 class SettingAdmin(MasterAdmin):
     """What a channel may sell. No document names these rows, so they may go again; whoever reads stock is told of each change."""

@@ -575,6 +575,27 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ChannelRules",
+            fields=[
+                (
+                    "channel",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="core.channel",
+                        verbose_name="sales channel",
+                    ),
+                ),
+                ("version", models.BigIntegerField(default=1, verbose_name="version")),
+            ],
+            options={
+                "verbose_name": "rules of a channel",
+                "verbose_name_plural": "rules of channels",
+            },
+        ),
+        migrations.CreateModel(
             name="CostBalance",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

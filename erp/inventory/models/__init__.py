@@ -6,12 +6,21 @@ Private to this app; other rooms call ``inventory.services`` and ``inventory.sel
 from erp.inventory.models.arrivals import ExpectedReceipt, ProvisionalReceipt
 from erp.inventory.models.claims import Hold, HoldLine, Reservation
 from erp.inventory.models.ledger import CostBalance, StockBalance, StockDocument, StockMovement
-from erp.inventory.models.masters import NOT_FOR_SALE, ChannelBuffer, ChannelLocation, CostPool, Location, Reason
+from erp.inventory.models.masters import (
+    NOT_FOR_SALE,
+    ChannelBuffer,
+    ChannelLocation,
+    ChannelRules,
+    CostPool,
+    Location,
+    Reason,
+)
 
 __all__ = [
     "NOT_FOR_SALE",
     "ChannelBuffer",
     "ChannelLocation",
+    "ChannelRules",
     "CostBalance",
     "CostPool",
     "ExpectedReceipt",

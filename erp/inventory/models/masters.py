@@ -124,6 +124,25 @@ class ChannelBuffer(models.Model):
         return f"{self.pk}"
 
 
+class ChannelRules(models.Model):
+    """How often the rules have changed by which one channel may sell: its places, their state, its safety stock. Counted by triggers only.
+
+    Part of every version that the channel is told: it must rise when a place goes, though fewer pieces lie behind the figure then.
+    """
+
+    channel = models.OneToOneField(
+        Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, primary_key=True, related_name="+"
+    )
+    version = models.BigIntegerField(_("version"), default=1)
+
+    class Meta:
+        verbose_name = _("rules of a channel")
+        verbose_name_plural = _("rules of channels")
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
 class Reason(models.Model):
     """Why stock was adjusted, and which account bears it."""
 

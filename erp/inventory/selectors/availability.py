@@ -43,8 +43,8 @@ class Term:
 class Availability:
     """``available`` is the sum of ``terms`` and never below zero: then a FLOOR term says by how much it would be.
 
-    ``version`` rises with every change of the balances behind it; ``next_change_at`` is when a hold will expire by the clock.
-    A kit has one term, what its ``components`` make; its version rises with its definition too.
+    ``version`` rises with every change of the balances behind it and of the channel's rules, and never falls; ``next_change_at`` is when a hold
+    will expire by the clock. A kit has one term, what its ``components`` make; its version rises with its definition too.
     """
 
     available: int
@@ -66,12 +66,14 @@ class Component:
 
 NOTHING = Availability(0, (), 0, None)
 
-# A kit's version is that of its definition, then that of the balances behind it, whose versions together stay below this.
-_DEFINITION = 1_000_000_000
+# A version is that of the channel's rules, and of a kit's definition, then that of the balances behind it, whose versions together stay below
+# this. So it also rises when balances no longer count, which lowers their sum.
+_RULES = 1_000_000_000
 
 # Per SKU one row for each place the channel sells from, or one without a place. Joined laterally, so that few SKUs touch few rows.
 _STOCK = """
-SELECT sku.id, CASE WHEN sku.is_kit THEN sku.version END, buffer.quantity, place.*
+SELECT sku.id, CASE WHEN sku.is_kit THEN sku.version END,
+       (SELECT version FROM inventory_channelrules WHERE channel_id = %(channel)s), buffer.quantity, place.*
 FROM catalog_sku sku
 LEFT JOIN LATERAL (
     SELECT quantity FROM inventory_channelbuffer
@@ -156,11 +158,12 @@ def _of_stock(asked: Iterable[Any]) -> tuple[dict[int, Availability], dict[int, 
     """What is there of each SKU, and the versions of those that are kits."""
     kits: dict[int, int] = {}
     terms: dict[int, list[Term]] = defaultdict(list)
-    versions: dict[int, int] = defaultdict(int)
+    versions: dict[int, int] = {}
     due: dict[int, list[dt.datetime]] = defaultdict(list)
     kept_back: dict[int, int] = {}
-    for sku_id, kit_version, buffer, _rank, location_id, code, on_hand, allocated, version, *rest in asked:
+    for sku_id, kit_version, rules, buffer, _rank, location_id, code, on_hand, allocated, version, *rest in asked:
         kept_back[sku_id] = buffer or 0
+        versions.setdefault(sku_id, (rules or 0) * _RULES)
         if kit_version is not None:
             kits[sku_id] = kit_version
         if location_id is None:
@@ -192,10 +195,13 @@ def _of_kit(version: int, parts: Sequence[tuple[int, int]], pieces: Mapping[int,
     )
     makes = min((component.makes for component in components), default=0)
     due = [item.availability.next_change_at for item in components if item.availability.next_change_at is not None]
+    # The rules under which the components were counted: those of another moment would not fit their versions.
+    rules = max((item.availability.version // _RULES for item in components), default=0)
+    balances = sum(item.availability.version % _RULES for item in components)
     return Availability(
         makes,
         (Term(TermKind.COMPONENTS, makes),) if makes else (),
-        version * _DEFINITION + sum(component.availability.version for component in components),
+        (version + rules) * _RULES + balances,
         min(due, default=None),
         components,
     )

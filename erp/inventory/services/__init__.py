@@ -25,7 +25,13 @@ from erp.inventory.services.physical import (
     record_physical_fact,
     take_sold,
 )
-from erp.inventory.services.places import announce_rules, open_consigned_locations, open_location, sell_from
+from erp.inventory.services.places import (
+    announce_place,
+    announce_rules,
+    open_consigned_locations,
+    open_location,
+    sell_from,
+)
 from erp.inventory.services.receipts import (
     PurchaseBooks,
     ReceiptLine,
@@ -60,6 +66,7 @@ __all__ = [
     "WriteDownLine",
     "add_late_cost",
     "adjust",
+    "announce_place",
     "announce_rules",
     "arrive",
     "book_supplier_invoice",

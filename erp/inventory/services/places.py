@@ -12,7 +12,7 @@ from erp.core.actors import Actor
 from erp.core.errors import Conflict, NotFound
 from erp.core.models import Channel
 from erp.core.use_case import use_case
-from erp.inventory.models import ChannelLocation, CostPool, Location, StockBalance
+from erp.inventory.models import ChannelLocation, CostPool, Location
 from erp.inventory.selectors import consigned_location_ids
 
 
@@ -51,7 +51,7 @@ def sell_from(*, channel_id: int, location_id: int, rank: int = 100, at: dt.date
     if ChannelLocation.objects.filter(channel_id=channel_id, location_id=location_id, rank=rank).exists():
         return
     ChannelLocation.objects.update_or_create(channel_id=channel_id, location_id=location_id, defaults={"rank": rank})
-    _announce(channel_id, [], [location_id])
+    _announce_lying([channel_id], [location_id])
 
 
 @use_case
@@ -62,17 +62,33 @@ def announce_rules(
 
     Of these SKUs, else of all that lie in these places, else of all that the channel sells. Returns of how many.
     """
-    return _announce(channel_id, sku_ids, location_ids)
+    if sku_ids:
+        changes.record(topic="stock", keys=sku_ids, audience=Channel.objects.get(pk=channel_id).code)
+        return len(sku_ids)
+    sold_from = ChannelLocation.objects.filter(channel=channel_id).values_list("location_id", flat=True)
+    return _announce_lying([channel_id], location_ids or list(sold_from))
 
 
-def _announce(channel_id: int, sku_ids: Collection[int], location_ids: Collection[int]) -> int:
-    keys = list(sku_ids)
-    if not keys:
-        sold_from = ChannelLocation.objects.filter(channel=channel_id).values_list("location_id", flat=True)
-        lying = StockBalance.objects.filter(location__in=list(location_ids or sold_from)).order_by("sku_id")
-        keys = list(lying.values_list("sku_id", flat=True).distinct())
-    changes.record(topic="stock", keys=keys, audience=Channel.objects.get(pk=channel_id).code)
-    return len(keys)
+@use_case
+def announce_place(*, location_id: int, at: dt.datetime, by: Actor) -> int:
+    """A place counts, or counts no more (inactive, of another kind, held by another): every channel that sells from it is told of what lies there.
+
+    Returns how many change rows that were.
+    """
+    channels = ChannelLocation.objects.filter(location=location_id).values_list("channel_id", flat=True)
+    return _announce_lying(list(channels), [location_id])
+
+
+_LYING = """
+SELECT DISTINCT balance.sku_id::text, channel.code FROM inventory_stockbalance balance CROSS JOIN core_channel channel
+WHERE balance.location_id = ANY(%(locations)s) AND balance.on_hand > 0 AND channel.id = ANY(%(channels)s)
+"""
+
+
+def _announce_lying(channel_ids: Collection[int], location_ids: Collection[int]) -> int:
+    """One statement, however much lies there."""
+    asked = {"channels": list(channel_ids), "locations": list(location_ids)}
+    return changes.record_found(topic="stock", query=_LYING, parameters=asked)
 
 
 @use_case

@@ -28,8 +28,8 @@ CONFIG = SchemathesisConfig.from_dict(
         },
     }
 )
-# A bulk call answers 200 whatever is wrong with some of its orders: each is refused in its own result.
-FOR_EACH = {"place_orders": [negative_data_rejection]}
+# A bulk call answers 200 whatever is wrong with some of its orders or sales: each is refused in its own result.
+FOR_EACH = {name: [negative_data_rejection] for name in ("place_orders", "record_shop_sales")}
 contract = schemathesis.openapi.from_wsgi("/api/schema/?format=json", app=get_wsgi_application(), config=CONFIG)
 QUICK = settings(
     max_examples=15,
