@@ -7,6 +7,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounting.models import (
+    BillableItem,
+    ExportRun,
     JournalEntry,
     LedgerAccount,
     OpenItem,
@@ -14,10 +16,10 @@ from accounting.models import (
     Period,
     Posting,
     Seal,
+    Settlement,
 )
-from accounting.services import BillableDraft, add_billable_items
 from erp.core.models import AuditRow, Channel
-from tests.accounting.factories import CLERK, NOON, TODAY, card_sale, credit, debit, post
+from tests.accounting.factories import NOON, TODAY, card_sale, credit, debit, post
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +46,31 @@ def demand_now() -> None:
 def run(statement: str, *values) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
+
+
+def settlement(**fields) -> Settlement:
+    values = {"bank_amount": Decimal(1), "fee_amount": Decimal(0), "promotion_amount": Decimal(0), **fields}
+    return Settlement.objects.create(
+        kind="PAYOUT", party_kind="COUNTERPARTY", party_id=1, party_label="カード", external_id="P-1", settled_on=TODAY,
+        settled_amount=Decimal(1), fingerprint="x", recorded_at=NOON, actor="sql", **values,
+    )  # fmt: skip
+
+
+def export_run(**fields) -> ExportRun:
+    values = {"first_date": TODAY, "last_date": TODAY, **fields}
+    return ExportRun.objects.create(
+        format="YAYOI", scope="ALL", entry_count=1, sha256="x", recorded_at=NOON, actor="sql", **values
+    )
+
+
+def billable(**fields) -> BillableItem:
+    channel, _is_new = Channel.objects.get_or_create(code="EC", defaults={"name": "EC", "kind": "EC_SITE"})
+    amounts = {"net_amount": Decimal(3_000), "tax_amount": Decimal(300), "gross_amount": Decimal(3_300), **fields}
+    return BillableItem.objects.create(
+        kind="GOODS", channel=channel, document_type="SHIPMENT", document_id=1, document_line=1, document_number="SH-1",
+        transaction_date=TODAY, description="Tシャツ 白 M", quantity=1, unit_price=Decimal(3_300), tax_included=True,
+        tax_code="STANDARD_10", tax_percent=Decimal(10), recorded_at=NOON, actor="sql", **amounts,
+    )  # fmt: skip
 
 
 def test_an_entry_needs_lines():
@@ -94,6 +121,27 @@ def test_a_posting_is_on_the_account_of_its_open_item():
         posting(entry(), "1152", "CREDIT", 100, open_item_id=item)
 
 
+def test_a_posting_is_in_the_currency_of_its_open_item():
+    item = card_sale()
+
+    with pytest.raises(IntegrityError, match="another account or in another currency"):
+        posting(entry(), "1151", "CREDIT", 100, open_item_id=item, currency="USD")
+
+
+def test_an_entry_has_each_line_once():
+    header = entry()
+    posting(header, "1110", "DEBIT", 100)
+
+    with pytest.raises(IntegrityError, match="one_posting_per_entry_and_line"):
+        posting(header, "4110", "CREDIT", 100)
+
+
+@pytest.mark.parametrize("amount", [0, -100])
+def test_the_side_of_a_posting_carries_the_sign(amount):
+    with pytest.raises(IntegrityError, match="posting_has_an_amount"):
+        posting(entry(), "1110", "DEBIT", amount)
+
+
 def test_a_closed_month_takes_no_entry():
     Period.objects.create(starts_on=date(2026, 10, 1), ends_on=date(2026, 10, 31), state="CLOSED")
     entry(number="JE-Y")
@@ -109,34 +157,45 @@ def test_periods_do_not_overlap():
         Period.objects.create(starts_on=date(2026, 10, 31), ends_on=date(2026, 11, 30))
 
 
+def test_an_open_item_has_an_amount():
+    account = LedgerAccount.objects.get(code="1151")
+
+    with pytest.raises(IntegrityError, match="open_item_has_an_amount"):
+        OpenItem.objects.create(
+            account=account, side="DEBIT", party_kind="COUNTERPARTY", party_id=1, party_label="カード", document_type="TEST",
+            document_id=1, item_date=TODAY, amount=Decimal(0),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["bank_amount", "fee_amount", "promotion_amount"])
+def test_no_amount_of_a_settlement_is_negative(column):
+    with pytest.raises(IntegrityError, match="settlement_amounts_not_negative"):
+        settlement(**{column: Decimal(-1)})
+
+
+def test_money_under_one_reference_is_settled_once():
+    settlement()
+
+    with pytest.raises(IntegrityError, match="one_settlement_per_reference"):
+        settlement(bank_amount=Decimal(2))
+
+
+def test_an_export_ends_after_it_starts():
+    with pytest.raises(IntegrityError, match="export_ends_after_it_starts"):
+        export_run(last_date=date(2026, 11, 22))
+
+
+def test_net_and_tax_of_a_billable_item_make_its_gross():
+    with pytest.raises(IntegrityError, match="billable_net_and_tax_make_gross"):
+        billable(gross_amount=Decimal(3_301))
+
+
 @pytest.fixture
 def posted():
-    channel = Channel.objects.create(code="EC", name="EC", kind="EC_SITE")
-    card_sale()
-    add_billable_items(
-        items=[
-            BillableDraft(
-                kind="GOODS",
-                channel_id=channel.pk,
-                document_type="SHIPMENT",
-                document_id=1,
-                document_line=1,
-                document_number="SH-1",
-                transaction_date=TODAY,
-                description="Tシャツ 白 M",
-                quantity=1,
-                unit_price=Decimal(3_300),
-                tax_included=True,
-                tax_code="STANDARD_10",
-                tax_percent=Decimal(10),
-                net_amount=Decimal(3_000),
-                tax_amount=Decimal(300),
-                gross_amount=Decimal(3_300),
-            )
-        ],
-        at=NOON,
-        by=CLERK,
-    )
+    item = card_sale()
+    billable()
+    settlement()
+    export_run().entries.create(entry=OpenItem.objects.get(pk=item).postings.get().entry)
     Seal.objects.create(
         from_xid=0, until_xid=1, first_entry_id=1, last_entry_id=1, entry_count=1, previous_hash="", hash="", sealed_at=NOON
     )  # fmt: skip
@@ -148,6 +207,9 @@ FINAL = {
     "accounting_posting": "amount = amount + 1",
     "accounting_billableitem": "quantity = 2",
     "accounting_seal": "hash = 'x'",
+    "accounting_settlement": "bank_amount = 2",
+    "accounting_exportrun": "sha256 = 'y'",
+    "accounting_exportedentry": "run_id = run_id + 1",
 }
 
 
@@ -165,12 +227,28 @@ def test_the_books_are_final(posted, table, change, act):
         run(statement)
 
 
+TERMS = [
+    "id = id + 1",
+    "account_id = (SELECT id FROM accounting_ledgeraccount WHERE code = '1152')",
+    "side = 'CREDIT'",
+    "party_kind = 'BILL_TO'",
+    "party_id = party_id + 1",
+    "party_label = 'x'",
+    "channel_id = (SELECT id FROM core_channel)",
+    "document_type = 'x'",
+    "document_id = document_id + 1",
+    "document_label = 'x'",
+    "item_date = '2026-11-22'",
+    "due_date = '2027-01-01'",
+    "currency = 'USD'",
+    "amount = amount + 1",
+]
+
+
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE accounting_openitem SET amount = amount + 1",
-        "UPDATE accounting_openitem SET party_id = party_id + 1",
-        "UPDATE accounting_openitem SET due_date = '2027-01-01'",
+        *(f"UPDATE accounting_openitem SET {change}" for change in TERMS),
         "DELETE FROM accounting_openitem",
         "TRUNCATE accounting_openitem CASCADE",
     ],
