@@ -44,12 +44,15 @@ def race(
     hold: QuerySet[Any] | None = None,
     names: Iterable[str] = (),
     table: str = "",
+    mode: str = "EXCLUSIVE",
     undone: Callable[[], Any] | None = None,
+    meanwhile: Callable[[], Any] | None = None,
 ) -> list[Any]:
     """Run ``calls`` at the same time and return what each returned or raised, in their order.
 
-    They are held at the rows of ``hold``, at the locks called ``names`` (see ``erp.core.locks``), at the whole ``table``, or by what ``undone``
-    writes (rows that they want to insert too) and takes back, until every one waits; without any of these they merely start together.
+    They are held at the rows of ``hold``, at the locks called ``names`` (see ``erp.core.locks``), at the whole ``table`` (in this ``mode``), or by
+    what ``undone`` writes (rows that they want to insert too) and takes back, until every one waits; without any of these they merely start
+    together. What ``meanwhile`` writes while they wait is committed before they go on.
     """
     start = threading.Event()
     callers = [_Caller(call, start) for call in calls]
@@ -60,7 +63,7 @@ def race(
         locks.hold_all(names)
         if table:
             with connection.cursor() as cursor:
-                cursor.execute(f'LOCK TABLE "{table}" IN EXCLUSIVE MODE')
+                cursor.execute(f'LOCK TABLE "{table}" IN {mode} MODE')
         if undone is not None:
             undone()
         for caller in callers:
@@ -69,6 +72,8 @@ def race(
         start.set()
         if hold is not None or names or table or undone is not None:
             _wait_until_all_wait(callers, pids)
+        if meanwhile is not None:
+            meanwhile()
         if undone is not None:
             transaction.set_rollback(True)
     for caller in callers:

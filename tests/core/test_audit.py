@@ -92,7 +92,7 @@ def test_a_use_case_without_an_actor_is_a_bug():
         rename(name="x")  # type: ignore[call-arg]
 
 
-FINAL = ["core_auditrow", "core_messagelog", "core_feedepoch"]
+FINAL = ["core_auditrow", "core_messagelog", "core_feedepoch", "core_feedcut"]
 
 
 @pytest.fixture
@@ -102,6 +102,7 @@ def final_rows():
         direction="IN", kind="order", body={"a": 1}, outcome="DONE", recorded_at=datetime.now(UTC), actor="x"
     )
     assert FeedEpoch.objects.exists()
+    execute("INSERT INTO core_feedcut (epoch, xid, cut_at) VALUES (1, '1', now())")
     execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 

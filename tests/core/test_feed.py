@@ -12,6 +12,7 @@ from django.db import connection, connections, transaction
 from erp.core import changes
 from erp.core.changes import Change, Cursor, CursorExpired
 from erp.core.models import FeedEpoch
+from tests.racing import race
 
 NOON = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
@@ -268,6 +269,24 @@ def test_who_stood_before_what_was_given_up_reads_the_full_list_and_who_stood_be
         changes.read(left_behind)
     assert keys(changes.read(up_to_date)[0]) == {"new"}
     assert changes.forget(before=datetime(2024, 2, 20, tzinfo=UTC), at=NOON) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("has_partition", [True, False], ids=["a partition of its own", "in the default partition"])
+def test_what_goes_while_it_is_being_read_is_noticed(has_partition):
+    """Whoever asked for the cuts first and then read would find neither the cut nor the row."""
+    if has_partition:
+        changes.ensure_partitions(first=datetime(2024, 1, 1, tzinfo=UTC).date(), months=1)
+    left_behind = an_old_month("2024-01", "old")
+
+    [outcome] = race(
+        lambda: changes.read(left_behind),
+        table="core_changerow",
+        mode="ACCESS EXCLUSIVE",
+        meanwhile=lambda: changes.forget(before=datetime(2024, 2, 20, tzinfo=UTC), at=NOON),
+    )
+
+    assert isinstance(outcome, CursorExpired)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,4 +18,6 @@ class Migration(migrations.Migration):
         # What we sent can be asked of us again; what we were sent cannot.
         append_only("core_messagelog", prunable="OLD.direction = 'OUT'"),
         append_only("core_feedepoch"),
+        # Without its cut a reader who stood before it would miss rows and never know.
+        append_only("core_feedcut"),
     ]
