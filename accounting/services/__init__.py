@@ -6,7 +6,7 @@ from accounting.services.billing import BillableDraft, add_billable_items
 from accounting.services.closings import post_tax_difference, post_year_end_tax
 from accounting.services.entries import PostedEntry, post_entries
 from accounting.services.exports import Exported, export_method, export_yayoi
-from accounting.services.periods import close_period, open_periods, reopen_period
+from accounting.services.periods import close_period, hold_open_dates, open_periods, reopen_period
 from accounting.services.seals import seal_entries
 from accounting.services.settlements import Settling, pay_refund, pay_supplier, record_payout, record_receipt
 from accounting.services.vouchers import post_voucher, reverse_entry
@@ -26,6 +26,7 @@ __all__ = [
     "close_period",
     "export_method",
     "export_yayoi",
+    "hold_open_dates",
     "open_periods",
     "pay_refund",
     "pay_supplier",

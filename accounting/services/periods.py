@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from datetime import date
 
 from django.db import connection
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounting.exceptions import PeriodOutOfOrder
 from accounting.models import JournalEntry, Period
-from accounting.services.books import month_keys
+from accounting.services.books import lock_months_shared, month_keys
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.business_days import END_OF_MONTH, day_of_month
@@ -80,6 +81,29 @@ def reopen_period(*, period_id: int, at: dt.datetime, by: Actor) -> Period:
         raise PeriodOutOfOrder(_("Reopen %(period)s first.") % {"period": later})
     period.totals.all().delete()
     return _set_state(period, state=State.OPEN, closed_at=None, closed_by="")
+
+
+def hold_open_dates(days: Iterable[date]) -> dict[date, date]:
+    """For facts that cannot be refused: each day, or the first one after it that is not closed, and stays so until the end of the transaction."""
+    opened = {day: day for day in days}
+    while opened:
+        # The lock first: a closing under way ends before we look, and the next one waits for us.
+        lock_months_shared(opened.values())
+        closed = Period.objects.filter(state=State.CLOSED, ends_on__gte=min(opened.values())).order_by("starts_on")
+        spans = list(closed.values_list("starts_on", "ends_on"))
+        moved = {day: _first_beyond(on, spans) for day, on in opened.items()}
+        if moved == opened:
+            break
+        opened = moved
+    return opened
+
+
+def _first_beyond(day: date, spans: Iterable[tuple[date, date]]) -> date:
+    """``day``, or the first one after it in none of the spans, which come in order."""
+    for starts_on, ends_on in spans:
+        if starts_on <= day <= ends_on:
+            day = ends_on + dt.timedelta(days=1)
+    return day
 
 
 def _lock(period_id: int) -> Period:

@@ -89,3 +89,20 @@ def test_earlier_entries_that_no_period_covers_keep_a_month_open():
         close(september)
 
     assert not PeriodTotal.objects.exists()
+
+
+def test_what_cannot_be_refused_gets_in_on_the_first_day_that_is_open():
+    september, october = months()
+    close(september)
+    close(october)
+
+    opened = services.hold_open_dates([date(2026, 8, 31), date(2026, 9, 1), OCTOBER, date(2026, 11, 2)])
+
+    november = date(2026, 11, 1)
+    assert opened == {
+        date(2026, 8, 31): date(2026, 8, 31),
+        date(2026, 9, 1): november,
+        OCTOBER: november,
+        date(2026, 11, 2): date(2026, 11, 2),
+    }
+    assert services.hold_open_dates([]) == {}

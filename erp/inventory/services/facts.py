@@ -15,8 +15,7 @@ from fractions import Fraction
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from accounting.selectors.periods import first_open_date
-from accounting.services import post_entries
+from accounting.services import hold_open_dates, post_entries
 from catalog.models import Sku
 from catalog.selectors import cost_on
 from erp.core import staff_tasks
@@ -167,7 +166,7 @@ class Fact:
         )
         staff_tasks.open_tasks(self._findings, at=self._at, by=self._by)
         # The fact gets in on the first day that is open; the movement keeps the day it happened.
-        opened = {on: first_open_date(on) for on in {on for _document, on in self._sums}}
+        opened = hold_open_dates(on for _document, on in self._sums)
         drafts = [
             draft
             for (document_id, on), sums in self._sums.items()

@@ -9,8 +9,7 @@ import datetime as dt
 
 from django.db.models import F
 
-from accounting.selectors.periods import first_open_date
-from accounting.services import post_entries
+from accounting.services import hold_open_dates, post_entries
 from catalog.selectors import SkuFacts
 from erp.core.actors import Actor
 from erp.core.clock import business_date
@@ -43,6 +42,8 @@ def take_sold_late(*, line: OrderLine, facts: SkuFacts, at: dt.datetime, by: Act
     cost = sum((item.value for item in issued), ZERO)
     ShipmentLine.objects.filter(pk=part.pk).update(cost_amount=cost)
     Shipment.objects.filter(pk=parcel.pk).update(cost_amount=F("cost_amount") + cost, version=F("version") + 1)
+    today = business_date(at)
+    on = hold_open_dates([today])[today]
     by_role = {item.account_role: ZERO for item in issued}
     for item in issued:
         by_role[item.account_role] += item.value
@@ -53,7 +54,7 @@ def take_sold_late(*, line: OrderLine, facts: SkuFacts, at: dt.datetime, by: Act
             parts=[],
             cost=value,
             inventory_role=role,
-            on=first_open_date(business_date(at)),
+            on=on,
             dimensions=dimensions_of(order),
         )
         for role, value in by_role.items()

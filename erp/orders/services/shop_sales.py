@@ -14,7 +14,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from accounting.selectors.periods import first_open_date
+from accounting.services import hold_open_dates
 from customers.services import lock_credit
 from erp.core import changes, locks, numbering, rows, staff_tasks
 from erp.core.actors import Actor
@@ -215,7 +215,7 @@ def _open_sales(
         }
     )()
     keys, part_keys, numbers = (iter(block) for block in taken.values())
-    opened = {day: first_open_date(day) for day in {draft.order_date for draft in drafts}}
+    opened = hold_open_dates(draft.order_date for draft in drafts)
     deliveries = dict(
         Delivery.objects.filter(order__in=[draft.order_id for draft in drafts])
         .order_by("-pk")
