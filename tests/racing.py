@@ -82,6 +82,22 @@ def race(
     return [caller.outcome for caller in callers]
 
 
+def once_another_waits(call: Callable[[], Any]) -> Callable[[], Any]:
+    """``call``, as soon as another caller stands at a lock."""
+
+    def run() -> Any:
+        deadline = time.monotonic() + GIVE_UP_AFTER_S
+        with connection.cursor() as cursor:
+            waiting = 0
+            while not waiting:
+                assert time.monotonic() < deadline, "nobody waits"
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                waiting = cursor.fetchone()[0]
+        return call()
+
+    return run
+
+
 def _wait_until_all_wait(callers: list[_Caller], pids: list[int]) -> None:
     deadline = time.monotonic() + GIVE_UP_AFTER_S
     while True:

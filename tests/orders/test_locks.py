@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 
 from customers.models import CreditGroup, ExposureEntry
 from customers.services import ExposureDelta, add_exposure
@@ -41,7 +39,7 @@ from erp.orders.services import (
 from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.factories import DESK, NOON, figure, line, order, placed, released, shipped, shop
-from tests.racing import GIVE_UP_AFTER_S, race
+from tests.racing import once_another_waits, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,22 +64,6 @@ def placing(channel, sent):
 
 def cancelling(channel):
     return lambda: cancel_order(channel=channel.code, external_id="A-1", reason="", **HOW)
-
-
-def once_another_waits(call):
-    """``call``, as soon as the other caller stands at the lock that the test holds."""
-
-    def run():
-        deadline = time.monotonic() + GIVE_UP_AFTER_S
-        with connection.cursor() as cursor:
-            waiting = 0
-            while not waiting:
-                assert time.monotonic() < deadline, "nobody waits"
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                waiting = cursor.fetchone()[0]
-        return call()
-
-    return run
 
 
 def test_the_same_order_placed_twice_at_once_is_one_order(stocked):
