@@ -10,14 +10,11 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 
-from erp.runtime import catalogue, leash, postgres
+from erp.runtime import leash, postgres
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A killed run must not leave workers behind that finish their test first, nor the servers of those.
     leash.die_with_parent(signal.SIGTERM, parent_pid=os.getppid())
-
-# Texts on pages are tested in Japanese.
-catalogue.compile_if_changed()
 
 # Each test is one long transaction; a debugger must not lose it either.
 NO_TIMEOUTS = "-c transaction_timeout=0 -c idle_in_transaction_session_timeout=0"

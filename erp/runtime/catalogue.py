@@ -4,6 +4,7 @@
 English, ``compile`` writes the ``.mo`` file Django reads.
 """
 
+import importlib.util
 import io
 import os
 import sys
@@ -18,6 +19,11 @@ from babel.messages.pofile import read_po, write_po
 from erp.runtime.installation import PROJECT
 
 APPS = ["erp", "accounting", "catalog", "customers", "ec_gateway", "templates"]
+# Packages whose pages our staff see and that bring no Japanese of their own: what they say is translated in our catalogue. Of the theme
+# only its own pages; those that it makes for other packages are not installed.
+BORROWED = {"unfold": ("contrib", "unfold_crispy")}
+# Where Django keeps the Japanese that all packages share.
+DJANGO = ("django.conf", "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes")
 CATALOGUE = PROJECT / "locale" / "ja" / "LC_MESSAGES" / "django.po"
 KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     "_": None,
@@ -50,13 +56,32 @@ def main(arguments: list[str]) -> int:
 
 
 def said_by_the_apps(project: Path = PROJECT) -> Catalog:
-    """Every text that our Python files and templates mark for translation."""
+    """Every text that our Python files and templates mark for translation, and those of ``BORROWED`` that nobody else translates."""
     found = Catalog(locale="ja")
     for file in _sources(project):
-        source = _as_python(file)
-        for _line, text, comments, context in extract("python", source, KEYWORDS, comment_tags=["Translators:"]):
-            place = (str(file.relative_to(project)), 0)
-            found.add(text, locations=[place], auto_comments=comments, context=context)
+        _add_texts(found, file, str(file.relative_to(project)))
+    shared = said_by_django()
+    for package, left_out in BORROWED.items():
+        borrowed = Catalog(locale="ja")
+        folder = _folder(package)
+        for file in _files(folder):
+            if file.relative_to(folder).parts[0] not in left_out:
+                _add_texts(borrowed, file, package)
+        for message in borrowed:
+            known = shared.get(_name(message), message.context)
+            if message.id and not (known and _is_complete(known)):
+                found.add(message.id, locations=[(package, 0)], context=message.context)
+    return found
+
+
+def said_by_django() -> Catalog:
+    """The Japanese of Django itself."""
+    found = Catalog(locale="ja")
+    for package in DJANGO:
+        with (_folder(package) / "locale" / "ja" / "LC_MESSAGES" / "django.po").open("rb") as file:
+            for message in read_po(file, locale="ja"):
+                if message.id:
+                    found.add(message.id, message.string, context=message.context)
     return found
 
 
@@ -78,7 +103,7 @@ def missing_translations() -> list[str]:
     for said in said_by_the_apps():
         if not said.id:
             continue
-        name = said.id if isinstance(said.id, str) else said.id[0]
+        name = _name(said)
         known = translated.get(name, said.context)
         where = ", ".join(sorted({path for path, _line in said.locations}))
         if known is None or not _is_complete(known):
@@ -104,10 +129,33 @@ def compile_if_changed() -> None:
 
 def _sources(project: Path) -> Iterator[Path]:
     for app in APPS:
-        for pattern in ("*.py", "*.html", "*.txt"):
-            for file in sorted((project / app).rglob(pattern)):
-                if "migrations" not in file.parts and (file.suffix == ".py" or "templates" in file.parts):
-                    yield file
+        yield from _files(project / app)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for pattern in ("*.py", "*.html", "*.txt"):
+        for file in sorted(folder.rglob(pattern)):
+            if "migrations" not in file.parts and (file.suffix == ".py" or "templates" in file.parts):
+                yield file
+
+
+def _folder(package: str) -> Path:
+    """Where a package is installed; it is not imported."""
+    parent, _dot, name = package.rpartition(".")
+    spec = importlib.util.find_spec(parent or name)
+    assert spec is not None, f"{package} is not installed"
+    folder = Path(str(spec.origin)).parent
+    return folder / name if parent else folder
+
+
+def _add_texts(found: Catalog, file: Path, place: str) -> None:
+    source = _as_python(file)
+    for _line, text, comments, context in extract("python", source, KEYWORDS, comment_tags=["Translators:"]):
+        found.add(text, locations=[(place, 0)], auto_comments=comments, context=context)
+
+
+def _name(message: Message) -> str:
+    return message.id if isinstance(message.id, str) else message.id[0]
 
 
 def _as_python(file: Path) -> io.BytesIO:
@@ -115,7 +163,9 @@ def _as_python(file: Path) -> io.BytesIO:
         return io.BytesIO(file.read_bytes())
     from django.utils.translation.template import templatize
 
-    return io.BytesIO(templatize(file.read_text(encoding="utf-8"), origin=str(file)).encode())
+    code = templatize(file.read_text(encoding="utf-8"), origin=str(file))
+    # A page is indented as it likes, which no Python may be.
+    return io.BytesIO("\n".join(map(str.lstrip, code.split("\n"))).encode())
 
 
 def _is_complete(message: Message) -> bool:

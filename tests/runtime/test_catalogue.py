@@ -1,0 +1,48 @@
+"""The catalogue knows what our apps say, and what the packages say whose pages our staff see."""
+
+from babel.messages import Catalog
+
+from erp.runtime import catalogue
+
+
+def said(name: str) -> set[str]:
+    found = catalogue.said_by_the_apps().get(name)
+    return {place for place, _line in found.locations} if found else set()
+
+
+def test_a_text_of_the_theme_is_ours_to_translate():
+    assert said("Select action") == {"unfold"}
+
+
+def test_a_text_that_django_says_in_japanese_is_not():
+    assert catalogue.said_by_django().get("Save").string == "保存"
+    assert said("Save") == set()
+
+
+def test_a_text_of_the_theme_without_its_japanese_is_named(monkeypatch):
+    known = catalogue._read()
+    known.delete("Select action")
+    monkeypatch.setattr(catalogue, "_read", lambda: known)
+
+    assert catalogue.missing_translations() == ["unfold: no Japanese for 'Select action'"]
+
+
+def test_an_empty_translation_is_none(monkeypatch):
+    known = catalogue._read()
+    known.get("Run").string = " "
+    monkeypatch.setattr(catalogue, "_read", lambda: known)
+
+    assert catalogue.missing_translations() == ["unfold: no Japanese for 'Run'"]
+
+
+def test_a_page_may_be_indented_as_it_likes(tmp_path):
+    page = tmp_path / "templates" / "page.html"
+    page.parent.mkdir()
+    page.write_text(
+        "{% load i18n %}\n        {% if x %}\n    {% translate 'one' %}\n      {% endif %}\n  {% translate 'two' %}\n"
+    )
+    found = Catalog()
+
+    catalogue._add_texts(found, page, "page")
+
+    assert {message.id for message in found if message.id} == {"one", "two"}
