@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.contrib import messages
 from django.db import Error, connection, transaction
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.utils import translation
 from psycopg import Error as DriverError
 
 from erp.core import guards
@@ -18,6 +20,20 @@ from erp.core.use_case import sign
 log = structlog.get_logger(__name__)
 
 READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "SHOW", "EXPLAIN")
+
+
+class LanguageMiddleware:
+    """The house's language, unless this user chose another one on the page. What the browser prefers decides nothing."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+        if chosen == settings.LANGUAGE_CODE or chosen not in dict(settings.LANGUAGES):
+            return self.get_response(request)
+        with translation.override(chosen):
+            return self.get_response(request)
 
 
 def actor_of(request: HttpRequest) -> Actor:

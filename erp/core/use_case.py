@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.utils import translation
 
 from erp.core import rows
 from erp.core.actors import Actor
@@ -76,7 +78,9 @@ def pipelined(function: Callable[P, R]) -> Callable[P, R]:
 def _as_use_case() -> Iterator[None]:
     connection.mamori_use_case = True  # type: ignore[attr-defined]
     try:
-        yield
+        # What is stored speaks the house's language, whichever one the page of whoever acts is in.
+        with translation.override(settings.LANGUAGE_CODE):
+            yield
     finally:
         connection.mamori_use_case = False  # type: ignore[attr-defined]
 
