@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -24,12 +24,7 @@ from customers.models import (
     MergeEvent,
     ShipTo,
 )
-from erp.core.admin import MasterAdmin, ReadOnlyAdmin, ReadOnlyInline
-
-if TYPE_CHECKING:
-    TabularInline = admin.TabularInline[Any, Any]
-else:
-    TabularInline = admin.TabularInline
+from erp.core.admin import MasterAdmin, ReadOnlyAdmin, ReadOnlyInline, TabularInline
 
 
 class RecordInline(ReadOnlyInline):

@@ -10,6 +10,7 @@ import django_stubs_ext
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
@@ -55,7 +56,9 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # The theme's templates stand before those of Django's admin.
+    "unfold.apps.BasicAppConfig",
+    "erp.back_office.apps.AdminSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -77,12 +80,15 @@ INSTALLED_APPS = [
     "erp.orders",
     "erp.insights",
     "ec_gateway",
+    # The last one: when it is set up, the permissions of all others are there.
+    "erp.back_office",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "ec_gateway.api.shortcut.ApiShortcut",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "erp.core.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -92,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
 ]
+LOGIN_REDIRECT_URL = "admin:index"
 ROOT_URLCONF = "erp.urls"
 WSGI_APPLICATION = "erp.wsgi.application"
 TEMPLATES: list[dict[str, Any]] = [
@@ -104,7 +111,6 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "erp.core.admin.waiting_work",
             ]
         },
     }
@@ -180,7 +186,8 @@ CELERY_IMPORTS = ["erp.jobs"]
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 # --- Language and time ------------------------------------------------------------------------------------------------
-# No LocaleMiddleware: a Japanese back office must not turn English because of one browser's setting.
+# No LocaleMiddleware: a Japanese back office must not turn English because of one browser's setting. Whoever chooses another language
+# on the page gets it.
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="ja")
 LANGUAGES = [("ja", _("Japanese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -189,6 +196,26 @@ USE_I18N = True
 USE_TZ = True
 # Dates as lists need them: short, and in an order that sorts.
 FORMAT_MODULE_PATH = ["erp.formats"]
+
+# --- Look of the back office ------------------------------------------------------------------------------------------
+# Everything comes from our own static files: no font, script or style of another host.
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Mamori",
+    "SITE_HEADER": "Mamori 守り",
+    "SITE_SYMBOL": "shield",
+    "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("core/favicon.svg")}],
+    "STYLES": [lambda request: static("core/admin.css")],
+    "BORDER_RADIUS": "4px",
+    "COLORS": {
+        "primary": {
+            "50": "#eef5fb", "100": "#d9e9f5", "200": "#b7d5ec", "300": "#87b9de", "400": "#5096ca", "500": "#2f7ab3",
+            "600": "#1f6297", "700": "#1a4f7b", "800": "#194367", "900": "#193956", "950": "#102439",
+        },
+    },
+}  # fmt: skip
 
 # --- Static files -----------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"

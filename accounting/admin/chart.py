@@ -13,14 +13,19 @@ from django.utils.translation import gettext_lazy as _
 
 from accounting.admin import reports
 from accounting.models import AccountRole, Counterparty, ExportTaxLabel, LedgerAccount, PaymentRoute
-from erp.core.admin import MasterAdmin
+from erp.core.admin import MasterAdmin, PageLink
 
 
 @admin.register(LedgerAccount)
 class LedgerAccountAdmin(MasterAdmin):
     """The chart, and the door to the ledgers."""
 
-    change_list_template = "admin/accounting/ledgeraccount/change_list.html"
+    list_links = (
+        PageLink("admin:accounting_trial_balance", _("Trial balance")),
+        PageLink("admin:accounting_general_ledger", _("General ledger")),
+        PageLink("admin:accounting_subsidiary_ledger", _("Subsidiary ledger")),
+        PageLink("admin:accounting_aging", _("Aging of receivables")),
+    )
     list_display = ["code", "name", "type", "normal_side", "control", "is_active", "ledger"]
     list_filter = ["type", "control", "is_active"]
     search_fields = ["code", "name"]

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -18,7 +17,7 @@ from accounting import services
 from accounting.admin import settlements, vouchers
 from accounting.models import JournalEntry, OpenItem, Posting, Settlement
 from erp.core import documents
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline, document_link
+from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline, document_link
 
 
 class ReverseForm(ActionForm):

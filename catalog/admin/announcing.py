@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
 
 from catalog import services
 from catalog.models import Price
-from erp.core.admin import MasterAdmin
-
-if TYPE_CHECKING:
-    TabularInline = admin.TabularInline[Any, Any]
-else:
-    TabularInline = admin.TabularInline
+from erp.core.admin import MasterAdmin, TabularInline
 
 
 class AnnouncingAdmin(MasterAdmin):

@@ -18,15 +18,13 @@ from catalog import services
 from catalog.admin.announcing import AnnouncingAdmin, PriceInline
 from catalog.models import KitComponent, Sku, SkuCode, SkuCost, Supplier
 from catalog.services.codes import GTIN_KINDS
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import PageLink, ReadOnlyAdmin, ReadOnlyInline, TabularInline
 from erp.core.identifiers import classify_gtin
 from erp.core.models import Channel
 
 if TYPE_CHECKING:
-    TabularInline = admin.TabularInline[Any, Any]
     ModelForm = forms.ModelForm[Any]
 else:
-    TabularInline = admin.TabularInline
     ModelForm = forms.ModelForm
 
 
@@ -110,6 +108,10 @@ class SkuAdmin(AnnouncingAdmin):
     readonly_fields = ["is_kit", "version"]
     ordering = ["code"]
     inlines = [KitComponentInline, SkuCodeInline, SkuCostInline, PriceInline]
+    object_links = (PageLink("admin:catalog_sku_code", _("Add a code"), "code"),)
+
+    def has_code_permission(self, request: HttpRequest) -> bool:
+        return self.has_act_permission(request) and request.user.has_perm("catalog.add_skucode")
 
     def product_id(self, obj: Sku) -> int:
         return obj.product_id
@@ -119,7 +121,7 @@ class SkuAdmin(AnnouncingAdmin):
         return [path("<int:sku_id>/code/", page, name="catalog_sku_code"), *super().get_urls()]
 
     def add_code(self, request: HttpRequest, sku_id: int) -> HttpResponse:
-        if not (self.has_act_permission(request) and request.user.has_perm("catalog.add_skucode")):
+        if not self.has_code_permission(request):
             raise PermissionDenied
         sku = get_object_or_404(Sku, pk=sku_id)
         form = NewCodeForm(request.POST or None)

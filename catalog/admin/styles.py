@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +21,7 @@ from catalog import selectors, services
 from catalog.admin.announcing import AnnouncingAdmin, PriceInline
 from catalog.models import Color, Product, Size, Sku
 from catalog.services.styles import CODE_PATTERN
+from erp.core.admin import ActionForm, PageLink
 from erp.core.errors import InvalidInput
 
 
@@ -58,12 +58,19 @@ class ProductAdmin(AnnouncingAdmin):
     readonly_fields = ["version", "matrix"]
     ordering = ["code"]
     inlines = [PriceInline]
-    change_list_template = "admin/catalog/product/change_list.html"
+    list_links = (PageLink("admin:catalog_product_import", _("Import a file"), "import"),)
+    object_links = (PageLink("admin:catalog_product_matrix", _("Make colour × size"), "matrix"),)
     action_form = LifeCycleForm
     actions = ["change_life_cycle"]
 
     def product_id(self, obj: Product) -> int:
         return obj.pk
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) and self.has_change_permission(request)
+
+    def has_matrix_permission(self, request: HttpRequest) -> bool:
+        return self.has_act_permission(request) and request.user.has_perm("catalog.add_sku")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         """A style is born at any stage; from then on it moves by the action, which knows the way."""
@@ -113,7 +120,7 @@ class ProductAdmin(AnnouncingAdmin):
 
     def create_matrix(self, request: HttpRequest, product_id: int) -> HttpResponse:
         """Choose colours and sizes, look at what would be made and what is there, make it."""
-        if not (self.has_act_permission(request) and request.user.has_perm("catalog.add_sku")):
+        if not self.has_matrix_permission(request):
             raise PermissionDenied
         product = get_object_or_404(Product, pk=product_id)
         matrix = selectors.matrix_of(product.pk)
@@ -158,10 +165,11 @@ class ProductAdmin(AnnouncingAdmin):
 
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Take a product file. Every problem of every row is listed; with one of them nothing is imported."""
-        if not (self.has_add_permission(request) and self.has_change_permission(request)):
-            return HttpResponse(status=403)
+        if not self.has_import_permission(request):
+            raise PermissionDenied
         form = UploadForm(request.POST or None, request.FILES or None)
         context: dict[str, Any] = {**self.admin_site.each_context(request), "opts": self.opts, "form": form}
+        context["title"] = gettext("Import a product file")
         if request.method == "POST" and form.is_valid():
             try:
                 context["report"] = self.serve(

@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +19,7 @@ from ec_gateway import credentials
 from ec_gateway.models import ApiKey, EcSite, Listing
 from ec_gateway.platforms import PLATFORMS
 from ec_gateway.services import access, sites
-from erp.core.admin import MasterAdmin
+from erp.core.admin import ActionForm, MasterAdmin
 
 # The library's own kind of key opens nothing here.
 if admin.site.is_registered(LibraryKey):

@@ -23,7 +23,7 @@ from ec_gateway.models import InboundEvent, OrderSeen
 from ec_gateway.platforms.calling import Line, NotNow
 from ec_gateway.platforms.connections import connect
 from ec_gateway.platforms.interface import PlatformError
-from erp.core.admin import ReadOnlyAdmin
+from erp.core.admin import PageLink, ReadOnlyAdmin
 from erp.core.errors import DomainError
 
 # Each event is applied while the page waits.
@@ -45,6 +45,7 @@ class InboundEventAdmin(ReadOnlyAdmin):
     list_filter = ["state", "kind", "source", "site__channel"]
     search_fields = ["external_id__exact", "event_id__exact"]
     ordering = ["-id"]
+    list_links = (PageLink("admin:ec_gateway_fetch_order", _("Fetch an order from its site"), "act"),)
     actions = ["apply_again"]
 
     @admin.display(description=_("sales channel"))

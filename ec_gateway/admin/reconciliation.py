@@ -19,7 +19,7 @@ from ec_gateway.admin.choices import SiteChoice
 from ec_gateway.models import ReconciliationRow, ReconciliationRun
 from ec_gateway.reconciliation.scheduling import ask_for_run
 from ec_gateway.selectors import open_drift_rows
-from erp.core.admin import ReadOnlyAdmin
+from erp.core.admin import PageLink, ReadOnlyAdmin
 from erp.inventory.admin.stock import TERM_LABELS
 
 
@@ -36,6 +36,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_select_related = ["site__channel"]
     list_filter = ["state", "is_dry_run", "site__channel"]
+    list_links = (PageLink("admin:ec_gateway_reconcile", _("Compare a site now"), "act"),)
     ordering = ["-id"]
 
     @admin.display(description=_("sales channel"))

@@ -8,8 +8,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from erp.core.admin import FastPaginator
 from erp.core.admin.masters import ChannelAdmin
+from erp.core.admin.paging import FastPaginator
 from erp.core.admin.records import StaffTaskAdmin
 from erp.core.models import AuditRow, Channel, Department, JobRun, StaffTask, TaxRate
 

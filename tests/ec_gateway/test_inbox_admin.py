@@ -40,7 +40,7 @@ def told(answer):
 
 
 def queues(staff):
-    return {str(queue["title"]): queue for queue in staff.get(reverse("admin:index")).context["waiting_work"]()}
+    return {str(queue["title"]): queue for queue in staff.get(reverse("admin:index")).context["waiting_work"]}
 
 
 def test_what_was_refused_stands_in_the_queue_with_its_reason(staff):

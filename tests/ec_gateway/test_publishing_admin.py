@@ -38,7 +38,7 @@ def act(client, model, action, *keys):
 def queues(client):
     return {
         str(queue["title"]): (queue["text"], queue["url"])
-        for queue in client.get(reverse("admin:index")).context["waiting_work"]()
+        for queue in client.get(reverse("admin:index")).context["waiting_work"]
     }
 
 

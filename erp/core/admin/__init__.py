@@ -1,21 +1,33 @@
-"""What all admin pages share, and the pages of the kernel's own tables."""
+"""What all admin pages share, and the pages of the kernel's own tables.
+
+Every page of the back office stands on the bases here and on nothing else, so that all of them look and behave alike. Ledgers and
+documents are looked at, never edited; what can be done to them are actions that call services. Master data is edited in plain forms,
+and the audit trigger sees who did it.
+"""
 
 from erp.core.admin import masters, records
-from erp.core.admin.bases import MasterAdmin, ReadOnlyAdmin, ReadOnlyInline, ServiceAdmin
+from erp.core.admin.bases import (
+    ActionForm,
+    MasterAdmin,
+    PageLink,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    ServiceAdmin,
+    TabularInline,
+)
 from erp.core.admin.figures import document_link
-from erp.core.admin.paging import FastPaginator
 from erp.core.admin.refusals import for_people
-from erp.core.admin.work_waiting import waiting_work
 
 __all__ = [
-    "FastPaginator",
+    "ActionForm",
     "MasterAdmin",
+    "PageLink",
     "ReadOnlyAdmin",
     "ReadOnlyInline",
     "ServiceAdmin",
+    "TabularInline",
     "document_link",
     "for_people",
     "masters",
     "records",
-    "waiting_work",
 ]

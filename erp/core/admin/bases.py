@@ -1,17 +1,17 @@
-"""The kinds of admin pages. Ledgers and documents are looked at, never edited; what can be done to them are actions that call services.
-
-Master data is edited in plain forms, and the audit trigger sees who did it.
-"""
+"""The bases of every page of the back office."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import structlog
 from django.contrib import admin, messages
-from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.admin import helpers
+from django.contrib.admin.utils import flatten_fieldsets, unquote
+from django.core.exceptions import PermissionDenied
 from django.db import Error, connection
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from psycopg import Error as DriverError
 
@@ -32,21 +33,54 @@ from erp.core.middleware import actor_of
 from erp.core.retries import is_conflict, retried
 
 if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
+    from django_stubs_ext import StrOrPromise
+
+    ThemedAdmin = admin.ModelAdmin[Any]
+    ThemedInline = admin.TabularInline[Any, Any]
+    ThemedActionForm = helpers.ActionForm
 else:
-    ModelAdmin = admin.ModelAdmin
+    # The theme brings no types.
+    from unfold.admin import ModelAdmin as ThemedAdmin
+    from unfold.admin import TabularInline as ThemedInline
+    from unfold.forms import ActionForm as ThemedActionForm
 
 R = TypeVar("R")
+# The same names are shown and not editable, which the types of Django's inlines do not allow.
+UntypedInline: Any = ThemedInline
+# May look at the audit trail.
+AUDIT = "core.view_auditrow"
 
 log = structlog.get_logger(__name__)
 
 
-class ServiceAdmin(ModelAdmin):
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A page of our own, offered on a list or on a document to whoever has ``permission`` there."""
+
+    url_name: str
+    title: StrOrPromise
+    permission: str = "view"
+
+
+class ActionForm(ThemedActionForm):
+    """What is filled in beside an action."""
+
+
+class TabularInline(ThemedInline):
+    """Rows of a master under their master, to edit."""
+
+    extra = 0
+
+
+class ServiceAdmin(ThemedAdmin):
     """An admin page that acts through services: it knows who asks, and a refusal becomes a message."""
 
     paginator = FastPaginator
     show_full_result_count = False
     list_per_page = 50
+    # Offered in the head of the list, and in the head of one document with its id.
+    list_links: ClassVar[Sequence[PageLink]] = ()
+    object_links: ClassVar[Sequence[PageLink]] = ()
 
     def get_paginator(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         paginator = super().get_paginator(request, *args, **options)
@@ -57,7 +91,37 @@ class ServiceAdmin(ModelAdmin):
         return paginator
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return with_figures(self.model, super().get_list_display(request))
+        shown = super().get_list_display(request)
+        return [
+            name if name in self.list_editable else figure
+            for name, figure in zip(shown, with_figures(self.model, shown), strict=True)
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        links = self._links(request, self.list_links)
+        return super().changelist_view(request, {"page_links": links, **(extra_context or {})})
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        if document := context.get("original"):
+            context["page_links"] = self._links(request, self.object_links, document.pk)
+        context["show_history"] = request.user.has_perm(AUDIT)
+        return super().render_change_form(request, context, *args, **options)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What happened to a row is in the audit trail, also what no form did."""
+        if not request.user.has_perm(AUDIT):
+            raise PermissionDenied
+        sought = urlencode({"q": f"{self.opts.db_table} {unquote(object_id)}"})
+        return HttpResponseRedirect(f"{reverse('admin:core_auditrow_changelist')}?{sought}")
+
+    def _links(self, request: HttpRequest, offered: Sequence[PageLink], *args: Any) -> list[tuple[str, StrOrPromise]]:
+        return [
+            (reverse(link.url_name, args=args), link.title)
+            for link in offered
+            if getattr(self, f"has_{link.permission}_permission")(request)
+        ]
 
     def actor(self, request: HttpRequest) -> Actor:
         return actor_of(request)
@@ -145,7 +209,7 @@ class ReadOnlyAdmin(FiguresInFields, ServiceAdmin):
         return False
 
 
-class ReadOnlyInline(FiguresInFields, admin.TabularInline[Any, Any] if TYPE_CHECKING else admin.TabularInline):  # type: ignore[misc]
+class ReadOnlyInline(FiguresInFields, UntypedInline):  # type: ignore[misc]
     """Rows of a document under their document, to look at."""
 
     extra = 0

@@ -1,4 +1,4 @@
-"""Values that admin pages only show: decimals as people write them, documents by their name."""
+"""How amounts and documents are shown on pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import DecimalField, Model
+from django.db.models import DecimalField, Field, GeneratedField, IntegerField, Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -23,20 +23,38 @@ def document_link(document_type: str, document_id: int, label: str = "") -> str:
     return format_html('<a href="{}">{}</a>', url, label) if url else label
 
 
-def _written(value: Decimal) -> str:
+# Numbers that count nothing: they name a thing.
+NO_FIGURES = (
+    "document_id",
+    "document_line",
+    "entry_id",
+    "first_entry_id",
+    "last_entry_id",
+    "line_no",
+    "rank",
+    "row_id",
+    "run_id",
+    "sort_order",
+)
+
+
+def _written(value: Decimal | int) -> str:
     """As people write amounts: thousands parted, and no decimals that say nothing."""
-    text = f"{value:,f}"
+    text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @cache
 def _figure(model: type[Model], name: str) -> Callable[[Any], str] | None:
-    """The column of a decimal field with its value written for people; None for every other field."""
+    """The column of a figure, an amount or a number of pieces, written for people; None for every other field."""
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
         return None
-    if not isinstance(field, DecimalField):
+    if not isinstance(field, Field):
+        return None
+    kept = field.output_field if isinstance(field, GeneratedField) else field
+    if not isinstance(kept, DecimalField | IntegerField) or field.primary_key or field.choices or name in NO_FIGURES:
         return None
 
     def figure(row: Any) -> str:

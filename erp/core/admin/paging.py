@@ -1,4 +1,4 @@
-"""Pages of tables of any size."""
+"""Pages of lists that are never counted to their end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class FastPaginator(Paginator[Any]):
     last page number means "and maybe more".
     """
 
+    template_name = "admin/paging.html"
     page_number = 1
+    # What ``count`` is: the number of rows, what PostgreSQL believes it to be, or, if neither, how far it was looked.
+    is_counted = is_estimated = False
     PAGES_AHEAD = 10
     PAGE_DIGITS = 8
     BELIEVE_FROM = 10_000
@@ -28,9 +31,15 @@ class FastPaginator(Paginator[Any]):
         reach = self.page_number * self.per_page
         estimate = 0 if rows.query.where else self._estimate(rows)
         if estimate >= self.BELIEVE_FROM and reach + self.per_page < estimate:
+            self.is_estimated = True
             return estimate
-        counted = rows.order_by()[: reach + self.PAGES_AHEAD * self.per_page + 1].count()
-        return max(counted, estimate) if counted > reach and estimate >= self.BELIEVE_FROM else counted
+        most = reach + self.PAGES_AHEAD * self.per_page + 1
+        counted = rows.order_by()[:most].count()
+        self.is_counted = counted < most
+        if counted > reach and estimate > counted and estimate >= self.BELIEVE_FROM:
+            self.is_counted, self.is_estimated = False, True
+            return estimate
+        return counted
 
     @staticmethod
     def _estimate(rows: QuerySet[Any]) -> int:

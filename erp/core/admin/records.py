@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core import staff_tasks
-from erp.core.admin.bases import ReadOnlyAdmin
+from erp.core.admin.bases import ActionForm, ReadOnlyAdmin
 from erp.core.models import AuditRow, FeedEpoch, JobRun, MessageLog, StaffTask, VerifyRun
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline, document_link
+from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline, document_link
 from erp.core.clock import business_date
 from erp.inventory import services
 from erp.inventory.admin.forms import ExpectedForm, HoldForm

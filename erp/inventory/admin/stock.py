@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import PageLink, ReadOnlyAdmin, ReadOnlyInline
 from erp.inventory import selectors, services
 from erp.inventory.admin.forms import (
     AdjustmentForm,
@@ -49,6 +49,17 @@ class StockBalanceAdmin(ReadOnlyAdmin):
     list_display = ["sku", "location", "on_hand", "allocated", "balance_seq", "version"]
     list_select_related = ["sku", "location"]
     list_filter = ["location"]
+    list_links = (
+        PageLink("admin:inventory_availability", _("Available to promise")),
+        PageLink("admin:inventory_receive", _("Receive stock"), "act"),
+        PageLink("admin:inventory_adjust", _("Adjust stock"), "act"),
+        PageLink("admin:inventory_transfer", _("Transfer stock"), "act"),
+        PageLink("admin:inventory_arrive", _("Record the arrival of a transfer"), "act"),
+        PageLink("admin:inventory_count", _("Record a stock count"), "act"),
+        PageLink("admin:inventory_write_down", _("Write stock down"), "act"),
+        PageLink("admin:inventory_late_cost", _("Add a late cost"), "act"),
+        PageLink("admin:inventory_stock_then", _("Stock of a past moment")),
+    )
     search_fields = ["sku__code__exact", "sku__product__code__exact"]
     ordering = ["id"]
 
@@ -189,6 +200,7 @@ class CostBalanceAdmin(ReadOnlyAdmin):
     list_display = ["sku", "cost_pool", "quantity", "value"]
     list_select_related = ["sku", "cost_pool"]
     list_filter = ["cost_pool"]
+    list_links = (PageLink("admin:inventory_valuation", _("Stock value by other methods")),)
     search_fields = ["sku__code__exact"]
     ordering = ["id"]
 

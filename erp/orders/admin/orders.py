@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounting.selectors import entries_of_documents
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline
 from erp.core.documents import url_of
 from erp.orders import services
 from erp.orders.models import (

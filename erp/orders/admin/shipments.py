@@ -9,7 +9,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -17,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline
 from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.orders import services

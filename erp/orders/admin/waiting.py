@@ -6,14 +6,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from erp.core.admin import ReadOnlyAdmin
+from erp.core.admin import ActionForm, ReadOnlyAdmin
 from erp.orders import services
 from erp.orders.models import OrderHold, OrderLine, OrderPayment, ParkedMessage, PaymentEvent
 

@@ -1,8 +1,7 @@
-"""The work queues on the first page of the back office."""
+"""The first page: what waits for whoever opens it."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,12 +10,7 @@ from django.urls import resolve, reverse
 from erp.core import work_queues
 
 
-def waiting_work(request: HttpRequest) -> dict[str, Any]:
-    """A context processor: the work queues, counted only by the page that shows them."""
-    return {"waiting_work": partial(_waiting_work, request)}
-
-
-def _waiting_work(request: HttpRequest) -> list[dict[str, Any]]:
+def waiting_work(request: HttpRequest) -> list[dict[str, Any]]:
     """What waits on the lists that this user may open."""
     found = []
     for queue in work_queues.registered():

@@ -1,0 +1,24 @@
+"""The site behind ``django.contrib.admin.site``: the theme's, with what is ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+
+from erp.back_office import home
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite as ThemedSite
+else:
+    # The theme brings no types.
+    from unfold.sites import UnfoldAdminSite as ThemedSite
+
+
+class BackOffice(ThemedSite):
+    index_title = _("Today")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {"waiting_work": home.waiting_work(request), **(extra_context or {})})
