@@ -208,6 +208,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("core/favicon.svg")}],
     "STYLES": [lambda request: static("core/admin.css")],
+    "SIDEBAR": {"navigation": "erp.back_office.rooms.navigation"},
     "BORDER_RADIUS": "4px",
     "COLORS": {
         "primary": {

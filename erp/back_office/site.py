@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from erp.back_office import home
+from erp.back_office import home, rooms
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite as ThemedSite
@@ -20,5 +20,9 @@ else:
 class BackOffice(ThemedSite):
     index_title = _("Today")
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().each_context(request), "room": rooms.room_of(request)}
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {"waiting_work": home.waiting_work(request), **(extra_context or {})})
+        shown = {"waiting_work": home.waiting_work(request), "rooms": list(rooms.open_rooms(request))}
+        return super().index(request, {**shown, **(extra_context or {})})

@@ -61,7 +61,8 @@ def _figure(model: type[Model], name: str) -> Callable[[Any], str] | None:
         value = getattr(row, name)
         return "-" if value is None else format_html('<span class="figure">{}</span>', _written(value))
 
-    figure.__name__ = name
+    # Pages make the classes of a column from this name, so that it can say that figures stand in it.
+    figure.__name__ = f"{name} is-figure"
     return admin.display(figure, description=field.verbose_name, ordering=name)
 
 
