@@ -23,7 +23,7 @@ class InventoryConfig(AppConfig):
     verbose_name = _("Inventory")
 
     def ready(self) -> None:
-        from erp.core import ownership, work_queues
+        from erp.core import documents, ownership, work_queues
         from erp.core.clock import business_date
         from erp.inventory import selectors
         from erp.inventory.selectors.verification import register_checks
@@ -32,6 +32,18 @@ class InventoryConfig(AppConfig):
         # A flush between tests sends this signal too, so the rows are back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="inventory.reference")
         register_checks()
+        for kind, label in (
+            ("RECEIPT", _("Receipt")),
+            ("SUPPLIER_INVOICE", _("Supplier's invoice")),
+            ("SUPPLIER_RETURN", _("Return to a supplier")),
+            ("ADJUSTMENT", _("Adjustment")),
+            ("COUNT", _("Stock count")),
+            ("WRITE_DOWN", _("Write-down")),
+            ("LATE_COST", _("Late cost")),
+            ("TRANSFER", _("Transfer")),
+            ("TRANSFER_ARRIVAL", _("Arrival of a transfer")),
+        ):
+            documents.register(kind, label=label, url_name="admin:inventory_stockdocument_change")
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])
@@ -42,6 +54,15 @@ class InventoryConfig(AppConfig):
                 selectors.provisional_count,
                 "admin:inventory_provisionalreceipt_changelist",
                 "state=open",
+            )
+        )
+        work_queues.register(
+            work_queues.WorkQueue(
+                "stock.uninvoiced",
+                _("Receipts that wait for their invoice"),
+                selectors.uninvoiced_count,
+                "admin:inventory_stockdocument_changelist",
+                "state=uninvoiced",
             )
         )
         work_queues.register(

@@ -21,6 +21,7 @@ from erp.inventory.services import (
     Count,
     ExpectedLine,
     HoldDemand,
+    PurchaseBooks,
     ReceiptLine,
     TransferLine,
     WriteDownLine,
@@ -111,7 +112,12 @@ class ReceiptForm(forms.Form):
         required=False,
         help_text=_("What arrives is counted on it, SKU by SKU."),
     )
-    occurred_at = forms.SplitDateTimeField(label=_("received at"))
+    invoice_follows = forms.BooleanField(
+        label=_("its invoice comes later"),
+        required=False,
+        help_text=_("What is owed is booked with the supplier's invoice (仕入未請求)."),
+    )
+    occurred_at = forms.SplitDateTimeField(label=_("goods received at"))
     lines = LinesField(
         label=_("lines"), help_text=_("One line each: SKU, pieces, unit cost (excl. tax)"), needs_cost=True
     )
@@ -129,6 +135,15 @@ class ReceiptForm(forms.Form):
         if not expected:
             raise forms.ValidationError(_("Nothing is expected any more under this number."))
         return expected
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("invoice_follows") and not cleaned.get("supplier"):
+            self.add_error("supplier", _("Only a supplier sends an invoice."))
+        return cleaned
+
+    def books(self) -> PurchaseBooks:
+        return PurchaseBooks.NOT_INVOICED if self.cleaned_data["invoice_follows"] else PurchaseBooks.PAYABLE
 
     def receipt_lines(self) -> list[ReceiptLine]:
         expected = self.cleaned_data["expected"]
@@ -156,14 +171,14 @@ class AdjustmentForm(forms.Form):
         ]
 
 
-def _place(label: Any) -> forms.ModelChoiceField[Location]:
+def place_field(label: Any) -> forms.ModelChoiceField[Location]:
     return forms.ModelChoiceField(label=label, queryset=Location.objects.filter(is_active=True).order_by("code"))
 
 
 class TransferForm(forms.Form):
     external_id = forms.CharField(label=_("slip number"), max_length=100)
-    from_location = _place(_("moved from"))
-    to_location = _place(_("moved to"))
+    from_location = place_field(_("moved from"))
+    to_location = place_field(_("moved to"))
     occurred_at = forms.SplitDateTimeField(label=_("left at"))
     lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
     note = forms.CharField(label=_("note"), max_length=200, required=False)
@@ -184,7 +199,7 @@ class ArrivalForm(forms.Form):
         queryset=StockDocument.objects.filter(source_type="TRANSFER"),
         widget=forms.NumberInput,
     )
-    to_location = _place(_("moved to"))
+    to_location = place_field(_("moved to"))
     occurred_at = forms.SplitDateTimeField(label=_("arrived at"))
     lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
     note = forms.CharField(label=_("note"), max_length=200, required=False)
@@ -209,7 +224,7 @@ class ArrivalForm(forms.Form):
 
 class CountForm(forms.Form):
     external_id = forms.CharField(label=_("slip number"), max_length=100)
-    location = _place(_("location"))
+    location = place_field(_("location"))
     occurred_at = forms.SplitDateTimeField(
         label=_("counted at"), help_text=_("The moment of the count: what moved since is taken into account.")
     )
@@ -225,7 +240,7 @@ class CountForm(forms.Form):
 
 class WriteDownForm(forms.Form):
     external_id = forms.CharField(label=_("slip number"), max_length=100)
-    location = _place(_("location"))
+    location = place_field(_("location"))
     occurred_at = forms.SplitDateTimeField(label=_("occurred at"))
     lines = AmountsField(label=_("lines"), help_text=_("One line each: SKU, yen that all of its pieces here lose"))
     note = forms.CharField(label=_("note"), max_length=200, required=False)
@@ -284,7 +299,7 @@ class HoldForm(forms.Form):
 
 class ExpectedForm(forms.Form):
     external_id = forms.CharField(label=_("slip number"), max_length=100)
-    location = _place(_("location"))
+    location = place_field(_("location"))
     supplier = forms.ModelChoiceField(
         label=_("supplier"), queryset=Supplier.objects.filter(is_active=True).order_by("code"), required=False
     )

@@ -17,7 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import PageLink, ReadOnlyAdmin, ReadOnlyInline
+from erp.core import documents
+from erp.core.admin import PageLink, ReadOnlyAdmin, ReadOnlyInline, document_link
 from erp.inventory import selectors, services
 from erp.inventory.admin.forms import (
     AdjustmentForm,
@@ -29,6 +30,7 @@ from erp.inventory.admin.forms import (
     TransferForm,
     WriteDownForm,
 )
+from erp.inventory.admin.purchase_forms import SupplierInvoiceForm, SupplierReturnForm
 from erp.inventory.admin.reports import StockThenForm, ValuationForm, this_moment
 from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
 from erp.inventory.selectors import TermKind
@@ -58,6 +60,8 @@ class StockBalanceAdmin(ReadOnlyAdmin):
         PageLink("admin:inventory_count", _("Record a stock count"), "act"),
         PageLink("admin:inventory_write_down", _("Write stock down"), "act"),
         PageLink("admin:inventory_late_cost", _("Add a late cost"), "act"),
+        PageLink("admin:inventory_supplier_invoice", _("Book a supplier's invoice"), "act"),
+        PageLink("admin:inventory_supplier_return", _("Return goods to a supplier"), "act"),
         PageLink("admin:inventory_stock_then", _("Stock of a past moment")),
     )
     search_fields = ["sku__code__exact", "sku__product__code__exact"]
@@ -73,6 +77,8 @@ class StockBalanceAdmin(ReadOnlyAdmin):
             ("count", self.count),
             ("write_down", self.write_down),
             ("late_cost", self.late_cost),
+            ("supplier_invoice", self.supplier_invoice),
+            ("supplier_return", self.supplier_return),
             ("stock_then", self.stock_then),
         ]
         own = [path(f"{name}/", self.admin_site.admin_view(view), name=f"inventory_{name}") for name, view in pages]
@@ -109,6 +115,7 @@ class StockBalanceAdmin(ReadOnlyAdmin):
             location_id=form.cleaned_data["location"].pk,
             supplier_id=form.cleaned_data["supplier"] and form.cleaned_data["supplier"].pk,
             lines=form.receipt_lines(),
+            books=form.books(),
         ))  # fmt: skip
 
     def adjust(self, request: HttpRequest) -> HttpResponse:
@@ -163,6 +170,26 @@ class StockBalanceAdmin(ReadOnlyAdmin):
             note=form.cleaned_data["note"],
         ))  # fmt: skip
 
+    def supplier_invoice(self, request: HttpRequest) -> HttpResponse:
+        """With the receipts that wait for one, the oldest first; each fills its number in."""
+        return self._book(request, SupplierInvoiceForm, gettext("Book a supplier's invoice"), lambda form: partial(
+            services.book_supplier_invoice,
+            receipt_id=form.cleaned_data["receipt"].pk,
+            amounts=form.amounts(),
+            tax_rounding=form.cleaned_data["tax_rounding"],
+        ), template="inventory/supplier_invoice.html", waiting=partial(selectors.uninvoiced_receipts, limit=50))  # fmt: skip
+
+    def supplier_return(self, request: HttpRequest) -> HttpResponse:
+        return self._book(request, SupplierReturnForm, gettext("Return goods to a supplier"), lambda form: partial(
+            services.return_to_supplier,
+            location_id=form.cleaned_data["location"].pk,
+            supplier_id=form.cleaned_data["supplier"].pk,
+            receipt_id=form.cleaned_data["receipt"] and form.cleaned_data["receipt"].pk,
+            tax_rounding=form.cleaned_data["tax_rounding"],
+            lines=form.return_lines(),
+            note=form.cleaned_data["note"],
+        ))  # fmt: skip
+
     def stock_then(self, request: HttpRequest) -> HttpResponse:
         """Stock of any past moment, as it was or as the books knew it."""
         if not self.has_view_permission(request):
@@ -172,13 +199,21 @@ class StockBalanceAdmin(ReadOnlyAdmin):
         return self._page(request, "inventory/stock_then.html", gettext("Stock of a past moment"), form, found=found)
 
     def _book(
-        self, request: HttpRequest, form_class: type[Any], title: str, service: Callable[[Any], Callable[..., Booked]]
+        self,
+        request: HttpRequest,
+        form_class: type[Any],
+        title: str,
+        service: Callable[[Any], Callable[..., Booked]],
+        **context: Any,
     ) -> HttpResponse:
-        """A page whose form books one stock document. ``service`` is what it calls, with all that is its own."""
+        """A page whose form books one stock document. ``service`` is what it calls, with all that is its own.
+
+        A receipt that the address names is filled in.
+        """
         if not self.has_act_permission(request):
             raise PermissionDenied
         now = timezone.localtime().replace(second=0, microsecond=0)
-        form = form_class(request.POST or None, initial={"occurred_at": now})
+        form = form_class(request.POST or None, initial={"occurred_at": now, "receipt": request.GET.get("receipt")})
 
         def act() -> HttpResponse:
             values = form.cleaned_data
@@ -188,7 +223,7 @@ class StockBalanceAdmin(ReadOnlyAdmin):
             told = gettext("Booked before, nothing changed.") if booked.is_replay else gettext("Booked.")
             return self.done(request, told, "admin:inventory_stockdocument_change", booked.document_id)
 
-        return self.service_page(request, form=form, title=title, act=act)
+        return self.service_page(request, form=form, title=title, act=act, **context)
 
     def _page(self, request: HttpRequest, template: str, title: str, form: forms.Form, **context: Any) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
@@ -234,13 +269,36 @@ class StockMovementInline(ReadOnlyInline):
         return rows.select_related("sku", "location", "reason", "channel")
 
 
+class UninvoicedFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("uninvoiced", _("waits for its invoice"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(selectors.is_uninvoiced()) if self.value() else queryset
+
+
 @admin.register(StockDocument)
 class StockDocumentAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "source_type", "source_id", "external_id", "occurred_at", "recorded_at", "actor"]
-    list_filter = ["kind"]
+    list_display = ["id", "kind", "source", "external_id", "supplier", "occurred_at", "actor"]
+    list_select_related = ["supplier"]
+    list_filter = ["kind", UninvoicedFilter]
     search_fields = ["external_id__exact", "source_id__exact"]
     ordering = ["-id"]
     inlines = [StockMovementInline]
+
+    @admin.display(description=_("source document"), ordering="source_type")
+    def source(self, document: StockDocument) -> str:
+        """What stock owns is its own source; an invoice stands for its receipt."""
+        label = documents.label_of(document.source_type)
+        if document.source_id == document.pk:
+            return label
+        if document.source_type == "SUPPLIER_INVOICE":
+            receipt = documents.label_of("RECEIPT")
+            return document_link("RECEIPT", document.source_id, f"{label} ({receipt} {document.source_id})")
+        return document_link(document.source_type, document.source_id)
 
 
 @admin.register(StockMovement)

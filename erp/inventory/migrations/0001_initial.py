@@ -775,6 +775,14 @@ class Migration(migrations.Migration):
             model_name="stockdocument",
             index=models.Index(fields=["source_type", "source_id"], name="stock_document_by_source"),
         ),
+        migrations.AddIndex(
+            model_name="stockdocument",
+            index=models.Index(
+                condition=models.Q(("awaits_invoice", True)),
+                fields=["occurred_at", "id"],
+                name="receipt_before_its_invoice",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="stockdocument",
             constraint=models.UniqueConstraint(

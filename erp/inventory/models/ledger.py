@@ -111,7 +111,12 @@ class StockDocument(models.Model):
                 name="one_stock_document_per_external_id",
             )
         ]
-        indexes = [models.Index(fields=["source_type", "source_id"], name="stock_document_by_source")]
+        indexes = [
+            models.Index(fields=["source_type", "source_id"], name="stock_document_by_source"),
+            models.Index(
+                fields=["occurred_at", "id"], condition=Q(awaits_invoice=True), name="receipt_before_its_invoice"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"

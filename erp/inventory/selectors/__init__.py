@@ -26,6 +26,7 @@ from erp.inventory.selectors.places import (
     location_id_of,
     transit_location_id,
 )
+from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_count, uninvoiced_receipts
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "StockThen",
     "Term",
     "TermKind",
+    "UninvoicedReceipt",
     "ask_reserved",
     "available_of_code",
     "available_to_promise",
@@ -48,6 +50,7 @@ __all__ = [
     "counter_location_id",
     "hold",
     "incoming",
+    "is_uninvoiced",
     "issued_values",
     "late_expectation_count",
     "location_id_of",
@@ -56,4 +59,6 @@ __all__ = [
     "stock_as_of",
     "stock_values",
     "transit_location_id",
+    "uninvoiced_count",
+    "uninvoiced_receipts",
 ]

@@ -32,14 +32,9 @@ from erp.inventory.services.places import (
     open_location,
     sell_from,
 )
-from erp.inventory.services.receipts import (
-    PurchaseBooks,
-    ReceiptLine,
-    SupplierReturnLine,
-    receive,
-    return_to_supplier,
-)
+from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_exchange, release, reserve
+from erp.inventory.services.supplier_returns import SupplierReturnLine, return_to_supplier
 from erp.inventory.services.transfers import TransferLine, arrive, transfer
 
 __all__ = [

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import NotAllowedNow, NotFound
-from erp.core.money import ZERO, Rounding, split_by_weight
+from erp.core.errors import InvalidInput, NotAllowedNow, Problem
+from erp.core.models import TaxClass
+from erp.core.money import ZERO, Rounding, is_amount, split_by_weight
 from erp.core.use_case import use_case
 from erp.inventory import postings
 from erp.inventory.models import StockDocument
@@ -25,7 +26,7 @@ from erp.inventory.services import documents
 from erp.inventory.services.adjustments import spread_late_cost
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.posting import post
-from erp.inventory.services.receipts import RECEIPT, purchase_of, supplier_item
+from erp.inventory.services.receipts import purchase_of, receipt_of, supplier_item
 
 SUPPLIER_INVOICE = "SUPPLIER_INVOICE"
 
@@ -51,7 +52,10 @@ def book_supplier_invoice(
 ) -> Booked:
     """Book the invoice for a receipt that came before it. A price that differs is a late cost of the goods. Repeatable by ``external_id``.
 
+    Rates, and what of the tax may be deducted, are those of the day on which the goods came: that was the purchase (消基通11-3-1).
+
     Raises:
+        InvalidInput: names every amount that is none, and every tax class that is unknown or there twice.
         NotFound: no such receipt.
         NotAllowedNow: the receipt waits for no invoice, or has it already.
         Conflict, PeriodClosed: as for ``receive``.
@@ -60,15 +64,18 @@ def book_supplier_invoice(
     if earlier := documents.replay(source_type=SUPPLIER_INVOICE, external_id=external_id, content=content):
         return earlier
     locks.hold(f"invoice of receipt:{receipt_id}")
-    receipt = StockDocument.objects.select_related("supplier").filter(pk=receipt_id, source_type=RECEIPT).first()
-    if receipt is None:
-        raise NotFound(_("There is no receipt %(id)s.") % {"id": receipt_id})
+    _refuse_senseless(amounts)
+    receipt = receipt_of(receipt_id)
     booked_before = StockDocument.objects.filter(source_type=SUPPLIER_INVOICE, source_id=receipt_id).exists()
     if receipt.supplier is None or not receipt.awaits_invoice or booked_before:
         raise NotAllowedNow(_("This receipt waits for no invoice."))
     on = business_date(occurred_at)
     bought = purchase_of(
-        receipt.supplier, [amount.net for amount in amounts], [amount.tax_class for amount in amounts], on, tax_rounding
+        receipt.supplier,
+        [amount.net for amount in amounts],
+        [amount.tax_class for amount in amounts],
+        business_date(receipt.occurred_at),
+        tax_rounding,
     )
     document_id = documents.new_document(
         kind=StockDocument.Kind.REVALUATION,
@@ -88,7 +95,9 @@ def book_supplier_invoice(
     sums = Sums()
     sums.debit(postings.NOT_INVOICED, accrued)
     if difference:
-        parts = split_by_weight(difference, [line.value for line in received.values()])
+        # What came for nothing is told apart by its pieces.
+        weights = [line.value if accrued else Decimal(line.quantity) for line in received.values()]
+        parts = split_by_weight(difference, weights)
         shares = list(zip(received, parts, strict=True))
         spread_late_cost(shares, received, sums, document_id=document_id, occurred_at=occurred_at, at=at)
     for tax_code, tax in bought.deductible.items():
@@ -105,3 +114,20 @@ def book_supplier_invoice(
         by=by,
     )
     return documents.booked(document_id)
+
+
+def _refuse_senseless(amounts: Sequence[InvoicedAmount]) -> None:
+    problems = []
+    for index, amount in enumerate(amounts):
+        if not is_amount(amount.net) or amount.net <= 0:
+            detail = _("An amount is whole yen, more than nothing.")
+            problems.append(Problem(f"/amounts/{index}/net", "invalid", detail))
+        if amount.tax_class not in TaxClass.values:
+            detail = _("Unknown tax class: %(code)s.") % {"code": amount.tax_class}
+            problems.append(Problem(f"/amounts/{index}/tax_class", "unknown_tax_class", detail))
+    if len({amount.tax_class for amount in amounts}) < len(amounts):
+        problems.append(Problem("/amounts", "invalid", _("Each tax class once.")))
+    if not amounts:
+        problems.append(Problem("/amounts", "invalid", _("An invoice needs an amount.")))
+    if problems:
+        raise InvalidInput(problems)

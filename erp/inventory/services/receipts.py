@@ -1,4 +1,4 @@
-"""Pieces that come in: from suppliers, as opening stock, and back to suppliers. Each is booked once per external id and posted with it.
+"""Pieces that come in: from suppliers and as opening stock. Each receipt is booked once per external id and posted with it.
 
 Takes these levels of the house's lock order: the document by name, balances by primary key, cost rows by SKU, open items.
 """
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from accounting import selectors as accounting
-from accounting.services import CREDIT, Line, NewItem, Party
+from accounting.services import Line, NewItem, Party
 from catalog.models import Supplier
 from catalog.selectors import sku_facts_by_id
 from erp.core import selectors as core
@@ -36,7 +36,6 @@ from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 from erp.inventory.services.posting import post
 
 RECEIPT = "RECEIPT"
-SUPPLIER_RETURN = "SUPPLIER_RETURN"
 OPENING_CONTRA = "retained_earnings"
 
 
@@ -88,8 +87,8 @@ def receive(
         return earlier
     on = business_date(occurred_at)
     facts = sku_facts_by_id(line.sku_id for line in lines)
-    _refuse_senseless(lines, {sku_id for sku_id, fact in facts.items() if not fact.is_kit})
-    supplier = None if supplier_id is None else _supplier(supplier_id)
+    refuse_senseless(lines, {sku_id for sku_id, fact in facts.items() if not fact.is_kit})
+    supplier = None if supplier_id is None else supplier_of(supplier_id)
     nets = [postings.line_amount(line.unit_cost, line.quantity) for line in lines]
     bought = purchase_of(supplier, nets, [facts[line.sku_id].tax_class for line in lines], on, tax_rounding)
 
@@ -201,101 +200,35 @@ def _fulfil_expectations(lines: Sequence[ReceiptLine]) -> None:
             cursor.execute(_FULFIL, [[expected for expected, _n in fulfilled], [pieces for _id, pieces in fulfilled]])
 
 
-@dataclass(frozen=True, slots=True)
-class SupplierReturnLine:
-    """``unit_cost`` is what the supplier credits per piece, tax-exclusive."""
-
-    line_no: int
-    sku_id: int
-    quantity: int
-    unit_cost: Decimal
+def receipt_of(receipt_id: int) -> StockDocument:
+    """With its supplier beside it."""
+    receipt = StockDocument.objects.select_related("supplier").filter(pk=receipt_id, source_type=RECEIPT).first()
+    if receipt is None:
+        raise NotFound(_("There is no receipt %(id)s.") % {"id": receipt_id})
+    return receipt
 
 
-@use_case
-def return_to_supplier(
-    *,
-    external_id: str,
-    location_id: int,
-    lines: Sequence[SupplierReturnLine],
-    supplier_id: int,
-    receipt_id: int | None = None,
-    tax_rounding: Rounding = Rounding.DOWN,
-    note: str = "",
-    occurred_at: dt.datetime,
-    at: dt.datetime,
-    by: Actor,
-) -> Booked:
-    """Send goods back (仕入返品). They leave at the cost that is credited; what the average makes of the difference is cost of sales.
-
-    The credit lowers what is open of ``receipt_id``, the rest becomes a claim against the supplier. Repeatable by ``external_id``.
-
-    Raises:
-        InsufficientStock: names every SKU of which fewer pieces are free.
-        InvalidInput, Conflict, PeriodClosed: as for ``receive``.
-    """
-    content = [location_id, supplier_id, receipt_id, occurred_at, [asdict(line) for line in lines]]
-    if earlier := documents.replay(source_type=SUPPLIER_RETURN, external_id=external_id, content=content):
-        return earlier
-    on = business_date(occurred_at)
-    facts = sku_facts_by_id(line.sku_id for line in lines)
-    _refuse_senseless(lines, set(facts))
-    supplier = _supplier(supplier_id)
-    nets = [postings.line_amount(line.unit_cost, line.quantity) for line in lines]
-    credited = purchase_of(supplier, nets, [facts[line.sku_id].tax_class for line in lines], on, tax_rounding)
-    document_id = documents.new_document(
-        kind=StockDocument.Kind.ISSUE,
-        source_type=SUPPLIER_RETURN,
-        external_id=external_id,
-        content=content,
-        supplier_id=supplier_id,
-        note=note,
-        occurred_at=occurred_at,
-        at=at,
-        by=by,
-    )
-    wanted: dict[BalanceKey, int] = defaultdict(int)
-    for line in lines:
-        wanted[line.sku_id, location_id] += line.quantity
-    booking = movements.open_booking(wanted, occurred_at=occurred_at, at=at)
-    movements.refuse_shortage(wanted, booking)
-    sums = Sums()
-    for line, cost in zip(lines, credited.costs, strict=True):
-        key = (line.sku_id, location_id)
-        value = booking.value_within(key, line.quantity, cost)
-        booking.move(key, -line.quantity, value=-value, document_id=document_id, document_line=line.line_no)
-        sums.credit(booking.account_role(key), value)
-        sums.debit(postings.COST_OF_SALES, value - cost)
-    booking.write()
-    for tax_code, tax in credited.deductible.items():
-        sums.credit(postings.INPUT_TAX, tax, tax_code=tax_code)
-    claim = supplier_item(supplier, on=on, document_type=SUPPLIER_RETURN, document_id=document_id, label=external_id)
-    credit_lines = _credit_lines(credited.gross, receipt_id, claim)
-    post(
-        [*credit_lines, *sums.lines()],
-        on=on,
-        description=_("Return to supplier %(id)s") % {"id": external_id},
-        source=(SUPPLIER_RETURN, document_id),
-        at=at,
-        by=by,
-    )
-    return documents.booked(document_id)
-
-
-def _credit_lines(amount: Decimal, receipt_id: int | None, rest: NewItem) -> list[Line]:
-    receipts = [] if receipt_id is None else [receipt_id]
-    items = accounting.open_items(document_type=RECEIPT, document_ids=receipts, roles=[postings.PAYABLE])
-    payables = [(item.id, item.remaining) for item in items if item.side == CREDIT]
-    return postings.credited_by_supplier(amount, open_payables=payables, rest=rest)
-
-
-def _supplier(supplier_id: int) -> Supplier:
+def supplier_of(supplier_id: int) -> Supplier:
     supplier = Supplier.objects.filter(pk=supplier_id).first()
     if supplier is None:
         raise NotFound(_("There is no supplier %(id)s.") % {"id": supplier_id})
     return supplier
 
 
-def _refuse_senseless(lines: Sequence[ReceiptLine | SupplierReturnLine], stocked: set[int]) -> None:
+class PricedLine(Protocol):
+    """Pieces at a cost each, as they come from a supplier or go back."""
+
+    @property
+    def line_no(self) -> int: ...
+    @property
+    def sku_id(self) -> int: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def unit_cost(self) -> Decimal: ...
+
+
+def refuse_senseless(lines: Sequence[PricedLine], stocked: set[int]) -> None:
     problems = []
     for index, line in enumerate(lines):
         if line.quantity < 1:
@@ -307,6 +240,6 @@ def _refuse_senseless(lines: Sequence[ReceiptLine | SupplierReturnLine], stocked
     if len({line.line_no for line in lines}) < len(lines):
         problems.append(Problem("/lines", "invalid", _("Every line needs a number of its own.")))
     if not lines:
-        problems.append(Problem("/lines", "invalid", _("A receipt needs lines.")))
+        problems.append(Problem("/lines", "invalid", _("The document needs lines.")))
     if problems:
         raise InvalidInput(problems)
