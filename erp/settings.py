@@ -144,15 +144,13 @@ def database_from_url(url: str) -> dict[str, Any]:
         # Only the web server sets this: Celery's prefork closes a pool after each task.
         options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "erp.core.postgresql",
         "NAME": parts.pop("dbname", "mamori"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),
         "HOST": parts.pop("host", ""),
         "PORT": parts.pop("port", ""),
         "CONN_MAX_AGE": 0,
-        # A pool asks before it hands out a connection that a restart of the server has broken.
-        "CONN_HEALTH_CHECKS": bool(pool_size),
         "ATOMIC_REQUESTS": False,
         "OPTIONS": options | parts,
     }
