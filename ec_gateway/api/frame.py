@@ -73,14 +73,15 @@ class ApiView(APIView):
     renderer_classes = (JSONRenderer,)
     metadata_class = None
     http_method_names = ["get", "head", "post", "put", "delete"]
+    _counted: Callable[[], Allowance] | None = None
     _allowance: Allowance | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.at = timezone.now()
         self.client = client_of(request)
-        self._allowance = throttling.take(self.client.prefix, limit=self.client.requests_per_minute)
-        if self._allowance.is_exceeded:
-            raise Throttled(self._allowance.reset_s)
+        self._counted = throttling.ask(self.client.prefix, limit=self.client.requests_per_minute)
+        if request.method not in ("GET", "HEAD") or throttling.is_known_to_exceed(self.client.prefix):
+            self._refuse_beyond_limit()
         _refuse_other_formats(request)
         _refuse_nul(request)
         if request.method in self.allowed_methods:
@@ -93,12 +94,24 @@ class ApiView(APIView):
     def finalize_response(  # type: ignore[override] # DRF is content with any response of Django's
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
+        try:
+            self._refuse_beyond_limit()
+        except Throttled as refusal:
+            response = self.handle_exception(refusal)
         if self._allowance is not None:
             for name, value in self._allowance.headers().items():
                 response.headers[name] = value
         if response.status_code == 405:
             response.headers["Allow"] = ", ".join(self.allowed_methods)
         return response
+
+    def _refuse_beyond_limit(self) -> None:
+        """Raises Throttled. A call that only reads comes here with its answer in hand, see ``throttling``."""
+        if self._counted is not None:
+            counted, self._counted = self._counted, None
+            self._allowance = counted()
+            if self._allowance.is_exceeded:
+                raise Throttled(self._allowance.reset_s)
 
     def actor(self, request: Request) -> Actor:
         return self.client.actor(request)

@@ -1,12 +1,15 @@
 """How many requests a key has per minute: a fixed window that all web processes count together in Redis, in one round trip.
 
-Without Redis the requests pass: a limit protects Mamori from a site gone wild, and is no reason to stop selling.
+A reading call does not wait for it: the count is asked for before its own work and read behind it. Whoever is over the limit is remembered
+for the rest of the window, so that one such call per process does its work for nothing and no more. Without Redis the requests pass: a limit
+protects Mamori from a site gone wild, and is no reason to stop selling.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,12 +23,6 @@ TIMEOUT_S = 0.25
 REST_S = 5.0
 
 log = structlog.get_logger(__name__)
-
-_COUNT = """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-return count
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +44,78 @@ class Allowance:
 
 
 class RateCounter:
-    """One per process and Redis. ``clock`` is given by tests."""
+    """One per process and Redis. ``now`` is seconds since 1970."""
 
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
-        self._count = self._redis.register_script(_COUNT)
         self._rests_until = 0.0
+        self._exceeded: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def take(self, key: str, *, limit: int, now: float) -> Allowance:
-        """Count one request of ``key`` at ``now`` (seconds since 1970)."""
+    def ask(self, key: str, *, limit: int, now: float) -> Callable[[], Allowance]:
+        """Count one request of ``key``; the result must be called, and tells what is left."""
         window, since = divmod(int(now), WINDOW_S)
-        count = self._counted(f"mamori:rate:{key}:{window}")
-        return Allowance(limit, max(limit - count, 0), WINDOW_S - since, count > limit)
+        count = self._ask_count(f"mamori:rate:{key}:{window}")
 
-    def _counted(self, name: str) -> int:
+        def allowance() -> Allowance:
+            counted = count()
+            if counted > limit:
+                self._exceeded[key] = window
+            return Allowance(limit, max(limit - counted, 0), WINDOW_S - since, counted > limit)
+
+        return allowance
+
+    def is_known_to_exceed(self, key: str, *, now: float) -> bool:
+        """This process has seen the key over its limit in this window."""
+        return self._exceeded.get(key) == int(now) // WINDOW_S
+
+    def _ask_count(self, name: str) -> Callable[[], int]:
         if time.monotonic() < self._rests_until:
-            return 0
+            return lambda: 0
         try:
-            return int(self._count(keys=[name], args=[2 * WINDOW_S]))
+            answer = self._send(name)
         except redis.RedisError as error:
-            with self._lock:
-                self._rests_until = time.monotonic() + REST_S
-            log.warning("rate_limit_not_counted", error=str(error), rests_s=REST_S)
-            return 0
+            return self._uncounted(error)
+
+        def counted() -> int:
+            try:
+                return answer()
+            except redis.RedisError as error:
+                return self._uncounted(error)()
+
+        return counted
+
+    def _send(self, name: str) -> Callable[[], int]:
+        """Raises RedisError, as its result does."""
+        pool = self._redis.connection_pool
+        connection = pool.get_connection()
+
+        def answer() -> int:
+            is_read = False
+            try:
+                count = int(connection.read_response())
+                connection.read_response()
+                is_read = True
+            finally:
+                if not is_read:
+                    connection.disconnect()  # type: ignore[no-untyped-call]
+                pool.release(connection)
+            return count
+
+        try:
+            commands = [("INCR", name), ("EXPIRE", name, 2 * WINDOW_S, "NX")]
+            connection.send_packed_command(connection.pack_commands(commands))  # type: ignore[no-untyped-call]
+        except BaseException:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            pool.release(connection)
+            raise
+        return answer
+
+    def _uncounted(self, error: redis.RedisError) -> Callable[[], int]:
+        with self._lock:
+            self._rests_until = time.monotonic() + REST_S
+        log.warning("rate_limit_not_counted", error=str(error), rests_s=REST_S)
+        return lambda: 0
 
 
 @lru_cache(maxsize=4)
@@ -78,5 +123,10 @@ def _counter(url: str) -> RateCounter:
     return RateCounter(url)
 
 
-def take(key: str, *, limit: int) -> Allowance:
-    return _counter(settings.REDIS_URL).take(key, limit=limit, now=time.time())
+def ask(key: str, *, limit: int) -> Callable[[], Allowance]:
+    """See ``RateCounter.ask``."""
+    return _counter(settings.REDIS_URL).ask(key, limit=limit, now=time.time())
+
+
+def is_known_to_exceed(key: str) -> bool:
+    return _counter(settings.REDIS_URL).is_known_to_exceed(key, now=time.time())

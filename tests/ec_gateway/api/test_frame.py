@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import uuid
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -171,30 +172,45 @@ class CountingRedis:
         self.is_away = False
         self.asked = 0
 
-    def __call__(self, *, keys, args):
+    def __call__(self, name):
         self.asked += 1
         if self.is_away:
             raise redis.ConnectionError("away")
-        self.counts[keys[0]] = self.counts.get(keys[0], 0) + 1
-        return self.counts[keys[0]]
+        self.counts[name] = self.counts.get(name, 0) + 1
+        counted = self.counts[name]
+        return lambda: counted
 
 
 @pytest.fixture
 def counter(monkeypatch):
     made = throttling.RateCounter("redis://127.0.0.1:1/0")
-    monkeypatch.setattr(made, "_count", CountingRedis())
+    monkeypatch.setattr(made, "_send", CountingRedis())
     monkeypatch.setattr(throttling, "_counter", lambda url: made)
     return made
 
 
 def test_a_window_gives_its_requests_and_then_says_when_the_next_one_begins(counter):
-    taken = [counter.take("k", limit=2, now=120 + second) for second in (0, 10, 20)]
+    taken = [counter.ask("k", limit=2, now=120 + second)() for second in (0, 10, 20)]
 
     assert [(item.remaining, item.reset_s, item.is_exceeded) for item in taken] == [
         (1, 60, False), (0, 50, False), (0, 40, True),
     ]  # fmt: skip
-    assert not counter.take("k", limit=2, now=180).is_exceeded
-    assert not counter.take("other", limit=2, now=120).is_exceeded
+    assert not counter.ask("k", limit=2, now=180)().is_exceeded
+    assert not counter.ask("other", limit=2, now=120)().is_exceeded
+
+
+def test_counts_of_one_window_are_kept_by_redis_together_and_end_with_it(broker):
+    here, there = throttling.RateCounter(broker.url), throttling.RateCounter(broker.url)
+    key, now = uuid.uuid4().hex, 120.0
+
+    first, second = here.ask(key, limit=1, now=now), there.ask(key, limit=1, now=now)
+
+    assert (first().is_exceeded, second().is_exceeded) == (False, True)
+    assert there.is_known_to_exceed(key, now=now)
+    assert not here.is_known_to_exceed(key, now=now)
+    assert not there.is_known_to_exceed(key, now=now + 60)
+    with redis.Redis.from_url(broker.url) as kept:
+        assert 0 < kept.ttl(f"mamori:rate:{key}:2") <= 2 * throttling.WINDOW_S
 
 
 def test_every_answer_says_what_is_left_and_429_says_when_to_come_again(counter):
@@ -211,15 +227,47 @@ def test_every_answer_says_what_is_left_and_429_says_when_to_come_again(counter)
     assert refused.headers["RateLimit-Remaining"] == "0"
 
 
+def test_a_key_over_its_limit_reads_once_for_nothing_and_then_no_more(counter, monkeypatch):
+    client = client_for(requests_per_minute=1)
+    read = []
+
+    def get(self, request):
+        read.append(request)
+        return HttpResponse()
+
+    monkeypatch.setattr(Echo, "get", get)
+
+    answers = [client.get("/echo").status_code for _number in range(4)]
+
+    assert answers == [200, 429, 429, 429]
+    assert len(read) == 2
+
+
+def test_a_write_over_the_limit_is_refused_before_it_writes(counter, monkeypatch):
+    client = client_for(requests_per_minute=1)
+    written = []
+
+    def post(self, request):
+        written.append(request)
+        return HttpResponse()
+
+    monkeypatch.setattr(Echo, "post", post)
+
+    answers = [client.post("/echo", {}).status_code for _number in range(3)]
+
+    assert answers == [200, 429, 429]
+    assert len(written) == 1
+
+
 def test_without_redis_requests_pass_and_it_is_logged_and_not_asked_again_at_once(counter, caplog):
-    counter._count.is_away = True
+    counter._send.is_away = True
     client = client_for(requests_per_minute=1)
 
     with caplog.at_level(logging.WARNING):
         answers = [client.get("/echo") for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]
-    assert counter._count.asked == 1
+    assert counter._send.asked == 1
     assert "rate_limit_not_counted" in caplog.text
 
 

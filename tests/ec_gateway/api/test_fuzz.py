@@ -44,7 +44,7 @@ LONG = settings(QUICK, max_examples=400, derandomize=False)
 
 @pytest.fixture
 def headers(world, monkeypatch) -> Iterator[dict[str, str]]:
-    monkeypatch.setattr(throttling, "take", lambda key, limit: throttling.Allowance(limit, limit, 60, False))
+    monkeypatch.setattr(throttling, "ask", lambda key, limit: lambda: throttling.Allowance(limit, limit, 60, False))
     # As Django's own test client does: the connection is the test's, and stays open from request to request.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
