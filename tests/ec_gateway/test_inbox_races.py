@@ -10,13 +10,14 @@ from ec_gateway.inbox.working import work_off
 from ec_gateway.models import Activity, InboundEvent, OrderSeen, SiteActivity
 from ec_gateway.order_document import read_order
 from ec_gateway.platforms.taking_in import take_in
+from ec_gateway.services import leases
 from erp.core.models import StaffTask
 from erp.orders import services
 from erp.orders.models import Order
 from tests.ec_gateway.factories import NOON, ROBOT, after, shop
 from tests.ec_gateway.fake_platform import FakePlatform, document, line_to, never_wait, news, order_news
 from tests.inventory.factories import figures, sku, stock
-from tests.racing import race
+from tests.racing import once_another_waits, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WEBHOOK = InboundEvent.Source.WEBHOOK
@@ -64,6 +65,23 @@ def test_two_who_bring_the_same_events_in_opposite_order_do_not_deadlock():
     )
 
     assert sorted(len(outcome) for outcome in outcomes) == [0, 50]
+
+
+def test_a_poller_that_is_just_writing_is_not_overtaken():
+    """Its lease has ended while it waited. Whoever comes next begins behind what it wrote, or it writes nothing: never in between."""
+    site, _place = shop()
+    platform = FakePlatform(changes=[news("HINT", "a"), news("HINT", "b")])
+
+    _polled, taken = race(
+        lambda: poll(line=line_to(site, platform), holder="poller", wait=never_wait),
+        once_another_waits(
+            lambda: leases.take(site_id=site.pk, activity=Activity.POLL, holder="next", at=after(leases.LEASE_S + 1))
+        ),
+        undone=lambda: take_in(site_id=site.pk, news=platform.changes, source=WEBHOOK, at=NOON),
+    )
+
+    assert InboundEvent.objects.count() == 2
+    assert taken.cursor == SiteActivity.objects.get(site=site, activity=Activity.POLL).cursor == "2"
 
 
 def test_two_workers_on_the_same_events_apply_them_once():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection, transaction
 
 from catalog.models import KitComponent, Sku
 from ec_gateway.models import Activity, Listing, SiteActivity, SitePush
+from ec_gateway.publishing import claiming
 from ec_gateway.selectors import orders_seen
 from ec_gateway.services import echoes, pushes
 from tests.ec_gateway.factories import NOON, after, listed, shop
@@ -159,21 +161,57 @@ def test_any_number_of_skus_costs_one_statement():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_mark_the_same_skus_in_another_order_queue_up():
+def test_two_who_mark_the_same_skus_take_them_in_one_order_whatever_the_plan():
+    """The site listed its SKUs last first: read as they lie, the list comes in another order than by its index."""
     site, _place = shop()
-    skus = [new_sku() for _each in range(5)]
-    listed(site, *skus)
+    skus = [new_sku() for _each in range(9)]
+    listed(site, *reversed(skus))
     keys = [sku.pk for sku in skus]
     pushes.force(site_id=site.pk, sku_ids=keys, at=NOON)
 
+    def marking(*without: str):
+        def run() -> int:
+            with connection.cursor() as cursor:
+                for method in without:
+                    cursor.execute(f"SET enable_{method} = off")
+            return pushes.force(site_id=site.pk, sku_ids=keys, at=NOON)
+
+        return run
+
+    # Somebody has the one in the middle: each would hold its half by then, and want the other's.
     outcomes = race(
-        lambda: pushes.force(site_id=site.pk, sku_ids=keys, at=NOON),
-        lambda: pushes.mark_changed(site_id=site.pk, sku_ids=keys[::-1], at=NOON),
-        hold=SitePush.objects.all(),
+        marking("indexscan", "bitmapscan"),
+        marking("seqscan", "bitmapscan"),
+        hold=SitePush.objects.filter(sku=skus[4]),
     )
 
-    assert outcomes == [5, 5]
+    assert outcomes == [9, 9]
     assert set(SitePush.objects.values_list("generation", flat=True)) == {3}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_settles_and_who_marks_take_the_same_skus_in_one_order():
+    """Rows that came into being last SKU first: by their own numbers they would be taken the other way round."""
+    site, _place = shop()
+    skus = [new_sku() for _each in range(9)]
+    listed(site, *skus)
+    for sku in reversed(skus):
+        pushes.force(site_id=site.pk, sku_ids=[sku.pk], at=NOON)
+    numbers = list(SitePush.objects.order_by("pk").values_list("pk", flat=True))
+
+    @transaction.atomic
+    def settling() -> str:
+        claiming.lock(numbers)
+        return "settled"
+
+    # Somebody has the one in the middle: each would hold its half by then, and want the other's.
+    outcomes = race(
+        settling,
+        lambda: pushes.force(site_id=site.pk, sku_ids=[sku.pk for sku in skus], at=NOON),
+        hold=SitePush.objects.filter(sku=skus[4]),
+    )
+
+    assert outcomes == ["settled", 9]
 
 
 # --- Echoes -----------------------------------------------------------------------------------------------------------

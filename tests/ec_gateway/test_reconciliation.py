@@ -2,6 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -11,10 +12,10 @@ from ec_gateway.inbox.working import work_off
 from ec_gateway.models import InboundEvent, ReconciliationRow, ReconciliationRun, SiteActivity, SitePush
 from ec_gateway.platforms.interface import OrderSummary, PlatformError
 from ec_gateway.platforms.taking_in import take_in
-from ec_gateway.reconciliation import reconcile
+from ec_gateway.reconciliation import reconcile, repairing
 from ec_gateway.reconciliation.scheduling import due_sites
 from ec_gateway.selectors import open_drift
-from ec_gateway.services import echoes, pushes
+from ec_gateway.services import echoes, leases, pushes
 from erp.core.clock import TOKYO
 from erp.core.models import StaffTask
 from erp.inventory.selectors import available_to_promise
@@ -430,6 +431,28 @@ def test_whoever_lost_the_lease_finishes_nothing():
 
     assert ReconciliationRun.objects.get().state == "BROKEN_OFF"
     assert forced() == []
+
+
+def test_a_run_that_another_one_ended_does_not_call_itself_done(monkeypatch):
+    """It slept so long before its last step that the next run took over and threw its rows away: done without rows would say that all is well."""
+    site, _place, item, platform = one_item(theirs=9)
+    push_again, later = repairing.push_again, after(leases.LEASE_S + 1)
+    meanwhile: list[Any] = []
+
+    def sleeps(**arguments):
+        pushed = push_again(**arguments)
+        if not meanwhile:
+            meanwhile.append(None)
+            meanwhile[0] = reconcile(line=line_to(site, platform, later), holder="next", wait=never_wait, by=ROBOT)
+        return pushed
+
+    monkeypatch.setattr(repairing, "push_again", sleeps)
+    with pytest.raises(leases.LeaseLost):
+        run(site, platform)
+
+    first, second = ReconciliationRun.objects.order_by("pk")
+    assert (first.state, first.error) == ("BROKEN_OFF", "killed")
+    assert (second.state, rows(meanwhile[0])) == ("DONE", [("SHOP_SIDE_EDIT", item.code, 5, 9, "PUSH_AGAIN")])
 
 
 def test_open_drift_is_what_the_last_finished_run_found_until_the_site_acknowledges():
