@@ -61,10 +61,8 @@ def ask_parked(channel: str, external_ids: Sequence[str]) -> Callable[[], list[P
     ]
 
 
-def apply_parked(
-    drafts: Sequence[Draft], waiting: Sequence[ParkedMessage], *, at: dt.datetime, by: Actor
-) -> dict[int, str]:
-    """Apply what was parked for orders that have just been written. Returns the states that changed by it."""
+def apply_parked(drafts: Sequence[Draft], waiting: Sequence[ParkedMessage], *, at: dt.datetime, by: Actor) -> set[int]:
+    """Apply what was parked for orders that have just been written. Returns the orders that it was about."""
     by_external_id = {draft.order.external_id: draft for draft in drafts}
     states: dict[int, str] = {}
     for message in waiting:
@@ -78,7 +76,7 @@ def apply_parked(
             cancelling.cancel_unshipped(order_id=order_id, reason=str(message.body.get("reason", "")), at=at, by=by)
         states |= move_states(order_ids=[order_id], at=at, by=by)
     rows.update(ParkedMessage, "id", ["applied_at"], [(message.pk, at) for message in waiting])
-    return states
+    return set(states)
 
 
 def _apply_payment(draft: Draft, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:

@@ -211,11 +211,14 @@ def _record(
     if parked or any(payment.received for draft in drafts for payment in draft.payments):
         rows.leave_pipeline()
     deposits.post_advance_receipts(drafts, written, at=at, by=by)
+    # What was parked changes what has just been decided, so the answer is read anew, as everybody will read it from now on.
+    as_they_are: dict[int, OrderOutcome] = {}
     if parked:
         last_writes.run()
-        states |= parking.apply_parked(drafts, parked, at=at, by=by)
+        as_they_are = amending.describe(parking.apply_parked(drafts, parked, at=at, by=by))
     return {
-        index: OrderOutcome(
+        index: as_they_are.get(draft.order_id)
+        or OrderOutcome(
             external_id=draft.order.external_id,
             order_id=draft.order_id,
             number=draft.number,

@@ -435,6 +435,30 @@ def test_a_cancel_a_payment_and_a_return_before_their_order_wait_for_it(stocked)
     assert client.get("/orders/A-1").json()["payments"][0]["status"] == "captured"
 
 
+FAILURE = {"event_id": "e-1", "kind": "failed", "occurred_at": "2026-11-23T10:00:00+09:00"}
+
+
+@pytest.mark.parametrize(
+    ("call", "news", "stands"),
+    [("cancel", {}, ("cancelled", 0, [])), ("payment-events", FAILURE, ("on_hold", 2, ["payment_failed"]))],
+)
+def test_what_came_before_its_order_stands_in_the_answer_to_it(stocked, call, news, stands):
+    channel, place, shirt = stocked
+    client = client_for(channel)
+    client.post(f"/orders/A-1/{call}", news)
+
+    answer = client.post("/orders/bulk", {"orders": [order(shirt, quantity=2), order(shirt, "A-2")]})
+
+    told, other = answer.json()["results"]
+    seen = client.get("/orders/A-1").json()
+    for body in (told, seen):
+        reasons = [hold["reason"] for hold in body["holds"]]
+        assert (body["state"], body["lines"][0]["reserved_quantity"], reasons) == stands
+    assert (told["status"], told["outcome"]) == (201, "placed")
+    assert (other["state"], other["lines"][0]["reserved_quantity"]) == ("ready", 1)
+    assert figures(shirt, place) == (100, stands[1] + 1)
+
+
 def test_a_cancel_says_whether_it_was_news_and_leaves_a_picked_order_to_staff(stocked):
     channel, _place, shirt = stocked
     client = client_for(channel)
