@@ -34,7 +34,7 @@ def keep_refused(
     """Keep raw messages (external id, body, refusal) whose effect was refused. A transaction of its own, after that of the effect."""
     store(
         [
-            Message(kind, external_id[:100], 1, _storable(body), "", MessageLog.Outcome.REFUSED, str(refusal))
+            Message(kind, external_id[:100], 1, storable(body), "", MessageLog.Outcome.REFUSED, str(refusal))
             for external_id, body, refusal in refused
         ],
         channel_id=channel_id,
@@ -43,6 +43,6 @@ def keep_refused(
     )
 
 
-def _storable(body: Any) -> Any:
+def storable(body: Any) -> Any:
     """A column of JSON takes the JSON null, and what becomes it, for no value at all."""
     return "null" if encode(body) == "null" else body

@@ -21,7 +21,7 @@ class CoreConfig(AppConfig):
     verbose_name = _("Shared kernel")
 
     def ready(self) -> None:
-        from erp.core import checks, guards, ownership, selectors, work_queues
+        from erp.core import checks, documents, guards, ownership, selectors, work_queues
         from erp.core.reference import load_reference_data
 
         # A flush between tests sends this signal too, so the rows are back after each one.
@@ -31,6 +31,7 @@ class CoreConfig(AppConfig):
             "rows_are_final", _("{table}: what is recorded is final. Correct it by a reversal or a new document.")
         )
         guards.register("closed_to_later_rows", _("{table}: nothing can be added to it later."))
+        documents.register("MESSAGE", label=_("Message"), url_name="admin:core_messagelog_change")
         checks.register(
             checks.Check(
                 promise="P8",

@@ -53,8 +53,8 @@ def store(
         _COLUMNS,
         [
             (
-                direction, channel_id, item.kind, _cleaned(item.external_id), item.revision, encode(item.body),
-                item.fingerprint, item.outcome, _cleaned(item.detail), at, str(by),
+                direction, channel_id, item.kind, cleaned(item.external_id), item.revision, encode(item.body),
+                item.fingerprint, item.outcome, cleaned(item.detail), at, str(by),
             )
             for item in messages
         ],
@@ -86,7 +86,8 @@ def encode(body: Any) -> str:
     return _NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
 
 
-def _cleaned(text: str) -> str:
+def cleaned(text: str) -> str:
+    """What PostgreSQL can keep of a text."""
     return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 

@@ -47,6 +47,15 @@ def open_tasks(findings: Sequence[Finding], *, at: dt.datetime, by: Actor) -> No
             cursor.execute(_OPEN, [at, str(by), *(list(column) for column in columns)])
 
 
+def close_open(
+    *, kind: str, subject_type: str, subject_ids: Sequence[int], resolution: str, at: dt.datetime, by: Actor
+) -> None:
+    """Close the tasks of a kind whose reason is gone. Part of the transaction that removed it."""
+    StaffTask.objects.filter(
+        kind=kind, subject_type=subject_type, subject_id__in=subject_ids, closed_at__isnull=True
+    ).update(closed_at=at, closed_by=str(by), resolution=resolution)
+
+
 @use_case
 def close_task(*, task_id: int, resolution: str, at: dt.datetime, by: Actor) -> bool:
     """Close a task with what was done. Returns False when it was closed before."""

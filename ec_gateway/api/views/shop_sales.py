@@ -23,10 +23,11 @@ from ec_gateway.api.order_schema import (
 from ec_gateway.api.schema import Described, ProblemErrorSerializer, operation
 from ec_gateway.api.views.orders import CHUNK, MOST_ORDERS, OrderCall, id_in, items_of
 from ec_gateway.models import ApiKey
+from ec_gateway.services.intake import storable
 from ec_gateway.shop_sale_document import read_sale
-from erp.core.errors import InvalidInput
+from erp.core.errors import DomainError, InvalidInput
 from erp.core.retries import retried
-from erp.orders.services import OrderInput, SaleOutcome, record_shop_sales
+from erp.orders.services import OrderInput, RefusedSale, SaleOutcome, keep_refused_sales, record_shop_sales
 
 
 class ShopSaleSerializer(Described):
@@ -86,8 +87,9 @@ class ShopSales(OrderCall):
         tag="shop sales",
         description=(
             "Sales that already happened are never refused: reserved pieces are taken, pieces beyond the books come in provisionally, an unknown"
-            " SKU, a closed period or a total that does not add up are recorded with a task. Only a malformed receipt, and other content under a"
-            " known number, is answered with a problem, beside the results of the others. Committed in steps: send it again when it breaks off."
+            " SKU, a closed period or a total that does not add up are recorded with a task. Only a malformed receipt, one in a currency that the"
+            " books do not keep, and other content under a known number are answered with a problem, beside the results of the others, and told"
+            " to staff. Committed in steps: send it again when it breaks off."
         ),
         request=ShopSalesSerializer,
         answers={200: ShopSalesAnswerSerializer},
@@ -104,6 +106,15 @@ class ShopSales(OrderCall):
             raise
         return self.write(request, body, lambda: self._record(request, items), commits_in_steps=True)
 
+    def keep(self, request: Request, refused: Sequence[tuple[str, Any, DomainError]]) -> None:
+        """What was sold is gone whatever the message was like, so staff are told of it as well."""
+        keep_refused_sales(
+            channel_id=self.client.channel_id,
+            refused=[RefusedSale(external_id, storable(body), refusal) for external_id, body, refusal in refused],
+            at=self.at,
+            by=self.actor(request),
+        )
+
     def _record(self, request: Request, items: Sequence[Any]) -> Answer:
         results: dict[int, dict[str, Any]] = {}
         sales: dict[int, OrderInput] = {}
@@ -119,14 +130,19 @@ class ShopSales(OrderCall):
         in_order = sorted(sales, key=lambda index: (sales[index].external_id, index))
         for first in range(0, len(in_order), CHUNK):
             chunk = in_order[first : first + CHUNK]
-            outcomes = retried(
-                record_shop_sales,
-                channel=self.client.channel_code,
-                sales=[sales[index] for index in chunk],
-                bodies=[items[index] for index in chunk],
-                at=self.at,
-                by=self.actor(request),
-            )
+            try:
+                outcomes = retried(
+                    record_shop_sales,
+                    channel=self.client.channel_code,
+                    sales=[sales[index] for index in chunk],
+                    bodies=[items[index] for index in chunk],
+                    at=self.at,
+                    by=self.actor(request),
+                )
+            except DomainError as refusal:
+                left = in_order[first:]
+                self.keep(request, [(sales[index].external_id, items[index], refusal) for index in left])
+                raise
             results |= dict(zip(chunk, map(_result, outcomes), strict=True))
         return Answer(200, {"results": [results[index] for index in range(len(items))]})
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core import staff_tasks
 from erp.core.admin.bases import ActionForm, ReadOnlyAdmin
+from erp.core.admin.figures import document_link
 from erp.core.models import AuditRow, FeedEpoch, JobRun, MessageLog, StaffTask, VerifyRun
 
 
@@ -31,12 +32,16 @@ class CloseTaskForm(ActionForm):
 
 @admin.register(StaffTask)
 class StaffTaskAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "subject_label", "detail", "due_at", "opened_at", "closed_at", "closed_by"]
+    list_display = ["id", "kind", "subject", "detail", "due_at", "opened_at", "closed_at", "closed_by"]
     list_filter = [("closed_at", admin.EmptyFieldListFilter)]
     search_fields = ["kind__exact", "subject_label"]
     ordering = ["-id"]
     action_form = CloseTaskForm
     actions = ["close"]
+
+    @admin.display(description=_("subject"), ordering="subject_label")
+    def subject(self, task: StaffTask) -> str:
+        return document_link(task.subject_type, task.subject_id, task.subject_label)
 
     @admin.action(description=_("Close the selected tasks"), permissions=["act"])
     def close(self, request: HttpRequest, queryset: QuerySet[StaffTask]) -> None:

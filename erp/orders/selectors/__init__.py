@@ -32,6 +32,7 @@ from erp.orders.selectors.orders import (
     returnable,
     returns_by_message,
 )
+from erp.orders.selectors.remaining import came_back_unsold, still_to_be_sold
 from erp.orders.selectors.standings import Standing, orders_placed_since, standings
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Standing",
     "ask_open_needs",
     "ask_order_heads",
+    "came_back_unsold",
     "changed_orders",
     "channel_id_of",
     "channel_with_currency",
@@ -66,4 +68,5 @@ __all__ = [
     "returnable",
     "returns_by_message",
     "standings",
+    "still_to_be_sold",
 ]

@@ -26,6 +26,7 @@ from erp.orders.services.payments import PaymentOutcome, hear_payment_news, reco
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.progress import accept, deliver
 from erp.orders.services.refunds import confirm_refund
+from erp.orders.services.refused_sales import RefusedSale, keep_refused_sales
 from erp.orders.services.releasing import cancel_release, release_orders
 from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns
@@ -49,6 +50,7 @@ __all__ = [
     "PaymentInput",
     "PaymentNews",
     "PaymentOutcome",
+    "RefusedSale",
     "ReturnOutcome",
     "ReturnRequest",
     "ReturnedLine",
@@ -72,6 +74,7 @@ __all__ = [
     "find_problems",
     "hear_payment_news",
     "hold_order",
+    "keep_refused_sales",
     "make_final",
     "place_order",
     "place_orders",

@@ -13,7 +13,8 @@ from accounting.services import EntryDraft, Party, post_entries
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import NotAllowedNow
-from erp.orders import postings
+from erp.core.money import ZERO
+from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderPayment, PaymentMethod
 from erp.orders.postings import Dimensions, Document, MoneyPart
 from erp.orders.services.drafting import Draft
@@ -34,13 +35,19 @@ def post_receipt(order: Order, payment: OrderPayment, amount: Decimal, *, at: dt
     post_entries(drafts=[draft], at=at, by=by)
 
 
-def owe_deposits_back(order: Order, *, at: dt.datetime, by: Actor) -> None:
-    """What was received for goods that will not leave becomes a refund we owe. Needs the order's channel and account beside it."""
+def owe_deposits_back(order: Order, *, keep: Decimal = ZERO, at: dt.datetime, by: Actor) -> Decimal:
+    """What was received for goods that will not be sold becomes a refund we owe: all deposits but ``keep``. Returns how much.
+
+    Needs the order's channel and account beside it.
+    """
     customer = customer_party(order)
-    deposits = [
-        MoneyPart(item.remaining, "deposits", customer, settles=item.id)
-        for item in open_items(document_type="ORDER", document_ids=[order.pk], roles=["deposits"])
-    ]
+    items = open_items(document_type="ORDER", document_ids=[order.pk], roles=["deposits"])
+    owed = left = max(sum((item.remaining for item in items), ZERO) - keep, ZERO)
+    deposits = []
+    for item in items:
+        if part := min(item.remaining, left):
+            deposits.append(MoneyPart(part, "deposits", customer, settles=item.id))
+            left -= part
     if deposits:
         draft = postings.deposit_to_refund(
             document=Document("ORDER", order.pk, order.number),
@@ -50,6 +57,16 @@ def owe_deposits_back(order: Order, *, at: dt.datetime, by: Actor) -> None:
             dimensions=dimensions_of(order),
         )
         post_entries(drafts=[draft], at=at, by=by)
+    return owed
+
+
+def owe_back_what_no_sale_takes(order: Order, *, at: dt.datetime, by: Actor) -> Decimal:
+    """Money came in after the order was cancelled, or after goods of it came back before they were sold. Returns how much of it we owe back."""
+    if order.cancelled_at is not None:
+        return owe_deposits_back(order, at=at, by=by)
+    if not selectors.came_back_unsold(order.pk):
+        return ZERO
+    return owe_deposits_back(order, keep=selectors.still_to_be_sold(order.pk), at=at, by=by)
 
 
 def post_advance_receipts(

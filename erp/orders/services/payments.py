@@ -17,12 +17,12 @@ from erp.core.clock import business_date
 from erp.core.errors import NotFound
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
-from erp.core.money import ZERO
+from erp.core.money import ZERO, round_money
 from erp.core.use_case import use_case
 from erp.orders import selectors
 from erp.orders.exceptions import OrderConflict
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, ParkedMessage, PaymentEvent, PaymentStatus
-from erp.orders.services.deposits import owe_deposits_back, post_receipt
+from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
 from erp.orders.services.payment_news import PaymentNews, refuse_malformed
 from erp.orders.services.refunds import ask_about_refund, count_refund, pay_refund
 from erp.orders.services.states import move_states
@@ -176,7 +176,8 @@ def _resolve_failure(order_id: int, *, at: dt.datetime, by: Actor) -> None:
 def _receive(payment: OrderPayment, *, status: str, at: dt.datetime, by: Actor) -> None:
     """Money is here. What is not shipped yet is a deposit; for the rest the receivable from the provider stands and nothing is posted.
 
-    Less than the whole does not settle the payment. Money for an order that was cancelled is owed back at once.
+    Less than the whole does not settle the payment. What comes for goods that will not be sold any more is owed back at once, and a person
+    sees to it.
     """
     order = Order.objects.select_related("channel", "account").get(pk=payment.order_id)
     _resolve_failure(order.pk, at=at, by=by)
@@ -194,5 +195,9 @@ def _receive(payment: OrderPayment, *, status: str, at: dt.datetime, by: Actor) 
         status=status if is_whole else payment.status, received_amount=F("received_amount") + received
     )
     post_receipt(order, payment, received, at=at, by=by)
-    if received and order.cancelled_at is not None:
-        owe_deposits_back(order, at=at, by=by)
+    if received and (owed := owe_back_what_no_sale_takes(order, at=at, by=by)):
+        detail = _("%(amount)s came in after the order was cancelled or its goods came back. It is owed back.")
+        finding = staff_tasks.Finding(
+            "REFUND_DUE", "ORDER", order.pk, order.number, detail % {"amount": f"{round_money(owed):,}"}
+        )
+        staff_tasks.open_tasks([finding], at=at, by=by)

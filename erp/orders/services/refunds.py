@@ -93,6 +93,10 @@ def pay_refund(*, order_id: int, amount: Decimal | None, on: dt.date, at: dt.dat
         dimensions=dimensions_of(order),
     )
     post_entries(drafts=[draft], at=at, by=by)
+    if wanted == due:
+        staff_tasks.close_open(
+            kind="REFUND_DUE", subject_type="ORDER", subject_ids=[order_id], resolution=_("Refunded."), at=at, by=by
+        )
     return wanted
 
 

@@ -36,6 +36,7 @@ from erp.orders.services.documents import OrderInput
 from erp.orders.services.drafting import Context, Draft, ask_context, draft_order, priced_lines
 from erp.orders.services.placing import register_customers
 from erp.orders.services.recognition import recognise
+from erp.orders.services.refused_sales import RefusedSale, close_recorded, report_refused
 from erp.orders.services.validation import find_problems
 from erp.orders.services.writing import EVENT_COLUMNS, ORDER_COLUMNS, Keys, ask_keys, order_row, write_children
 
@@ -90,9 +91,9 @@ def record_shop_sales(
 ) -> list[SaleOutcome]:
     """Record what the tills of a shop sold: stock, revenue, tax, cost and money, each sale once by its external id.
 
-    ``bodies`` are the raw messages. Only a malformed sale, one in a currency that the books do not keep, and other content under a
-    known id are refused (in its outcome). An unknown SKU, a
-    closed period, a total that does not add up, a payment method without a route are recorded as what they are, each with a task.
+    ``bodies`` are the raw messages. Only a malformed sale, one in a currency that the books do not keep, and other content under a known id
+    are refused (in its outcome), kept and made a task. An unknown SKU, a closed period, a total that does not add up, a payment method
+    without a route are recorded as what they are, each with a task too.
 
     Raises NotFound for an unknown channel, or one without a place to sell from.
     """
@@ -119,6 +120,7 @@ def record_shop_sales(
     messages = [_message(sale, bodies[i], drafts.get(i), outcomes[i]) for i, sale in enumerate(sales)]
     store(messages, channel_id=context.channel.pk, at=at, by=by)
     _report_conflicts(drafts, outcomes, context, at=at, by=by)
+    _report_refused(sales, bodies, outcomes, context, at=at, by=by)
     return [outcomes[index] for index in range(len(sales))]
 
 
@@ -364,6 +366,25 @@ def _report_conflicts(
     detail = _("A till sent another sale under this number; it is in the message log only.")
     findings = [Finding("SALE_CONFLICT", "ORDER", found.id, found.number, detail) for found in recorded.values()]
     staff_tasks.open_tasks(findings, at=at, by=by)
+
+
+def _report_refused(
+    sales: Sequence[OrderInput],
+    bodies: Sequence[Any],
+    outcomes: Mapping[int, SaleOutcome],
+    context: Context,
+    *,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    refused = [
+        RefusedSale(sale.external_id, sale if bodies[index] is None else bodies[index], refusal)
+        for index, sale in enumerate(sales)
+        if (refusal := outcomes[index].refusal) is not None and not isinstance(refusal, OrderConflict)
+    ]
+    report_refused(refused, channel_id=context.channel.pk, at=at, by=by)
+    recorded = (told.external_id for told in outcomes.values() if told.refusal is None)
+    close_recorded(recorded, channel_id=context.channel.pk, at=at, by=by)
 
 
 def _message(sale: OrderInput, body: Any, draft: Draft | None, outcome: SaleOutcome) -> Message:

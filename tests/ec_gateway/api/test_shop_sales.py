@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from erp.core.models import MessageLog
+from erp.core.models import MessageLog, StaffTask
 from erp.orders.models import Order
 from tests.ec_gateway.api.caller import client_for
 from tests.inventory.factories import channel as make_channel
@@ -110,4 +110,49 @@ def test_a_malformed_call_is_refused_and_kept(counter, body):
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
     assert MessageLog.objects.get().outcome == "REFUSED"
+    assert not Order.objects.exists()
+
+
+def refused_tasks():
+    return StaffTask.objects.filter(kind="SALE_REFUSED").order_by("pk")
+
+
+def test_a_receipt_that_cannot_be_read_is_told_to_staff_as_it_came(counter):
+    channel, _place, shirt = counter
+    client = client_for(channel)
+    bad = sale(shirt, "T-9", sold_at="yesterday", till={"no": 3})
+
+    client.post("/shop-sales", {"sales": [sale(shirt, "T-1"), bad]})
+    client.post("/shop-sales", {"sales": [bad]})
+
+    [task] = refused_tasks()
+    assert task.subject_label == "T-9"
+    assert MessageLog.objects.get(pk=task.subject_id).body == bad
+    assert "/sold_at: " in task.detail
+
+
+@pytest.mark.parametrize("body", ['{"sales": [{"external_id"', "[]", '{"sales": 5}'])
+def test_a_call_that_is_no_list_of_receipts_is_told_too(counter, body):
+    channel, _place, _shirt = counter
+
+    answer = client_for(channel).post("/shop-sales", body.encode())
+
+    assert answer.status_code == 400
+    [task] = refused_tasks()
+    kept = MessageLog.objects.get(pk=task.subject_id)
+    assert (kept.outcome, kept.channel_id) == ("REFUSED", channel.pk)
+
+
+def test_a_shop_without_a_place_to_sell_from_loses_no_receipt(counter):
+    _channel, _place, shirt = counter
+    nowhere = make_channel(kind="SHOP")
+
+    answer = client_for(nowhere).post("/shop-sales", {"sales": [sale(shirt, "T-1"), sale(shirt, "T-2")]})
+
+    assert answer.status_code == 404
+    assert [task.subject_label for task in refused_tasks()] == ["T-1", "T-2"]
+    assert list(MessageLog.objects.order_by("pk").values_list("external_id", "outcome")) == [
+        ("T-1", "REFUSED"),
+        ("T-2", "REFUSED"),
+    ]
     assert not Order.objects.exists()

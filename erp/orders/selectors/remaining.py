@@ -1,0 +1,36 @@
+"""What of an order's money sales may still take: of goods that have not left, of goods that are outside, of fees that go with them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db.models import Exists, OuterRef, Q
+
+from erp.core.money import ZERO, share_so_far
+from erp.orders.models import OrderFee, OrderLine, Return, ReturnLine, ShipmentLine
+from erp.orders.selectors.units import outside
+
+
+def still_to_be_sold(order_id: int) -> Decimal:
+    """Gross, of an order that is not cancelled. What came back unsold is not in it, nor a fee that was given back.
+
+    A parcel that was refused gives back its fees too, though nothing is written of fees that were never sold.
+    """
+    total = ZERO
+    for line in OrderLine.objects.filter(order=order_id):
+        done = line.shipped_quantity + line.cancelled_quantity
+        for amount in (line.net_amount or ZERO, line.tax_amount or ZERO):
+            total += amount - share_so_far(amount, done=done, of=line.quantity)
+    for part in ShipmentLine.objects.filter(shipment__order=order_id).select_related("shipment"):
+        total += outside(part, part.shipment).gross
+    refused = ReturnLine.objects.filter(
+        document__kind=Return.Kind.REFUSED, shipment_line__shipment=OuterRef("shipment"), is_unsold=True
+    )
+    fees = OrderFee.objects.filter(
+        Q(shipment__isnull=True) | Q(shipment__revenue_date__isnull=True), order=order_id, refunds__isnull=True
+    ).exclude(Exists(refused))
+    return total + sum((fee.gross_amount or ZERO for fee in fees), ZERO)
+
+
+def came_back_unsold(order_id: int) -> bool:
+    return ShipmentLine.objects.filter(shipment__order=order_id, unsold_quantity__gt=0).exists()

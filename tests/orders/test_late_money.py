@@ -1,0 +1,156 @@
+"""Money that comes in when its goods will not be sold any more: it is owed back at once, and a person sees to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from erp.core.models import StaffTask
+from erp.core.verify import verify
+from erp.inventory.services import ReceiptLine, receive
+from erp.orders.models import Order, OrderPayment, Shipment, ShipmentLine
+from erp.orders.services import (
+    FeeInput,
+    PaymentNews,
+    ReturnedLine,
+    ShipRequest,
+    accept,
+    cancel_by_staff,
+    confirm_refund,
+    deliver,
+    record_payment_event,
+    record_refusal,
+    record_return,
+    release_orders,
+    ship,
+)
+from tests.inventory.factories import sku
+from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, shipped, shop
+
+pytestmark = pytest.mark.django_db
+HOW: dict[str, Any] = {"at": NOON, "by": DESK}
+
+
+@pytest.fixture(autouse=True)
+def _everything_adds_up():
+    yield
+    assert [fault for result in verify() for fault in result.faults] == []
+
+
+def stock(goods, place, pieces: int) -> None:
+    receive(
+        external_id=f"opening {goods.code}", location_id=place.pk, lines=[ReceiptLine(1, goods.pk, pieces, Decimal(100))],
+        occurred_at=NOON, **HOW,
+    )  # fmt: skip
+
+
+def captured(record: Order, event_id: str = "E-1", amount: int | None = None) -> None:
+    news = PaymentNews(event_id, "CAPTURED", NOON, amount=None if amount is None else Decimal(amount))
+    record_payment_event(channel=record.channel.code, external_id=record.external_id, event=news, **HOW)
+
+
+def told() -> list[tuple[str, bool]]:
+    return [(task.detail, task.closed_at is None) for task in StaffTask.objects.filter(kind="REFUND_DUE")]
+
+
+def owed() -> tuple[int, int]:
+    return figure("deposits"), figure("refunds_payable")
+
+
+def one_parcel(basis="ACCEPTANCE", pieces=1, fee=550):
+    channel, place = shop(revenue_basis=basis)
+    dress = sku()
+    stock(dress, place, pieces)
+    total = 1100 * pieces + fee
+    fees = (FeeInput("SHIPPING", Decimal(fee)),) if fee else ()
+    record = placed(channel, order(line(dress, pieces, 1100), total=total, fees=fees, payments=(card(total),)))
+    [parcel] = shipped(record)
+    return record, parcel
+
+
+def test_a_card_captured_after_the_parcel_was_refused_is_owed_back_and_told():
+    record, parcel = one_parcel()
+    record_refusal(shipment_id=parcel.pk, external_id="X-1", **HOW)
+
+    captured(record)
+
+    assert owed() == (0, 1650)
+    assert told() == [("キャンセルまたは返品の後に 1,650 の入金がありました。返金が必要です。", True)]
+
+
+def test_the_task_closes_when_all_of_it_went_back():
+    record, parcel = one_parcel()
+    record_refusal(shipment_id=parcel.pk, external_id="X-1", **HOW)
+    captured(record)
+    part = PaymentNews("R-1", "REFUNDED", NOON, amount=Decimal(650))
+
+    record_payment_event(channel=record.channel.code, external_id=record.external_id, event=part, **HOW)
+    assert [is_open for _detail, is_open in told()] == [True]
+    assert confirm_refund(payment_id=OrderPayment.objects.get().pk, **HOW) == 1000
+
+    assert owed() == (0, 0)
+    assert [is_open for _detail, is_open in told()] == [False]
+    assert OrderPayment.objects.get().status == "REFUNDED"
+
+
+def test_a_card_captured_after_the_cancellation_is_told_as_well():
+    channel, place = shop()
+    dress = sku()
+    stock(dress, place, 1)
+    record = placed(channel, order(line(dress, 1, 1100), payments=(card(1100),)))
+    cancel_by_staff(order_id=record.pk, reason="いらない", **HOW)
+
+    captured(record)
+
+    assert owed() == (0, 1100)
+    assert len(told()) == 1
+
+
+def test_what_may_still_be_sold_stays_a_deposit():
+    channel, place = shop(revenue_basis="DELIVERY")
+    dress, hat = sku(), sku()
+    stock(dress, place, 1)
+    sent = order(line(dress, 1, 1100), line(hat, 1, 2200), payments=(card(3300),))
+    record = placed(channel, sent)
+    release_orders(order_ids=[record.pk], in_part=True, **HOW)
+    first = Shipment.objects.get()
+    ship(requests=[ShipRequest(first.pk)], **HOW)
+    record_refusal(shipment_id=first.pk, external_id="X-1", **HOW)
+
+    captured(record)
+
+    assert owed() == (2200, 1100)
+    assert len(told()) == 1
+
+
+def test_of_a_part_that_came_back_only_its_money_is_owed_and_the_rest_pays_its_sale():
+    record, parcel = one_parcel(pieces=3, fee=0)
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(ShipmentLine.objects.get().pk, 1)], **HOW)
+
+    captured(record)
+    assert owed() == (2200, 1100)
+
+    deliver(shipment_ids=[parcel.pk], delivered_date=TODAY + dt.timedelta(days=1), **HOW)
+    accept(shipment_ids=[parcel.pk], accepted_date=TODAY + dt.timedelta(days=1), **HOW)
+    assert owed() == (0, 1100)
+    assert figure("sales.ec") == 2000
+
+
+def test_a_fee_that_was_not_given_back_is_not_owed():
+    record, _parcel = one_parcel()
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(ShipmentLine.objects.get().pk, 1)], **HOW)
+
+    captured(record)
+
+    assert owed() == (550, 1100)
+
+
+def test_money_for_goods_on_their_way_is_a_deposit_and_no_task():
+    record, _parcel = one_parcel()
+
+    captured(record)
+
+    assert (owed(), told()) == ((1650, 0), [])
