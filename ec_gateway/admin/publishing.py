@@ -136,7 +136,9 @@ class SitePushAdmin(OfSite):
 
 @admin.register(ShipmentNotice)
 class ShipmentNoticeAdmin(OfSite):
-    list_display = ["number", "channel", "order_external_id", "created_at", "sent_at", "due_at", "attempts", "error"]
+    list_display = [
+        "number", "channel", "order_external_id", "tracking", "created_at", "sent_at", "due_at", "attempts", "error",
+    ]  # fmt: skip
     list_filter = [TroubleFilter, "site__channel"]
     search_fields = ["number__exact", "order_external_id__exact"]
     ordering = ["-id"]

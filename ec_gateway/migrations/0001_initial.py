@@ -299,6 +299,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.CharField(max_length=20, verbose_name="shipment number")),
                 ("order_external_id", models.CharField(max_length=100, verbose_name="external id of the order")),
+                ("tracking", models.CharField(max_length=100, verbose_name="carrier and tracking number")),
+                (
+                    "told_tracking_number",
+                    models.CharField(blank=True, max_length=60, verbose_name="tracking number the site has"),
+                ),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
                 ("due_at", models.DateTimeField(blank=True, null=True, verbose_name="next attempt at")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="failed attempts")),

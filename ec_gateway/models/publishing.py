@@ -65,13 +65,18 @@ class SitePush(models.Model):
 
 
 class ShipmentNotice(models.Model):
-    """A parcel that a site is to announce to its customer. ``due_at`` empty: nothing more is tried, see ``sent_at`` and ``error``."""
+    """A parcel that a site is to announce to its customer. ``due_at`` empty: nothing more is tried, see ``sent_at`` and ``error``.
+
+    ``tracking``: the carrier and number that are to be told, or were; ``told_tracking_number``: the number that the site was told last.
+    """
 
     site = models.ForeignKey(
         EcSite, verbose_name=_("EC site"), on_delete=models.CASCADE, related_name="shipment_notices", db_index=False
     )
     number = models.CharField(_("shipment number"), max_length=20)
     order_external_id = models.CharField(_("external id of the order"), max_length=100)
+    tracking = models.CharField(_("carrier and tracking number"), max_length=100)
+    told_tracking_number = models.CharField(_("tracking number the site has"), max_length=60, blank=True)
     created_at = models.DateTimeField(_("created at"))
     due_at = models.DateTimeField(_("next attempt at"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("failed attempts"), default=0)

@@ -131,7 +131,10 @@ class ShownQuantity:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentPush:
-    """One parcel that left, for the site to tell its customer. ``lines``: the order's line id → units."""
+    """One parcel that left, for the site to tell its customer. ``lines``: the order's line id → units.
+
+    ``told_before``: the tracking number under which the site was told of this parcel before, maybe empty; None if it never was.
+    """
 
     number: str
     order_external_id: str
@@ -140,6 +143,7 @@ class ShipmentPush:
     shipped_at: dt.datetime
     lines: Mapping[str, int]
     idempotency_key: str
+    told_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

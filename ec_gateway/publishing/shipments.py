@@ -1,4 +1,4 @@
-"""Tell a site that a parcel has left, so that it can tell its customer: once per shipment, with carrier and tracking number."""
+"""Tell a site that a parcel has left, so that it can tell its customer: once per shipment, and again when its carrier or tracking number changes."""
 
 from __future__ import annotations
 
@@ -25,18 +25,21 @@ AT_ONCE = 20
 RECENT = dt.timedelta(days=14)
 _LEFT = ["SHIPPED", "DELIVERED", "ACCEPTED"]
 
+# What is told already, or on its way, in the same words is left alone: a delivery, a return, a restore.
 _NOTE = """
-INSERT INTO ec_gateway_shipmentnotice (site_id, number, order_external_id, created_at, due_at, attempts, error)
-SELECT %(site)s, s.number, o.external_id, %(at)s, %(at)s, 0, ''
+INSERT INTO ec_gateway_shipmentnotice AS known (site_id, number, order_external_id, tracking, told_tracking_number, created_at, due_at, attempts,
+     error)
+SELECT %(site)s, s.number, o.external_id, s.carrier || ' ' || s.tracking_number, '', %(at)s, %(at)s, 0, ''
 FROM orders_shipment s JOIN orders_order o ON o.id = s.order_id
 WHERE o.channel_id = %(channel)s AND s.state = ANY(%(left)s) AND {which}
 ORDER BY s.id
-ON CONFLICT (site_id, number) DO NOTHING
+ON CONFLICT (site_id, number) DO UPDATE SET tracking = EXCLUDED.tracking, due_at = EXCLUDED.due_at, attempts = 0, error = ''
+WHERE known.tracking <> EXCLUDED.tracking
 """
 
 
 def note(*, site: EcSite, numbers: Collection[str], at: dt.datetime) -> None:
-    """These shipments changed: those that left are to be told."""
+    """These shipments changed: those that left are to be told, if they were not told so already."""
     if numbers:
         _note(site, at, _NOTE.replace("{which}", "s.number = ANY(%(which)s)"), list(numbers))
 
@@ -98,8 +101,15 @@ def _parcel(notice: ShipmentNotice, shipment: Shipment, lines: dict[int, dict[st
         tracking_number=shipment.tracking_number,
         shipped_at=shipment.shipped_at or notice.created_at,
         lines=lines.get(shipment.pk, {}),
-        idempotency_key=f"shipment-{notice.site_id}-{notice.number}",
+        told_before=notice.told_tracking_number if notice.sent_at else None,
+        # Another tracking number is another message, also one that it had before: a site that keeps keys must not answer what it answered then.
+        idempotency_key=f"shipment-{notice.site_id}-{notice.number}-{shipment.version}",
     )
+
+
+def _tracking_of(parcel: Shipment | ShipmentPush) -> str:
+    """What may change of a parcel that has left, as it is noted."""
+    return f"{parcel.carrier} {parcel.tracking_number}"
 
 
 def _settle_failure(line: Line, notice: ShipmentNotice, parcel: ShipmentPush, error: PlatformError) -> None:
@@ -125,9 +135,11 @@ def _settle(
     at = line.clock()
     outcome = MessageLog.Outcome.DONE if sent_at else MessageLog.Outcome.FAILED
     with transaction.atomic():
-        ShipmentNotice.objects.filter(pk=notice.pk, sent_at__isnull=True).update(
-            due_at=due_at, sent_at=sent_at, attempts=attempts, error=error[:2000]
-        )
+        known = ShipmentNotice.objects.filter(pk=notice.pk)
+        if sent_at is not None:
+            known.update(sent_at=sent_at, told_tracking_number=parcel.tracking_number)
+        # Noted otherwise meanwhile, it stays due.
+        known.filter(tracking=_tracking_of(parcel)).update(due_at=due_at, attempts=attempts, error=error[:2000])
         if due_at is None and sent_at is None:
             detail = _("The site refuses the shipment: %(error)s") % {"error": error}
             finding = staff_tasks.Finding(TASK, "SHIPMENT_NOTICE", notice.pk, notice.number, detail)

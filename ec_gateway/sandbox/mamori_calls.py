@@ -227,7 +227,7 @@ def list_orders(request: HttpRequest) -> HttpResponse:
 
 
 def push_shipment(request: HttpRequest) -> HttpResponse:
-    """A parcel left. The same number again changes nothing."""
+    """A parcel left. The same number again changes its carrier and tracking number, and nothing else."""
     body = body_of(request)
     texts = ("number", "order_external_id", "carrier", "tracking_number", "shipped_at")
     units = body.get("lines")
@@ -238,6 +238,8 @@ def push_shipment(request: HttpRequest) -> HttpResponse:
     external_id = body["order_external_id"]
     with this_site().database.writing() as connection:
         if connection.execute("SELECT 1 FROM shipment WHERE number = ?", [body["number"]]).fetchone():
+            tracked = "UPDATE shipment SET carrier = ?, tracking_number = ? WHERE number = ?"
+            connection.execute(tracked, [body["carrier"], body["tracking_number"], body["number"]])
             return _json({"number": body["number"], "is_new": False})
         known = connection.execute("SELECT line_id FROM order_line WHERE external_id = ?", [external_id]).fetchall()
         if not known:

@@ -123,7 +123,7 @@ def notify_again(*, notice_ids: Collection[int], at: dt.datetime, by: Actor) -> 
     """Staff want sites to be told of shipments again; what a site knows already changes nothing there. Returns how many."""
     notices = ShipmentNotice.objects.filter(pk__in=notice_ids)
     sites = set(notices.values_list("site_id", flat=True))
-    count = notices.update(due_at=at, attempts=0, error="", sent_at=None)
+    count = notices.update(due_at=at, attempts=0, error="")
     _wake_publishers(sites)
     return count
 

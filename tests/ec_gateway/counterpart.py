@@ -90,7 +90,8 @@ class Counterpart:
             if request.method == "PUT" and request.path == "/mamori/stock":
                 return Reply(body=json.dumps({"items": [self._set(item) for item in request.body["items"]]}).encode())
             if request.method == "POST" and request.path == "/mamori/shipments":
-                self.shipments.setdefault(request.body["number"], request.body)
+                told = self.shipments.setdefault(request.body["number"], request.body)
+                told |= {name: request.body[name] for name in ("carrier", "tracking_number")}
                 return Reply(status=201, body=b"{}")
         return Reply(status=404)
 

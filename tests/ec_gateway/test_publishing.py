@@ -12,19 +12,19 @@ from django.urls import reverse
 from ec_gateway.models import Activity, EcSite, Listing, SiteActivity, SitePush, SiteState
 from ec_gateway.platforms.calling import Line
 from ec_gateway.platforms.connections import connect
-from ec_gateway.publishing import Ended, Pace, publish, sites_to_publish, tend_listings
+from ec_gateway.publishing import Ended, Pace, publish, shipments, sites_to_publish, tend_listings
 from ec_gateway.services import breakers, leases, pushes, wakes
 from erp.core import changes
 from erp.core.models import MessageLog, StaffTask
 from erp.inventory.models import ChannelLocation
 from erp.inventory.services import HoldDemand, place_hold, sell_from, sweep_expired_holds
 from erp.orders.models import Shipment
-from erp.orders.services import ShipRequest, ship
+from erp.orders.services import ShipRequest, deliver, set_tracking, ship
 from tests.ec_gateway.counterpart import Reply, running
 from tests.ec_gateway.factories import NOON, ROBOT, after, listed, shop
 from tests.inventory.factories import sku as new_sku
 from tests.inventory.factories import statements, stock
-from tests.orders.factories import DESK, line, order, placed, released, shipped
+from tests.orders.factories import DESK, TODAY, line, order, placed, released, shipped
 
 # The horizon of the feed lies behind the transaction that reads it: what is written must be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,11 +73,14 @@ def sold(counterpart):
     return site, place, goods
 
 
-def run(site, clock, holder="publisher", **pace):
+def line_to(site, clock):
     site = EcSite.objects.select_related("channel").get(pk=site.pk)
-    ours = Line(site, connect(site), clock=clock, by=ROBOT, jitter=lambda: 0.5)
+    return Line(site, connect(site), clock=clock, by=ROBOT, jitter=lambda: 0.5)
+
+
+def run(site, clock, holder="publisher", **pace):
     pace = {"linger_s": 0.0, **pace}
-    return publish(line=ours, holder=holder, pace=Pace(clock.wait, **pace))
+    return publish(line=line_to(site, clock), holder=holder, pace=Pace(clock.wait, **pace))
 
 
 def row(site, sku):
@@ -732,6 +735,59 @@ def test_a_parcel_that_left_is_told_once_with_carrier_and_number(counterpart, so
     assert told["lines"] == {goods[0].code: 2}
     assert sum(request.path == "/mamori/shipments" for request in counterpart.requests) == 1
     assert MessageLog.objects.get(direction="OUT", kind="shipment").outcome == "DONE"
+
+
+def track(parcel, number, carrier=""):
+    set_tracking(shipment_id=parcel.pk, carrier=carrier, tracking_number=number, at=NOON, by=DESK)
+
+
+def test_a_tracking_number_that_comes_later_or_is_corrected_is_told_by_itself(counterpart, sold, clock):
+    site, _place, goods = sold
+    run(site, clock)
+    [parcel] = shipped(placed(site.channel, order(line(goods[0]), external_id="A-1")))
+    keys: list[str] = []
+
+    def told():
+        run(site, clock)
+        keys[:] = [item.headers["idempotency-key"] for item in counterpart.requests if item.path == "/mamori/shipments"]
+        [parcel_there] = counterpart.shipments.values()
+        return parcel_there["carrier"], parcel_there["tracking_number"], len(keys)
+
+    carrier = counterpart.shipments[parcel.number]["carrier"] if told() else ""
+    assert told() == (carrier, "", 1)
+    track(parcel, "4912")
+    assert told() == (carrier, "4912", 2)
+    track(parcel, "4912")
+    deliver(shipment_ids=[parcel.pk], delivered_date=TODAY, at=NOON, by=DESK)
+    assert told() == (carrier, "4912", 2)
+    track(parcel, "4913", "sagawa")
+    assert told() == ("sagawa", "4913", 3)
+    track(parcel, "4912", carrier or "yamato")
+    assert told()[1:] == ("4912", 4)
+    # A site that keeps keys would answer a known one with what it said then.
+    assert len(set(keys)) == 4
+    assert site.shipment_notices.get().due_at is None
+
+
+def test_a_tracking_number_that_comes_while_its_parcel_is_told_is_told_too(counterpart, sold, clock):
+    site, _place, goods = sold
+    run(site, clock)
+    [parcel] = shipped(placed(site.channel, order(line(goods[0]), external_id="A-1")))
+    # Another publisher has lost its lease with the old number in its hand, and settles last.
+    shipments.note(site=site, numbers=[parcel.number], at=clock.now)
+
+    def changes_meanwhile(request):
+        if request.path == "/mamori/shipments" and not Shipment.objects.get().tracking_number:
+            track(parcel, "4912")
+            shipments.note(site=site, numbers=[parcel.number], at=clock.now)
+
+    counterpart.when_asked = changes_meanwhile
+    shipments.push_due_shipments(line=line_to(site, clock), keep=lambda: None)
+    assert site.shipment_notices.get().due_at is not None
+    shipments.push_due_shipments(line=line_to(site, clock), keep=lambda: None)
+
+    assert counterpart.shipments[parcel.number]["tracking_number"] == "4912"
+    assert site.shipment_notices.get().due_at is None
 
 
 def test_a_shipment_is_tried_again_and_a_refused_one_is_a_task(counterpart, sold, clock):

@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from erp.orders.models import Return, SalesReport, Shipment, ShipmentLine
+from erp.orders.services import release_orders
 from tests.customers.factories import account, bill_to
 from tests.inventory.factories import figures, sku, stock
-from tests.orders.factories import figure, kinds, line, order, placed, shipped, shop
+from tests.orders.factories import DESK, NOON, figure, kinds, line, order, placed, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +47,28 @@ def test_a_provisional_order_is_taken_as_final_with_who_and_why(desk):
     record.refresh_from_db()
     assert (record.state, kinds(record)) == ("READY", ["PLACED", "AMENDED", "STATE"])
     assert record.events.get(kind="AMENDED").actor == "staff:hanako"
+
+
+def test_a_tracking_number_is_entered_and_corrected_after_the_parcel_left(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    [parcel] = shipped(placed(channel, order(line(shirt, 1))))
+    picked = placed(channel, order(line(shirt, 1), external_id="A-2"))
+    release_orders(order_ids=[picked.pk], at=NOON, by=DESK)
+    waiting = Shipment.objects.get(order=picked)
+
+    assert told(act(desk, "shipment", "track", parcel, carrier="sagawa")) == ["error"]
+    assert told(act(desk, "shipment", "track", parcel, waiting, tracking_number="1")) == ["error"]
+    assert told(act(desk, "shipment", "track", waiting, tracking_number="1")) == ["error", "warning"]
+    assert told(act(desk, "shipment", "track", parcel, tracking_number="4912-3456", carrier="sagawa")) == ["success"]
+    assert told(act(desk, "shipment", "track", parcel, tracking_number=" 4912-3457 ")) == ["success"]
+    assert told(act(desk, "shipment", "track", parcel, tracking_number="9" * 61)) == ["error"]
+
+    parcel.refresh_from_db()
+    assert (parcel.carrier, parcel.tracking_number) == ("sagawa", "4912-3457")
+    events = parcel.order.events.filter(kind="TRACKING").order_by("pk").values_list("detail", flat=True)
+    assert list(events) == [f"{parcel.number} sagawa 4912-3456", f"{parcel.number} sagawa 4912-3457"]
 
 
 def unsold_parcel(**fields: Any) -> tuple[Any, Any, ShipmentLine]:

@@ -31,9 +31,9 @@ from ec_gateway.platforms.interface import (
     ShipmentPush,
     ShownQuantity,
 )
-from ec_gateway.platforms.shopify import queries
+from ec_gateway.platforms.shopify import parcels, queries
 from ec_gateway.platforms.shopify.client import ShopifyClient
-from ec_gateway.platforms.shopify.orders import Wording, news_of, number_of
+from ec_gateway.platforms.shopify.orders import Wording, news_of
 from erp.core.errors import InvalidInput, Problem
 
 PAGE = 25
@@ -207,21 +207,29 @@ class ShopifyPlatform:
             after = found["pageInfo"]["endCursor"]
 
     def push_shipment(self, shipment: ShipmentPush) -> None:
-        """Shopify repeats a fulfilment without complaint, so what it has is looked at first."""
+        """Shopify repeats a fulfilment without complaint, so what it has is looked at first, and only brought up to date."""
         gid = f"gid://shopify/Order/{shipment.order_external_id}"
         order = self._client.ask(queries.PARCELS, {"id": gid})["order"]
         if order is None:
             raise PlatformError(f"Shopify knows no order {shipment.order_external_id}", is_retryable=False)
-        if _is_known(shipment, order):
-            return
-        parts = _parts(shipment, order)
         tracking = {"company": shipment.carrier, "number": shipment.tracking_number}
+        tracking = {name: value for name, value in tracking.items() if value}
+        if (known := parcels.known_fulfillment(shipment, order)) is not None:
+            if tracking and not parcels.says(known, tracking):
+                asked = {"fulfillment": known["id"], "tracking": tracking}
+                self._refuse_errors(self._client.ask(queries.UPDATE_TRACKING, asked)["fulfillmentTrackingInfoUpdate"])
+            return
         fulfillment = {
-            "lineItemsByFulfillmentOrder": parts,
-            "trackingInfo": {name: value for name, value in tracking.items() if value},
+            "lineItemsByFulfillmentOrder": parcels.parts(shipment, order),
+            "trackingInfo": tracking,
             "notifyCustomer": False,
         }
-        answer = self._client.ask(queries.CREATE_FULFILLMENT, {"fulfillment": fulfillment})["fulfillmentCreate"]
+        self._refuse_errors(
+            self._client.ask(queries.CREATE_FULFILLMENT, {"fulfillment": fulfillment})["fulfillmentCreate"]
+        )
+
+    @staticmethod
+    def _refuse_errors(answer: Mapping[str, Any]) -> None:
         if errors := answer["userErrors"]:
             detail = "; ".join(error["message"] for error in errors)
             raise PlatformError(f"Shopify refused the shipment: {detail}", is_retryable=False)
@@ -279,47 +287,3 @@ def _outcome_of(code: str | None) -> PushOutcome:
     if code in _STALE:
         return PushOutcome.STALE
     return PushOutcome.UNKNOWN_ITEM if code in _UNKNOWN else PushOutcome.FAILED
-
-
-def _is_known(shipment: ShipmentPush, order: Mapping[str, Any]) -> bool:
-    """By its tracking number; a parcel without one by its contents, if nothing of them is left to fulfil."""
-    alive = [item for item in order["fulfillments"] if item["status"] != "CANCELLED"]
-    if shipment.tracking_number:
-        return any(
-            info["number"] == shipment.tracking_number for item in alive for info in item["trackingInfo"]
-        )  # fmt: skip
-    same = [
-        {number_of(line["lineItem"]["id"]): line["quantity"] for line in item["fulfillmentLineItems"]["nodes"]}
-        for item in alive
-    ]
-    return dict(shipment.lines) in same and not _remaining(shipment, order)
-
-
-def _remaining(shipment: ShipmentPush, order: Mapping[str, Any]) -> int:
-    return sum(
-        line["remainingQuantity"]
-        for task in order["fulfillmentOrders"]["nodes"]
-        for line in task["lineItems"]["nodes"]
-        if number_of(line["lineItem"]["id"]) in shipment.lines
-    )
-
-
-def _parts(shipment: ShipmentPush, order: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Spread the units over the open fulfilment orders. Raises PlatformError naming what Shopify has nothing left of."""
-    wanted = dict(shipment.lines)
-    parts = []
-    for task in order["fulfillmentOrders"]["nodes"]:
-        if task["status"] not in ("OPEN", "IN_PROGRESS"):
-            continue
-        items = []
-        for line in task["lineItems"]["nodes"]:
-            number = number_of(line["lineItem"]["id"])
-            units = min(wanted.get(number, 0), line["remainingQuantity"])
-            if units > 0:
-                items.append({"id": line["id"], "quantity": units})
-                wanted[number] -= units
-        if items:
-            parts.append({"fulfillmentOrderId": task["id"], "fulfillmentOrderLineItems": items})
-    if missing := {number: units for number, units in wanted.items() if units}:
-        raise PlatformError(f"Shopify has nothing left to fulfil of {missing}", is_retryable=False)
-    return parts

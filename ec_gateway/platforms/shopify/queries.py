@@ -84,7 +84,9 @@ query ListOrders($query: String!, $first: Int!, $after: String) {{
 PARCELS = """
 query Parcels($id: ID!) {
   order(id: $id) {
-    fulfillments(first: 100) { status trackingInfo(first: 10) { number } fulfillmentLineItems(first: 250) { nodes { quantity lineItem { id } } } }
+    fulfillments(first: 100) {
+      id status trackingInfo(first: 10) { number company } fulfillmentLineItems(first: 250) { nodes { quantity lineItem { id } } }
+    }
     fulfillmentOrders(first: 50) {
       nodes { id status lineItems(first: 250) { nodes { id remainingQuantity lineItem { id } } } }
     }
@@ -95,6 +97,14 @@ query Parcels($id: ID!) {
 CREATE_FULFILLMENT = """
 mutation CreateFulfillment($fulfillment: FulfillmentInput!) {
   fulfillmentCreate(fulfillment: $fulfillment) { fulfillment { id } userErrors { field message } }
+}
+"""
+
+UPDATE_TRACKING = """
+mutation UpdateTracking($fulfillment: ID!, $tracking: FulfillmentTrackingInput!) {
+  fulfillmentTrackingInfoUpdate(fulfillmentId: $fulfillment, trackingInfoInput: $tracking, notifyCustomer: false) {
+    fulfillment { id } userErrors { field message }
+  }
 }
 """
 
@@ -113,5 +123,6 @@ ALL = {
     "LIST_ORDERS": LIST_ORDERS,
     "PARCELS": PARCELS,
     "CREATE_FULFILLMENT": CREATE_FULFILLMENT,
+    "UPDATE_TRACKING": UPDATE_TRACKING,
     "WEBHOOKS": WEBHOOKS,
 }

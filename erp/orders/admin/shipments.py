@@ -74,7 +74,7 @@ class ShipmentAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     inlines = [ShipmentLineInline]
     action_form = ParcelForm
-    actions = ["confirm", "deliver", "accept", "call_back", "refuse"]
+    actions = ["confirm", "track", "deliver", "accept", "call_back", "refuse"]
 
     @admin.display(description=_("recipient"))
     def recipient(self, shipment: Shipment) -> str:
@@ -95,6 +95,22 @@ class ShipmentAdmin(ReadOnlyAdmin):
                 ship_date=on,
             ),
         )
+
+    @admin.action(description=_("Enter or correct the tracking number"), permissions=["act"])
+    def track(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
+        """Of a parcel that has left. The sales channel is told at once."""
+        carrier, tracking = request.POST.get("carrier", ""), request.POST.get("tracking_number", "")
+        if queryset.count() != 1 or not tracking.strip():
+            told = _("Choose one shipment, and enter its tracking number beside the action.")
+            self.message_user(request, told, messages.ERROR)
+            return
+        self._each(
+            request,
+            queryset,
+            lambda key, _on: partial(
+                services.set_tracking, shipment_id=key, carrier=carrier, tracking_number=tracking
+            ),
+        )  # fmt: skip
 
     @admin.action(description=_("Record delivery"), permissions=["act"])
     def deliver(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:

@@ -243,6 +243,7 @@ class Migration(migrations.Migration):
                             ("OVERSOLD", "Oversold"),
                             ("RELEASED", "Released to the warehouse"),
                             ("SHIPPED", "Shipped"),
+                            ("TRACKING", "Tracking number"),
                             ("DELIVERED", "Delivered"),
                             ("ACCEPTED", "Accepted"),
                             ("PAYMENT", "Payment"),

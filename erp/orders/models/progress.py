@@ -64,6 +64,7 @@ class OrderEvent(models.Model):
         OVERSOLD = "OVERSOLD", _("Oversold")
         RELEASED = "RELEASED", _("Released to the warehouse")
         SHIPPED = "SHIPPED", _("Shipped")
+        TRACKING = "TRACKING", _("Tracking number")
         DELIVERED = "DELIVERED", _("Delivered")
         ACCEPTED = "ACCEPTED", _("Accepted")
         PAYMENT = "PAYMENT", _("Payment")

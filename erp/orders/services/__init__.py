@@ -24,7 +24,7 @@ from erp.orders.services.holding import assign_sku, hold_order, make_final, reso
 from erp.orders.services.payment_news import PaymentNews
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
-from erp.orders.services.progress import accept, deliver
+from erp.orders.services.progress import accept, deliver, set_tracking
 from erp.orders.services.refunds import confirm_refund
 from erp.orders.services.refused_sales import RefusedSale, keep_refused_sales
 from erp.orders.services.releasing import cancel_release, release_orders
@@ -90,5 +90,6 @@ __all__ = [
     "release_orders",
     "report_sales",
     "resolve_hold",
+    "set_tracking",
     "ship",
 ]

@@ -1,15 +1,16 @@
-"""What becomes of a parcel on its way: delivered (着荷), accepted (検収). Levels: document … open items."""
+"""What becomes of a parcel on its way: who carries it under which number, delivered (着荷), accepted (検収). Levels: document … open items."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
 
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from erp.core import rows
 from erp.core.actors import Actor
-from erp.core.errors import Problem
+from erp.core.errors import InvalidInput, Problem
 from erp.core.models import RevenueBasis
 from erp.core.use_case import use_case
 from erp.orders.exceptions import NotShippable
@@ -32,6 +33,44 @@ def accept(*, shipment_ids: Sequence[int], accepted_date: dt.date, at: dt.dateti
     """The customer accepted (検収). Posts the sale where that is the revenue basis; of consigned goods it is a sales report of all that is left.
     Again = no change."""
     _progress(shipment_ids, Shipment.State.ACCEPTED, accepted_date, at=at, by=by)
+
+
+_LONGEST = {"carrier": 30, "tracking_number": 60}
+
+
+@use_case
+def set_tracking(*, shipment_id: int, carrier: str, tracking_number: str, at: dt.datetime, by: Actor) -> bool:
+    """Say, or correct, who carries a parcel that has left and under which number (送り状番号); the channel is told. Again = no change.
+
+    An empty ``carrier`` stays as it is. Returns whether anything changed. Raises InvalidInput, NotShippable for a parcel that has not left.
+    """
+    texts = {"carrier": carrier.strip(), "tracking_number": tracking_number.strip()}
+    problems = [
+        Problem(f"/{name}", "too_long", _("At most %(most)d characters.") % {"most": _LONGEST[name]})
+        for name, text in texts.items()
+        if len(text) > _LONGEST[name]
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    parcel = parcels.lock([shipment_id]).get(shipment_id)
+    if parcel is None or parcel.state not in (
+        Shipment.State.SHIPPED,
+        Shipment.State.DELIVERED,
+        Shipment.State.ACCEPTED,
+    ):
+        raise NotShippable(_("Only a parcel that has left carries a tracking number."))
+    row = Shipment.objects.filter(pk=parcel.id)
+    before = row.values_list("carrier", "tracking_number").get()
+    after = (texts["carrier"] or before[0], texts["tracking_number"])
+    if after == before:
+        return False
+    row.update(carrier=after[0], tracking_number=after[1], version=F("version") + 1)
+    batch = rows.Batch()
+    detail = " ".join([parcel.number, *after])
+    batch.insert(OrderEvent, EVENT_COLUMNS, [(parcel.order_id, "TRACKING", "", "", detail[:300], at, str(by))])
+    announce_shipments([parcel], batch)
+    batch.run()
+    return True
 
 
 _REACHED = {

@@ -124,12 +124,21 @@ class Shop:
                 task["status"] = "CLOSED"
             order["fulfillments"].append(
                 {
+                    "id": f"gid://shopify/Fulfillment/{len(self.fulfilled)}",
                     "status": "SUCCESS",
-                    "trackingInfo": [{"number": asked.get("trackingInfo", {}).get("number")}],
+                    "trackingInfo": [_tracking(asked.get("trackingInfo", {}))],
                     "fulfillmentLineItems": {"nodes": done},
                 }
             )
         return {"fulfillment": {"id": f"gid://shopify/Fulfillment/{len(self.fulfilled)}"}, "userErrors": []}
+
+    def update_tracking(self, gid: str, asked: dict[str, Any]) -> dict[str, Any]:
+        for order in self.orders.values():
+            for item in order["fulfillments"]:
+                if item.get("id") == gid:
+                    item["trackingInfo"] = [_tracking(asked)]
+                    return {"fulfillment": {"id": gid}, "userErrors": []}
+        return {"fulfillment": None, "userErrors": [{"field": ["fulfillmentId"], "message": "no such fulfilment"}]}
 
     def _task(self, gid: str) -> tuple[dict[str, Any], dict[str, Any]]:
         for order in self.orders.values():
@@ -213,7 +222,14 @@ def _resolve_root(shop: Shop, name: str, info: Any, arguments: dict[str, Any]) -
         return shop.set_quantities(arguments["input"], _key_of(info))
     if name == "fulfillmentCreate":
         return shop.create_fulfillment(arguments["fulfillment"])
+    if name == "fulfillmentTrackingInfoUpdate":
+        assert arguments["notifyCustomer"] is False
+        return shop.update_tracking(arguments["fulfillmentId"], arguments["trackingInfoInput"])
     raise NotImplementedError(f"NOT_MODELLED: {name}")
+
+
+def _tracking(asked: dict[str, Any]) -> dict[str, Any]:
+    return {"number": asked.get("number"), "company": asked.get("company")}
 
 
 def _refused(code: str, field: list[str], message: str) -> dict[str, Any]:

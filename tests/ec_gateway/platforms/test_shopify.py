@@ -276,8 +276,8 @@ class TestOrders:
 
 
 class TestShipments:
-    def parcel(self, lines, tracking="4912-3456", number="SH-1"):
-        return ShipmentPush(number, "1001", "yamato", tracking, NOON, lines, number)
+    def parcel(self, lines, tracking="4912-3456", number="SH-1", told_before=None, carrier="yamato"):
+        return ShipmentPush(number, "1001", carrier, tracking, NOON, lines, number, told_before)
 
     @pytest.mark.parametrize("tracking", ["4912-3456", ""])
     def test_a_parcel_is_told_once(self, shop, platform, tracking):
@@ -288,6 +288,24 @@ class TestShipments:
 
         assert len(shop.fulfilled) == 1
         assert shop.fulfilled[0]["notifyCustomer"] is False
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [(("", "yamato"), ("9", "yamato")), (("1", "yamato"), ("9", "yamato")), (("1", "yamato"), ("1", "sagawa"))],
+    )
+    def test_a_parcel_gets_its_tracking_number_later_or_another_one(self, shop, platform, before, after):
+        """Its twin, with the same contents, keeps its own."""
+        shop.orders["1001"] = order(1001, line(1, "A", "1100.0", 2), total="2200.0")
+        platform.push_shipment(self.parcel({"1": 1}, "twin", "SH-0"))
+        platform.push_shipment(self.parcel({"1": 1}, before[0], carrier=before[1]))
+
+        for _time in range(2):
+            platform.push_shipment(self.parcel({"1": 1}, after[0], carrier=after[1], told_before=before[0]))
+
+        told = [item["trackingInfo"] for item in shop.orders["1001"]["fulfillments"]]
+        assert told == [[{"number": "twin", "company": "yamato"}], [{"number": after[0], "company": after[1]}]]
+        assert len(shop.fulfilled) == 2
+        assert sum("UpdateTracking" in request["query"] for request in shop.requests) == 1
 
     def test_two_parcels_of_one_order(self, shop, platform):
         shop.orders["1001"] = order(1001, line(1, "A", "1100.0", 2), total="2200.0")

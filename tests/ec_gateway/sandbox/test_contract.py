@@ -244,8 +244,12 @@ def test_a_shipment_is_taken_once_and_shown_to_its_customer(site):
 
         answers = [site.call("POST", "/shipments", json=parcel).json()["is_new"] for _time in range(2)]
         page = shopper.order_page(number)
+        corrected = parcel | {"tracking_number": "9999-0000", "lines": {"1": 1}}
+        assert site.call("POST", "/shipments", json=corrected).json()["is_new"] is False
+        later = shopper.order_page(number)
 
     assert answers == [True, False]
+    assert ("9999-0000" in later, "1234-5678" in later, "発送済み" in later) == (True, False, True)
     assert "1234-5678" in page
     assert "発送済み" in page
     assert (
