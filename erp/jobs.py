@@ -42,6 +42,7 @@ class Job:
 
 JOBS = (
     Job("dated-prices", "catalog.services.announce_todays_prices", daily_at=(0, 1)),
+    Job("dated-products", "catalog.services.announce_todays_products", daily_at=(0, 1)),
     Job("expired-holds", "erp.jobs.sweep_expired_holds", every=MINUTE / 3),
     Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),

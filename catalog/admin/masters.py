@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from catalog.admin.announcing import NamingAdmin
 from catalog.models import Brand, Category, Color, Season, Size, Supplier
-from erp.core.admin import MasterAdmin
 from erp.core.identifiers import is_corporate_number, normalise_registration_number
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ else:
 
 
 @admin.register(Brand, Category)
-class NamedAdmin(MasterAdmin):
+class NamedAdmin(NamingAdmin):
     list_display = ["code", "name"]
     search_fields = ["code", "name"]
     ordering = ["code"]
@@ -51,7 +51,7 @@ class SupplierForm(ModelForm):
 
 
 @admin.register(Supplier)
-class SupplierAdmin(MasterAdmin):
+class SupplierAdmin(NamingAdmin):
     form = SupplierForm
     list_display = ["code", "name", "registration_number", "is_subcontract_act", "lead_time_days", "is_active"]
     list_filter = ["is_subcontract_act", "is_active"]

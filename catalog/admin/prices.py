@@ -19,6 +19,11 @@ class PriceListAdmin(MasterAdmin):
     search_fields = ["code", "name"]
     ordering = ["rank", "code"]
 
+    def save_model(self, request: HttpRequest, obj: PriceList, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and form.changed_data and form.changed_data != ["name"]:
+            self.serve(request, services.announce_list, price_list_id=obj.pk)
+
 
 @admin.register(Price)
 class PriceAdmin(MasterAdmin):

@@ -113,8 +113,9 @@ class SkuAdmin(AnnouncingAdmin):
     def has_code_permission(self, request: HttpRequest) -> bool:
         return self.has_act_permission(request) and request.user.has_perm("catalog.add_skucode")
 
-    def product_id(self, obj: Sku) -> int:
-        return obj.product_id
+    def product_ids(self, form: Any) -> list[int]:
+        """A SKU that changes its style leaves the one and joins the other."""
+        return list({form.instance.product_id, form.initial.get("product") or form.instance.product_id})
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.add_code)

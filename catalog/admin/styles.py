@@ -63,8 +63,8 @@ class ProductAdmin(AnnouncingAdmin):
     action_form = LifeCycleForm
     actions = ["change_life_cycle"]
 
-    def product_id(self, obj: Product) -> int:
-        return obj.pk
+    def product_ids(self, form: Any) -> list[int]:
+        return [form.instance.pk]
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         return self.has_add_permission(request) and self.has_change_permission(request)

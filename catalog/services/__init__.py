@@ -2,9 +2,12 @@
 
 from catalog.services.announcing import (
     announce_dated_prices,
+    announce_list,
+    announce_name,
     announce_prices,
     announce_products,
     announce_todays_prices,
+    announce_todays_products,
 )
 from catalog.services.codes import add_code
 from catalog.services.kits import define_kit
@@ -16,9 +19,12 @@ __all__ = [
     "ImportReport",
     "add_code",
     "announce_dated_prices",
+    "announce_list",
+    "announce_name",
     "announce_prices",
     "announce_products",
     "announce_todays_prices",
+    "announce_todays_products",
     "change_life_cycle",
     "create_matrix",
     "define_kit",

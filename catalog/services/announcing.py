@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from catalog.models import Price, Product, Sku
+from catalog.models import Price, Product, Sku, SkuCode, SkuCost
 from erp.core import changes
 from erp.core.actors import Actor
 from erp.core.use_case import use_case
@@ -28,14 +28,41 @@ def announce_products(*, product_ids: Iterable[int], at: datetime, by: Actor) ->
 def announce_prices(
     *, sku_ids: Iterable[int] = (), product_ids: Iterable[int] = (), at: datetime, by: Actor
 ) -> list[int]:
-    """Write change rows ``price`` keyed by SKU id, for SKUs and for all SKUs of styles. Gives the ids."""
+    """Write change rows ``price`` keyed by SKU id, for SKUs and for all SKUs of styles; raise the versions of both. Gives the ids."""
     of_styles = Sku.objects.filter(product_id__in=set(product_ids)).values_list("pk", flat=True)
     wanted = sorted({*sku_ids, *of_styles})
-    products = Sku.objects.filter(pk__in=wanted).values_list("product_id", flat=True).distinct()
-    _lock_products(sorted(products))
+    products = sorted(set(Sku.objects.filter(pk__in=wanted).values_list("product_id", flat=True)))
+    _lock_products(products)
+    # A style is read with the standard prices of its SKUs.
+    Product.objects.filter(pk__in=products).update(version=F("version") + 1)
     Sku.objects.filter(pk__in=wanted).update(version=F("version") + 1)
     changes.record(topic="price", keys=wanted)
     return wanted
+
+
+@use_case
+def announce_list(*, price_list_id: int, at: datetime, by: Actor) -> list[int]:
+    """A price list counts otherwise than before (its channel, its rank, with or without tax): all that it prices has another price."""
+    rows = list(Price.objects.filter(price_list=price_list_id).values_list("sku_id", "product_id").distinct())
+    return announce_prices(
+        sku_ids=[sku_id for sku_id, _product_id in rows if sku_id],
+        product_ids=[product_id for _sku_id, product_id in rows if product_id],
+        at=at,
+        by=by,
+    )
+
+
+# What styles and SKUs are shown with by its name.
+_OF_STYLES, _OF_SKUS = ("brand", "season", "category", "supplier"), ("color", "size")
+
+
+@use_case
+def announce_name(*, kind: str, master_id: int, at: datetime, by: Actor) -> None:
+    """A brand, season, category, supplier, colour or size is called or sorted otherwise: whoever shows it shows its styles."""
+    assert kind in _OF_STYLES + _OF_SKUS, kind
+    found = {f"skus__{kind}" if kind in _OF_SKUS else kind: master_id}
+    ids = Product.objects.filter(**found).values_list("pk", flat=True).distinct()
+    announce_products(product_ids=ids, at=at, by=by)
 
 
 @use_case
@@ -54,6 +81,17 @@ def announce_dated_prices(*, on: date, at: datetime, by: Actor) -> list[int]:
 def announce_todays_prices(*, at: datetime, by: Actor) -> list[int]:
     """The job that runs as the business date turns. Running twice only announces twice."""
     return announce_dated_prices(on=timezone.localdate(at), at=at, by=by)
+
+
+@use_case
+def announce_todays_products(*, at: datetime, by: Actor) -> int:
+    """The same for what else styles say by date: a code that ended, a cost that begins. Returns of how many styles."""
+    today = timezone.localdate(at)
+    ended = SkuCode.objects.filter(valid_to=today - timedelta(days=1)).values_list("sku__product_id", flat=True)
+    begun = SkuCost.objects.filter(valid_from=today).values_list("sku__product_id", flat=True)
+    ids = {*ended, *begun}
+    announce_products(product_ids=ids, at=at, by=by)
+    return len(ids)
 
 
 def _lock_products(ids: list[int]) -> None:

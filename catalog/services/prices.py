@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from catalog.models import Price, Sku, SkuCost
-from catalog.services.announcing import announce_prices
+from catalog.services.announcing import announce_prices, announce_products
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
@@ -74,11 +74,15 @@ def set_cost(
     supplier_id: int | None = None,
     currency: str = COMPANY_CURRENCY,
 ) -> SkuCost:
-    """Set what a SKU costs us, tax-exclusive, from a date on. Repeatable. No change row: costs never leave the house."""
+    """Set what a SKU costs us, tax-exclusive, from a date on. Repeatable. Announced with its style: only who may see costs finds a difference."""
     if cost < 0:
         raise InvalidInput([Problem("/cost", "negative", _("A cost is not negative."))])
     locks.hold(f"cost:{sku_id}")
-    assert Sku.objects.filter(pk=sku_id).exists(), f"no SKU {sku_id}"
+    product_id = Sku.objects.values_list("product_id", flat=True).get(pk=sku_id)
     key: dict[str, Any] = {"sku_id": sku_id, "supplier_id": supplier_id, "valid_from": valid_from}
+    known = SkuCost.objects.filter(**key).first()
+    if known is not None and (known.cost, known.currency) == (cost, currency):
+        return known
     row, _created = SkuCost.objects.update_or_create(**key, defaults={"cost": cost, "currency": currency})
+    announce_products(product_ids=[product_id], at=at, by=by)
     return row

@@ -62,6 +62,7 @@ def import_products(
     _write_codes_and_amounts(plan)
     touched = {plan.products[style].pk for style in plan.changed_products}
     sku_codes = {*plan.changed_skus, *(sku_code for sku_code, _kind, _code in plan.codes)}
+    sku_codes |= {cost.sku_code for cost in plan.costs}
     touched |= {plan.skus[code].product_id for code in sku_codes}
     announce_products(product_ids=touched, at=at, by=by)
     announce_prices(sku_ids={plan.skus[price.sku_code].pk for price in plan.prices}, at=at, by=by)

@@ -68,6 +68,27 @@ class Segment(models.Model):
         return f"{self.code} {self.name}"
 
 
+class ToldMembership(models.Model):
+    """What a channel was told last of one of its customers: behind which golden customer, in which segment. Numbers only, of what may be gone."""
+
+    identity = models.OneToOneField(
+        "customers.ChannelIdentity",
+        verbose_name=_("channel identity"),
+        primary_key=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+    )
+    golden_id = models.BigIntegerField(_("golden customer"))
+    segment_id = models.BigIntegerField(_("segment"), null=True)
+
+    class Meta:
+        verbose_name = _("membership as told")
+        verbose_name_plural = _("memberships as told")
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.segment_id}"
+
+
 class CustomerRfm(models.Model):
     """Scores of one golden customer as of a date, with what they were made from. ``amount`` is in the company's currency, tax included."""
 

@@ -34,7 +34,8 @@ class ChangeSerializer(Described):
 
     topic = serializers.ChoiceField(choices=list(TOPICS))
     key = serializers.CharField(
-        help_text="SKU code (stock, price), style number (product), your order id, document number."
+        help_text="SKU code (stock, price), style number (product), your order id (order, payment), document number (shipment, return),"
+        " your customer number (segment)."
     )
 
 

@@ -142,6 +142,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ToldMembership",
+            fields=[
+                (
+                    "identity",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="customers.channelidentity",
+                        verbose_name="channel identity",
+                    ),
+                ),
+                ("golden_id", models.BigIntegerField(verbose_name="golden customer")),
+                ("segment_id", models.BigIntegerField(null=True, verbose_name="segment")),
+            ],
+            options={
+                "verbose_name": "membership as told",
+                "verbose_name_plural": "memberships as told",
+            },
+        ),
+        migrations.CreateModel(
             name="CustomerRfm",
             fields=[
                 (

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from django.db import connection
 
-from erp.core import changes, locks
+from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.use_case import use_case
 from erp.insights import selectors
 from erp.insights.models import CustomerRfm, RfmDefinition
 from erp.insights.selectors import Purchases, Scores, find_segment
+from erp.insights.services.memberships import announce_memberships
 
 CHUNK = 2_000
 
@@ -44,6 +45,7 @@ def refresh_rfm(*, as_of: dt.date | None = None, at: dt.datetime, by: Actor) -> 
     ]
     moved = sum(_write(as_of=day, rows=chunk, at=at, by=by) for chunk in _chunks(rows))
     moved += _forget({one.customer_id for one in bought}, at=at, by=by)
+    announce_memberships(at=at, by=by)
     return RfmRun(day, len(bought), moved)
 
 
@@ -94,11 +96,7 @@ def _write(*, as_of: dt.date, rows: Sequence[Row], at: dt.datetime, by: Actor) -
         cursor.execute(_BEFORE, [list(after)])
         before: dict[int, int | None] = dict(cursor.fetchall())
         cursor.execute(_UPSERT, [as_of, *(list(column) for column in zip(*rows, strict=True))])
-    return _announce([key for key, segment_id in after.items() if _moved(key, segment_id, before)])
-
-
-def _moved(key: int, segment_id: int | None, before: Mapping[int, int | None]) -> bool:
-    return before.get(key) != segment_id
+    return sum(before.get(key) != segment_id for key, segment_id in after.items())
 
 
 def _forget(bought: set[int], *, at: dt.datetime, by: Actor) -> int:
@@ -111,26 +109,4 @@ def _forget(bought: set[int], *, at: dt.datetime, by: Actor) -> int:
 def _delete(*, keys: Sequence[int], at: dt.datetime, by: Actor) -> int:
     locks.hold("insights:rfm")
     CustomerRfm.objects.filter(pk__in=keys).delete()
-    return _announce(keys)
-
-
-_IDENTITIES = """
-SELECT channel.code, identity.external_id FROM customers_customerrecord record
-JOIN customers_channelidentity identity ON identity.record_id = record.id
-JOIN core_channel channel ON channel.id = identity.channel_id
-WHERE record.golden_id = ANY(%s) ORDER BY channel.code, identity.external_id
-"""
-
-
-def _announce(golden_ids: Sequence[int]) -> int:
-    """Each channel hears of its own customers only, by its own numbers."""
-    if not golden_ids:
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(_IDENTITIES, [list(golden_ids)])
-        by_channel: dict[str, list[str]] = {}
-        for code, external_id in cursor.fetchall():
-            by_channel.setdefault(code, []).append(external_id)
-    for code, external_ids in by_channel.items():
-        changes.record(topic="segment", keys=external_ids, audience=code)
-    return len(golden_ids)
+    return len(keys)

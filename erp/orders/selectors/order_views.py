@@ -257,7 +257,7 @@ def _documents(
     return found
 
 
-TOPICS = ("order", "shipment", "return")
+TOPICS = ("order", "payment", "shipment", "return")
 _OF_DOCUMENTS = """
 SELECT o.external_id FROM orders_order o JOIN core_channel c ON c.id = o.channel_id WHERE c.code = %s AND o.id IN (
     SELECT order_id FROM orders_shipment WHERE number = ANY(%s::text[]) UNION SELECT order_id FROM orders_return WHERE number = ANY(%s::text[]))
@@ -274,7 +274,7 @@ class ChangedOrders:
 
 
 def changed_orders(*, channel: str, after: changes.Cursor, limit: int) -> ChangedOrders:
-    """The channel's orders of which something changed since ``after``, their shipments and returns too: about ``limit`` changes at a time.
+    """The channel's orders of which something changed since ``after``, their money, shipments and returns too: about ``limit`` changes at a time.
 
     Raises CursorExpired.
     """
@@ -282,7 +282,7 @@ def changed_orders(*, channel: str, after: changes.Cursor, limit: int) -> Change
     keys: dict[str, list[str]] = {topic: [] for topic in TOPICS}
     for change in page.changes:
         keys[change.topic].append(change.key)
-    external_ids = set(keys["order"])
+    external_ids = {*keys["order"], *keys["payment"]}
     if keys["shipment"] or keys["return"]:
         behind = rows.ask(_OF_DOCUMENTS, [channel, keys["shipment"], keys["return"]]).all()
         external_ids.update(row[0] for row in behind)

@@ -16,7 +16,7 @@ from erp.inventory.selectors import reserved
 from erp.inventory.services import Demand, reserve
 from erp.orders import selectors
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderState
-from erp.orders.services.states import move_states
+from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
 CHUNK = 100
@@ -128,6 +128,8 @@ def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> 
         served = sorted({grant.document_id for grant in granted})
         rows.insert(OrderEvent, EVENT_COLUMNS, [(key, "ALLOCATED", "", "", "", at, str(by)) for key in served])
         Order.objects.filter(pk__in=served).update(version=F("version") + 1)
+        # What is reserved of an order is told although it may go on waiting for the rest.
+        announce([heads[key] for key in served])
     if by_channel:
         close_shortages([order_id for order_id, missing in missing_of.items() if missing == 0], at=at, by=by)
     return total

@@ -22,6 +22,7 @@ from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.deposits import owe_deposits_back
+from erp.orders.services.sales import announce_of
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -68,9 +69,9 @@ def cancel_by_staff(*, order_id: int, reason: str, at: dt.datetime, by: Actor) -
     if order is None:
         raise OrderNotFound(_("There is no such order."))
     if order.cancelled_at is None:
-        Shipment.objects.filter(order=order, state=Shipment.State.INSTRUCTED).update(
-            state=Shipment.State.CANCELLED, version=F("version") + 1
-        )
+        instructed = Shipment.objects.filter(order=order, state=Shipment.State.INSTRUCTED)
+        announce_of(list(instructed.values_list("pk", flat=True)))
+        instructed.update(state=Shipment.State.CANCELLED, version=F("version") + 1)
         cancel_unshipped(order_id=order_id, reason=reason, at=at, by=by)
     return move_states(order_ids=[order_id], at=at, by=by, why=reason)[order_id]
 

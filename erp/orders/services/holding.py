@@ -43,6 +43,8 @@ def hold_order(*, order_id: int, detail: str, at: dt.datetime, by: Actor) -> str
     if not open_hold.exists():
         rows.insert(OrderHold, HOLD_COLUMNS, [(order_id, OrderHold.Reason.MANUAL, detail[:300], at, str(by), "", "")])
         rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "HELD", "", "", detail[:300], at, str(by))])
+        # It may wait for something else already; one more reason is news all the same.
+        announce(selectors.order_heads([order_id]))
     return move_states(order_ids=[order_id], at=at, by=by, why=detail)[order_id]
 
 
@@ -91,6 +93,7 @@ def make_final(*, order_id: int, reason: str, at: dt.datetime, by: Actor) -> str
     Order.objects.filter(pk=order_id).update(is_provisional=False)
     detail = _("Taken as final: %(reason)s") % {"reason": reason}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "AMENDED", "", "", detail[:300], at, str(by))])
+    announce(selectors.order_heads([order_id]))
     return move_states(order_ids=[order_id], at=at, by=by, why=detail)[order_id]
 
 

@@ -25,7 +25,7 @@ from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, Parked
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
 from erp.orders.services.payment_news import PaymentNews, refuse_malformed
 from erp.orders.services.refunds import ask_about_refund, count_refund, pay_refund
-from erp.orders.services.states import move_states
+from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
 _RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
@@ -125,12 +125,13 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         _receive(payment, status=event.kind, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
         posted = pay_refund(order_id=order_id, amount=event.amount, on=business_date(at), at=at, by=by)
-        if not posted:
+        if posted:
+            count_refund(payment, posted)
+        else:
             ask_about_refund(order_id, event, at=at, by=by)
-            return True
-        count_refund(payment, posted)
     elif payment.status not in _RECEIVED:
         _note_credit(payment, event, at=at, by=by)
+    announce(selectors.order_heads([order_id]), topic="payment")
     return True
 
 

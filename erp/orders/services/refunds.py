@@ -16,12 +16,12 @@ from erp.core.clock import business_date
 from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
-from erp.orders import postings
+from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderEvent, OrderPayment, PaymentStatus
 from erp.orders.postings import Document, MoneyPart
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.payment_news import PaymentNews
-from erp.orders.services.states import move_states
+from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
 
@@ -57,6 +57,7 @@ def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
     detail = _("Refunded %(amount)s") % {"amount": posted}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(payment.order_id, "PAYMENT", "", "", detail, at, str(by))])
     move_states(order_ids=[payment.order_id], at=at, by=by)
+    announce(selectors.order_heads([payment.order_id]), topic="payment")
     return posted
 
 

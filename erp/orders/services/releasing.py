@@ -17,6 +17,7 @@ from erp.orders.exceptions import NotReleasable, NotShippable
 from erp.orders.models import OrderEvent, OrderState, Shipment, ShipmentLine
 from erp.orders.services import parcels
 from erp.orders.services.allocation import ask_order_locks
+from erp.orders.services.sales import announce_numbers, announce_shipments
 from erp.orders.services.states import Standing, ask_standing, gather_moves, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -107,6 +108,7 @@ def _gather_parcels(
     batch.insert(Shipment, SHIPMENT_COLUMNS, headers)
     batch.insert(ShipmentLine, SHIPMENT_LINE_COLUMNS, lines)
     batch.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "RELEASED", "", "", "", at, str(by)) for order_id in found])
+    announce_numbers([(str(wanted[row[2]].head["channel__code"]), str(row[1])) for row in headers], batch=batch)
     return found
 
 
@@ -120,6 +122,7 @@ def cancel_release(*, shipment_id: int, reason: str, at: dt.datetime, by: Actor)
     batch.update(
         Shipment, "id", ["state", "version"], [(parcel.id, Shipment.State.CANCELLED.value, parcel.version + 1)]
     )
+    announce_shipments([parcel], batch)
     state = move_states(order_ids=[parcel.order_id], batch=batch, at=at, by=by, why=reason)[parcel.order_id]
     batch.run()
     return state

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounting.services import add_billable_items, post_entries
@@ -27,7 +28,7 @@ from erp.orders.services import return_documents, unsold
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
-from erp.orders.services.sales import hold_credit_of, moment_of, reduced_codes
+from erp.orders.services.sales import announce_of, hold_credit_of, moment_of, reduced_codes
 from erp.orders.services.states import announce
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -89,7 +90,9 @@ def record_refusal(
     request = ReturnRequest(shipment.order_id, external_id, lines, refund_fees=True)
     on = return_date or business_date(at)
     document = _take_back(Return.Kind.REFUSED, [request], freight, on, at=at, by=by)[0]
-    Shipment.objects.filter(pk=shipment_id).update(state=Shipment.State.RETURNED)
+    unopened = Shipment.objects.filter(pk=shipment_id).exclude(state=Shipment.State.RETURNED)
+    if unopened.update(state=Shipment.State.RETURNED, version=F("version") + 1):
+        announce_of([shipment_id])
     return document
 
 

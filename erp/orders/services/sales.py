@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -19,6 +19,7 @@ from erp.core.clock import TOKYO, business_date
 from erp.core.models import RevenueBasis, TaxRate
 from erp.inventory.selectors import consigned_location_ids, transit_location_id
 from erp.orders import postings
+from erp.orders.models import Shipment
 from erp.orders.services.parcels import Parcel, ParcelOrder
 
 
@@ -50,8 +51,20 @@ def places_outside(orders: Iterable[Owed]) -> dict[int, int]:
 
 def announce_shipments(shipments: Sequence[Parcel], batch: rows.Batch) -> None:
     """Change rows for shipments, each for its own channel only."""
-    for channel in sorted({item.order.channel_code for item in shipments}):
-        keys = [item.number for item in shipments if item.order.channel_code == channel]
+    announce_numbers([(item.order.channel_code, item.number) for item in shipments], batch=batch)
+
+
+def announce_of(shipment_ids: Collection[int]) -> None:
+    """The same for what is known by its id only."""
+    if shipment_ids:
+        found = Shipment.objects.filter(pk__in=shipment_ids).order_by("pk")
+        announce_numbers(list(found.values_list("order__channel__code", "number")))
+
+
+def announce_numbers(shipments: Sequence[tuple[str, str]], *, batch: rows.Batch | None = None) -> None:
+    """The same for what is known by channel and number only."""
+    for channel in sorted({code for code, _number in shipments}):
+        keys = [number for code, number in shipments if code == channel]
         changes.record(topic="shipment", keys=keys, audience=channel, batch=batch)
 
 

@@ -130,13 +130,14 @@ def gather_moves(
     return {order_id: state.value for order_id, state in states.items()}
 
 
-def announce(heads: Iterable[Mapping[str, object]], *, batch: rows.Batch | None = None) -> None:
-    """Change rows for orders, each for its own channel only; with the writes of a ``batch`` if one is given."""
+def announce(heads: Iterable[Mapping[str, object]], *, topic: str = "order", batch: rows.Batch | None = None) -> None:
+    """Change rows for orders, or ``payment`` for the money of them, each for its own channel only; with the writes of a ``batch`` if one is
+    given."""
     by_channel: dict[str, list[str]] = {}
     for head in heads:
         by_channel.setdefault(str(head["channel__code"]), []).append(str(head["external_id"]))
     for channel, keys in sorted(by_channel.items()):
-        changes.record(topic="order", keys=keys, audience=channel, batch=batch)
+        changes.record(topic=topic, keys=keys, audience=channel, batch=batch)
 
 
 def _facts_of(

@@ -24,7 +24,7 @@ from erp.orders.services.parties import customer_party
 from erp.orders.services.purses import open_purses, save_purses
 from erp.orders.services.return_money import freight_of
 from erp.orders.services.return_parts import Condition, Taking
-from erp.orders.services.sales import outside_role
+from erp.orders.services.sales import announce_of, outside_role
 
 
 def lock_parcels(takings: Sequence[Taking]) -> dict[int, Parcel]:
@@ -93,6 +93,7 @@ def close_empty_parcels(takings: Sequence[Taking]) -> None:
     Shipment.objects.filter(pk__in=back).update(state=Shipment.State.RETURNED, version=F("version") + 1)
     done = (keys - waiting) & sold
     Shipment.objects.filter(pk__in=done).update(state=Shipment.State.ACCEPTED, version=F("version") + 1)
+    announce_of(back | done)
 
 
 def _with_units_outside(shipment_ids: Sequence[int]) -> set[int]:
