@@ -44,12 +44,12 @@ def test_every_term_is_named_and_they_add_up():
     assert (now.available, now.next_change_at) == (8, LATER)
     assert (then.available, then.next_change_at) == (11, None)
     assert then.terms == (
-        Term(TermKind.ON_HAND, 10, near.pk, near.code),
-        Term(TermKind.ALLOCATED, -5, near.pk, near.code),
-        Term(TermKind.EXPIRED_HOLDS, 3, near.pk, near.code),
-        Term(TermKind.ON_HAND, 4, far.pk, far.code),
-        Term(TermKind.ON_HAND, 3, corner.pk, corner.code),
-        Term(TermKind.NOT_COUNTED, -3, corner.pk, corner.code),
+        Term(TermKind.ON_HAND, 10, near.pk, near.code, "WAREHOUSE"),
+        Term(TermKind.ALLOCATED, -5, near.pk, near.code, "WAREHOUSE"),
+        Term(TermKind.EXPIRED_HOLDS, 3, near.pk, near.code, "WAREHOUSE"),
+        Term(TermKind.ON_HAND, 4, far.pk, far.code, "SHOP"),
+        Term(TermKind.ON_HAND, 3, corner.pk, corner.code, "DEFECT"),
+        Term(TermKind.NOT_COUNTED, -3, corner.pk, corner.code, "DEFECT"),
         Term(TermKind.BUFFER, -1),
     )
 
@@ -122,6 +122,9 @@ def test_the_terms_always_add_up_to_the_number(django_db_blocker, places, buffer
     answer = ask(site, shirt, at=LATER if expired else NOON)[shirt.pk]
 
     assert answer.available == sum(term.quantity for term in answer.terms) >= 0
+    told = selectors.by_kind_of_place(answer)
+    assert sum(quantity for _kind, quantity, _place in told) == answer.available
+    assert {place for _kind, _quantity, place in told} <= {*selectors.SOLD_FROM, ""}
     free = sum(
         pieces - min(allocated, pieces)
         for kind, pieces, allocated, active in places

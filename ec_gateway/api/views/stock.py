@@ -19,15 +19,26 @@ from ec_gateway.api.schema import IF_NONE_MATCH, Described, Example, operation, 
 from ec_gateway.models import ApiKey
 from erp.core import changes
 from erp.core.errors import InvalidInput, NotFound, Problem
-from erp.inventory.selectors import Availability, TermKind, available_of_code, available_to_promise
+from erp.inventory.selectors import (
+    SOLD_FROM,
+    Availability,
+    TermKind,
+    available_of_code,
+    available_to_promise,
+    by_kind_of_place,
+)
 
 
 class TermSerializer(Described):
     within = "stock.terms"
 
-    kind = serializers.ChoiceField(choices=[kind.lower() for kind in TermKind])
+    kind = serializers.ChoiceField(choices=[kind.lower() for kind in TermKind if kind is not TermKind.NOT_COUNTED])
     quantity = serializers.IntegerField(help_text="Signed.")
-    location = serializers.CharField(allow_null=True, help_text="Whose pieces; null for the channel's own terms.")
+    location_kind = serializers.ChoiceField(
+        choices=[kind.lower() for kind in SOLD_FROM],
+        allow_null=True,
+        help_text="In all places of which kind; null for the channel's own terms. Which places there are is not told.",
+    )
 
 
 class ComponentSerializer(Described):
@@ -153,7 +164,10 @@ class StockOfSku(ApiView):
     @operation(
         id="stock_read",
         summary="What this channel may sell of one SKU, and why",
-        description="With `explain=1` the terms that add up to `available`, and the components of a kit.",
+        description=(
+            "With `explain=1` the terms that add up to `available`, by kind of place, and the components of a kit. The places themselves,"
+            " and what lies where nothing is sold from, are for the back office only."
+        ),
         tag="stock",
         parameters=[
             path("sku"),
@@ -173,9 +187,9 @@ class StockOfSku(ApiView):
                     "version": 3000000002,
                     "next_change_at": "2026-11-23T03:15:00Z",
                     "terms": [
-                        {"kind": "on_hand", "quantity": 16, "location": "WH1"},
-                        {"kind": "allocated", "quantity": -4, "location": "WH1"},
-                        {"kind": "buffer", "quantity": -2, "location": None},
+                        {"kind": "on_hand", "quantity": 16, "location_kind": "warehouse"},
+                        {"kind": "allocated", "quantity": -4, "location_kind": "warehouse"},
+                        {"kind": "buffer", "quantity": -2, "location_kind": None},
                     ],
                     "components": [],
                 },
@@ -189,7 +203,7 @@ class StockOfSku(ApiView):
                     "available": 5,
                     "version": 5000000002,
                     "next_change_at": "2026-11-23T03:15:00Z",
-                    "terms": [{"kind": "components", "quantity": 5, "location": None}],
+                    "terms": [{"kind": "components", "quantity": 5, "location_kind": None}],
                     "components": [{"sku": "TS-001-WH-M", "quantity": 2, "available": 10, "makes": 5}],
                 },
             ),
@@ -221,8 +235,8 @@ def _item(code: str, found: Availability) -> dict[str, Any]:
 def _explanation(found: Availability, codes: Mapping[int, str]) -> dict[str, Any]:
     return {
         "terms": [
-            {"kind": term.kind.lower(), "quantity": term.quantity, "location": term.location_code or None}
-            for term in found.terms
+            {"kind": kind.lower(), "quantity": quantity, "location_kind": place.lower() or None}
+            for kind, quantity, place in by_kind_of_place(found)
         ],
         "components": [
             {

@@ -1,6 +1,7 @@
 """Questions to stock. Answers are dataclasses; nothing here locks or writes."""
 
 from erp.inventory.selectors.availability import (
+    SOLD_FROM,
     Availability,
     Component,
     Term,
@@ -8,6 +9,7 @@ from erp.inventory.selectors.availability import (
     available_of_code,
     available_to_promise,
     buffers,
+    by_kind_of_place,
 )
 from erp.inventory.selectors.expectations import Incoming, incoming, late_expectation_count, provisional_count
 from erp.inventory.selectors.holds import HeldSku, HoldView, hold
@@ -30,6 +32,7 @@ from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, 
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 
 __all__ = [
+    "SOLD_FROM",
     "Availability",
     "Component",
     "HeldSku",
@@ -46,6 +49,7 @@ __all__ = [
     "available_of_code",
     "available_to_promise",
     "buffers",
+    "by_kind_of_place",
     "consigned_location_ids",
     "counter_location_id",
     "hold",

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 
 from erp.core import rows
-from erp.inventory.models import NOT_FOR_SALE
+from erp.inventory.models import NOT_FOR_SALE, Location
 
 
 class TermKind(StrEnum):
@@ -31,12 +31,16 @@ class TermKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One addend, signed. ``location_id`` says whose pieces; None for the channel's own terms and for what components make."""
+    """One addend, signed. ``location_id`` says whose pieces; None for the channel's own terms and for what components make.
+
+    Which places there are is for the house only; others are told ``by_kind_of_place``.
+    """
 
     kind: TermKind
     quantity: int
     location_id: int | None = None
     location_code: str = ""
+    location_kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,22 @@ class Component:
     availability: Availability
 
 
+# Kinds of places whose pieces may be sold, as others are told of them.
+SOLD_FROM = tuple(kind for kind in Location.Kind.values if kind not in NOT_FOR_SALE)
+
+
+def by_kind_of_place(found: Availability) -> list[tuple[TermKind, int, str]]:
+    """The terms for whoever is not of the house, (kind, quantity, kind of place): they add up to the same, name no place, and leave out places
+    that do not count."""
+    left_out = {term.location_id for term in found.terms if term.kind is TermKind.NOT_COUNTED}
+    sums: dict[tuple[TermKind, str], int] = {}
+    for term in found.terms:
+        if term.location_id is None or term.location_id not in left_out:
+            key = (term.kind, term.location_kind)
+            sums[key] = sums.get(key, 0) + term.quantity
+    return [(kind, quantity, place) for (kind, place), quantity in sums.items() if quantity]
+
+
 NOTHING = Availability(0, (), 0, None)
 
 # A version is that of the channel's rules, and of a kit's definition, then that of the balances behind it, whose versions together stay below
@@ -80,7 +100,7 @@ LEFT JOIN LATERAL (
     WHERE channel_id = %(channel)s AND (sku_id = sku.id OR sku_id IS NULL) ORDER BY sku_id NULLS LAST LIMIT 1
 ) buffer ON true
 LEFT JOIN LATERAL (
-    SELECT cl.rank, b.location_id, location.code, b.on_hand, b.allocated, b.version, coalesce(expired.pieces, 0), expired.next_expiry,
+    SELECT cl.rank, b.location_id, location.code, location.kind, b.on_hand, b.allocated, b.version, coalesce(expired.pieces, 0), expired.next_expiry,
            NOT location.is_active OR location.kind = ANY(%(not_for_sale)s)
            OR (location.kind = 'MALL_HELD' AND location.holder_channel_id IS DISTINCT FROM cl.channel_id)
     FROM inventory_channellocation cl
@@ -161,7 +181,7 @@ def _of_stock(asked: Iterable[Any]) -> tuple[dict[int, Availability], dict[int, 
     versions: dict[int, int] = {}
     due: dict[int, list[dt.datetime]] = defaultdict(list)
     kept_back: dict[int, int] = {}
-    for sku_id, kit_version, rules, buffer, _rank, location_id, code, on_hand, allocated, version, *rest in asked:
+    for sku_id, kit_version, rules, buffer, _rank, location_id, code, kind, on_hand, allocated, version, *rest in asked:
         kept_back[sku_id] = buffer or 0
         versions.setdefault(sku_id, (rules or 0) * _RULES)
         if kit_version is not None:
@@ -169,13 +189,16 @@ def _of_stock(asked: Iterable[Any]) -> tuple[dict[int, Availability], dict[int, 
         if location_id is None:
             continue
         expired, next_expiry, excluded = rest
+        place = (location_id, code, kind)
         of_place = [
-            Term(TermKind.ON_HAND, on_hand, location_id, code),
-            Term(TermKind.ALLOCATED, -allocated, location_id, code),
-            Term(TermKind.EXPIRED_HOLDS, int(expired), location_id, code),
+            Term(TermKind.ON_HAND, on_hand, *place),
+            Term(TermKind.ALLOCATED, -allocated, *place),
+            Term(TermKind.EXPIRED_HOLDS, int(expired), *place),
         ]
         if excluded:
-            of_place.append(Term(TermKind.NOT_COUNTED, -sum(term.quantity for term in of_place), location_id, code))
+            # Where everything is claimed there is nothing to leave out, and nothing to tell.
+            left_out = sum(term.quantity for term in of_place)
+            of_place = [*of_place, Term(TermKind.NOT_COUNTED, -left_out, *place)] if left_out else []
         terms[sku_id] += [term for term in of_place if term.quantity]
         versions[sku_id] += version
         if next_expiry is not None:

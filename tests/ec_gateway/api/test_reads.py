@@ -13,9 +13,9 @@ from customers.models import Account, BillTo, ChannelIdentity, CustomerRecord
 from customers.services import merge_records
 from erp.core import changes
 from erp.core.models import AuditRow
-from erp.inventory.models import Hold, StockBalance
+from erp.inventory.models import ChannelLocation, Hold, Location, StockBalance
 from tests.ec_gateway.api.world import NOON, WHEN
-from tests.inventory.factories import sku, statements, stock
+from tests.inventory.factories import pool, sku, statements, stock
 
 pytestmark = pytest.mark.django_db
 committed = pytest.mark.django_db(transaction=True)
@@ -28,6 +28,39 @@ def test_the_terms_of_an_explanation_add_up(world):
     for code in ("TS-001-WH-M", "SET-001"):
         answer = world.caller().get(f"/stock/{code}?explain=1").json()
         assert sum(term["quantity"] for term in answer["terms"]) == answer["available"]
+
+
+def test_an_explanation_names_no_place_and_nothing_of_others(world):
+    """Only kinds of places, in sum; what lies where nothing is sold from, and whose the claims are, stays in the house."""
+    second, shop, corner, closed = (
+        Location.objects.create(code=code, name=name, kind=kind, cost_pool=pool(), is_active=code != "L-CLOSED")
+        for code, name, kind in (
+            ("L-2", "第二倉庫", "WAREHOUSE"), ("L-SHOP", "銀座店", "SHOP"), ("L-BAD", "不良品置場", "DEFECT"), ("L-CLOSED", "旧倉庫", "WAREHOUSE"),
+        )
+    )  # fmt: skip
+    for place, pieces in ((second, 5), (shop, 3), (corner, 777), (closed, 888)):
+        ChannelLocation.objects.create(channel=world.channel, location=place)
+        ChannelLocation.objects.create(channel=world.other_channel, location=place)
+        stock(world.shirt, place, pieces)
+    world.other_site().post(
+        "/holds", {"hold_ref": "theirs", "lines": [{"sku": "TS-001-WH-M", "quantity": 8}], "expires_in": 60}
+    )
+
+    for code in ("TS-001-WH-M", "SET-001"):
+        answer = world.caller().get(f"/stock/{code}?explain=1")
+        text = answer.content.decode()
+        for secret in ("WH1", "L-", "倉庫", "銀座", "不良", "EC1", "EC2", "theirs", "777", "888", "not_counted"):
+            assert secret not in text
+        assert sum(term["quantity"] for term in answer.json()["terms"]) == answer.json()["available"]
+
+    terms = world.caller().get("/stock/TS-001-WH-M?explain=1").json()["terms"]
+    assert [tuple(term.values()) for term in terms] == [
+        ("on_hand", 21, "warehouse"),
+        ("allocated", -9, "warehouse"),
+        ("on_hand", 3, "shop"),
+        ("allocated", -3, "shop"),
+        ("buffer", -2, None),
+    ]
 
 
 def test_an_answer_that_is_known_is_not_sent_again_until_the_clock_changes_it(world, noon):
