@@ -6,7 +6,10 @@ Values stay as they came (width, variants of kanji, emoji); only what no databas
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
+
+from django.utils.translation import gettext as _
 
 from customers.services import CustomerData
 from ec_gateway.json_reader import JsonReader, text_problems
@@ -49,14 +52,16 @@ ADDRESS = ("country", "postal_code", "prefecture", "city", "street", "building")
 _NO_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
-def read_order(body: Any) -> OrderInput:
+def read_order(body: Any, *, judge: Callable[[OrderInput], list[Problem]] = find_problems) -> OrderInput:
     """Translate the body of ``POST /orders``. What is well-formed here may still be put on hold, never refused.
+
+    ``judge`` is what the order room would say of it.
 
     Raises:
         InvalidInput: names every fault of the form, with those the order room would name (which names them alone when the form is right).
     """
     if not isinstance(body, dict):
-        raise InvalidInput([Problem("", "not_an_object", "A JSON object is needed.")])
+        raise InvalidInput([Problem("", "not_an_object", _("A JSON object is needed."))])
     problems: list[Problem] = []
     unsafe = text_problems(body)
     if any(problem.code == "too_deep" for problem in unsafe):
@@ -65,7 +70,7 @@ def read_order(body: Any) -> OrderInput:
     problems += unsafe
     if problems:
         named = {problem.pointer for problem in problems}
-        others = [other for other in find_problems(order) if not _is_below(other.pointer, named)]
+        others = [other for other in judge(order) if not _is_below(other.pointer, named)]
         raise InvalidInput([*problems, *others])
     return order
 

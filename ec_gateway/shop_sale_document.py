@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ec_gateway.json_reader import JsonReader
 from ec_gateway.order_document import read_order
 from erp.core.errors import InvalidInput, Problem
 from erp.orders.models import PaymentStatus
-from erp.orders.services import OrderInput
+from erp.orders.services import OrderInput, find_sale_problems, in_words_of_a_sale
 
 FIELDS = frozenset(
     {
@@ -19,8 +21,8 @@ FIELDS = frozenset(
 )  # fmt: skip
 
 
-def read_sale(body: Any) -> OrderInput:
-    """Raises InvalidInput."""
+def read_sale(body: Any, *, at: dt.datetime) -> OrderInput:
+    """Raises InvalidInput naming every fault, as it stands at ``at``: what is yet to come was not sold."""
     if not isinstance(body, dict):
         return read_order(body)
     problems: list[Problem] = []
@@ -29,18 +31,14 @@ def read_sale(body: Any) -> OrderInput:
     known = {name: value for name, value in body.items() if name in FIELDS}
     sent = {"ordered_at" if name == "sold_at" else name: value for name, value in known.items()}
     try:
-        sale = read_order(sent)
+        sale = read_order(sent, judge=partial(find_sale_problems, at=at))
     except InvalidInput as refusal:
-        raise InvalidInput([*problems, *map(_renamed, refusal.problems)]) from refusal
+        raise InvalidInput([*problems, *in_words_of_a_sale(refusal.problems)]) from refusal
     if problems:
-        raise InvalidInput(problems)
+        raise InvalidInput([*problems, *find_sale_problems(sale, at=at)])
     # A till says nothing of a payment but how it was made.
     paid = (
         replace(payment, status=PaymentStatus.PAID) if payment.status == PaymentStatus.PENDING else payment
         for payment in sale.payments
     )
     return replace(sale, payments=tuple(paid))
-
-
-def _renamed(problem: Problem) -> Problem:
-    return replace(problem, pointer="/sold_at") if problem.pointer == "/ordered_at" else problem

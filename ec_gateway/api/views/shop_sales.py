@@ -121,7 +121,7 @@ class ShopSales(OrderCall):
         refused = []
         for index, item in enumerate(items):
             try:
-                sales[index] = read_sale(item)
+                sales[index] = read_sale(item, at=self.at)
             except InvalidInput as refusal:
                 results[index] = told.refused_body(id_in(item), refusal)
                 refused.append((id_in(item), item, refusal))

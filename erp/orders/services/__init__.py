@@ -32,7 +32,12 @@ from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns
 from erp.orders.services.sales_reports import SoldUnits, report_sales
 from erp.orders.services.shipping import ShipRequest, ship
-from erp.orders.services.shop_sales import SaleOutcome, record_shop_sales
+from erp.orders.services.shop_sales import (
+    SaleOutcome,
+    find_sale_problems,
+    in_words_of_a_sale,
+    record_shop_sales,
+)
 from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, record_unlinked_returns
 from erp.orders.services.validation import find_problems
 
@@ -72,8 +77,10 @@ __all__ = [
     "confirm_refund",
     "deliver",
     "find_problems",
+    "find_sale_problems",
     "hear_payment_news",
     "hold_order",
+    "in_words_of_a_sale",
     "keep_refused_sales",
     "make_final",
     "place_order",

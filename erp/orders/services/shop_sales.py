@@ -7,7 +7,7 @@ document by name, customer identity, credit group, balances, cost rows, open ite
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -101,7 +101,7 @@ def record_shop_sales(
     outcomes = {
         index: SaleOutcome(sale.external_id, refusal=InvalidInput(problems))
         for index, sale in enumerate(sales)
-        if (problems := find_sale_problems(sale) or [*unbookable("/ordered_at", sale.ordered_at, at=at)])
+        if (problems := find_sale_problems(sale, at=at))
     }
     wanted = {index: sale for index, sale in enumerate(sales) if index not in outcomes}
     with rows.pipeline():
@@ -124,9 +124,12 @@ def record_shop_sales(
     return [outcomes[index] for index in range(len(sales))]
 
 
-def find_sale_problems(sale: OrderInput) -> list[Problem]:
-    """Every fault of a sale: those of an order, and what only an order to come may leave open."""
+def find_sale_problems(sale: OrderInput, *, at: dt.datetime) -> list[Problem]:
+    """Every fault of a sale: those of an order, what only an order to come may leave open, and a day that cannot be booked."""
     problems = find_problems(sale)
+    if not any(problem.pointer == "/ordered_at" for problem in problems):
+        problems += unbookable("/ordered_at", sale.ordered_at, at=at)
+    problems = in_words_of_a_sale(problems)
     if sale.total is None:
         problems.append(Problem("/total", "required", _("This field is required.")))
     problems += [
@@ -135,6 +138,13 @@ def find_sale_problems(sale: OrderInput) -> list[Problem]:
         if line.unit_price is None
     ]
     return problems
+
+
+def in_words_of_a_sale(problems: Iterable[Problem]) -> list[Problem]:
+    """What is ``/ordered_at`` of an order is ``/sold_at`` of a receipt."""
+    return [
+        replace(problem, pointer="/sold_at") if problem.pointer == "/ordered_at" else problem for problem in problems
+    ]
 
 
 def _tell_apart(drafts: Mapping[int, Draft], context: Context, outcomes: dict[int, SaleOutcome]) -> dict[int, Draft]:

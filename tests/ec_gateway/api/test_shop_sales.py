@@ -61,7 +61,7 @@ def test_one_result_per_receipt_in_the_order_sent(counter):
         ("T-2", 400, None, "invalid_input"),
         ("T-1", 201, ["sale_sku_unknown"], None),
     ]
-    assert {item["pointer"] for item in results[3]["errors"]} == {"/deliveries", "/sold_at"}
+    assert {item["pointer"] for item in results[3]["errors"]} == {"/deliveries", "/sold_at", "/total"}
     assert figures(shirt, place) == (0, 0)
     assert figure("cash") == 22 * 1100
     assert MessageLog.objects.filter(outcome="REFUSED").count() == 2
