@@ -26,7 +26,8 @@ def told(values: list[str]) -> serializers.ChoiceField:
 
 
 def moment(*, required: bool = False) -> serializers.DateTimeField:
-    return serializers.DateTimeField(required=required, allow_null=not required, help_text="ISO 8601 with its offset.")
+    told = "ISO 8601 with its offset, at most 15:59 hours; in the years from 1989 to 2199."
+    return serializers.DateTimeField(required=required, allow_null=not required, help_text=told)
 
 
 def day() -> serializers.DateField:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo
@@ -15,6 +16,10 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 FIRST_BOOKABLE = dt.date(2000, 1, 1)
 # Business years that are planned ahead, post-dated vouchers; a later day is a slip of the hand as well.
 DAYS_AHEAD = dt.timedelta(days=366)
+# What is no date of our time: before the first day of consumption tax, and where arithmetic with dates may leave the calendar.
+FIRST_MOMENT, LAST_MOMENT = dt.datetime(1989, 4, 1, tzinfo=dt.UTC), dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
+# The largest that PostgreSQL reads. No clock on Earth is further from UTC than fourteen hours.
+LARGEST_OFFSET = dt.timedelta(hours=15, minutes=59)
 # What use-cases call the date or moment of what they book. ``use_case`` looks at each of these.
 BOOKING_FIELDS = frozenset(
     {
@@ -22,6 +27,37 @@ BOOKING_FIELDS = frozenset(
         "return_date", "ship_date",
     }
 )  # fmt: skip
+
+
+class NotAMoment(ValueError):
+    """Why something is no moment that the house can keep. ``code`` is stable, ``detail`` is for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def moment_of(told: object) -> dt.datetime:
+    """A moment as it comes from outside, an ISO 8601 text or a ``datetime``, in UTC. The only door: whoever takes in a moment calls this.
+
+    Raises NotAMoment for what is none, has no offset or an impossible one, or is no moment of our time.
+    """
+    if isinstance(told, str):
+        with contextlib.suppress(ValueError):
+            told = dt.datetime.fromisoformat(told)
+    if not isinstance(told, dt.datetime):
+        detail = _("A time with its offset is needed, such as 2026-11-23T10:00:00+09:00.")
+        raise NotAMoment("not_a_time", detail)
+    offset = told.utcoffset()
+    if offset is None:
+        raise NotAMoment("no_offset", _("A time needs its offset from UTC."))
+    if abs(offset) > LARGEST_OFFSET:
+        raise NotAMoment("bad_offset", _("An offset from UTC is at most 15:59 hours."))
+    # Moments are compared before they are converted: at both ends of the calendar there is nothing to convert to.
+    if not FIRST_MOMENT <= told < LAST_MOMENT:
+        raise NotAMoment("bad_time", _("This is no date of our time."))
+    return told.astimezone(dt.UTC)
 
 
 def business_date(at: dt.datetime) -> dt.date:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from customers.models import ChannelIdentity, CustomerRecord
 from erp.core import messages
+from erp.core.clock import FIRST_MOMENT, LAST_MOMENT, NotAMoment, moment_of
 from erp.core.errors import Problem
 from erp.core.models import TaxClass
 from erp.core.money import DECIMALS, ZERO
@@ -36,8 +37,6 @@ MAX_LINES = 2_000
 MAX_QUANTITY = 1_000_000
 MAX_AMOUNT = Decimal(10**12)
 MAX_UNIT_PRICE = Decimal(10**10)
-# The first day of consumption tax; the far end keeps arithmetic with dates inside the calendar.
-FIRST_TIME, LAST_TIME = dt.datetime(1989, 4, 1, tzinfo=dt.UTC), dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 _TAX_CLASSES, _FEES = frozenset(TaxClass.values), frozenset(OrderFee.Kind.values)
 _DISCOUNTS, _FUNDERS = frozenset(OrderAdjustment.Kind.values), frozenset(OrderAdjustment.Funder.values)
 _METHODS, _STATUSES = frozenset(PaymentMethod.values), frozenset(PaymentStatus.values)
@@ -153,7 +152,7 @@ def _delivery_problems(order: OrderInput) -> Iterator[Problem]:
     for index, delivery in enumerate(order.deliveries):
         at = f"/deliveries/{index}"
         yield from _too_long(delivery, Delivery, _DELIVERY, at)
-        if delivery.wish_date and not FIRST_TIME.date() <= delivery.wish_date <= LAST_TIME.date():
+        if delivery.wish_date and not FIRST_MOMENT.date() <= delivery.wish_date <= LAST_MOMENT.date():
             yield Problem(f"{at}/wish_date", "bad_time", _("This is no date of our time."))
 
 
@@ -209,10 +208,10 @@ def _longer_than(pointer: str, most: int) -> Problem:
 
 
 def bad_time(pointer: str, moment: dt.datetime) -> Iterator[Problem]:
-    if moment.tzinfo is None:
-        yield Problem(pointer, "no_offset", _("A time needs its offset from UTC."))
-    elif not FIRST_TIME <= moment < LAST_TIME:
-        yield Problem(pointer, "bad_time", _("This is no date of our time."))
+    try:
+        moment_of(moment)
+    except NotAMoment as fault:
+        yield Problem(pointer, fault.code, fault.detail)
 
 
 def _bad_sum(pointer: str, amount: Decimal | None, currency: str, *, is_required: bool = False) -> Iterator[Problem]:
