@@ -13,16 +13,14 @@ import msgspec
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
-from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from psycopg import OperationalError as DriverOperationalError
 from rest_framework import exceptions
 
 from erp.core import errors
 from erp.core.changes import CursorExpired
-from erp.core.retries import is_conflict
+from erp.core.retries import is_passing
 from erp.inventory.exceptions import InsufficientStock
 
 log = structlog.get_logger(__name__)
@@ -131,17 +129,12 @@ def answer_for(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     if isinstance(error, exceptions.APIException):
         return _drf_answer(error)
     request = context.get("request")
-    if isinstance(error, DatabaseError | InterfaceError | DriverOperationalError) and _is_passing(error):
+    if is_passing(error):
         log.warning("not_available", path=getattr(request, "path", ""), error=str(error))
         return problem(503, "unavailable", _("Please send it again in a moment."), headers={"Retry-After": "1"})
     log.error("bug", path=getattr(request, "path", ""), exc_info=error)
     got_request_exception.send(sender=answer_for, request=getattr(request, "_request", request))
     return problem(500, "internal_error", _("Something went wrong here. It was noted; please send it again."))
-
-
-def _is_passing(error: Exception) -> bool:
-    """The database is away, overloaded, or ended us because of somebody else for the last time."""
-    return isinstance(error, OperationalError | InterfaceError | DriverOperationalError) or is_conflict(error)
 
 
 def _drf_answer(error: exceptions.APIException) -> HttpResponse:

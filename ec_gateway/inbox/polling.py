@@ -14,7 +14,7 @@ from ec_gateway.models import Activity, InboundEvent
 from ec_gateway.platforms.calling import Line, NotNow
 from ec_gateway.platforms.interface import News, OrderPage, Platform, PlatformError
 from ec_gateway.platforms.patience import Wait, call_patiently
-from ec_gateway.platforms.taking_in import take_in, take_in_again
+from ec_gateway.platforms.taking_in import take_in_again, take_in_page
 from ec_gateway.services import leases
 
 OVERLAP = dt.timedelta(minutes=10)
@@ -73,7 +73,9 @@ def _read_on(line: Line, wait: Wait, lease: leases.Lease, run: Polled) -> leases
             # The lease is kept in the same transaction: whoever lost it neither stores nor moves the cursor.
             with transaction.atomic():
                 lease = leases.heartbeat(lease, at=line.clock())
-                taken = take_in(site_id=line.site.pk, news=page.news, source=InboundEvent.Source.POLL, at=line.clock())
+                taken = take_in_page(
+                    site_id=line.site.pk, news=page.news, source=InboundEvent.Source.POLL, at=line.clock()
+                )
                 lease = leases.move_cursor(lease, page.cursor)
             run.taken += len(taken)
             if page.is_last:

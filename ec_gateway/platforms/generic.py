@@ -9,12 +9,13 @@ import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 from standardwebhooks import Webhook
 
+from ec_gateway.json_reader import text_problems
 from ec_gateway.platforms.http import HttpClient
 from ec_gateway.platforms.interface import (
     BadSignature,
@@ -30,6 +31,8 @@ from ec_gateway.platforms.interface import (
     ShipmentPush,
     ShownQuantity,
 )
+from ec_gateway.platforms.unreadable import read_each
+from erp.core.clock import NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
 
 BATCH = 100
@@ -37,6 +40,9 @@ ORDERS_PER_PAGE = 200
 # How many changes are read again where an overlap is asked for; less than a page, so that reading always comes forward.
 CHANGES_AGAIN = 50
 STOCK_PER_PAGE = 1000
+# No shop shows more pieces of one SKU, and no column holds more.
+LARGEST_FIGURE = 1_000_000_000
+LAST_CURSOR = 2**63 - 1
 OLDEST_WEBHOOK = dt.timedelta(minutes=5)
 
 _OUTCOMES = {
@@ -92,7 +98,7 @@ class GenericPlatform:
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes) -> list[News]:
         try:
             event = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidInput([Problem("", "not_json", _("The body is no JSON."))]) from error
         if not isinstance(event, dict):
             raise InvalidInput([Problem("", "not_an_object", _("A JSON object is needed."))])
@@ -103,7 +109,7 @@ class GenericPlatform:
         after = max(since - CHANGES_AGAIN, 0) if overlap else since
         page = self._get("/mamori/orders", {"after": after, "limit": ORDERS_PER_PAGE})
         try:
-            reached = max(int(page["cursor"]), since)
+            reached = max(_whole(page["cursor"], most=LAST_CURSOR), since)
             return OrderPage(tuple(_polled(page["orders"])), str(reached), bool(page["is_last"]))
         except (KeyError, TypeError, ValueError) as error:
             raise PlatformError(f"GET /mamori/orders: not as agreed: {error!r}", is_retryable=False) from error
@@ -137,17 +143,16 @@ class GenericPlatform:
 
     def read_quantities(self) -> Iterator[ShownQuantity]:
         def read(item: dict[str, Any]) -> ShownQuantity:
-            return ShownQuantity(str(item["sku"]), int(item["quantity"]))
+            return ShownQuantity(str(item["sku"]), _whole(item["quantity"]))
 
         yield from self._pages("/mamori/stock", {"limit": STOCK_PER_PAGE}, "items", read)
 
     def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary]:
         def read(item: dict[str, Any]) -> OrderSummary:
             total = item.get("total")
-            changed_at = dt.datetime.fromisoformat(item["changed_at"])
             return OrderSummary(
                 str(item["external_id"]),
-                changed_at,
+                moment_of(item["changed_at"]),
                 bool(item["is_cancelled"]),
                 None if total is None else Decimal(str(total)),
             )
@@ -205,7 +210,7 @@ def _result(code: str, told: Mapping[str, Any] | None) -> PushResult:
     return PushResult(
         code,
         _OUTCOMES.get(str(told.get("outcome")), PushOutcome.FAILED),
-        shown if isinstance(shown, int) and not isinstance(shown, bool) else None,
+        shown if _is_figure(shown) else None,
         str(told.get("detail") or "")[:500],
     )
 
@@ -219,18 +224,22 @@ def _polled(events: Any) -> list[News]:
     """Events of a page. One that cannot be read must not stop those behind it: it becomes news without a document, for a person to see."""
     if not isinstance(events, list):
         raise TypeError("a list of events is needed")
-    found = []
-    for event in events:
-        try:
-            found.append(_news(event if isinstance(event, dict) else {"raw": event}))
-        except InvalidInput as fault:
-            name = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
-            found.append(News(NewsKind.HINT, f"unreadable:{name}", document={"problem": str(fault)}, raw=event))
-    return found
+    return read_each(events, lambda event: [_news(event)], name=_order_named)
 
 
-def _news(event: dict[str, Any]) -> News:
+def _order_named(event: Any) -> str:
+    """Which order an event is about, as far as it says one."""
+    data = event.get("data") if isinstance(event, dict) else None
+    named = data.get("external_id") or data.get("order_external_id") if isinstance(data, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def _news(event: Any) -> News:
     """Raises InvalidInput. An event of a type that we do not know is a hint: something happened, so ask."""
+    if not isinstance(event, dict):
+        raise InvalidInput([Problem("", "not_an_object", _("A JSON object is needed."))])
+    if too_deep := [problem for problem in text_problems(event) if problem.code == "too_deep"]:
+        raise InvalidInput(too_deep)
     data, problems = event.get("data"), []
     event_id = event.get("id")
     if not isinstance(event_id, str) or not 0 < len(event_id) <= 100:
@@ -239,13 +248,11 @@ def _news(event: dict[str, Any]) -> News:
         problems.append(Problem("/data", "not_an_object", _("A JSON object is needed.")))
         data = {}
     kind = _KINDS.get(str(event.get("type")), NewsKind.HINT)
-    changed_at = _moment(event.get("timestamp"))
-    if changed_at is None:
-        problems.append(
-            Problem(
-                "/timestamp", "not_a_time", _("A time with its offset is needed, such as 2026-11-23T10:00:00+09:00.")
-            )
-        )
+    changed_at = None
+    try:
+        changed_at = moment_of(event.get("timestamp"))
+    except NotAMoment as fault:
+        problems.append(Problem("/timestamp", fault.code, fault.detail))
     external_id, document = _document(kind, data, problems)
     if problems:
         raise InvalidInput(problems)
@@ -258,8 +265,9 @@ def _document(kind: NewsKind, data: dict[str, Any], problems: list[Problem]) -> 
         return "", {}
     if kind == NewsKind.STOCK_ECHO:
         code, quantity = data.get("sku"), data.get("quantity")
-        if not isinstance(code, str) or not isinstance(quantity, int) or isinstance(quantity, bool):
+        if not isinstance(code, str) or not _is_figure(quantity):
             problems.append(Problem("/data", "invalid", _("A SKU and a whole number are needed.")))
+        problems += text_problems({"data": {"sku": code}})
         return "", {"external_code": code, "quantity": quantity}
     name = "order_external_id" if kind == NewsKind.RETURN else "external_id"
     external_id = data.get(name)
@@ -270,12 +278,18 @@ def _document(kind: NewsKind, data: dict[str, Any], problems: list[Problem]) -> 
     return external_id, {key: value for key, value in data.items() if is_whole or key != name}
 
 
-def _moment(value: Any) -> dt.datetime | None:
-    try:
-        moment = dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo is not None else None
+def _is_figure(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_FIGURE
+
+
+def _whole(value: Any, *, most: int = LARGEST_FIGURE) -> int:
+    """Raises TypeError, ValueError for what is no number that could be kept."""
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(f"{value} is no whole number")
+    number = int(value)
+    if abs(number) > most:
+        raise ValueError("a number is too large")
+    return number
 
 
 def _decoded(signature: str) -> bytes:

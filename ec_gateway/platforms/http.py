@@ -36,7 +36,7 @@ class Answer:
         """Raises PlatformError for what is no JSON: the work may have been done, so it may be asked again."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PlatformError(f"HTTP {self.status}, but not JSON: {_beginning(self.body)}") from error
 
 

@@ -9,13 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from django.db import connection
+import structlog
+from django.db import DatabaseError, connection, transaction
 
 from ec_gateway.models import InboundEvent
 from ec_gateway.platforms.interface import News
+from ec_gateway.platforms.unreadable import not_read, text_of, unreadable
 from erp.core import messages
+from erp.core.clock import NotAMoment, moment_of
+from erp.core.retries import is_passing
 
 Source, State = InboundEvent.Source, InboundEvent.State
+
+log = structlog.get_logger(__name__)
 
 # Written in the order of their ids, so that two who bring the same events queue up; numbered in the order in which they came.
 _TAKE_IN = """
@@ -50,6 +56,30 @@ def take_in(*, site_id: int, news: Sequence[News], source: str, at: dt.datetime)
         return sorted(row[0] for row in cursor.fetchall())
 
 
+def take_in_page(*, site_id: int, news: Sequence[News], source: str, at: dt.datetime) -> list[int]:
+    """As ``take_in``, for what the site will never send otherwise: news that cannot be kept as it was read is kept as unreadable, and stops
+    nothing behind it. Needs a transaction around it."""
+    try:
+        with transaction.atomic():
+            return take_in(site_id=site_id, news=news, source=source, at=at)
+    except (DatabaseError, ValueError) as fault:
+        if is_passing(fault):
+            raise
+        log.exception("page_not_kept", site=site_id, count=len(news))
+    return sorted(key for item in news for key in _take_in_one(site_id, item, source, at))
+
+
+def _take_in_one(site_id: int, item: News, source: str, at: dt.datetime) -> list[int]:
+    try:
+        with transaction.atomic():
+            return take_in(site_id=site_id, news=[item], source=source, at=at)
+    except (DatabaseError, ValueError) as fault:
+        if is_passing(fault):
+            raise
+        spoilt = unreadable(item.raw, not_read(fault), external_id=item.external_id)
+    return take_in(site_id=site_id, news=[spoilt], source=source, at=at)
+
+
 def take_in_again(*, site_id: int, news: Sequence[News], at: dt.datetime) -> list[int]:
     """Keep what was fetched by hand. Returns the numbers of all events that are to be applied for it.
 
@@ -72,20 +102,9 @@ def take_in_again(*, site_id: int, news: Sequence[News], at: dt.datetime) -> lis
     return list(unfinished.order_by("pk").values_list("pk", flat=True))
 
 
-def text_of(raw: Any) -> str:
-    """A message as text that PostgreSQL can keep: bytes as UTF-8, everything else as JSON."""
-    if isinstance(raw, bytes):
-        text = raw.decode("utf-8", "replace")
-    elif isinstance(raw, str):
-        text = raw.encode("utf-8", "replace").decode()
-    else:
-        text = "" if raw is None else messages.encode(raw)
-    return text.replace("\x00", "\ufffd")
-
-
 def _encoded(news: Sequence[News]) -> str:
     unique: dict[str, News] = {}
-    for item in news:
+    for item in map(_in_our_time, news):
         unique.setdefault(_short(item.event_id, 200), item)
     rows = [
         {
@@ -100,6 +119,16 @@ def _encoded(news: Sequence[News]) -> str:
         for place, (event_id, item) in enumerate(unique.items())
     ]
     return msgspec.json.encode(rows).decode()
+
+
+def _in_our_time(item: News) -> News:
+    """Whatever a platform made of a time, none is stored that could not be read back."""
+    if item.changed_at is None:
+        return item
+    try:
+        return replace(item, changed_at=moment_of(item.changed_at))
+    except NotAMoment as fault:
+        return unreadable(item.raw, f"changed_at: {fault.detail}", external_id=item.external_id)
 
 
 def _short(event_id: str, longest: int) -> str:

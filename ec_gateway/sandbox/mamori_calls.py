@@ -203,7 +203,8 @@ def read_order(request: HttpRequest, external_id: str) -> HttpResponse:
 def list_orders(request: HttpRequest) -> HttpResponse:
     try:
         since = dt.datetime.fromisoformat(request.GET.get("since", "1970-01-01T00:00:00+00:00"))
-    except ValueError:
+        since_utc = since.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise BadRequest("since: a time with offset is needed.") from None
     if since.tzinfo is None:
         raise BadRequest("since: a time with offset is needed.")
@@ -211,7 +212,7 @@ def list_orders(request: HttpRequest) -> HttpResponse:
         "SELECT external_id, changed_at, is_cancelled, total FROM shop_order"
         " WHERE changed_at >= ? AND external_id > ? ORDER BY external_id LIMIT ?"
     )
-    values = [since.astimezone(dt.UTC).isoformat(), request.GET.get("after", ""), LIST_PAGE + 1]
+    values = [since_utc.isoformat(), request.GET.get("after", ""), LIST_PAGE + 1]
     with this_site().database.reading() as connection:
         found = connection.execute(query, values).fetchall()
     page = [

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 import structlog
-from django.db import Error, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from psycopg import Error as DriverError
+from psycopg import OperationalError as DriverOperationalError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,6 +41,14 @@ def retried(service: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
 def is_conflict(fault: BaseException) -> bool:
     """Whether PostgreSQL ended the caller because of another one. In a pipeline the reason may lie behind the error that surfaced."""
     return any(getattr(error, "sqlstate", None) in (DEADLOCK, SERIALIZATION) for error in chain(fault))
+
+
+def is_passing(fault: BaseException) -> bool:
+    """Whether the database is away, overloaded, or ended the caller because of another one: the same later may work, and says nothing of what
+    was to be written."""
+    if isinstance(fault, OperationalError | InterfaceError | DriverOperationalError):
+        return True
+    return isinstance(fault, Error | DriverError) and is_conflict(fault)
 
 
 def chain(fault: BaseException | None) -> Iterator[BaseException]:

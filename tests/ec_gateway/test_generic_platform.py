@@ -184,8 +184,70 @@ def test_an_event_that_cannot_be_read_does_not_stop_those_behind_it(counterpart)
     assert "/data" in broken.document["problem"]
 
 
+DEEP = json.loads("[" * 100 + "]" * 100)
+
+
 @pytest.mark.parametrize(
-    "told", [{}, {"orders": {}, "cursor": "1", "is_last": True}, {"orders": [], "cursor": "x", "is_last": True}, []]
+    ("event", "pointer"),
+    [
+        ({"timestamp": "9999-12-31T23:59:59-12:00"}, "/timestamp"),
+        ({"timestamp": "0001-01-01T00:00:00+12:00"}, "/timestamp"),
+        ({"timestamp": "2026-11-23T10:00:00+23:59"}, "/timestamp"),
+        ({"timestamp": "2026-11-23T10:00:00-16:00"}, "/timestamp"),
+        ({"timestamp": "2026-11-23T10:00:00"}, "/timestamp"),
+        ({"timestamp": 5}, "/timestamp"),
+        ({"type": "stock.changed", "data": {"sku": "a\x00", "quantity": 1}}, "/data/sku"),
+        ({"type": "stock.changed", "data": {"sku": "a\ud800", "quantity": 1}}, "/data/sku"),
+        ({"type": "stock.changed", "data": {"sku": "a", "quantity": 10**30}}, "/data"),
+        ({"type": "stock.changed", "data": {"sku": "a", "quantity": True}}, "/data"),
+        ({"data": {"external_id": "A-1", "deep": DEEP}}, "/data/deep"),
+    ],
+)
+def test_what_cannot_be_kept_is_named_and_stands_in_nobodys_way(counterpart, event, pointer):
+    usual = {"type": "order.changed", "id": "e1", "timestamp": NOON.isoformat(), "data": {"external_id": "A-1"}}
+    counterpart.answers["/mamori/orders"] = {"orders": [{**usual, **event}, usual], "cursor": 2, "is_last": True}
+
+    bad, fine = platform(counterpart.url).fetch_orders(cursor="", overlap=dt.timedelta(0)).news
+
+    assert (bad.kind, bad.changed_at, fine.kind) == (NewsKind.HINT, None, NewsKind.ORDER)
+    assert pointer in bad.document["problem"]
+    assert bad.raw == {**usual, **event}
+    assert bad.external_id == event.get("data", usual["data"]).get("external_id", "")
+
+
+def test_the_moment_of_an_event_is_in_utc(counterpart):
+    event = {
+        "type": "order.changed",
+        "id": "e1",
+        "timestamp": "2026-11-23T12:00:00+09:00",
+        "data": {"external_id": "A"},
+    }
+    counterpart.answers["/mamori/orders"] = {"orders": [event], "cursor": 2, "is_last": True}
+
+    [news] = platform(counterpart.url).fetch_orders(cursor="", overlap=dt.timedelta(0)).news
+
+    assert (news.changed_at, news.changed_at.tzinfo) == (NOON, dt.UTC)
+
+
+@pytest.mark.parametrize(
+    "quantity", [10**30, "9" * 5_000, 1e999, 1.5, None]
+)  # fmt: skip
+def test_a_figure_that_nobody_can_keep_ends_the_reading_in_words(counterpart, quantity):
+    counterpart.answers["/mamori/stock"] = {"items": [{"sku": "A", "quantity": quantity}], "next": None}
+
+    with pytest.raises(PlatformError, match="not as agreed"):
+        list(platform(counterpart.url).read_quantities())
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"orders": [], "cursor": 10**30, "is_last": True},
+        {"orders": {}, "cursor": "1", "is_last": True},
+        {"orders": [], "cursor": "x", "is_last": True},
+        [],
+    ],
 )
 def test_a_page_of_orders_that_is_not_as_agreed_is_not_asked_again(counterpart, told):
     counterpart.answers["/mamori/orders"] = told
@@ -444,6 +506,7 @@ def test_news_are_the_bodies_of_the_rest_calls():
     [
         (b"{", [""]),
         (b"[]", [""]),
+        (b"[" * 50_000 + b"]" * 50_000, [""]),
         (b'{"type": "order.changed", "data": []}', ["/id", "/data", "/timestamp", "/data/external_id"]),
         (
             b'{"type": "stock.changed", "timestamp": "2026-11-23T12:00:00Z", "data": {"sku": "A", "quantity": "3"}}',

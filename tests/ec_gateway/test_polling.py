@@ -1,5 +1,6 @@
 """Polling: the cursor moves with the events or not at all, a dead site costs nothing, and a webhook that was switched off is noticed."""
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -80,6 +81,34 @@ def test_a_call_that_fails_in_the_middle_loses_nothing(monkeypatch):
     run(site, platform)
     assert known(site) == [f"h-{number}" for number in range(5)]
     assert SiteState.objects.get(site=site).failures_in_row == 0
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        news("ORDER", "e-2", "A-2", dt.datetime(9999, 12, 31, 23, tzinfo=dt.timezone(-dt.timedelta(hours=12)))),
+        news("ORDER", "e-2", "A-2", dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=12)))),
+        news("ORDER", "e-2", "A-2", dt.datetime(2026, 11, 23)),
+        news("ORDER", "e-2", "A-2", NOON, {"x": 10**5_000}),
+    ],
+)
+def test_news_that_cannot_be_kept_stop_nothing_behind_them(spoilt):
+    site, place = shop()
+    shirt = sku()
+    stock(shirt, place, 5)
+    raw = {"what": "it said"}
+    first, last = order_news("A-1", shirt), order_news("A-3", shirt)
+    platform = FakePlatform(changes=[first, dataclasses.replace(spoilt, raw=raw), last], page_size=10)
+
+    outcome = run(site, platform)
+    work_off(site_id=site.pk, holder="test", clock=lambda: NOON, jitter=lambda: 0.5)
+
+    assert (outcome.taken, outcome.error, row(site).cursor) == (3, "", "3")
+    events = InboundEvent.objects.order_by("pk").values_list("kind", "external_id", "state")
+    assert list(events) == [("ORDER", "A-1", "DONE"), ("HINT", "A-2", "REFUSED"), ("ORDER", "A-3", "DONE")]
+    assert InboundEvent.objects.get(external_id="A-2").raw == '{"what":"it said"}'
+    assert "A-2" in StaffTask.objects.get(kind="INBOX_REFUSED").subject_label
+    assert str(run(site, platform)).startswith("0 new")
 
 
 def test_a_paused_site_is_not_called():

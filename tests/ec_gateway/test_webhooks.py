@@ -14,6 +14,7 @@ from ec_gateway.inbox.working import work_off
 from ec_gateway.models import Activity, InboundEvent, SiteActivity, SitePush, SiteState
 from ec_gateway.services import wakes
 from ec_gateway.webhooks import MAX_BODY
+from erp.core.models import StaffTask
 from tests.ec_gateway.factories import NOON, ROBOT, SECRET, listed, shop
 from tests.ec_gateway.fake_platform import document
 from tests.inventory.factories import sku, statements
@@ -130,6 +131,50 @@ def test_what_is_signed_and_not_understood_is_kept_once(woken):
     assert answers == [200, 200]
     event = InboundEvent.objects.get()
     assert (event.kind, event.raw) == ("HINT", "what?")
+
+
+DEEP = '{"type": "order.changed", "timestamp": "2026-11-23T10:00:00+09:00", "data": {"external_id": "D", "a": %s}}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**changed(), "timestamp": "9999-12-31T23:59:59-12:00"},
+        {**changed(), "timestamp": "0001-01-01T00:00:00+12:00"},
+        {**changed(), "timestamp": "2026-11-23T10:00:00+23:59"},
+        {**changed(), "type": "stock.changed", "data": {"sku": "a\x00", "quantity": 1}},
+        {**changed(), "type": "stock.changed", "data": {"sku": "a\ud800", "quantity": 1}},
+        {**changed(), "type": "stock.changed", "data": {"sku": "a", "quantity": 10**30}},
+        DEEP % ("[" * 100 + "]" * 100),
+        DEEP % ("[" * 50_000 + "]" * 50_000),
+    ],
+)
+def test_what_is_signed_and_cannot_be_kept_as_it_was_meant_is_kept_as_it_came(woken, body, admin_client):
+    site, _place = shop()
+    text = body if isinstance(body, str) else json.dumps(body)
+
+    answer = send(site, text)
+    work_off(site_id=site.pk, holder="test", clock=timezone.now, jitter=lambda: 0.5)
+
+    assert answer.status_code == 200
+    event = InboundEvent.objects.get()
+    assert (event.state, event.raw, event.changed_at) == ("REFUSED", text, None)
+    assert StaffTask.objects.get().kind == "INBOX_REFUSED"
+    assert admin_client.get("/admin/ec_gateway/inboundevent/").status_code == 200
+
+
+def test_a_fault_of_ours_loses_no_webhook(woken, monkeypatch):
+    site, _place = shop()
+    shirt = sku()
+    monkeypatch.setattr("ec_gateway.platforms.generic._news", lambda event: dict[str, str]()["a bug"])
+
+    answer = send(site, changed(shirt))
+    work_off(site_id=site.pk, holder="test", clock=timezone.now, jitter=lambda: 0.5)
+
+    assert answer.status_code == 200
+    event = InboundEvent.objects.get()
+    assert (event.state, event.raw) == ("REFUSED", json.dumps(changed(shirt), ensure_ascii=False))
+    assert "KeyError" in event.error
 
 
 def test_a_site_whose_secrets_cannot_be_read_is_told_to_come_back(woken, settings):

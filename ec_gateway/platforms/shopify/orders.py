@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ec_gateway.platforms.interface import News, NewsKind
+from erp.core.clock import moment_of
 
 _EVENT_OF = {
     "AUTHORIZATION": "authorized",
@@ -49,7 +50,7 @@ def number_of(gid: str) -> str:
 def news_of(order: Mapping[str, Any], wording: Wording) -> list[News]:
     """Everything about one order as it is now, in the order in which it must be applied. Repeats carry the same event ids."""
     external_id, changed_at = order["legacyResourceId"], order["updatedAt"]
-    at = dt.datetime.fromisoformat(changed_at)
+    at = moment_of(changed_at)
     news = [
         News(
             NewsKind.ORDER, f"order:{external_id}:{changed_at}", external_id, at, document(order, wording), raw=dict(order)
@@ -58,7 +59,7 @@ def news_of(order: Mapping[str, Any], wording: Wording) -> list[News]:
     ]  # fmt: skip
     if order["cancelledAt"]:
         cancel = {"external_id": external_id, "reason": order["cancelReason"] or ""}
-        cancelled_at = dt.datetime.fromisoformat(order["cancelledAt"])
+        cancelled_at = moment_of(order["cancelledAt"])
         news.append(News(NewsKind.CANCEL, f"cancel:{external_id}", external_id, cancelled_at, cancel))
     return news
 
@@ -174,7 +175,7 @@ def _payment_news(order: Mapping[str, Any], external_id: str) -> Iterator[News]:
             "reference": f"{item['gateway'] or ''} {number_of(item['id'])}".strip(),
         }
         event_id = f"transaction:{number_of(item['id'])}:{item['status']}"
-        yield News(NewsKind.PAYMENT, event_id, external_id, dt.datetime.fromisoformat(moment), body, raw=dict(item))
+        yield News(NewsKind.PAYMENT, event_id, external_id, moment_of(moment), body, raw=dict(item))
 
 
 def _orderer(order: Mapping[str, Any]) -> dict[str, Any]:

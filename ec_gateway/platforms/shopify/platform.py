@@ -17,6 +17,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ec_gateway.platforms.interface import (
     BadSignature,
     Limits,
@@ -34,6 +36,8 @@ from ec_gateway.platforms.interface import (
 from ec_gateway.platforms.shopify import parcels, queries
 from ec_gateway.platforms.shopify.client import ShopifyClient
 from ec_gateway.platforms.shopify.orders import Wording, news_of
+from ec_gateway.platforms.unreadable import read_each
+from erp.core.clock import NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
 
 PAGE = 25
@@ -74,13 +78,16 @@ class ShopifyPlatform:
         try:
             payload = json.loads(body)
             raw = payload if isinstance(payload, dict) else {}
-        except ValueError as error:
-            raise InvalidInput([Problem("", "not_json", "A JSON object is needed.")]) from error
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput([Problem("", "not_json", _("A JSON object is needed."))]) from error
         if not topic or not event_id or not raw:
-            raise InvalidInput([Problem("", "not_a_webhook", "This is no webhook of Shopify.")])
+            raise InvalidInput([Problem("", "not_a_webhook", _("This is no webhook of Shopify."))])
         external_id = _order_number(topic, raw)
         triggered = headers.get("x-shopify-triggered-at")
-        changed_at = dt.datetime.fromisoformat(triggered) if triggered else None
+        try:
+            changed_at = moment_of(triggered) if triggered else None
+        except NotAMoment as fault:
+            raise InvalidInput([Problem("/header/x-shopify-triggered-at", fault.code, fault.detail)]) from fault
         return [News(NewsKind.HINT, f"{topic}:{event_id}", external_id, changed_at, raw=raw)] if external_id else []
 
     def fetch_orders(self, *, cursor: str, overlap: dt.timedelta) -> OrderPage:
@@ -92,11 +99,9 @@ class ShopifyPlatform:
         search = {"query": f"updated_at:>='{begin}'" if begin else "", "first": PAGE, "after": after or None}
         found = self._client.ask(queries.FETCH_ORDERS, search)["orders"]
         orders = found["nodes"]
-        for order in orders:
-            self._refuse_cut_off(order)
-        latest = max([since, *(order["updatedAt"] for order in orders)], key=_moment)
+        latest = max([since, *(order["updatedAt"] for order in orders)], key=_place_in_time)
         info = found["pageInfo"]
-        news = tuple(item for order in orders for item in news_of(order, self._wording))
+        news = tuple(read_each(orders, self._read_order, name=_number_in))
         if info["hasNextPage"]:
             # The search stays the same until its last page, so its place stays valid; the latest change travels behind it.
             return OrderPage(news, f"{begin or _BEGINNING}|{info['endCursor']}", False)
@@ -106,7 +111,13 @@ class ShopifyPlatform:
         order = self._client.ask(queries.FETCH_ORDER, {"id": f"gid://shopify/Order/{external_id}"})["order"]
         if order is None:
             return []
-        self._refuse_cut_off(order)
+        return read_each([order], self._read_order, name=_number_in)
+
+    def _read_order(self, order: Mapping[str, Any]) -> list[News]:
+        """Raises InvalidInput for an order of which Shopify does not tell everything in one page."""
+        if order["lineItems"]["pageInfo"]["hasNextPage"]:
+            problem = Problem("/lineItems", "too_many_lines", _("The order has more than 250 lines."))
+            raise InvalidInput([problem])
         return news_of(order, self._wording)
 
     def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushResult]:
@@ -196,9 +207,15 @@ class ShopifyPlatform:
             search = {"query": f"updated_at:>='{since.isoformat()}'", "first": LEVELS_PAGE, "after": after}
             found = self._client.ask(queries.LIST_ORDERS, search)["orders"]
             for order in found["nodes"]:
+                try:
+                    changed_at = moment_of(order["updatedAt"])
+                except NotAMoment as fault:
+                    raise PlatformError(
+                        f"Order {order['legacyResourceId']}: {fault.detail}", is_retryable=False
+                    ) from fault
                 yield OrderSummary(
                     order["legacyResourceId"],
-                    dt.datetime.fromisoformat(order["updatedAt"]),
+                    changed_at,
                     order["cancelledAt"] is not None,
                     Decimal(str(order["totalPriceSet"]["shopMoney"]["amount"])),
                 )
@@ -242,17 +259,20 @@ class ShopifyPlatform:
         found = self._client.ask(queries.WEBHOOKS, asked)["webhookSubscriptions"]["nodes"]
         return {"ORDERS_CREATE", "ORDERS_UPDATED"} <= {item["topic"] for item in found}
 
-    @staticmethod
-    def _refuse_cut_off(order: Mapping[str, Any]) -> None:
-        if order["lineItems"]["pageInfo"]["hasNextPage"]:
-            raise PlatformError(f"Order {order['name']} has more than 250 lines", is_retryable=False)
-
 
 _BEGINNING = "1970-01-01T00:00:00+00:00"
 
 
-def _moment(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text or _BEGINNING)
+def _place_in_time(text: str) -> dt.datetime:
+    """A change whose time cannot be read does not move the cursor: its order is for staff to see."""
+    try:
+        return moment_of(text)
+    except NotAMoment:
+        return dt.datetime.fromisoformat(_BEGINNING)
+
+
+def _number_in(order: Mapping[str, Any]) -> str:
+    return str(order.get("legacyResourceId") or "")
 
 
 def _order_number(topic: str, raw: Mapping[str, Any]) -> str:

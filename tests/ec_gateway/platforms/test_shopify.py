@@ -58,6 +58,11 @@ def platform(shop):
         )
 
 
+def spoil_first(data, spoilt):
+    data["orders"]["nodes"][0] |= spoilt
+    return data
+
+
 def push(shop: Shop, gid: str, quantity: int, expected: int | None = None, key: str = "k", version: int = 1):
     return QuantityPush(shop.skus.get(gid, gid), {"inventory_item_id": gid}, quantity, expected, version, key)
 
@@ -158,6 +163,27 @@ class TestOrders:
         assert read.deliveries[0].wish_date == dt.date(2026, 11, 28)
         assert read.attributes["shopify_name"] == "#1001"
         assert (paid.kind, paid.document["kind"]) == (NewsKind.PAYMENT, "authorized")
+
+    @pytest.mark.parametrize(
+        ("spoilt", "why"),
+        [
+            ({"updatedAt": "9999-12-31T23:59:59-12:00"}, "NotAMoment"),
+            ({"lineItems": {"nodes": [], "pageInfo": {"hasNextPage": True}}}, "too_many_lines"),
+            ({"customAttributes": [{"key": "配送希望日", "value": 5}]}, "AttributeError"),
+        ],
+    )
+    def test_an_order_that_cannot_be_read_does_not_stop_those_behind_it(self, shop, platform, monkeypatch, spoilt, why):
+        ask = platform._client.ask
+        monkeypatch.setattr(platform._client, "ask", lambda *asked: spoil_first(ask(*asked), spoilt))
+        shop.orders |= {"1001": self.full(), "1002": self.full(1002)}
+
+        page = platform.fetch_orders(cursor="", overlap=HOUR)
+
+        bad, fine, _paid = page.news
+        assert (bad.kind, bad.external_id, fine.external_id) == (NewsKind.HINT, "1001", "1002")
+        assert why in bad.document["problem"]
+        assert bad.raw["legacyResourceId"] == "1001"
+        assert (page.cursor, page.is_last) == ("2026-11-23T01:00:10Z", True)
 
     @pytest.mark.django_db
     def test_our_services_take_it_without_a_question(self, shop, platform):

@@ -1,0 +1,58 @@
+"""What a site says and nobody here can read is news too: kept as it came, for a person to see, and never in the way of what comes behind it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import structlog
+from django.utils.translation import gettext as _
+
+from ec_gateway.platforms.interface import News, NewsKind
+from erp.core import messages
+from erp.core.errors import InvalidInput
+
+Item = TypeVar("Item")
+
+log = structlog.get_logger(__name__)
+
+
+def unreadable(raw: Any, problem: str, *, external_id: str = "") -> News:
+    """News of which only ``raw`` is sure. The worker refuses it, which tells staff why. The same content is the same news."""
+    digest = hashlib.sha256(text_of(raw).encode()).hexdigest()
+    return News(NewsKind.HINT, f"unreadable:{digest}", external_id, document={"problem": problem}, raw=raw)
+
+
+def read_each(
+    items: Iterable[Item], read: Callable[[Item], Iterable[News]], *, name: Callable[[Item], str]
+) -> list[News]:
+    """The news of every item of a page. One that cannot be read stands there as unreadable, under the number that ``name`` finds in it.
+
+    An edge: whatever ``read`` stumbles over (a foreign contract, or a fault of ours) is told to staff with what came, and logged.
+    """
+    found: list[News] = []
+    for item in items:
+        try:
+            found += read(item)
+        except InvalidInput as problems:
+            found.append(unreadable(item, str(problems), external_id=name(item)))
+        except Exception as fault:
+            log.exception("news_not_read", external_id=name(item))
+            found.append(unreadable(item, not_read(fault), external_id=name(item)))
+    return found
+
+
+def not_read(fault: Exception) -> str:
+    return _("Reading it failed: %(why)s") % {"why": f"{type(fault).__name__}: {fault}"}
+
+
+def text_of(raw: Any) -> str:
+    """A message as text that PostgreSQL can keep: bytes as UTF-8, everything else as JSON."""
+    if isinstance(raw, bytes):
+        text = raw.decode("utf-8", "replace")
+    elif isinstance(raw, str):
+        text = raw.encode("utf-8", "replace").decode()
+    else:
+        text = "" if raw is None else messages.encode(raw)
+    return text.replace("\x00", "\ufffd")
