@@ -132,9 +132,15 @@ def answer_for(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     if is_passing(error):
         log.warning("not_available", path=getattr(request, "path", ""), error=str(error))
         return problem(503, "unavailable", _("Please send it again in a moment."), headers={"Retry-After": "1"})
-    log.error("bug", path=getattr(request, "path", ""), exc_info=error)
+    body = bug_body(error, path=getattr(request, "path", ""))
     got_request_exception.send(sender=answer_for, request=getattr(request, "_request", request))
-    return problem(500, "internal_error", _("Something went wrong here. It was noted; please send it again."))
+    return HttpResponse(msgspec.json.encode(body), status=500, content_type=MEDIA_TYPE)
+
+
+def bug_body(error: Exception, *, path: str) -> dict[str, Any]:
+    """Log a fault of ours with where it happened; returns what goes out of it."""
+    log.error("bug", path=path, exc_info=error)
+    return problem_body(500, "internal_error", _("Something went wrong here. It was noted; please send it again."))
 
 
 def _drf_answer(error: exceptions.APIException) -> HttpResponse:

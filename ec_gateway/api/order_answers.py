@@ -6,7 +6,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from ec_gateway.api.errors import refusal_body
+from ec_gateway.api.errors import bug_body, refusal_body
 from ec_gateway.api.frame import plain
 from erp.core.errors import DomainError
 from erp.orders.exceptions import StaleRevision
@@ -90,6 +90,13 @@ def stale_body(view: OrderView) -> dict[str, Any]:
 def refused_body(external_id: str, refusal: DomainError) -> dict[str, Any]:
     """One refused item of a bulk call: a problem with its status, beside the results of the others."""
     return {"external_id": external_id, **refusal_body(refusal)}
+
+
+def failed_body(external_id: str, fault: Exception, *, path: str) -> dict[str, Any]:
+    """The same for one that failed here. A fault of ours is reported as if it had ended the call."""
+    if isinstance(fault, DomainError):
+        return refused_body(external_id, fault)
+    return {"external_id": external_id, **bug_body(fault, path=path)}
 
 
 def return_body(order: str, request: ChannelReturn, outcome: ReturnOutcome) -> dict[str, Any]:

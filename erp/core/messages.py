@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from erp.core import rows
 from erp.core.actors import Actor
+from erp.core.errors import DomainError
 from erp.core.models import MessageLog
 
 
@@ -61,6 +62,15 @@ def store(
     )  # fmt: skip
     if batch is None:
         own.run()
+
+
+def outcome_of(why: Exception) -> str:
+    """Of a message from which nothing came: the house said no, or something broke here."""
+    return MessageLog.Outcome.REFUSED if isinstance(why, DomainError) else MessageLog.Outcome.FAILED
+
+
+def reason_of(why: Exception) -> str:
+    return str(why) if isinstance(why, DomainError) else f"{type(why).__name__}: {why}"
 
 
 @dataclass(frozen=True, slots=True)

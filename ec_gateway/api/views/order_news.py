@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from ec_gateway.api import order_answers as told
 from ec_gateway.api.frame import Answer
 from ec_gateway.api.order_answer_schema import OrderStateSerializer, ReturnedSerializer
+from ec_gateway.api.order_calls import OrderCall, id_in
 from ec_gateway.api.order_examples import EXAMPLES
 from ec_gateway.api.order_schema import CancellationSerializer, PaymentEventSerializer, ReturnSerializer
 from ec_gateway.api.schema import operation, path
-from ec_gateway.api.views.orders import OrderCall, id_in
 from ec_gateway.models import ApiKey
 from ec_gateway.order_news_document import read_cancellation, read_payment_event, read_return
 from erp.orders import selectors
@@ -50,9 +50,9 @@ class Cancellation(OrderNews):
     )
     def post(self, request: Request, external_id: str) -> HttpResponse:
         body = self.json_body(request)
-        wanted = self.named(external_id)
 
         def effect() -> Answer:
+            wanted = self.named(external_id)
             reason, message_id = read_cancellation(body)
             before = self.view_of(wanted)
             state = cancel_order(
@@ -72,7 +72,7 @@ class Cancellation(OrderNews):
             what = told.REPLAYED if was_cancelled else told.RECORDED
             return Answer(200, told.state_body(wanted, after, what), is_replay=was_cancelled)
 
-        return self.kept(request, wanted, body, effect)
+        return self.kept(request, external_id, body, effect)
 
 
 class Returns(OrderNews):
@@ -96,9 +96,9 @@ class Returns(OrderNews):
     )
     def post(self, request: Request, external_id: str) -> HttpResponse:
         body = self.json_body(request)
-        wanted = self.named(external_id)
 
         def effect() -> Answer:
+            wanted = self.named(external_id)
             asked = read_return(body)
             outcome = record_channel_return(
                 channel=self.client.channel_code,
@@ -136,9 +136,9 @@ class PaymentEvents(OrderNews):
     )
     def post(self, request: Request, external_id: str) -> HttpResponse:
         body = self.json_body(request)
-        wanted = self.named(external_id)
 
         def effect() -> Answer:
+            wanted = self.named(external_id)
             news = read_payment_event(body)
             outcome = hear_payment_news(
                 channel=self.client.channel_code, external_id=wanted, event=news, at=self.at, by=self.actor(request)
@@ -148,4 +148,4 @@ class PaymentEvents(OrderNews):
             what = told.REPLAYED if outcome.is_replay else told.RECORDED
             return Answer(200, told.state_body(wanted, self.view_of(wanted), what), is_replay=outcome.is_replay)
 
-        return self.kept(request, wanted, body, effect)
+        return self.kept(request, external_id, body, effect)

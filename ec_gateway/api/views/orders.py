@@ -1,4 +1,4 @@
-"""Orders: sent, amended, read. One view makes one domain call; a refused message is kept in a second transaction."""
+"""Orders: sent, amended, read. One view makes one domain call."""
 
 from __future__ import annotations
 
@@ -7,93 +7,63 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from ec_gateway.api import order_answers as told
 from ec_gateway.api.etags import unless_known
 from ec_gateway.api.feed import feed_cursor_of
-from ec_gateway.api.frame import Answer, ApiView, json_answer
+from ec_gateway.api.frame import Answer, json_answer
 from ec_gateway.api.order_answer_schema import (
     BulkAnswerSerializer,
     OrdersPageSerializer,
     OrderViewSerializer,
     PlacedSerializer,
 )
+from ec_gateway.api.order_calls import MOST_ORDERS, ListCall, OrderCall, id_in
 from ec_gateway.api.order_examples import EXAMPLES
 from ec_gateway.api.order_schema import AmendedOrderSerializer, BulkSerializer, OrderSerializer
 from ec_gateway.api.pagination import cursor_behind, key_of, limit_of
 from ec_gateway.api.schema import IF_NONE_MATCH, operation, path, query
 from ec_gateway.models import ApiKey
 from ec_gateway.order_document import read_order
-from ec_gateway.services.intake import keep_refused, place
+from ec_gateway.services.intake import place
 from erp.core import changes
-from erp.core.errors import DomainError, InvalidInput, Problem
-from erp.core.retries import retried
+from erp.core.errors import InvalidInput, Problem
 from erp.orders import selectors
-from erp.orders.exceptions import OrderNotFound
-from erp.orders.services import OrderInput, OrderOutcome, place_orders
+from erp.orders.services import OrderInput, OrderOutcome, find_problems, place_orders
 
 Scope = ApiKey.Scope
-MOST_ORDERS, CHUNK = 500, 100
 USUAL_ORDERS = 100
-
-
-class OrderCall(ApiView):
-    """What calls about orders share: the order's number in the address, and refused messages that are kept."""
-
-    kind: ClassVar = "order"
-
-    def named(self, external_id: str) -> str:
-        if len(external_id) > 100:
-            raise OrderNotFound(_("There is no such order."))
-        return external_id
-
-    def json_body(self, request: Request) -> Any:
-        try:
-            return super().json_body(request)
-        except (ParseError, InvalidInput) as error:
-            refusal = (
-                error if isinstance(error, DomainError) else InvalidInput([Problem("", "malformed_json", str(error))])
-            )
-            self.keep(request, [("", _raw(request), refusal)])
-            raise
-
-    def keep(self, request: Request, refused: Sequence[tuple[str, Any, DomainError]]) -> None:
-        keep_refused(
-            channel_id=self.client.channel_id, kind=self.kind, refused=refused, at=self.at, by=self.actor(request)
-        )  # fmt: skip
-
-    def kept(self, request: Request, external_id: str, body: Any, effect: Any) -> HttpResponse:
-        """Run ``effect`` as ``write`` does, and keep the message when it is refused: nothing that was sent is lost."""
-        try:
-            return self.write(request, body, effect)
-        except DomainError as refusal:
-            is_kept_whole = _ONLY_RAW.isdisjoint(problem.code for problem in refusal.problems)
-            self.keep(request, [(external_id, body if is_kept_whole else _raw(request), refusal)])
-            raise
-
-
-# What JSON of ours cannot say is kept as the text that came.
-_ONLY_RAW = frozenset({"not_a_number", "number_too_large", "nul_character", "lone_surrogate"})
-
-
-def _raw(request: Request) -> str:
-    return request._request.body.decode("utf-8", "replace")
 
 
 class OrderIntake(OrderCall):
     """An order that comes in, new or as a newer revision."""
 
-    def place(self, request: Request, body: Any) -> HttpResponse:
+    def place(self, request: Request, body: Any, *, named: str | None = None) -> HttpResponse:
+        """``named`` is the number in the address, if there is one."""
+
         def effect() -> Answer:
-            order = read_order(body)
+            order = read_order(body) if named is None else _read_named(body, self.named(named))
             outcome = place(
                 channel=self.client.channel_code, order=order, body=body, at=self.at, by=self.actor(request)
             )  # fmt: skip
             return answered(self.client.channel_code, outcome)
 
-        return self.kept(request, id_in(body), body, effect)
+        return self.kept(request, id_in(body) if named is None else named, body, effect)
+
+
+def _read_named(body: Any, named: str) -> OrderInput:
+    """The order under the number of the address. Raises InvalidInput."""
+    others = []
+    if isinstance(body, dict) and body["external_id"] != named:
+        others.append(Problem("/external_id", "other_order", _("The address names another order.")))
+    try:
+        order = read_order(body)
+    except InvalidInput as refusal:
+        raise InvalidInput([*others, *refusal.problems]) from refusal
+    if others:
+        raise InvalidInput([*others, *find_problems(order)])
+    return order
 
 
 class Orders(OrderIntake):
@@ -168,13 +138,7 @@ def answered(channel: str, outcome: OrderOutcome) -> Answer:
     return Answer(told.STATUS[what], body, is_replay=what == told.REPLAYED)
 
 
-def id_in(body: Any) -> str:
-    """The order's number as far as a message says one, for the message log."""
-    found = body.get("external_id") if isinstance(body, dict) else None
-    return found if isinstance(found, str) and "\x00" not in found and found.isprintable() else ""
-
-
-class BulkOrders(OrderCall):
+class BulkOrders(ListCall):
     scopes: ClassVar = {"POST": Scope.ORDERS_WRITE}
 
     @operation(
@@ -183,7 +147,7 @@ class BulkOrders(OrderCall):
         tag="orders",
         description=(
             "One result per order, in the order sent, each with the status that `POST /orders` would have answered; one bad order harms no other."
-            " Committed in steps: when the call breaks off, send it again."
+            " What fails here is kept, and answered 500 in its own result. Committed in steps: when the call breaks off, send it again."
         ),
         request=BulkSerializer,
         answers={200: BulkAnswerSerializer},
@@ -193,12 +157,7 @@ class BulkOrders(OrderCall):
     )
     def post(self, request: Request) -> HttpResponse:
         body = self.json_body(request)
-        try:
-            items = items_of(body, "orders", MOST_ORDERS)
-        except InvalidInput as refusal:
-            self.keep(request, [("", body, refusal)])
-            raise
-        return self.write(request, body, lambda: self._place(request, items), commits_in_steps=True)
+        return self.listed(request, body, "orders", lambda items: self._place(request, items))
 
     def _place(self, request: Request, items: Sequence[Any]) -> Answer:
         results: dict[int, dict[str, Any]] = {}
@@ -212,37 +171,19 @@ class BulkOrders(OrderCall):
                 refused.append((id_in(item), item, refusal))
         if refused:
             self.keep(request, refused)
-        in_order = sorted(orders, key=lambda index: (orders[index].external_id, index))
-        for first in range(0, len(in_order), CHUNK):
-            chunk = in_order[first : first + CHUNK]
-            outcomes = retried(
-                place_orders,
+
+        def step(places: Sequence[int]) -> list[dict[str, Any]]:
+            outcomes = place_orders(
                 channel=self.client.channel_code,
-                orders=[orders[index] for index in chunk],
-                bodies=[items[index] for index in chunk],
+                orders=[orders[place] for place in places],
+                bodies=[items[place] for place in places],
                 at=self.at,
                 by=self.actor(request),
             )
-            results |= dict(zip(chunk, _results(self.client.channel_code, outcomes), strict=True))
+            return _results(self.client.channel_code, outcomes)
+
+        results |= self.in_steps(request, items, orders, step)
         return Answer(200, {"results": [results[index] for index in range(len(items))]})
-
-
-def items_of(body: Any, name: str, most: int) -> list[Any]:
-    """The list of a bulk call. Raises InvalidInput."""
-    if not isinstance(body, dict):
-        raise InvalidInput([Problem("", "not_an_object", _("A JSON object is needed."))])
-    items = body.get(name)
-    problems = [
-        Problem(f"/{key[:100]}", "unknown_field", _("The contract has no such field.")) for key in body if key != name
-    ]
-    if not isinstance(items, list):
-        problems.append(Problem(f"/{name}", "not_a_list", _("A JSON array is needed.")))
-    elif not 1 <= len(items) <= most:
-        detail = _("1 to %(most)s are possible at once.") % {"most": most}
-        problems.append(Problem(f"/{name}", "bad_count", detail))
-    if problems:
-        raise InvalidInput(problems)
-    return list(items or ())
 
 
 def _results(channel: str, outcomes: Sequence[OrderOutcome]) -> list[dict[str, Any]]:
@@ -291,12 +232,6 @@ class OneOrder(OrderIntake):
     )
     def put(self, request: Request, external_id: str) -> HttpResponse:
         body = self.json_body(request)
-        wanted = self.named(external_id)
         if isinstance(body, dict):
-            body = {"external_id": wanted, **body}
-            if body["external_id"] != wanted:
-                detail = _("The address names another order.")
-                refusal = InvalidInput([Problem("/external_id", "other_order", detail)])
-                self.keep(request, [(wanted, body, refusal)])
-                raise refusal
-        return self.place(request, body)
+            body = {"external_id": external_id, **body}
+        return self.place(request, body, named=external_id)

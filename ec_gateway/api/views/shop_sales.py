@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from ec_gateway.api import order_answers as told
 from ec_gateway.api.frame import Answer
+from ec_gateway.api.order_calls import MOST_ORDERS, ListCall, Lost, id_in
 from ec_gateway.api.order_examples import EXAMPLES
 from ec_gateway.api.order_fields import flag, moment, money, own_id, text
 from ec_gateway.api.order_schema import (
@@ -21,12 +22,11 @@ from ec_gateway.api.order_schema import (
     TaxSummarySerializer,
 )
 from ec_gateway.api.schema import Described, ProblemErrorSerializer, operation
-from ec_gateway.api.views.orders import CHUNK, MOST_ORDERS, OrderCall, id_in, items_of
 from ec_gateway.models import ApiKey
 from ec_gateway.services.intake import storable
 from ec_gateway.shop_sale_document import read_sale
-from erp.core.errors import DomainError, InvalidInput
-from erp.core.retries import retried
+from erp.core.errors import InvalidInput
+from erp.core.retries import is_passing
 from erp.orders.services import OrderInput, RefusedSale, SaleOutcome, keep_refused_sales, record_shop_sales
 
 
@@ -78,7 +78,7 @@ class ShopSalesAnswerSerializer(Described):
     results = ShopSaleResultSerializer(many=True)
 
 
-class ShopSales(OrderCall):
+class ShopSales(ListCall):
     scopes: ClassVar = {"POST": ApiKey.Scope.ORDERS_WRITE}
 
     @operation(
@@ -89,7 +89,7 @@ class ShopSales(OrderCall):
             "Sales that already happened are never refused: reserved pieces are taken, pieces beyond the books come in provisionally, an unknown"
             " SKU, a closed period or a total that does not add up are recorded with a task. Only a malformed receipt, one in a currency that the"
             " books do not keep, and other content under a known number are answered with a problem, beside the results of the others, and told"
-            " to staff. Committed in steps: send it again when it breaks off."
+            " to staff; one that fails here is kept, told, and answered 500 in its own result. Committed in steps: send it again when it breaks off."
         ),
         request=ShopSalesSerializer,
         answers={200: ShopSalesAnswerSerializer},
@@ -99,21 +99,20 @@ class ShopSales(OrderCall):
     )
     def post(self, request: Request) -> HttpResponse:
         body = self.json_body(request)
-        try:
-            items = items_of(body, "sales", MOST_ORDERS)
-        except InvalidInput as refusal:
-            self.keep(request, [("", body, refusal)])
-            raise
-        return self.write(request, body, lambda: self._record(request, items), commits_in_steps=True)
+        return self.listed(request, body, "sales", lambda items: self._record(request, items))
 
-    def keep(self, request: Request, refused: Sequence[tuple[str, Any, DomainError]]) -> None:
-        """What was sold is gone whatever the message was like, so staff are told of it as well."""
-        keep_refused_sales(
-            channel_id=self.client.channel_id,
-            refused=[RefusedSale(external_id, storable(body), refusal) for external_id, body, refusal in refused],
-            at=self.at,
-            by=self.actor(request),
-        )
+    def keep(self, request: Request, lost: Sequence[Lost]) -> None:
+        """What was sold is gone whatever the message was like, so staff are told as well. An outage is told to the till only, which sends again."""
+        outages = [item for item in lost if is_passing(item[2])]
+        if outages:
+            super().keep(request, outages)
+        lasting = [
+            RefusedSale(external_id, storable(body), why) for external_id, body, why in lost if not is_passing(why)
+        ]
+        if lasting:
+            keep_refused_sales(
+                channel_id=self.client.channel_id, refused=lasting, at=self.at, by=self.actor(request)
+            )  # fmt: skip
 
     def _record(self, request: Request, items: Sequence[Any]) -> Answer:
         results: dict[int, dict[str, Any]] = {}
@@ -127,23 +126,18 @@ class ShopSales(OrderCall):
                 refused.append((id_in(item), item, refusal))
         if refused:
             self.keep(request, refused)
-        in_order = sorted(sales, key=lambda index: (sales[index].external_id, index))
-        for first in range(0, len(in_order), CHUNK):
-            chunk = in_order[first : first + CHUNK]
-            try:
-                outcomes = retried(
-                    record_shop_sales,
-                    channel=self.client.channel_code,
-                    sales=[sales[index] for index in chunk],
-                    bodies=[items[index] for index in chunk],
-                    at=self.at,
-                    by=self.actor(request),
-                )
-            except DomainError as refusal:
-                left = in_order[first:]
-                self.keep(request, [(sales[index].external_id, items[index], refusal) for index in left])
-                raise
-            results |= dict(zip(chunk, map(_result, outcomes), strict=True))
+
+        def step(places: Sequence[int]) -> list[dict[str, Any]]:
+            outcomes = record_shop_sales(
+                channel=self.client.channel_code,
+                sales=[sales[place] for place in places],
+                bodies=[items[place] for place in places],
+                at=self.at,
+                by=self.actor(request),
+            )
+            return [_result(outcome) for outcome in outcomes]
+
+        results |= self.in_steps(request, items, sales, step)
         return Answer(200, {"results": [results[index] for index in range(len(items))]})
 
 

@@ -17,8 +17,7 @@ from django.utils.translation import gettext as _
 from erp.core import messages, staff_tasks
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
-from erp.core.messages import Message, store
-from erp.core.models import MessageLog
+from erp.core.messages import Message, outcome_of, reason_of, store
 from erp.core.staff_tasks import Finding
 from erp.core.use_case import use_case
 
@@ -27,11 +26,11 @@ KIND = "SALE_REFUSED"
 
 @dataclass(frozen=True, slots=True)
 class RefusedSale:
-    """A message as it came, the number that it names if it names one, and why it was refused."""
+    """A message as it came, the number that it names if it names one, and why it was refused, or what broke here."""
 
     external_id: str
     body: Any
-    refusal: DomainError
+    refusal: Exception
 
 
 @use_case
@@ -39,7 +38,9 @@ def keep_refused_sales(*, channel_id: int, refused: Sequence[RefusedSale], at: d
     """Keep messages of which no sale could be recorded, in a transaction of their own, and tell staff. Repeatable; each call keeps them again."""
     store(
         [
-            Message("order", sale.external_id[:100], 1, sale.body, "", MessageLog.Outcome.REFUSED, str(sale.refusal))
+            Message(
+                "order", sale.external_id[:100], 1, sale.body, "", outcome_of(sale.refusal), reason_of(sale.refusal)
+            )
             for sale in refused
         ],
         channel_id=channel_id,
@@ -54,7 +55,7 @@ _FIRST_OF = """
 SELECT wanted.place, min(message.id)
 FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS wanted (external_id, body, place)
 JOIN core_messagelog message ON message.external_id = wanted.external_id AND message.channel_id = %s
-    AND message.direction = 'IN' AND message.outcome = 'REFUSED' AND message.body = wanted.body::jsonb
+    AND message.direction = 'IN' AND message.outcome IN ('REFUSED', 'FAILED') AND message.body = wanted.body::jsonb
 GROUP BY wanted.place
 HAVING NOT EXISTS (SELECT FROM core_stafftask task WHERE task.kind = %s AND task.subject_type = 'MESSAGE'
                    AND task.subject_id = min(message.id) AND task.closed_at IS NOT NULL)
@@ -80,7 +81,9 @@ def report_refused(refused: Sequence[RefusedSale], *, channel_id: int, at: dt.da
     staff_tasks.open_tasks(findings, at=at, by=by)
 
 
-def _told(refusal: DomainError) -> str:
+def _told(refusal: Exception) -> str:
+    if not isinstance(refusal, DomainError):
+        return reason_of(refusal)[:2_000]
     named = (
         f"{problem.pointer}: {problem.detail}" if problem.pointer else problem.detail for problem in refusal.problems
     )
