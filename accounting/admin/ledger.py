@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -160,6 +161,8 @@ class OpenItemAdmin(ReadOnlyAdmin):
 
     def settle(self, request: HttpRequest, kind: str) -> HttpResponse:
         """The filled-in form of a settlement. It is opened by an action of the list, with the items chosen there."""
+        if not self.has_settle_permission(request):
+            raise PermissionDenied
         item_ids = [int(key) for key in request.POST.getlist("items") if key.isdecimal()]
         if kind not in Settlement.Kind.values or not item_ids:
             return self.done(

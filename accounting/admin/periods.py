@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -34,7 +35,9 @@ class PeriodAdmin(ReadOnlyAdmin):
 
     def open_months(self, request: HttpRequest) -> HttpResponse:
         """Create the months up to the current one."""
-        if request.method == "POST" and self.has_act_permission(request):
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
             with self.refusals_as_messages(request):
                 opened = self.serve(request, services.open_periods, through=timezone.localdate())
                 self.message_user(request, gettext("%(count)d months opened.") % {"count": opened}, messages.SUCCESS)

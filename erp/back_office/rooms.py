@@ -74,7 +74,8 @@ ROOMS = (
     )),
     Room("settings", pgettext_lazy("room", "Settings"), "settings", (
         "core.companyprofile", "core.channel", "core.department", "inventory.location", "inventory.costpool", "inventory.reason",
-        "core.taxrate", "core.deductibleshare", "auth.user", "auth.group", "core.auditrow", "core.verifyrun", "core.jobrun", "core.feedepoch",
+        "core.taxrate", "core.deductibleshare",
+        "auth.user", "inventory.shopstaff", "auth.group", "core.auditrow", "core.verifyrun", "core.jobrun", "core.feedepoch",
     )),
 )  # fmt: skip
 # Before all rooms: the first page, and the tasks of every room.
@@ -116,6 +117,14 @@ def url_of(entry: str) -> str:
     return reverse(f"admin:{entry.replace('.', '_')}_changelist" if "." in entry else f"admin:{entry}")
 
 
+def title_of(entry: str) -> str:
+    return (
+        capfirst(str(apps.get_model(entry)._meta.verbose_name_plural))
+        if "." in entry
+        else str(_own_page(entry)[1].title)
+    )
+
+
 def _item(request: HttpRequest, door: Door) -> dict[str, Any]:
     is_first_page = door.url == reverse("admin:index")
     active = request.path == door.url if is_first_page else request.path.startswith(door.url)
@@ -125,14 +134,12 @@ def _item(request: HttpRequest, door: Door) -> dict[str, Any]:
 def _doors(request: HttpRequest, entries: tuple[str, ...]) -> Iterator[Door]:
     for entry in entries:
         if "." in entry:
-            model = apps.get_model(entry)
-            page = admin.site._registry[model]
-            if page.has_view_permission(request):
-                yield Door(capfirst(str(model._meta.verbose_name_plural)), url_of(entry))
+            if admin.site._registry[apps.get_model(entry)].has_view_permission(request):
+                yield Door(title_of(entry), url_of(entry))
         else:
             page, link = _own_page(entry)
-            if getattr(page, f"has_{link.permission}_permission")(request):
-                yield Door(str(link.title), url_of(entry))
+            if link.is_open(page, request):
+                yield Door(title_of(entry), url_of(entry))
 
 
 def _own_page(name: str) -> tuple[Any, Any]:

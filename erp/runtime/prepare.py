@@ -1,8 +1,10 @@
 """Brings the database and the files of an installation up to date before its servers start. Safe to run every time."""
 
 import io
+import json
 import os
 import sys
+from pathlib import Path
 
 import django
 from django.core.management import call_command, get_commands
@@ -22,7 +24,10 @@ def main() -> None:
     installation = Installation.of_environment()
     is_new = _ensure_somebody_can_log_in(installation)
     _join_practice_sites(installation, is_new=is_new)
+    if is_new and os.environ.get(practice.VARIABLE):
+        _hire_practice_staff(installation)
     (installation.run / "log_in").write_text(_how_to_log_in(installation))
+    (installation.run / "staff").write_text("\n".join(_staff_to_try(installation)))
 
 
 def _ensure_somebody_can_log_in(installation: Installation) -> bool:
@@ -47,6 +52,43 @@ def _join_practice_sites(installation: Installation, *, is_new: bool) -> None:
         sys.stdout.write(said.getvalue())
     lines = [line for line in said.getvalue().splitlines() if "://" in line]
     practice.joined_file(installation).write_text("\n".join(line.split()[0] for line in lines))
+
+
+def _hire_practice_staff(installation: Installation) -> None:
+    """Somebody in every role, with passwords of this installation."""
+    from django.utils import timezone
+
+    from erp.back_office.practice import hire_practice_staff
+    from erp.back_office.roles import ROLES
+    from erp.core.actors import Actor
+
+    passwords = {role.login: installation.secret(_password_of(role.login), length=12) for role in ROLES}
+    hired = hire_practice_staff(passwords=passwords, at=timezone.now(), by=Actor.command("practice"))
+    # Hashing a password takes long on purpose: whether one still holds is seen by the hash that was made here.
+    _hashes(installation).write_text(json.dumps({user.username: user.password for user in hired}))
+
+
+def _staff_to_try(installation: Installation) -> list[str]:
+    """Log-in, password and role of those whose first password still holds, one line each."""
+    from django.contrib.auth import get_user_model
+
+    if not _hashes(installation).exists():
+        return []
+    made = json.loads(_hashes(installation).read_text())
+    users = get_user_model()._default_manager.filter(username__in=made, is_active=True).order_by("pk")
+    return [
+        f"{user.get_username():<8}{installation.secret(_password_of(user.get_username()), length=12)}  {user.get_full_name()}"
+        for user in users
+        if user.password == made[user.get_username()]
+    ]
+
+
+def _password_of(login: str) -> str:
+    return f"practice_password_{login}"
+
+
+def _hashes(installation: Installation) -> Path:
+    return installation.var / "practice_staff"
 
 
 def _how_to_log_in(installation: Installation) -> str:

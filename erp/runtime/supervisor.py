@@ -328,6 +328,8 @@ def _keep_logs_small(folder: Path) -> None:
 
 def _welcome(installation: Installation, address: str, sites: Sequence[practice.PracticeSite]) -> None:
     log_in = (installation.run / "log_in").read_text()
+    staff = (installation.run / "staff").read_text().splitlines()
+    desks = [f"  {'Roles' if not number else '':<8}  {line}" for number, line in enumerate(staff)]
     shops = [f"  Practice  {site.base_url}/ {site.name}, its switches {site.base_url}/panel" for site in sites]
     _say(
         f"""
@@ -335,7 +337,7 @@ Mamori is running; Ctrl-C stops it. Logs are in {_short(installation.log)}.
 
   Address   {address}
   Log in    {log_in}
-{"".join(f"{shop}{chr(10)}" for shop in shops)}
+{"".join(f"{line}{chr(10)}" for line in [*desks, *shops])}
   Three first things to try
   1. In another terminal, a month of real orders: {_short(Path(sys.executable))} manage.py replay 2010-12
   2. Open {address}admin/ and look at orders, stock and books.

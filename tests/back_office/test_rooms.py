@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
@@ -9,6 +11,7 @@ from django.urls import reverse
 
 from erp.back_office import rooms
 from erp.core.admin import PageLink, ServiceAdmin
+from erp.runtime.installation import PROJECT
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +106,21 @@ def test_every_link_on_a_list_or_a_document_leads_to_a_page_and_asks_for_a_permi
         for links, args in ((page.list_links, []), (page.object_links, [1])):
             for link in links:
                 assert reverse(link.url_name, args=args)
-                assert getattr(page, f"has_{link.permission}_permission")(request) is True
+                assert link.is_open(page, request) is True
                 checked.append(link)
     assert len(checked) > 10
+
+
+def test_the_manual_leads_to_pages_that_are_there():
+    """Every **room › page** of the manual and the README."""
+    known = {str(room.title): {rooms.title_of(entry) for entry in room.entries} for room in rooms.ROOMS}
+    files = [PROJECT / "README.md", *(PROJECT / "docs" / "manual").rglob("*.md")]
+
+    named = [
+        pair
+        for file in files
+        for pair in re.findall(r"\*\*([^*›\n]+) › ([^*›\n]+)\*\*", file.read_text(encoding="utf-8"))
+    ]
+
+    assert len(named) > 40
+    assert [f"{room} › {page}" for room, page in named if page not in known.get(room, set())] == []

@@ -15,6 +15,7 @@ import psutil
 import psycopg
 import pytest
 
+from erp.back_office.roles import ROLES
 from erp.runtime import checks, leash, postgres
 from erp.runtime.installation import PROJECT
 from tests.runtime.families import commands_of, family_of, wait_until, wait_until_gone
@@ -96,6 +97,16 @@ def test_it_says_where_it_is_how_to_log_in_and_what_to_try(running):
     status, told = get(f"{address}readyz")
     assert (status, json.loads(told)["checks"]) == (200, {"database": "ok", "broker": "ok"})
     assert "ログイン" in get(f"{address}admin/login/")[1]
+
+
+def test_somebody_in_every_role_can_log_in(running):
+    running.wait_until_ready()
+
+    told = dict(re.findall(r"^ +(?:Roles +)?([a-z]+) +\S{12}  (\S+)$", running.text, re.M))
+
+    assert told == {role.login: role.name for role in ROLES}
+    password = (running.var / "practice_password_soko").read_text().strip()
+    assert f"soko    {password}  倉庫" in running.text
 
 
 def test_two_practice_sites_are_joined_to_a_new_company(running):

@@ -25,7 +25,7 @@ from psycopg import Error as DriverError
 
 from erp.core import guards
 from erp.core.actors import Actor
-from erp.core.admin.figures import FiguresInFields, with_figures
+from erp.core.admin.figures import FiguresInFields, with_figures, without_costs
 from erp.core.admin.paging import FastPaginator
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
@@ -55,11 +55,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """A page of our own, offered on a list or on a document to whoever has ``permission`` there."""
+    """A page of our own, offered on a list or on a document. ``permission`` is one that the admin answers ("view"), or a full name."""
 
     url_name: str
     title: StrOrPromise
     permission: str = "view"
+
+    def is_open(self, page: Any, request: HttpRequest) -> bool:
+        if "." in self.permission:
+            return request.user.has_perm(self.permission)
+        return bool(getattr(page, f"has_{self.permission}_permission")(request))
 
 
 class ActionForm(ThemedActionForm):
@@ -78,6 +83,8 @@ class ServiceAdmin(ThemedAdmin):
     paginator = FastPaginator
     show_full_result_count = False
     list_per_page = 50
+    # Columns and fields that only those see who may know what goods cost.
+    costs: ClassVar[Sequence[str]] = ()
     # Offered in the head of the list, and in the head of one document with its id.
     list_links: ClassVar[Sequence[PageLink]] = ()
     object_links: ClassVar[Sequence[PageLink]] = ()
@@ -91,7 +98,7 @@ class ServiceAdmin(ThemedAdmin):
         return paginator
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        shown = super().get_list_display(request)
+        shown = without_costs(request, super().get_list_display(request), self.costs)
         return [
             name if name in self.list_editable else figure
             for name, figure in zip(shown, with_figures(self.model, shown), strict=True)
@@ -117,11 +124,7 @@ class ServiceAdmin(ThemedAdmin):
         return HttpResponseRedirect(f"{reverse('admin:core_auditrow_changelist')}?{sought}")
 
     def _links(self, request: HttpRequest, offered: Sequence[PageLink], *args: Any) -> list[tuple[str, StrOrPromise]]:
-        return [
-            (reverse(link.url_name, args=args), link.title)
-            for link in offered
-            if getattr(self, f"has_{link.permission}_permission")(request)
-        ]
+        return [(reverse(link.url_name, args=args), link.title) for link in offered if link.is_open(self, request)]
 
     def actor(self, request: HttpRequest) -> Actor:
         return actor_of(request)

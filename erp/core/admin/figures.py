@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
@@ -23,6 +23,8 @@ def document_link(document_type: str, document_id: int, label: str = "") -> str:
     return format_html('<a href="{}">{}</a>', url, label) if url else label
 
 
+# May know what goods cost, and what is earned with them.
+SEE_COSTS = "core.see_costs"
 # Numbers that count nothing: they name a thing.
 NO_FIGURES = (
     "document_id",
@@ -76,11 +78,23 @@ def with_figures(model: type[Model], names: Iterable[Any]) -> list[Any]:
     ]
 
 
+def without_costs(request: HttpRequest, names: Iterable[Any], costs: Sequence[str]) -> list[Any]:
+    """``names`` for this user: what goods cost is shown to those only who may know it."""
+    if not costs or request.user.has_perm(SEE_COSTS):
+        return list(names)
+    kept = [without_costs(request, name, costs) if isinstance(name, list | tuple) else name for name in names]
+    return [name for name in kept if name not in costs]
+
+
 class FiguresInFields:
     """Decimals that are only shown are shown as people write them. For pages and inlines without a form."""
 
     model: type[Model]
+    costs: ClassVar[Sequence[str]] = ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        sets = super().get_fieldsets(request, obj)  # type: ignore[misc]
-        return [(title, {**options, "fields": with_figures(self.model, options["fields"])}) for title, options in sets]
+        sets = [
+            (title, options, without_costs(request, options["fields"], self.costs))
+            for title, options in super().get_fieldsets(request, obj)  # type: ignore[misc]
+        ]
+        return [(title, {**options, "fields": with_figures(self.model, fields)}) for title, options, fields in sets]

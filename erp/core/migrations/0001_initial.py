@@ -205,6 +205,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "company profile",
                 "verbose_name_plural": "company profile",
+                "permissions": [("see_costs", "Can see costs, margins and the value of stock")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("id", 1)),

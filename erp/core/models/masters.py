@@ -180,6 +180,7 @@ class CompanyProfile(models.Model):
     class Meta:
         verbose_name = _("company profile")
         verbose_name_plural = _("company profile")
+        permissions = [("see_costs", "Can see costs, margins and the value of stock")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(id=1),

@@ -8,21 +8,22 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Model, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline, document_link
+from erp.core.admin import ActionForm, document_link
 from erp.core.clock import business_date
 from erp.inventory import services
 from erp.inventory.admin.forms import ExpectedForm, HoldForm
+from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels, limit_places
 from erp.inventory.models import ExpectedReceipt, Hold, HoldLine, ProvisionalReceipt, Reservation
 
 
 @admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin):
+class ReservationAdmin(OfPlaces):
     list_display = [
         "document", "document_line", "sku", "location", "quantity", "consumed", "released",
         "priority", "reserved_at", "actor",
@@ -38,7 +39,7 @@ class ReservationAdmin(ReadOnlyAdmin):
         return document_link(reservation.document_type, reservation.document_id)
 
 
-class HoldLineInline(ReadOnlyInline):
+class HoldLineInline(OfPlacesInline):
     model = HoldLine
     fields = ["sku", "location", "quantity", "expires_at", "released_at"]
     readonly_fields = fields
@@ -57,7 +58,7 @@ class ExtendForm(ActionForm):
 
 
 @admin.register(Hold)
-class HoldAdmin(ReadOnlyAdmin):
+class HoldAdmin(OfPlaces):
     list_display = ["ref", "channel", "kind", "owner_label", "created_at", "expires_at", "closed_at", "actor"]
     list_select_related = ["channel"]
     list_filter = ["channel", "kind", ("closed_at", admin.EmptyFieldListFilter)]
@@ -66,6 +67,9 @@ class HoldAdmin(ReadOnlyAdmin):
     inlines = [HoldLineInline]
     action_form = ExtendForm
     actions = ["extend", "release"]
+
+    def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
+        return rows.filter(Exists(HoldLine.objects.filter(hold=OuterRef("pk"), location__in=places)))
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("inventory.add_hold")
@@ -76,6 +80,7 @@ class HoldAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         tomorrow = timezone.localtime().replace(second=0, microsecond=0) + dt.timedelta(days=1)
         form = HoldForm(request.POST or None, initial={"expires_at": tomorrow})
+        limit_channels(form, request)
 
         def act() -> HttpResponse:
             values = form.cleaned_data
@@ -135,7 +140,8 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 @admin.register(ExpectedReceipt)
-class ExpectedReceiptAdmin(ReadOnlyAdmin):
+class ExpectedReceiptAdmin(OfPlaces):
+    costs = ("unit_cost",)
     list_display = [
         "external_id", "line_no", "sku", "location", "supplier", "expected_date", "quantity", "received_quantity",
         "cancelled_at",
@@ -154,6 +160,7 @@ class ExpectedReceiptAdmin(ReadOnlyAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = ExpectedForm(request.POST or None, initial={"expected_date": business_date(timezone.now())})
+        limit_places(form, request)
 
         def act() -> HttpResponse:
             values = form.cleaned_data
@@ -192,7 +199,8 @@ class ProvisionalFilter(admin.SimpleListFilter):
 
 
 @admin.register(ProvisionalReceipt)
-class ProvisionalReceiptAdmin(ReadOnlyAdmin):
+class ProvisionalReceiptAdmin(OfPlaces):
+    costs = ("value", "settled_value", "unit_cost")
     list_display = [
         "id", "sku", "location", "quantity", "value", "settled_quantity", "settled_value", "channel", "occurred_at",
     ]  # fmt: skip

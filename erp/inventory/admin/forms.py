@@ -176,6 +176,8 @@ def place_field(label: Any) -> forms.ModelChoiceField[Location]:
 
 
 class TransferForm(forms.Form):
+    own_places = ("from_location",)
+
     external_id = forms.CharField(label=_("slip number"), max_length=100)
     from_location = place_field(_("moved from"))
     to_location = place_field(_("moved to"))
@@ -192,6 +194,8 @@ class TransferForm(forms.Form):
 
 class ArrivalForm(forms.Form):
     """Pieces of a transfer that was sent over the road. A SKU that stands on several lines of it fills them one after the other."""
+
+    own_places = ("to_location",)
 
     external_id = forms.CharField(label=_("slip number"), max_length=100)
     transfer = forms.ModelChoiceField(

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from erp.core.admin import MasterAdmin
 from erp.inventory import services
-from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Reason
+from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Reason, ShopStaff
 
 
 @admin.register(CostPool)
@@ -42,6 +42,21 @@ class LocationAdmin(MasterAdmin):
         super().save_model(request, obj, form, change)
         if {"is_active", "kind", "holder_channel"} & set(form.changed_data):
             self.serve(request, services.announce_place, location_id=obj.pk)
+
+
+@admin.register(ShopStaff)
+class ShopStaffAdmin(MasterAdmin):
+    """Whoever works in a shop only: without a row here such a user sees no stock at all."""
+
+    list_display = ["user", "location"]
+    list_select_related = ["user", "location"]
+    list_filter = ["location"]
+    search_fields = ["user__username", "location__code"]
+    autocomplete_fields = ["user", "location"]
+    ordering = ["user__username", "location__code"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("inventory.delete_shopstaff")
 
 
 class SettingAdmin(MasterAdmin):

@@ -53,6 +53,10 @@ class StockThenForm(forms.Form):
     skus = SkusField(label=_("SKUs or styles"), required=False)
     location = forms.ModelChoiceField(label=_("location"), queryset=Location.objects.order_by("code"), required=False)
 
+    def __init__(self, *args: Any, places: list[int] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.places = places
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not self.errors and not (values["skus"] or values["location"]):
@@ -65,7 +69,7 @@ class StockThenForm(forms.Form):
             values["at"],
             clock=values["clock"],
             sku_ids=[sku.pk for sku in values["skus"]] if values["skus"] else None,
-            location_ids=[values["location"].pk] if values["location"] else None,
+            location_ids=[values["location"].pk] if values["location"] else self.places,
         )
         there = [row for row in found if row.on_hand or row.value]
         shown = there[:MOST_LINES]

@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ("auth", "0012_alter_user_first_name_max_length"),
         ("catalog", "0002_guards"),
         ("core", "0002_guards"),
     ]
@@ -146,6 +147,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "location",
                 "verbose_name_plural": "locations",
+                "permissions": [("all_locations", "Works with the stock of every location")],
             },
         ),
         migrations.CreateModel(
@@ -401,6 +403,16 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "stock document",
                 "verbose_name_plural": "stock documents",
+                "permissions": [
+                    ("receive_stock", "Can receive stock"),
+                    ("adjust_stock", "Can adjust stock"),
+                    ("transfer_stock", "Can transfer stock and record its arrival"),
+                    ("count_stock", "Can record a stock count"),
+                    ("return_stock", "Can return goods to a supplier"),
+                    ("invoice_stock", "Can book a supplier's invoice"),
+                    ("write_down_stock", "Can write stock down"),
+                    ("add_late_cost", "Can add a late cost"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -570,6 +582,41 @@ class Migration(migrations.Migration):
                         name="one_buffer_per_sku_channel",
                         nulls_distinct=False,
                         violation_error_message="This channel has a safety stock for this SKU already.",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ShopStaff",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "location",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.location",
+                        verbose_name="location",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="auth.user",
+                        verbose_name="user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "shop staff",
+                "verbose_name_plural": "shop staff",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user", "location"),
+                        name="one_row_per_user_and_location",
+                        violation_error_message="This user works at this location already.",
                     )
                 ],
             },

@@ -14,6 +14,7 @@ from erp.inventory.models.masters import (
     CostPool,
     Location,
     Reason,
+    ShopStaff,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ProvisionalReceipt",
     "Reason",
     "Reservation",
+    "ShopStaff",
     "StockBalance",
     "StockDocument",
     "StockMovement",

@@ -104,6 +104,17 @@ class StockDocument(models.Model):
     class Meta:
         verbose_name = _("stock document")
         verbose_name_plural = _("stock documents")
+        # What moves or values stock is a page of its own, and each asks its own permission.
+        permissions = [
+            ("receive_stock", "Can receive stock"),
+            ("adjust_stock", "Can adjust stock"),
+            ("transfer_stock", "Can transfer stock and record its arrival"),
+            ("count_stock", "Can record a stock count"),
+            ("return_stock", "Can return goods to a supplier"),
+            ("invoice_stock", "Can book a supplier's invoice"),
+            ("write_down_stock", "Can write stock down"),
+            ("add_late_cost", "Can add a late cost"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["source_type", "external_id"],

@@ -49,6 +49,7 @@ class Location(models.Model):
     class Meta:
         verbose_name = _("location")
         verbose_name_plural = _("locations")
+        permissions = [("all_locations", "Works with the stock of every location")]
         constraints = [
             models.CheckConstraint(
                 condition=~Q(kind="CONSIGNED") | Q(holder_account_id__isnull=False),
@@ -92,6 +93,27 @@ class ChannelLocation(models.Model):
                 fields=["channel", "location"],
                 name="one_row_per_channel_and_location",
                 violation_error_message=_("This channel sells from this location already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class ShopStaff(models.Model):
+    """Who works in which shop (店舗担当). Whoever may not work with every location works with these only."""
+
+    user = models.ForeignKey("auth.User", verbose_name=_("user"), on_delete=models.CASCADE, related_name="+")
+    location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        verbose_name = _("shop staff")
+        verbose_name_plural = _("shop staff")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "location"],
+                name="one_row_per_user_and_location",
+                violation_error_message=_("This user works at this location already."),
             )
         ]
 

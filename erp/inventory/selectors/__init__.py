@@ -29,6 +29,7 @@ from erp.inventory.selectors.places import (
     transit_location_id,
 )
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_count, uninvoiced_receipts
+from erp.inventory.selectors.staff import places_of, shop_channels_of
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 
 __all__ = [
@@ -58,8 +59,10 @@ __all__ = [
     "issued_values",
     "late_expectation_count",
     "location_id_of",
+    "places_of",
     "provisional_count",
     "reserved",
+    "shop_channels_of",
     "stock_as_of",
     "stock_values",
     "transit_location_id",

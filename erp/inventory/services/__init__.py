@@ -28,6 +28,7 @@ from erp.inventory.services.physical import (
 from erp.inventory.services.places import (
     announce_place,
     announce_rules,
+    assign_staff,
     open_consigned_locations,
     open_location,
     sell_from,
@@ -64,6 +65,7 @@ __all__ = [
     "announce_place",
     "announce_rules",
     "arrive",
+    "assign_staff",
     "book_supplier_invoice",
     "bring_back",
     "cancel_expected",

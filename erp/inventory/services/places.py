@@ -12,7 +12,7 @@ from erp.core.actors import Actor
 from erp.core.errors import Conflict, NotFound
 from erp.core.models import Channel
 from erp.core.use_case import use_case
-from erp.inventory.models import ChannelLocation, CostPool, Location
+from erp.inventory.models import ChannelLocation, CostPool, Location, ShopStaff
 from erp.inventory.selectors import consigned_location_ids
 
 
@@ -52,6 +52,12 @@ def sell_from(*, channel_id: int, location_id: int, rank: int = 100, at: dt.date
         return
     ChannelLocation.objects.update_or_create(channel_id=channel_id, location_id=location_id, defaults={"rank": rank})
     _announce_lying([channel_id], [location_id])
+
+
+@use_case
+def assign_staff(*, user_id: int, location_id: int, at: dt.datetime, by: Actor) -> None:
+    """Let a member of staff work with what lies at a location (店舗担当). Calling again changes nothing."""
+    ShopStaff.objects.get_or_create(user_id=user_id, location_id=location_id)
 
 
 @use_case

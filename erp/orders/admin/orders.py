@@ -16,9 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounting.selectors import entries_of_documents
-from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import ActionForm, ReadOnlyInline
 from erp.core.documents import url_of
 from erp.orders import services
+from erp.orders.admin.channels import OfChannels
 from erp.orders.models import (
     Delivery,
     Order,
@@ -120,7 +121,7 @@ class EventInline(ReadOnlyInline):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin):
+class OrderAdmin(OfChannels):
     list_display = [
         "number", "state", "channel", "external_id", "order_date", "orderer_name", "total", "order_type", "recorded_at",
     ]  # fmt: skip
@@ -154,6 +155,11 @@ class OrderAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         rows: QuerySet[Order] = super().get_queryset(request)
         return rows.select_related("channel", "customer_record", "account", "bill_to")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        sets = super().get_fieldsets(request, obj)
+        is_shown = request.user.has_perm("accounting.view_journalentry")
+        return sets if is_shown else [part for part in sets if "journal_entries" not in part[1]["fields"]]
 
     @admin.display(description=_("Journal entries"))
     def journal_entries(self, order: Order) -> SafeString:

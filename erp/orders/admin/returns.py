@@ -8,12 +8,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import ReadOnlyInline
+from erp.orders.admin.channels import OfChannels
 from erp.orders.models import Return, ReturnLine
 
 
 class ReturnLineInline(ReadOnlyInline):
     model = ReturnLine
+    costs = ("cost_amount",)
     fields = [
         "description", "sku", "condition", "quantity", "tax_code", "net_amount", "tax_amount", "gross_amount", "cost_amount",
     ]  # fmt: skip
@@ -24,7 +26,7 @@ class ReturnLineInline(ReadOnlyInline):
 
 
 @admin.register(Return)
-class ReturnAdmin(ReadOnlyAdmin):
+class ReturnAdmin(OfChannels):
     list_display = [
         "number",
         "kind",

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -14,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import ReadOnlyInline
 from erp.core.errors import InvalidInput, Problem
 from erp.orders import services
+from erp.orders.admin.channels import OfChannels
 from erp.orders.models import SalesReport, SalesReportLine, ShipmentLine
 from erp.orders.selectors.units import outside
 
@@ -55,8 +55,6 @@ class ReportForm(forms.Form):
 
 
 def report(page: ShipmentLineAdmin, request: HttpRequest, keys: list[int]) -> HttpResponse:
-    if not page.has_report_permission(request):
-        raise PermissionDenied
     found = ShipmentLine.objects.filter(pk__in=keys[:MOST_LINES]).order_by("shipment_id", "pk")
     lines = list(found.select_related("order_line", "shipment__order__channel"))
     is_filled_in = "report_date" in request.POST
@@ -90,6 +88,7 @@ def report(page: ShipmentLineAdmin, request: HttpRequest, keys: list[int]) -> Ht
 
 class ReportLineInline(ReadOnlyInline):
     model = SalesReportLine
+    costs = ("cost_amount",)
     fields = ["shipment", "item", "quantity", "net_amount", "tax_amount", "gross_amount", "cost_amount"]
     readonly_fields = ["shipment", "item"]
 
@@ -107,7 +106,8 @@ class ReportLineInline(ReadOnlyInline):
 
 
 @admin.register(SalesReport)
-class SalesReportAdmin(ReadOnlyAdmin):
+class SalesReportAdmin(OfChannels):
+    costs = ("cost_amount",)
     list_display = ["number", "channel", "external_id", "report_date", "gross_amount", "cost_amount", "actor"]
     list_select_related = ["channel"]
     list_filter = ["channel", "report_date"]

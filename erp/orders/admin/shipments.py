@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -16,11 +17,12 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import ActionForm, ReadOnlyInline
 from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.orders import services
 from erp.orders.admin import sales_reports
+from erp.orders.admin.channels import OfChannels
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
 
 
@@ -39,6 +41,7 @@ class ParcelForm(ActionForm):
 
 class ShipmentLineInline(ReadOnlyInline):
     model = ShipmentLine
+    costs = ("cost_amount",)
     fields = [
         "order_line_name",
         "sku",
@@ -64,7 +67,8 @@ class ShipmentLineInline(ReadOnlyInline):
 
 
 @admin.register(Shipment)
-class ShipmentAdmin(ReadOnlyAdmin):
+class ShipmentAdmin(OfChannels):
+    sold_through = "order__channel"
     list_display = [
         "number", "state", "order", "recipient", "ship_date", "carrier", "tracking_number", "gross_amount", "instructed_at",
     ]  # fmt: skip
@@ -171,8 +175,11 @@ class TakeBackForm(ActionForm):
 
 
 @admin.register(ShipmentLine)
-class ShipmentLineAdmin(ReadOnlyAdmin):
+class ShipmentLineAdmin(OfChannels):
     """What was shipped, line by line; returns are taken in here."""
+
+    costs = ("cost_amount",)
+    sold_through = "shipment__order__channel"
 
     list_display = [
         "shipment", "order", "name", "quantity", "reported_quantity", "returned_quantity", "gross_amount", "cost_amount",
@@ -229,6 +236,8 @@ class ShipmentLineAdmin(ReadOnlyAdmin):
 
     def report(self, request: HttpRequest) -> HttpResponse:
         """The filled-in form of a sales report. It is opened by the action of the list, with the lines chosen there."""
+        if not self.has_report_permission(request):
+            raise PermissionDenied
         keys = [int(key) for key in request.POST.getlist("lines") if key.isdecimal()]
         if not keys:
             told = gettext("Choose shipment lines in the list first.")

@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from erp.core.admin import ActionForm, ReadOnlyAdmin
+from erp.core.admin import ActionForm
 from erp.orders import services
+from erp.orders.admin.channels import OfChannels
 from erp.orders.models import OrderHold, OrderLine, OrderPayment, ParkedMessage, PaymentEvent
 
 
@@ -47,9 +48,10 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 @admin.register(OrderHold)
-class OrderHoldAdmin(ReadOnlyAdmin):
+class OrderHoldAdmin(OfChannels):
     """確認待ち: every reason with the order that waits for it."""
 
+    sold_through = "order__channel"
     list_display = ["order", "reason", "detail", "opened_at", "opened_by", "resolved_at", "resolved_by", "resolution"]
     list_select_related = ["order"]
     list_filter = [OpenFilter, "reason", "order__channel"]
@@ -91,7 +93,8 @@ class SkuFilter(admin.SimpleListFilter):
 
 
 @admin.register(OrderLine)
-class OrderLineAdmin(ReadOnlyAdmin):
+class OrderLineAdmin(OfChannels):
+    sold_through = "order__channel"
     list_display = [
         "order", "line_no", "sku", "sku_code", "channel_item_code", "name", "quantity", "shipped_quantity", "unit_price",
         "gross_amount",
@@ -113,7 +116,8 @@ class OrderLineAdmin(ReadOnlyAdmin):
 
 
 @admin.register(OrderPayment)
-class OrderPaymentAdmin(ReadOnlyAdmin):
+class OrderPaymentAdmin(OfChannels):
+    sold_through = "order__channel"
     list_display = [
         "order", "method", "provider", "amount", "status", "must_be_paid_first", "received_amount", "applied_amount",
         "refunded_amount", "reference", "due_at",
@@ -155,7 +159,7 @@ class OrderPaymentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ParkedMessage)
-class ParkedMessageAdmin(ReadOnlyAdmin):
+class ParkedMessageAdmin(OfChannels):
     list_display = ["channel", "external_id", "kind", "parked_at", "applied_at", "actor"]
     list_select_related = ["channel"]
     list_filter = ["channel", "kind", ("applied_at", admin.EmptyFieldListFilter)]

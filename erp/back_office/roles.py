@@ -1,0 +1,224 @@
+"""The roles of the house: what each may see and do. This table is the law; groups of these names are made from it and follow it.
+
+Duties are kept apart: nobody who ships writes journals, nobody who maintains suppliers or counterparties pays, nobody who grants access trades,
+and 経営 looks at everything and writes nothing. ``docs/roles.md`` shows every page and every act for every role; a test keeps it true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps as installed_apps
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """``name`` is the group's and Japanese, as data of a Japanese company is. ``permissions`` are ``app.codename``."""
+
+    name: str
+    login: str
+    does: str
+    permissions: frozenset[str]
+
+
+def _looks(models: Iterable[str], *verbs: str) -> set[str]:
+    return {
+        f"{app}.{verb}_{model}"
+        for app, _dot, model in (each.partition(".") for each in models)
+        for verb in ("view", *verbs)
+    }
+
+
+def looks_at(*models: str) -> set[str]:
+    return _looks(models)
+
+
+def acts_on(*models: str) -> set[str]:
+    """Look, and do what the actions of the list do."""
+    return _looks(models, "change")
+
+
+def keeps(*models: str) -> set[str]:
+    """Masters, and documents that are typed: look, add and change."""
+    return _looks(models, "add", "change")
+
+
+SEE_COSTS, ALL_LOCATIONS = "core.see_costs", "inventory.all_locations"
+STYLES = (
+    "catalog.product", "catalog.sku", "catalog.skucode", "catalog.kitcomponent", "catalog.pricelist", "catalog.price", "catalog.brand",
+    "catalog.category", "catalog.season", "catalog.color", "catalog.size",
+)  # fmt: skip
+ORDER = (
+    "orders.order", "orders.orderline", "orders.delivery", "orders.orderfee", "orders.orderadjustment", "orders.ordertaxtotal",
+    "orders.orderhold", "orders.orderevent",
+)  # fmt: skip
+PARCELS = (
+    "orders.shipment",
+    "orders.shipmentline",
+    "orders.return",
+    "orders.returnline",
+    "orders.salesreport",
+    "orders.salesreportline",
+)
+STOCK = (
+    "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
+    "inventory.holdline", "inventory.expectedreceipt", "inventory.provisionalreceipt", "inventory.location",
+)  # fmt: skip
+BOOKS = (
+    "accounting.journalentry", "accounting.posting", "accounting.openitem", "accounting.settlement", "accounting.billableitem",
+    "accounting.ledgeraccount", "accounting.accountrole", "accounting.period", "accounting.seal", "accounting.exportrun",
+    "accounting.exporttaxlabel", "accounting.counterparty", "accounting.paymentroute",
+)  # fmt: skip
+PEOPLE = ("customers.goldencustomer", "customers.customerrecord", "customers.channelidentity", "customers.mergeevent")
+TRADE_ACCOUNTS = (
+    "customers.account", "customers.billto", "customers.shipto", "customers.contact", "customers.creditgroup", "customers.exposureentry",
+)  # fmt: skip
+SCORES = ("insights.customerrfm", "insights.segment", "insights.rfmdefinition")
+SITES = (
+    "ec_gateway.ecsite", "ec_gateway.sitestate", "ec_gateway.siteactivity", "ec_gateway.inboundevent", "ec_gateway.orderseen",
+    "ec_gateway.sitepush", "ec_gateway.shipmentnotice", "ec_gateway.reconciliationrun", "ec_gateway.reconciliationrow", "ec_gateway.listing",
+    "ec_gateway.apikey", "core.messagelog",
+)  # fmt: skip
+COMPANY = ("core.channel", "core.department")
+TASKS = ("core.stafftask",)
+
+ROLES = (
+    Role("受注担当", "juchu", "Order desk: takes orders from 確認待ち to 出荷指示, keeps trade accounts and customers.", frozenset(
+        {ALL_LOCATIONS}
+        | acts_on("orders.order", "orders.orderhold", "orders.orderline", "customers.customerrecord", "customers.mergeevent", *TASKS)
+        | looks_at(*ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, *STOCK, *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *COMPANY)
+        | keeps("inventory.hold", "orders.salesreport", "customers.account", "customers.shipto", "customers.contact")
+        | looks_at("ec_gateway.inboundevent", "ec_gateway.orderseen")
+    )),
+    Role("倉庫", "soko", "Warehouse: ships, takes back, receives, moves and counts. Sees no costs.", frozenset(
+        {ALL_LOCATIONS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
+        | {"inventory.return_stock"}
+        | acts_on("orders.shipment", "orders.shipmentline", *TASKS)
+        | looks_at("orders.order", "orders.orderline", "orders.delivery", "orders.orderhold", *PARCELS, *STYLES, *STOCK, "inventory.reason")
+        | looks_at("ec_gateway.shipmentnotice", *COMPANY)
+    )),
+    Role("経理", "keiri", "Accounting: journals, receipts and payments, closing, credit terms, the value of stock.", frozenset(
+        {ALL_LOCATIONS, SEE_COSTS, "accounting.reopen_period", "accounting.add_settlement"}
+        | {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock"}
+        | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", *STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason")
+        | looks_at(*STYLES, "catalog.supplier", "catalog.skucost", *PEOPLE, *TRADE_ACCOUNTS, *COMPANY, "core.companyprofile")
+        | looks_at("core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun")
+        | acts_on("accounting.journalentry", "accounting.period", "orders.orderpayment", *TASKS)
+        | keeps("accounting.journalentry", "accounting.exportrun", "accounting.ledgeraccount")
+        | keeps("accounting.accountrole", "accounting.exporttaxlabel", "core.taxrate", "core.deductibleshare")
+        | keeps("customers.creditgroup", "customers.billto", "inventory.costpool", "inventory.reason")
+    )),
+    Role("商品管理", "md", "Merchandise (MD): styles, SKUs, prices, costs, suppliers, what should arrive. Pays nobody.", frozenset(
+        {ALL_LOCATIONS, SEE_COSTS}
+        | keeps(*STYLES, "catalog.supplier", "catalog.skucost", "inventory.expectedreceipt", "inventory.channelbuffer")
+        | {"catalog.delete_skucode", "inventory.delete_channelbuffer"}
+        | looks_at(*STOCK, "inventory.channellocation", "inventory.costbalance", "inventory.costpool", "inventory.reason", *COMPANY)
+        | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "ec_gateway.listing", *SCORES)
+        | acts_on(*TASKS)
+    )),
+    Role("店舗", "tenpo", "Shop: the stock of its own shop, counts and moves it, keeps pieces for customers, sees its own sales.", frozenset(
+        {"inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
+        | looks_at("inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.expectedreceipt")
+        | looks_at("inventory.provisionalreceipt", "inventory.reservation", "inventory.holdline", "inventory.reason", *STYLES)
+        | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "orders.shipment", "orders.shipmentline")
+        | keeps("inventory.hold")
+    )),
+    Role("EC運営", "ec", "EC sites: connections, inbox, what sites are told, comparison with them, safety stock per channel.", frozenset(
+        {ALL_LOCATIONS}
+        | looks_at(*SITES, *ORDER, "orders.orderpayment", "orders.parkedmessage", *PARCELS, *STYLES, *STOCK, *SCORES, *COMPANY)
+        | acts_on("ec_gateway.sitestate", "ec_gateway.inboundevent", "ec_gateway.sitepush", "ec_gateway.shipmentnotice", *TASKS)
+        | acts_on("ec_gateway.reconciliationrun")
+        | keeps("ec_gateway.listing", "inventory.channelbuffer", "inventory.channellocation", "insights.segment")
+        | {"inventory.delete_channelbuffer", "inventory.delete_channellocation"}
+    )),
+    Role("経営", "keiei", "Management: looks at everything, writes nothing.", frozenset(
+        {ALL_LOCATIONS, SEE_COSTS}
+        | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
+        | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
+        | looks_at("inventory.channellocation", "inventory.shopstaff", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
+        | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.jobrun")
+        | looks_at("core.feedepoch", "auth.user", "auth.group")
+    )),
+    Role("システム管理", "system", "System: users, channels, places, EC sites with their keys, counterparties. No trade.", frozenset(
+        {ALL_LOCATIONS}
+        | keeps("auth.user", "inventory.shopstaff", "core.companyprofile", *COMPANY, "inventory.location", "ec_gateway.ecsite")
+        | keeps("ec_gateway.apikey", "accounting.counterparty", "accounting.paymentroute", "insights.rfmdefinition")
+        | {"inventory.delete_shopstaff"}
+        | looks_at(*SITES, "auth.group", "core.auditrow", "core.verifyrun", "core.jobrun", "core.feedepoch", "core.taxrate")
+        | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", "inventory.channelbuffer", *SCORES)
+        | acts_on("ec_gateway.sitestate", *TASKS)
+    )),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """Two duties that no role holds together: whoever has one of ``these`` has none of ``those``."""
+
+    rule: StrOrPromise
+    these: frozenset[str]
+    those: frozenset[str]
+
+    def are_together(self, permissions: Iterable[str]) -> bool:
+        held = set(permissions)
+        return bool(held & self.these) and bool(held & self.those)
+
+
+def _duties(rule: StrOrPromise, these: set[str], those: set[str]) -> Duties:
+    return Duties(rule, frozenset(these), frozenset(those))
+
+
+SHIPS, TAKES_ORDERS = {"orders.change_shipment"}, {"orders.change_order"}
+WRITES_JOURNALS = {"accounting.add_journalentry", "accounting.change_journalentry"}
+PAYS = {"accounting.add_settlement"}
+APART = (
+    _duties(_("Who ships does not write journals"), SHIPS, WRITES_JOURNALS),
+    _duties(_("Who takes orders does not ship them"), TAKES_ORDERS, SHIPS),
+    _duties(_("Who takes orders neither confirms their money nor sets credit"), TAKES_ORDERS, {
+        "orders.change_orderpayment", "customers.change_creditgroup", "customers.change_billto", *PAYS,
+    }),
+    _duties(_("Who maintains suppliers and counterparties does not pay"), {
+        "catalog.add_supplier", "catalog.change_supplier", "accounting.add_counterparty", "accounting.change_counterparty",
+        "accounting.add_paymentroute", "accounting.change_paymentroute",
+    }, PAYS | {"inventory.invoice_stock"}),
+    _duties(_("Who sets prices does not take orders"), {"catalog.add_price", "catalog.change_price", "catalog.change_pricelist"}, TAKES_ORDERS),
+    _duties(_("Who counts and moves stock does not value it"), {
+        "inventory.receive_stock", "inventory.adjust_stock", "inventory.count_stock",
+    }, {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock"}),
+    _duties(_("Who grants access does no trade"), {"auth.add_user", "auth.change_user"}, {
+        *SHIPS, *TAKES_ORDERS, *WRITES_JOURNALS, *PAYS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.count_stock",
+        "inventory.transfer_stock", "catalog.change_price", "catalog.change_supplier",
+    }),
+)  # fmt: skip
+
+
+@transaction.atomic
+def load_roles(*, apps: Any = installed_apps, **_signal: Any) -> None:
+    """Make the groups of ``ROLES``, and give each exactly its permissions. Receiver of ``post_migrate``.
+
+    Repeatable: two questions when nothing changed. Does nothing while a part of the house is not there yet.
+    """
+    try:
+        apps.get_model("ec_gateway", "EcSite")
+    except LookupError:
+        return
+    ids = {
+        f"{app}.{codename}": key
+        for key, app, codename in Permission.objects.values_list("pk", "content_type__app_label", "codename")
+    }
+    there: dict[str, set[int]] = {}
+    for name, key in Group.objects.filter(name__in=[role.name for role in ROLES]).values_list("name", "permissions"):
+        there.setdefault(name, set()).update([] if key is None else [key])
+    for role in ROLES:
+        wanted = {ids[name] for name in role.permissions}
+        if there.get(role.name) != wanted:
+            group, _is_new = Group.objects.get_or_create(name=role.name)
+            group.permissions.set(wanted)
