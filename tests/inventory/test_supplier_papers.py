@@ -249,7 +249,10 @@ def test_the_queue_opens_the_list_of_what_waits_in_words(admin_client, registere
     [row] = page.context["cl"].result_list
     assert row.pk == waiting
     assert "東京ニット" in page.content.decode()
-    assert "RECEIPT" not in page.context["cl"].model_admin.source(row)
+    assert page.context["cl"].model_admin.source(row) == "入庫"
+    looked_at = admin_client.get(reverse("admin:inventory_stockdocument_change", args=[waiting])).content.decode()
+    assert "東京ニット" in looked_at
+    assert "RECEIPT" not in looked_at
 
 
 @pytest.mark.parametrize("name", ["supplier_invoice", "supplier_return"])

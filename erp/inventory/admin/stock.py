@@ -147,6 +147,10 @@ class UninvoicedFilter(admin.SimpleListFilter):
 @admin.register(StockDocument)
 class StockDocumentAdmin(OfPlaces):
     list_display = ["id", "kind", "source", "external_id", "supplier", "occurred_at", "actor"]
+    fields = [
+        "kind", "source", "external_id", "supplier", "awaits_invoice", "note", "occurred_at", "recorded_at", "actor",
+    ]  # fmt: skip
+    readonly_fields = ["source"]
     list_select_related = ["supplier"]
     list_filter = ["kind", UninvoicedFilter]
     search_fields = ["external_id__exact", "source_id__exact"]
