@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import structlog
 from django.http import HttpResponse
@@ -18,7 +18,6 @@ from ec_gateway.services.intake import keep_messages
 from erp.core.errors import DomainError, InvalidInput, NotFound, Problem
 from erp.core.retries import is_conflict, is_passing, retried
 from erp.orders.exceptions import OrderNotFound
-from erp.orders.services import OrderInput
 
 MOST_ORDERS, CHUNK = 500, 100
 
@@ -26,6 +25,13 @@ MOST_ORDERS, CHUNK = 500, 100
 Lost = tuple[str, Any, Exception]
 
 log = structlog.get_logger(__name__)
+
+
+class Numbered(Protocol):
+    """What a list is sorted by, and its messages are kept under."""
+
+    @property
+    def external_id(self) -> str: ...
 
 
 class OrderCall(ApiView):
@@ -99,7 +105,7 @@ class ListCall(OrderCall):
         self,
         request: Request,
         items: Sequence[Any],
-        inputs: Mapping[int, OrderInput],
+        inputs: Mapping[int, Numbered],
         effect: Callable[[Sequence[int]], Sequence[dict[str, Any]]],
     ) -> dict[int, dict[str, Any]]:
         """The results of ``effect`` by place, sorted by number and at most a hundred at once. A step that fails as a whole is done again one by

@@ -240,7 +240,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "record_shop_sales": [
         Example(
-            "A sale, and one of something nobody knows",
+            "A sale, one of something nobody knows, and goods that came back without their receipt",
             200,
             request={
                 "sales": [
@@ -258,6 +258,15 @@ EXAMPLES: dict[str, list[Example]] = {
                         "total": "5500",
                         "payments": [{"method": "cash", "amount": "5500"}],
                     },
+                    {
+                        "external_id": "T1-000125",
+                        "sold_at": "2026-11-23T11:05:00+09:00",
+                        "lines": [
+                            {"sku": "TS-001-WH-M", "quantity": -1, "unit_price": "3300", "condition": "sellable"}
+                        ],
+                        "total": "-3300",
+                        "payments": [{"method": "cash", "amount": "-3300"}],
+                    },
                 ]
             },
             response={
@@ -269,6 +278,7 @@ EXAMPLES: dict[str, list[Example]] = {
                         "number": "SO-00000011",
                         "tasks": ["sale_sku_unknown"],
                     },
+                    {"external_id": "T1-000125", "status": 201, "return_number": "RT-00000001", "tasks": []},
                 ]
             },
         )

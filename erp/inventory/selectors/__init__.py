@@ -31,6 +31,7 @@ from erp.inventory.selectors.places import (
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_count, uninvoiced_receipts
 from erp.inventory.selectors.staff import places_of, shop_channels_of
 from erp.inventory.selectors.valuation import PoolValue, stock_values
+from erp.inventory.selectors.worth import unit_worth
 
 __all__ = [
     "SOLD_FROM",
@@ -68,4 +69,5 @@ __all__ = [
     "transit_location_id",
     "uninvoiced_count",
     "uninvoiced_receipts",
+    "unit_worth",
 ]

@@ -20,6 +20,7 @@ from erp.orders.services.documents import (
     PaymentInput,
     StatedTax,
 )
+from erp.orders.services.exchanges import Exchange, part_exchanges
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
 from erp.orders.services.payment_news import PaymentNews
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
@@ -38,6 +39,7 @@ from erp.orders.services.shop_sales import (
     in_words_of_a_sale,
     record_shop_sales,
 )
+from erp.orders.services.till_returns import TillReturn, record_till_returns
 from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, record_unlinked_returns
 from erp.orders.services.validation import find_problems
 
@@ -48,6 +50,7 @@ __all__ = [
     "Charge",
     "ChargeLine",
     "DeliveryInput",
+    "Exchange",
     "FeeInput",
     "LineInput",
     "OrderInput",
@@ -64,6 +67,7 @@ __all__ = [
     "ShipRequest",
     "SoldUnits",
     "StatedTax",
+    "TillReturn",
     "UnlinkedLine",
     "UnlinkedReturn",
     "accept",
@@ -83,6 +87,7 @@ __all__ = [
     "in_words_of_a_sale",
     "keep_refused_sales",
     "make_final",
+    "part_exchanges",
     "place_order",
     "place_orders",
     "reconsider_lost_reservations",
@@ -93,6 +98,7 @@ __all__ = [
     "record_return",
     "record_returns",
     "record_shop_sales",
+    "record_till_returns",
     "record_unlinked_returns",
     "release_orders",
     "report_sales",

@@ -181,7 +181,7 @@ def _record(
     groups = {draft.account.credit_group_id for draft in drafts if draft.account and draft.account.credit_group_id}
     if groups:
         lock_credit(credit_group_ids=groups, on=business_date(at))
-    problems = {draft.order_id: _as_charged(draft) for draft in drafts}
+    problems = {draft.order_id: as_charged(draft) for draft in drafts}
     written = write_children(drafts, keys)
     sales = _open_sales(drafts, {key: part.line_keys for key, part in written.items()}, problems)
     _take(sales, location_id, at=at, by=by)
@@ -199,7 +199,7 @@ def _record(
     }
 
 
-def _as_charged(draft: Draft) -> dict[str, str]:
+def as_charged(draft: Draft) -> dict[str, str]:
     """Make the document say what was charged, for the money has changed hands. Returns what a person has to look at, in words."""
     problems = {reason: detail for reason, detail in draft.holds.items() if reason not in _NO_MATTER}
     draft.holds.clear()

@@ -18,7 +18,7 @@ from erp.core import ownership
 pytestmark = pytest.mark.django_db
 
 # What a database counts for itself: the example shows one, the answer another.
-COUNTED = {"version", "cursor", "next_cursor", "feed_cursor", "golden_id", "number"}
+COUNTED = {"version", "cursor", "next_cursor", "feed_cursor", "golden_id", "number", "return_number"}
 
 
 @cache
