@@ -28,7 +28,7 @@ class HoldReasonSerializer(Described):
 
 
 class PlacedSerializer(Described):
-    """`outcome`: placed (new), replayed (known with this content), amended, task (staff decide: it is at the warehouse, or paid), stale (an
+    """`outcome`: placed (new), replayed (known with this content), amended, task (staff decide: it is at the warehouse, or cancelled), stale (an
     older revision: kept, nothing changed)."""
 
     within = "orders.allocation"
@@ -131,7 +131,9 @@ class ReturnViewSerializer(Described):
 class PaymentViewSerializer(Described):
     within = "orders.payments"
 
-    payment = serializers.IntegerField(help_text="Which of the order's payments, from 1.")
+    payment = serializers.IntegerField(
+        help_text="Which of the order's payments, from 1. From 1001 on: of an earlier revision, kept for its money or news."
+    )
     method = serializers.CharField()
     provider = serializers.CharField(allow_blank=True)
     amount = money()

@@ -206,15 +206,21 @@ def refused_delivery(
 
 
 def deposit_to_refund(
-    *, document: Document, deposits: Sequence[MoneyPart], customer: Party, on: dt.date, dimensions: Dimensions
+    *,
+    title: str,
+    document: Document,
+    deposits: Sequence[MoneyPart],
+    customer: Party,
+    on: dt.date,
+    dimensions: Dimensions,
 ) -> EntryDraft:
-    """A paid order was cancelled before shipment: 前受金 // 未払金(返金)."""
+    """A paid order was cancelled before shipment, or asks for less than was paid: 前受金 // 未払金(返金)."""
     total = sum((part.amount for part in deposits), ZERO)
     lines = [_money_line(DEBIT, part, document, dimensions) for part in deposits]
     lines.append(
         _line(CREDIT, total, "refunds_payable", dimensions, party=customer, opens=_new_item(customer, None, document))
     )
-    return EntryDraft(on, _titled(_("Cancellation"), document), document.type, document.id, lines, dimensions.currency)
+    return EntryDraft(on, _titled(title, document), document.type, document.id, lines, dimensions.currency)
 
 
 def refund(

@@ -195,6 +195,7 @@ def test_prepaid_order_shipped_in_full():
 def test_prepaid_order_cancelled_before_shipment_and_refunded():
     deposit = prepaid_by_bank()
     draft = deposit_to_refund(
+        title="キャンセル",
         document=ORDER,
         deposits=[MoneyPart(Decimal(11_550), "deposits", SHOPPER, settles=deposit)],
         customer=SHOPPER,

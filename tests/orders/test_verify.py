@@ -6,7 +6,7 @@ from django.db import connection
 from erp.core.verify import verify
 from erp.orders.models import OrderLine
 from tests.inventory.factories import sku, stock
-from tests.orders.factories import line, order, placed, shipped, shop
+from tests.orders.factories import card, line, order, placed, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +62,19 @@ def test_names_the_order_whose_lines_count_wrong(sold):
     OrderLine.objects.filter(order=record).update(shipped_quantity=1)
 
     assert f"P6 {record.number}" in faults()
+
+
+def test_names_the_order_whose_deposit_is_not_what_was_received(sold):
+    channel = sold[0].channel
+    shirt = sold[0].lines.get().sku
+    record = placed(channel, order(line(shirt, 2), external_id="A-2", payments=(card(2200, "CAPTURED"),)))
+    unpaid = placed(channel, order(line(shirt, 1), external_id="A-3"))
+    assert faults() == []
+
+    record.payments.update(received_amount=3300)
+    unpaid.payments.update(received_amount=1)
+
+    assert faults() == [f"P6 {record.number}", f"P6 {unpaid.number}"]
 
 
 def test_names_the_order_whose_raw_message_is_not_its_content(sold):

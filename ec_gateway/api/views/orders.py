@@ -75,8 +75,10 @@ class Orders(OrderIntake):
         tag="orders",
         description=(
             "201 for a new order, 200 with `Idempotent-Replay: true` for the same content again, 409 `idempotency_conflict` for other content under"
-            " the same revision. A higher revision amends (200), or becomes a task for staff once the warehouse has it (202); a lower one is kept"
-            " and changes nothing (200, `outcome` stale). A well-formed order always enters: what is odd about it is named in `holds`."
+            " the same revision. A higher revision amends (200), also when it is paid, or becomes a task for staff once the warehouse has it (202);"
+            " a lower one is kept and changes nothing (200, `outcome` stale). Money that is here stays with the payment of the same method, provider"
+            " and reference; where more is to be paid than is here, the order waits (`payment_difference`) until you tell of the rest. A well-formed"
+            " order always enters: what is odd about it is named in `holds`."
         ),
         request=OrderSerializer,
         answers={200: PlacedSerializer, 201: PlacedSerializer, 202: PlacedSerializer},

@@ -87,7 +87,7 @@ class TaxInline(ReadOnlyInline):
 class PaymentInline(ReadOnlyInline):
     model = OrderPayment
     fields = [
-        "method", "provider", "amount", "status", "reference", "due_at", "received_amount", "applied_amount",
+        "line_no", "method", "provider", "amount", "status", "reference", "due_at", "received_amount", "applied_amount",
         "refunded_amount",
     ]  # fmt: skip
     readonly_fields = fields

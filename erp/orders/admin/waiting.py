@@ -130,11 +130,11 @@ class OrderPaymentAdmin(OfChannels):
 
     @admin.action(description=_("Confirm that the money is here"), permissions=["act"])
     def confirm_payment(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
-        """The event id names the payment, so a second click is the same event."""
+        """The event id names the payment and the revision that says what is to be paid, so a second click is the same event."""
         for payment in queryset.select_related("order__channel").order_by("pk"):
             with self.refusals_as_messages(request, payment.order):
                 news = services.PaymentNews(
-                    event_id=f"desk:{payment.pk}:PAID",
+                    event_id=f"desk:{payment.pk}:PAID:{payment.order.revision}",
                     kind=PaymentEvent.Kind.PAID,
                     occurred_at=timezone.now(),
                     line_no=payment.line_no,

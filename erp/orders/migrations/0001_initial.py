@@ -330,6 +330,7 @@ class Migration(migrations.Migration):
                             ("SUSPICIOUS_ADDRESS", "Address needs a look"),
                             ("CUSTOMER_NOTE", "Customer left a note"),
                             ("PAYMENT_FAILED", "Payment failed"),
+                            ("PAYMENT_DIFFERENCE", "Not all of it is paid"),
                             ("NO_PAYMENT_ROUTE", "Payment method not configured"),
                             ("TAX_RATE", "Tax rate differs from ours"),
                             ("CURRENCY", "Currency not kept in the books"),
@@ -602,6 +603,24 @@ class Migration(migrations.Migration):
                         verbose_name="status",
                     ),
                 ),
+                (
+                    "sent_status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("PENDING", "Pending"),
+                            ("AUTHORIZED", "Authorized"),
+                            ("CAPTURED", "Captured"),
+                            ("PAID", "Paid"),
+                            ("FAILED", "Failed"),
+                            ("REFUNDED", "Refunded"),
+                        ],
+                        db_default="",
+                        default="",
+                        max_length=12,
+                        verbose_name="status as sent",
+                    ),
+                ),
                 ("reference", models.CharField(blank=True, max_length=100, verbose_name="reference")),
                 ("due_at", models.DateTimeField(blank=True, null=True, verbose_name="due at")),
                 (
@@ -628,6 +647,42 @@ class Migration(migrations.Migration):
                     erp.core.fields.FiniteDecimalField(
                         decimal_places=2, default=0, max_digits=16, verbose_name="refunded"
                     ),
+                ),
+                (
+                    "surplus_refunded_amount",
+                    erp.core.fields.FiniteDecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        max_digits=16,
+                        verbose_name="refunded, being more than was to be paid",
+                    ),
+                ),
+                (
+                    "told_amount",
+                    erp.core.fields.FiniteDecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        editable=False,
+                        max_digits=16,
+                        verbose_name="told as received",
+                    ),
+                ),
+                (
+                    "carried_amount",
+                    erp.core.fields.FiniteDecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        editable=False,
+                        max_digits=16,
+                        verbose_name="received under earlier revisions",
+                    ),
+                ),
+                (
+                    "carried_at",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="came at"),
                 ),
                 (
                     "order",
@@ -724,6 +779,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("event_id", models.CharField(max_length=100, verbose_name="event id")),
+                ("line_no", models.PositiveIntegerField(db_default=1, default=1, verbose_name="line")),
                 (
                     "kind",
                     models.CharField(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -35,7 +37,13 @@ class PaymentStatus(models.TextChoices):
 
 
 class OrderPayment(models.Model):
-    """One way in which an order is paid, and how far: received before shipment, applied to shipments, refunded."""
+    """One way in which an order is paid, and how far: received before shipment, applied to shipments, refunded.
+
+    A revision of the order goes on with the payments that it still names; what it names no more and has money or news is set aside, with
+    amount 0 and a number from ``SET_ASIDE`` on.
+    """
+
+    SET_ASIDE = 1001
 
     order = models.ForeignKey(
         Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="payments", db_index=False
@@ -45,6 +53,10 @@ class OrderPayment(models.Model):
     provider = models.CharField(_("provider"), max_length=50, blank=True)
     amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2)
     status = models.CharField(_("status"), max_length=12, choices=PaymentStatus.choices)
+    # What the channel last wrote in the order. The same again under another revision is no news, whatever was heard meanwhile.
+    sent_status = models.CharField(
+        _("status as sent"), max_length=12, choices=PaymentStatus.choices, blank=True, default="", db_default=""
+    )
     reference = models.CharField(_("reference"), max_length=100, blank=True)
     due_at = models.DateTimeField(_("due at"), null=True, blank=True)
     authorization_expires_at = models.DateTimeField(_("authorization expires at"), null=True, blank=True)
@@ -54,6 +66,18 @@ class OrderPayment(models.Model):
     received_amount = FiniteDecimalField(_("received in advance"), max_digits=16, decimal_places=2, default=0)
     applied_amount = FiniteDecimalField(_("applied to shipments"), max_digits=16, decimal_places=2, default=0)
     refunded_amount = FiniteDecimalField(_("refunded"), max_digits=16, decimal_places=2, default=0)
+    surplus_refunded_amount = FiniteDecimalField(
+        _("refunded, being more than was to be paid"), max_digits=16, decimal_places=2, default=0, db_default=0
+    )
+    # What news of money add up to, the same money told twice included; begins with what is here when a revision amends the order.
+    told_amount = FiniteDecimalField(
+        _("told as received"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
+    )
+    # Where a revision asked for more than was here: what was here, and when it came. Late news of just that is no further money.
+    carried_amount = FiniteDecimalField(
+        _("received under earlier revisions"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
+    )
+    carried_at = models.DateTimeField(_("came at"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("payment")
@@ -62,6 +86,11 @@ class OrderPayment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+    @property
+    def attached_amount(self) -> Decimal:
+        """What was received in advance, less what went back because it was more than was to be paid."""
+        return self.received_amount - self.surplus_refunded_amount
 
 
 class PaymentEvent(models.Model):
@@ -79,6 +108,8 @@ class PaymentEvent(models.Model):
         OrderPayment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="events"
     )
     event_id = models.CharField(_("event id"), max_length=100)
+    # As the news said it: revisions may number the payments of an order anew.
+    line_no = models.PositiveIntegerField(_("line"), default=1, db_default=1)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
     amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2, null=True, blank=True)
     occurred_at = models.DateTimeField(_("occurred at"))

@@ -24,6 +24,7 @@ class OrderHold(models.Model):
         SUSPICIOUS_ADDRESS = "SUSPICIOUS_ADDRESS", _("Address needs a look")
         CUSTOMER_NOTE = "CUSTOMER_NOTE", _("Customer left a note")
         PAYMENT_FAILED = "PAYMENT_FAILED", _("Payment failed")
+        PAYMENT_DIFFERENCE = "PAYMENT_DIFFERENCE", _("Not all of it is paid")
         NO_PAYMENT_ROUTE = "NO_PAYMENT_ROUTE", _("Payment method not configured")
         TAX_RATE = "TAX_RATE", _("Tax rate differs from ours")
         CURRENCY = "CURRENCY", _("Currency not kept in the books")

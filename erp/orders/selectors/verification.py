@@ -8,13 +8,13 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from accounting.selectors import DocumentSums, sums_by_document
+from accounting.selectors import DocumentSums, open_items, sums_by_document
 from erp.core import rows
 from erp.core.checks import Check, Fault, register
 from erp.core.models import RevenueBasis
 from erp.core.money import ZERO
 from erp.inventory.selectors import issued_values, reserved
-from erp.orders.models import Order, OrderLine, SalesReport, Shipment, ShipmentLine
+from erp.orders.models import Order, OrderLine, OrderPayment, SalesReport, Shipment, ShipmentLine
 from erp.orders.selectors.orders import open_needs
 from erp.orders.selectors.units import unsold
 
@@ -183,6 +183,32 @@ def _counters() -> Iterator[Fault]:
             yield Fault("P6", "ORDER", order_id, number, detail)
 
 
+# Of what has not left, all that was received and did not go back is a deposit. What a payment has no route for is not in the books yet.
+_RECEIVED = """
+SELECT o.id, o.number, sum(pay.received_amount - pay.surplus_refunded_amount)
+FROM orders_order o JOIN orders_orderpayment pay ON pay.order_id = o.id AND pay.role <> ''
+WHERE o.state NOT IN ('SHIPPED', 'CANCELLED') AND o.cancelled_at IS NULL AND o.id > %s
+  AND NOT EXISTS (SELECT FROM orders_shipment parcel WHERE parcel.order_id = o.id AND parcel.state = ANY(%s))
+GROUP BY o.id HAVING sum(pay.received_amount) > 0 ORDER BY o.id LIMIT %s
+"""
+
+
+def _deposits() -> Iterator[Fault]:
+    """Whatever revisions and refunds came, the money of an order that has not left stands in the books to the yen."""
+    last = 0
+    while found := rows.ask(_RECEIVED, [last, [str(state) for state in GONE], CHUNK]).all():
+        last = found[-1][0]
+        booked = dict.fromkeys((key for key, _number, _received in found), ZERO)
+        for item in open_items(document_type="ORDER", document_ids=booked, roles=["deposits"]):
+            booked[item.document_id] += item.remaining
+        for key, number, received in found:
+            if booked[key] != received:
+                detail = _("%(received)s received in advance, %(booked)s stand as deposits.") % {
+                    "received": received, "booked": booked[key],
+                }  # fmt: skip
+                yield Fault("P6", "ORDER", key, number, detail)
+
+
 def _open_after(last: int) -> list[int]:
     found = Order.objects.exclude(state="SHIPPED").filter(pk__gt=last).order_by("pk")
     return list(found.values_list("pk", flat=True)[:CHUNK])
@@ -226,6 +252,7 @@ def register_checks() -> None:
             ShipmentLine.objects.count,
             _outside_counters,
         ),
+        ("P6", gettext_noop("Money received in advance stands in the books"), OrderPayment.objects.count, _deposits),
         ("P2", gettext_noop("Orders claim no more than they need"), Order.objects.count, _claims),
     )
     for promise, title, count, find in checks:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import F
 
-from erp.core import rows
+from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.models import StaffTask
@@ -73,12 +73,10 @@ def reconsider_lost_reservations(*, at: dt.datetime, by: Actor) -> int:
 
 def close_shortages(order_ids: Sequence[int], *, resolution: str = "allocated", at: dt.datetime, by: Actor) -> None:
     """Orders that have all their pieces, or want none any more, are no exception."""
-    StaffTask.objects.filter(
-        kind__in=["OVERSOLD", "RESERVATION_LOST"],
-        subject_type="ORDER",
-        subject_id__in=order_ids,
-        closed_at__isnull=True,
-    ).update(closed_at=at, closed_by=str(by), resolution=resolution)
+    for kind in ("OVERSOLD", "RESERVATION_LOST"):
+        staff_tasks.close_open(
+            kind=kind, subject_type="ORDER", subject_ids=order_ids, resolution=resolution, at=at, by=by
+        )
 
 
 _LOCK_ORDERS = "SELECT id FROM orders_order WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"

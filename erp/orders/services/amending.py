@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import CharField, F, Value
+from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat, Left
 from django.utils.translation import gettext as _
 
@@ -35,6 +35,7 @@ from erp.orders.models import (
     Shipment,
     ShipmentLine,
 )
+from erp.orders.services import carrying, refunds, surplus
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.documents import AllocatedLine, OrderOutcome
 from erp.orders.services.drafting import Draft
@@ -57,11 +58,12 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     from erp.orders.services import deposits, placing  # placing amends what it finds recorded
 
     order = Order.objects.select_related("account").select_for_update(of=("self",), no_key=True).get(pk=order_id)
-    if blocker := _why_not(order):
+    if blocker := _why_not(order, draft):
         finding = staff_tasks.Finding("AMEND_AFTER_RELEASE", "ORDER", order.pk, order.number, blocker)
         staff_tasks.open_tasks([finding], at=at, by=by)
         return replace(describe([order_id])[order_id], is_task=True)
     draft.order_id, draft.number = order.pk, order.number
+    carrying.carry_over(order, draft)
     placing.register_customers([draft], at=at, by=by)
     _end_exposure(order, at=at, by=by)
     exposures = placing.judge_credit([draft], on=business_date(at), at=at, by=by)
@@ -75,6 +77,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     )
     release(document_type="ORDER", document_ids=[order.pk], at=at, by=by)
     _clear(order)
+    carrying.write(order, draft)
     written = write_children([draft], ask_keys([draft.order])())
     granted = reserve(
         channel_id=draft.channel.pk,
@@ -85,6 +88,9 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
         by=by,
     )
     close_shortages([order.pk], resolution="amended", at=at, by=by)
+    staff_tasks.close_open(
+        kind="PAYMENT_SHORT", subject_type="ORDER", subject_ids=[order.pk], resolution="amended", at=at, by=by
+    )
     placing.report_shortages([draft], placing.allocated_lines([draft], written, granted), at=at, by=by)
     deposits.post_advance_receipts([draft], written, at=at, by=by)
     row = order_row(
@@ -96,6 +102,10 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     rows.insert(OrderHold, HOLD_COLUMNS, hold_rows(draft, at=at, by=by))
     detail = _("Revision %(revision)s") % {"revision": draft.order.revision}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "AMENDED", "", "", detail, at, str(by))])
+    if draft.priced is not None:
+        # As long as the amounts are not known, nobody can say that there is too much.
+        refunds.pay_what_was_reported(order.pk, at=at, by=by)
+        surplus.tell(order.pk, at=at, by=by)
     move_states(order_ids=[order.pk], at=at, by=by, why=detail)
     announce(selectors.order_heads([order.pk]))
     return replace(describe([order.pk])[order.pk], is_amendment=True)
@@ -137,14 +147,17 @@ def describe(order_ids: Collection[int]) -> dict[int, OrderOutcome]:
     }
 
 
-def _why_not(order: Order) -> str:
+def _why_not(order: Order, draft: Draft) -> str:
     """Why an order can no longer be rewritten, in words for staff; empty when it can."""
     if order.cancelled_at is not None:
         return _("A newer revision came for a cancelled order.")
     if Shipment.objects.filter(order=order).exclude(state=Shipment.State.CANCELLED).exists():
         return _("A newer revision came after the order was released to the warehouse.")
-    if OrderPayment.objects.filter(order=order).exclude(received_amount=0, refunded_amount=0).exists():
-        return _("A newer revision came after money was received; settle the difference by hand.")
+    if (
+        draft.order.currency != order.currency
+        and OrderPayment.objects.filter(order=order, received_amount__gt=0).exists()
+    ):
+        return _("A newer revision came in another currency after money was received.")
     return ""
 
 
@@ -160,15 +173,14 @@ def _end_exposure(order: Order, *, at: dt.datetime, by: Actor) -> None:
 def _clear(order: Order) -> None:
     """Remove the rows of the old revision; its raw message and the audit trail keep what they said.
 
-    Shipments that were called back stay, empty, with their delivery under a name of its own. What staff held by hand stays held.
+    Shipments that were called back stay, empty, with their delivery under a name of its own. What staff held by hand stays held. Payments are
+    ``carrying``'s.
     """
     for model in _REWRITTEN:
         model.objects.filter(order=order).delete()
     OrderHold.objects.filter(order=order, resolved_at__isnull=True).exclude(reason=OrderHold.Reason.MANUAL).delete()
     OrderLineComponent.objects.filter(line__order=order).delete()
     ShipmentLine.objects.filter(shipment__order=order).delete()
-    OrderPayment.objects.filter(order=order, events__isnull=True).delete()
-    OrderPayment.objects.filter(order=order).update(line_no=F("line_no") + 1000, amount=0)
     OrderLine.objects.filter(order=order).delete()
     Delivery.objects.filter(order=order, shipments__isnull=True).delete()
     Delivery.objects.filter(order=order).update(ref=Concat(Cast("pk", CharField()), Value("/"), Left("ref", 40)))

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounting.selectors import open_items, payment_routes
@@ -50,6 +51,7 @@ def owe_deposits_back(order: Order, *, keep: Decimal = ZERO, at: dt.datetime, by
             left -= part
     if deposits:
         draft = postings.deposit_to_refund(
+            title=_("Cancellation"),
             document=Document("ORDER", order.pk, order.number),
             deposits=deposits,
             customer=customer,
@@ -72,21 +74,21 @@ def owe_back_what_no_sale_takes(order: Order, *, at: dt.datetime, by: Actor) -> 
 def post_advance_receipts(
     drafts: Sequence[Draft], written: Mapping[int, Written], *, at: dt.datetime, by: Actor
 ) -> None:
-    """Deposits of new orders whose money was captured when they were placed."""
+    """Deposits of orders whose money was captured when they were placed, or amended: what is not in the books yet."""
     entries: list[EntryDraft] = []
     for draft in drafts:
         customer = Party("CUSTOMER", draft.customer_record_id or 0, _orderer_label(draft))
         department = draft.account.department_id if draft.account else None
         dimensions = Dimensions(draft.channel.pk, department or draft.channel.department_id, draft.order.currency)
         for payment in draft.payments:
-            if payment.received and payment.role:
+            if payment.to_post and payment.role:
                 party = None
                 if payment.counterparty_id:
                     party = Party("COUNTERPARTY", payment.counterparty_id, payment.party_label)
                 entries.append(
                     postings.advance_receipt(
                         document=Document("ORDER", draft.order_id, draft.number),
-                        money=MoneyPart(payment.received, payment.role, party),
+                        money=MoneyPart(payment.to_post, payment.role, party),
                         customer=customer,
                         on=business_date(at),
                         dimensions=dimensions,
@@ -103,7 +105,8 @@ def find_routes(*, order_id: int, at: dt.datetime, by: Actor) -> None:
     """
     order = Order.objects.select_related("channel", "account").get(pk=order_id)
     routes = payment_routes()
-    waiting = order.payments.filter(role="", amount__gt=0).exclude(method=PaymentMethod.NONE)
+    has_money = Q(amount__gt=0) | Q(received_amount__gt=0)
+    waiting = order.payments.filter(has_money, role="").exclude(method=PaymentMethod.NONE)
     for payment in waiting.order_by("line_no"):
         route = routes.find(order.channel_id, payment.method, payment.provider)
         if route is None:

@@ -20,7 +20,7 @@ from erp.core.models import Channel, TaxClass
 from erp.core.money import COMPANY_CURRENCY, ZERO, Rounding
 from erp.core.selectors import ask_tax_rates
 from erp.core.tax import Rate, RateTotal, rate_on
-from erp.orders.models import OrderHold, PaymentMethod, PaymentStatus
+from erp.orders.models import OrderHold, OrderPayment, PaymentMethod, PaymentStatus
 from erp.orders.services.amounts import Item, PricedOrder, price_order
 from erp.orders.services.documents import DeliveryInput, LineInput, OrderInput, PaymentInput
 
@@ -41,18 +41,33 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class PaymentDraft:
+    """``goes_on`` is the recorded payment that an amendment goes on with (see ``carrying``)."""
+
     payment: PaymentInput
     role: str
     counterparty_id: int | None
     party_label: str
     must_be_paid_first: bool
     is_in_books: bool = True
+    goes_on: OrderPayment | None = None
+
+    @property
+    def here(self) -> Decimal:
+        """Money that was received on it under earlier revisions."""
+        return self.goes_on.attached_amount if self.goes_on else ZERO
 
     @property
     def received(self) -> Decimal:
-        """What the books take as received: nothing while the order waits for its currency."""
+        """What the books take as received: nothing while the order waits for its currency. A revision takes back nothing of what is here."""
         is_received = self.payment.status in (PaymentStatus.CAPTURED, PaymentStatus.PAID)
-        return self.payment.amount if is_received and self.is_in_books else ZERO
+        stated = self.payment.amount if is_received and self.is_in_books else ZERO
+        return max(stated, self.here)
+
+    @property
+    def to_post(self) -> Decimal:
+        """What is not in the books yet: money that came before its route was set up has waited for it."""
+        is_posted = self.goes_on is not None and bool(self.goes_on.role)
+        return self.received - self.here if is_posted else self.received
 
 
 @dataclass(slots=True)

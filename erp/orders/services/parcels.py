@@ -46,7 +46,7 @@ class ParcelOrder:
 
 @dataclass(slots=True)
 class Payment:
-    """One way in which the order is paid, and how far it is used up."""
+    """One way in which the order is paid, and how far it is used up. ``received_amount`` is without what went back as a surplus."""
 
     id: int
     order_id: int
@@ -189,7 +189,8 @@ WHERE fee.order_id IN (SELECT order_id FROM orders_shipment WHERE id = ANY(%s::b
 """
 
 _PAYMENTS = """
-SELECT pay.id, pay.order_id, pay.method, pay.provider, pay.amount, pay.role, pay.counterparty_id, pay.received_amount, pay.applied_amount
+SELECT pay.id, pay.order_id, pay.method, pay.provider, pay.amount, pay.role, pay.counterparty_id,
+       pay.received_amount - pay.surplus_refunded_amount, pay.applied_amount
 FROM orders_orderpayment pay
 WHERE pay.order_id IN (SELECT order_id FROM orders_shipment WHERE id = ANY(%s::bigint[])) ORDER BY pay.order_id, pay.line_no
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -24,7 +25,7 @@ from erp.orders.exceptions import OrderConflict
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, ParkedMessage, PaymentEvent, PaymentStatus
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
 from erp.orders.services.payment_news import PaymentNews, refuse_malformed
-from erp.orders.services.refunds import ask_about_refund, count_refund, pay_refund
+from erp.orders.services.refunds import ask_about_refund, pay_refund
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -97,37 +98,36 @@ def has_payment(order_id: int, line_no: int) -> bool:
 
 def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor) -> bool:
     """Part of a transaction that holds the order's lock. Returns whether it was news. Raises OrderConflict, NotFound."""
+    said = PaymentEvent.objects.filter(order_id=order_id, event_id=event.event_id).values_list(
+        "line_no", "kind", "amount"
+    )
+    if (known := said.first()) is not None:
+        if known != (event.line_no, event.kind, event.amount):
+            raise _other_news(event)
+        return False
     payment = OrderPayment.objects.filter(order_id=order_id, line_no=event.line_no).first()
     if payment is None:
         raise NotFound(_("The order has no payment %(number)s.") % {"number": event.line_no})
-    saved, is_new = PaymentEvent.objects.get_or_create(
+    PaymentEvent.objects.create(
         order_id=order_id,
         event_id=event.event_id,
-        defaults={
-            "payment": payment,
-            "kind": event.kind,
-            "amount": event.amount,
-            "occurred_at": event.occurred_at,
-            "recorded_at": at,
-            "actor": str(by),
-        },
+        line_no=event.line_no,
+        payment=payment,
+        kind=event.kind,
+        amount=event.amount,
+        occurred_at=event.occurred_at,
+        recorded_at=at,
+        actor=str(by),
     )
-    if not is_new:
-        if (saved.payment_id, saved.kind, saved.amount) != (payment.pk, event.kind, event.amount):
-            raise _other_news(event)
-        return False
     rows.insert(
         OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", f"{event.kind} {event.reference}"[:300], at, str(by))]
     )
     if event.kind in _MONEY and _waits_for_currency(order_id):
         _ask_about_currency(order_id, event, at=at, by=by)
     elif event.kind in _RECEIVED:
-        _receive(payment, status=event.kind, at=at, by=by)
+        _receive(payment, event, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
-        posted = pay_refund(order_id=order_id, amount=event.amount, on=business_date(at), at=at, by=by)
-        if posted:
-            count_refund(payment, posted)
-        else:
+        if not pay_refund(payment=payment, amount=event.amount, on=business_date(at), at=at, by=by):
             ask_about_refund(order_id, event, at=at, by=by)
     elif payment.status not in _RECEIVED:
         _note_credit(payment, event, at=at, by=by)
@@ -174,7 +174,7 @@ def _resolve_failure(order_id: int, *, at: dt.datetime, by: Actor) -> None:
     ).update(resolved_at=at, resolved_by=str(by), resolution=_("Payment succeeded."))
 
 
-def _receive(payment: OrderPayment, *, status: str, at: dt.datetime, by: Actor) -> None:
+def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
     """Money is here. What is not shipped yet is a deposit; for the rest the receivable from the provider stands and nothing is posted.
 
     Less than the whole does not settle the payment. What comes for goods that will not be sold any more is owed back at once, and a person
@@ -182,23 +182,54 @@ def _receive(payment: OrderPayment, *, status: str, at: dt.datetime, by: Actor) 
     """
     order = Order.objects.select_related("channel", "account").get(pk=payment.order_id)
     _resolve_failure(order.pk, at=at, by=by)
-    news = payment.events.filter(kind__in=_RECEIVED).values_list("amount", flat=True)
-    reported = sum((payment.amount if amount is None else amount for amount in news), ZERO)
-    owed_for_shipped = max(payment.applied_amount - payment.received_amount, ZERO)
-    unshipped = max(payment.amount - payment.applied_amount - payment.received_amount, ZERO)
-    received = min(max(reported - payment.received_amount - owed_for_shipped, ZERO), unshipped)
-    is_whole = max(reported, payment.received_amount + received) >= payment.amount
+    told = payment.told_amount + _amount_told(payment, event)
+    here = payment.attached_amount
+    owed_for_shipped = max(payment.applied_amount - here, ZERO)
+    unshipped = max(payment.amount - payment.applied_amount - here, ZERO)
+    received = min(max(told - here - owed_for_shipped, ZERO), unshipped)
+    is_whole = max(told, here + received) >= payment.amount
     if not is_whole:
-        detail = _("%(paid)s of %(amount)s was paid.") % {"paid": reported, "amount": payment.amount}
+        detail = _("%(paid)s of %(amount)s was paid.") % {"paid": max(told, here), "amount": payment.amount}
         finding = staff_tasks.Finding("PAYMENT_SHORT", "ORDER", order.pk, order.number, detail)
         staff_tasks.open_tasks([finding], at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(
-        status=status if is_whole else payment.status, received_amount=F("received_amount") + received
+        status=event.kind if is_whole else payment.status,
+        received_amount=F("received_amount") + received,
+        told_amount=told,
     )
     post_receipt(order, payment, received, at=at, by=by)
+    if is_whole:
+        _resolve_difference(order.pk, at=at, by=by)
     if received and (owed := owe_back_what_no_sale_takes(order, at=at, by=by)):
         detail = _("%(amount)s came in after the order was cancelled or its goods came back. It is owed back.")
         finding = staff_tasks.Finding(
             "REFUND_DUE", "ORDER", order.pk, order.number, detail % {"amount": f"{round_money(owed):,}"}
         )
         staff_tasks.open_tasks([finding], at=at, by=by)
+
+
+def _amount_told(payment: OrderPayment, event: PaymentNews) -> Decimal:
+    """News without an amount is about the whole payment. Where a revision asks for more than was here, news of just what was here is old
+    news, unless as much again is missing and it came later."""
+    if event.amount is None:
+        return payment.amount
+    if not payment.carried_amount or event.amount != payment.carried_amount:
+        return event.amount
+    is_rest = event.amount == payment.amount - payment.told_amount
+    is_later = payment.carried_at is not None and event.occurred_at > payment.carried_at
+    return event.amount if is_rest and is_later else ZERO
+
+
+def _resolve_difference(order_id: int, *, at: dt.datetime, by: Actor) -> None:
+    """What was paid in part is paid in whole now, unless another payment of the order is not."""
+    paid_in_part = OrderPayment.objects.filter(
+        order=order_id, received_amount__gt=F("surplus_refunded_amount"), amount__gt=0
+    )
+    if paid_in_part.exclude(status__in=_RECEIVED).exists():
+        return
+    staff_tasks.close_open(
+        kind="PAYMENT_SHORT", subject_type="ORDER", subject_ids=[order_id], resolution="paid", at=at, by=by
+    )
+    OrderHold.objects.filter(
+        order_id=order_id, reason=OrderHold.Reason.PAYMENT_DIFFERENCE, resolved_at__isnull=True
+    ).update(resolved_at=at, resolved_by=str(by), resolution=_("Payment succeeded."))

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 
-from django.db.models import F
+from django.db.models import F, Sum
 from django.utils.translation import gettext as _
 
-from accounting.selectors import open_items
+from accounting.selectors import OpenItemView, open_items
 from accounting.services import post_entries
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import NotAllowedNow, NotFound
+from erp.core.models import StaffTask
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.orders import postings, selectors
-from erp.orders.models import Order, OrderEvent, OrderPayment, PaymentStatus
+from erp.orders.models import Order, OrderEvent, OrderPayment, PaymentEvent, PaymentStatus
 from erp.orders.postings import Document, MoneyPart
+from erp.orders.services import surplus
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.payment_news import PaymentNews
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
-
-def count_refund(payment: OrderPayment, posted: Decimal) -> None:
-    """A payment is refunded when all of it went back; until then the rest still pays for what is to be shipped."""
-    is_whole = payment.refunded_amount + posted >= payment.amount
-    OrderPayment.objects.filter(pk=payment.pk).update(
-        status=PaymentStatus.REFUNDED if is_whole else payment.status, refunded_amount=F("refunded_amount") + posted
-    )
+NOT_OWED = "REFUND_NOT_OWED"
 
 
 def ask_about_refund(order_id: int, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
@@ -38,22 +35,40 @@ def ask_about_refund(order_id: int, event: PaymentNews, *, at: dt.datetime, by: 
     number = Order.objects.filter(pk=order_id).values_list("number", flat=True).get()
     detail = _("A refund was reported, but nothing is owed: no cancellation or return is recorded. %(reference)s")
     finding = staff_tasks.Finding(
-        "REFUND_NOT_OWED", "ORDER", order_id, number, detail % {"reference": event.reference or event.event_id}
+        NOT_OWED, "ORDER", order_id, number, detail % {"reference": event.reference or event.event_id}
     )
     staff_tasks.open_tasks([finding], at=at, by=by)
 
 
+def pay_what_was_reported(order_id: int, *, at: dt.datetime, by: Actor) -> None:
+    """A refund was reported before the revision came that explains it: it is posted now that money is there to go back."""
+    waiting = StaffTask.objects.filter(kind=NOT_OWED, subject_type="ORDER", subject_id=order_id, closed_at__isnull=True)
+    if not waiting.exists():
+        return
+    news = PaymentEvent.objects.filter(order=order_id, kind=PaymentEvent.Kind.REFUNDED).order_by("pk")
+    reported = news.aggregate(total=Sum("amount"))["total"] or ZERO
+    counted = OrderPayment.objects.filter(order=order_id).aggregate(total=Sum("refunded_amount"))["total"] or ZERO
+    last = news.select_related("payment").last()
+    if last is None or reported <= counted:
+        return
+    posted = pay_refund(payment=last.payment, amount=reported - counted, on=business_date(at), at=at, by=by)
+    if posted == reported - counted:
+        staff_tasks.close_open(
+            kind=NOT_OWED, subject_type="ORDER", subject_ids=[order_id], resolution="amended", at=at, by=by
+        )
+
+
 @use_case
 def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
-    """The desk paid what is owed back for an order. Returns the amount posted. Raises NotAllowedNow when nothing is owed."""
+    """The desk paid what is owed back for an order, a surplus included. Returns the amount posted. Raises NotAllowedNow when nothing is
+    owed."""
     payment = OrderPayment.objects.filter(pk=payment_id).first()
     if payment is None:
         raise NotFound(_("There is no such payment."))
     Order.objects.select_for_update(no_key=True).get(pk=payment.order_id)
-    posted = pay_refund(order_id=payment.order_id, amount=None, on=business_date(at), at=at, by=by)
+    posted = pay_refund(payment=payment, amount=None, on=business_date(at), at=at, by=by)
     if not posted:
         raise NotAllowedNow(_("Nothing is owed back for this order; cancel it or take the goods back first."))
-    count_refund(payment, posted)
     detail = _("Refunded %(amount)s") % {"amount": posted}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(payment.order_id, "PAYMENT", "", "", detail, at, str(by))])
     move_states(order_ids=[payment.order_id], at=at, by=by)
@@ -61,27 +76,24 @@ def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
     return posted
 
 
-def pay_refund(*, order_id: int, amount: Decimal | None, on: dt.date, at: dt.datetime, by: Actor) -> Decimal:
-    """Post that refunds owed for an order were paid: through the provider's receivable while it still owes, else from the bank.
+def pay_refund(*, payment: OrderPayment, amount: Decimal | None, on: dt.date, at: dt.datetime, by: Actor) -> Decimal:
+    """Post that refunds owed for the payment's order were paid: through the provider's receivable while it still owes, else from the bank.
 
-    Returns what was posted; refunds beyond what is owed are not ours to post and stay a matter of the payout.
+    What was received beyond what is to be paid is owed as soon as it goes back. Returns what was posted; refunds beyond what is owed are
+    not ours to post and stay a matter of the payout.
     """
-    order = Order.objects.select_related("channel", "account").get(pk=order_id)
-    documents = {"ORDER": [order_id], "RETURN": list(order.returns.values_list("pk", flat=True))}
-    owed = [
-        item
-        for kind, ids in documents.items()
-        if ids
-        for item in open_items(document_type=kind, document_ids=ids, roles=["refunds_payable"])
-        if item.remaining
-    ]
-    due = sum((item.remaining for item in owed), ZERO)
-    left = wanted = min(amount if amount is not None else due, due)
+    order = Order.objects.select_related("channel", "account").get(pk=payment.order_id)
+    due = sum((item.remaining for item in _owed(order)), ZERO)
+    # Without an amount it is all that is owed, and all that is too much.
+    beyond = sum((item.amount for item in surplus.find(order.pk)), ZERO) if amount is None else max(amount - due, ZERO)
+    taken = surplus.owe_back(order, beyond, first=payment, on=on, at=at, by=by) if beyond else []
+    of_surplus = sum((item.amount for item in taken), ZERO)
+    left = wanted = due + of_surplus if amount is None else min(amount, due + of_surplus)
     if not wanted:
         return ZERO
     customer = customer_party(order)
     payables = []
-    for item in owed:
+    for item in _owed(order):
         part = min(left, item.remaining)
         if part:
             payables.append(MoneyPart(part, "refunds_payable", customer, settles=item.id))
@@ -89,31 +101,60 @@ def pay_refund(*, order_id: int, amount: Decimal | None, on: dt.date, at: dt.dat
     draft = postings.refund(
         document=Document("ORDER", order.pk, order.number),
         payables=payables,
-        sources=_refund_sources(order, wanted),
+        sources=_refund_sources(order, wanted, first=[*(item.payment.pk for item in taken), payment.pk]),
         on=on,
         dimensions=dimensions_of(order),
     )
     post_entries(drafts=[draft], at=at, by=by)
-    if wanted == due:
+    if wanted == due + of_surplus:
         staff_tasks.close_open(
-            kind="REFUND_DUE", subject_type="ORDER", subject_ids=[order_id], resolution=_("Refunded."), at=at, by=by
+            kind="REFUND_DUE", subject_type="ORDER", subject_ids=[order.pk], resolution=_("Refunded."), at=at, by=by
         )
+    _count(payment, wanted - of_surplus)
+    surplus.tell(order.pk, at=at, by=by)
     return wanted
 
 
-def _refund_sources(order: Order, amount: Decimal) -> list[MoneyPart]:
+def _owed(order: Order) -> list[OpenItemView]:
+    documents = {"ORDER": [order.pk], "RETURN": list(order.returns.values_list("pk", flat=True))}
+    return [
+        item
+        for kind, ids in documents.items()
+        if ids
+        for item in open_items(document_type=kind, document_ids=ids, roles=["refunds_payable"])
+        if item.remaining
+    ]
+
+
+def _count(payment: OrderPayment, posted: Decimal) -> None:
+    """A payment is refunded when all of it went back; until then the rest still pays for what is to be shipped."""
+    if not posted:
+        return
+    payment.refresh_from_db()
+    is_whole = payment.refunded_amount + posted >= max(payment.amount, payment.received_amount)
+    OrderPayment.objects.filter(pk=payment.pk).update(
+        status=PaymentStatus.REFUNDED if is_whole else payment.status, refunded_amount=F("refunded_amount") + posted
+    )
+
+
+def _refund_sources(order: Order, amount: Decimal, *, first: Sequence[int]) -> list[MoneyPart]:
+    """Money goes back the way it came: beginning with the payments ``first``, whose providers pay out so much less."""
     documents = {"ORDER": [order.pk], "SHIPMENT": list(order.shipments.values_list("pk", flat=True))}
-    left, parts = amount, []
-    payments = list(order.payments.order_by("line_no"))
+    left, parts, taken = amount, [], set[int]()
+    payments = sorted(
+        order.payments.order_by("line_no"), key=lambda one: first.index(one.pk) if one.pk in first else len(first)
+    )
     for payment in payments:
         party = counterparty(payment)
         if party is None or not payment.role:
             continue
         for kind, ids in documents.items():
             for item in open_items(document_type=kind, document_ids=ids, roles=[payment.role]) if ids else []:
-                part = min(left, item.remaining)
+                # Two payments of one way share the receivables of that way.
+                part = min(left, item.remaining) if item.id not in taken else ZERO
                 if part:
                     parts.append(MoneyPart(part, payment.role, party, settles=item.id))
+                    taken.add(item.id)
                     left -= part
     if left:
         # What was paid in cash over a counter goes back over it.

@@ -42,7 +42,7 @@ DELIVERY_COLUMNS = (
     "ship_to", "sender", "method", "carrier", "wish_date", "time_slot", "pickup_point", "hide_prices", "gift",
 )  # fmt: skip
 PAYMENT_COLUMNS = (
-    "id", "order_id", "line_no", "method", "provider", "amount", "status", "reference", "due_at",
+    "id", "order_id", "line_no", "method", "provider", "amount", "status", "sent_status", "reference", "due_at",
     "authorization_expires_at", "must_be_paid_first", "role", "counterparty_id", "received_amount", "applied_amount",
     "refunded_amount",
 )  # fmt: skip
@@ -58,11 +58,10 @@ ORDER_COLUMNS = (
 
 @dataclass(slots=True)
 class Written:
-    """Keys of what was written for one order: its line keys by line id, what it wants from stock, its payments."""
+    """What was written for one order: its line keys by line id, and what it wants from stock."""
 
     line_keys: dict[str, int]
     demands: list[Demand]
-    payment_keys: list[int]
 
 
 class Keys:
@@ -113,7 +112,6 @@ def _child_rows(draft: Draft, ids: Keys, tables: dict[Any, list[tuple[Any, ...]]
     deliveries = {delivery.ref: next(ids[Delivery]) for delivery in draft.deliveries}
     first_delivery = next(iter(deliveries.values()))
     line_keys = {line.line_id: next(ids[OrderLine]) for line, _facts, _rate in draft.lines}
-    payment_keys = [next(ids[OrderPayment]) for _payment in draft.payments]
     tables.setdefault(Delivery, []).extend(_delivery_rows(draft, deliveries))
     tables.setdefault(OrderLine, []).extend(_line_rows(draft, line_keys, deliveries, first_delivery))
     tables.setdefault(OrderLineComponent, []).extend(
@@ -129,10 +127,11 @@ def _child_rows(draft: Draft, ids: Keys, tables: dict[Any, list[tuple[Any, ...]]
     )
     tables.setdefault(OrderTaxTotal, []).extend(_tax_rows(draft))
     tables.setdefault(OrderPayment, []).extend(
-        _payment_row(draft.order_id, number, key, payment)
-        for number, (key, payment) in enumerate(zip(payment_keys, draft.payments, strict=True), 1)
+        _payment_row(draft.order_id, number, next(ids[OrderPayment]), payment)
+        for number, payment in enumerate(draft.payments, 1)
+        if payment.goes_on is None
     )
-    return Written(line_keys, _demands(draft, line_keys), payment_keys)
+    return Written(line_keys, _demands(draft, line_keys))
 
 
 _CHILDREN: tuple[tuple[Any, tuple[str, ...]], ...] = (
@@ -207,9 +206,9 @@ def _tax_rows(draft: Draft) -> Iterator[tuple[Any, ...]]:
 def _payment_row(order_id: int, number: int, key: int, draft: PaymentDraft) -> tuple[Any, ...]:
     payment = draft.payment
     return (
-        key, order_id, number, payment.method, payment.provider, payment.amount, payment.status, payment.reference,
-        payment.due_at, payment.authorization_expires_at, draft.must_be_paid_first, draft.role, draft.counterparty_id,
-        draft.received, Decimal(0), Decimal(0),
+        key, order_id, number, payment.method, payment.provider, payment.amount, payment.status, payment.status,
+        payment.reference, payment.due_at, payment.authorization_expires_at, draft.must_be_paid_first, draft.role,
+        draft.counterparty_id, draft.received, Decimal(0), Decimal(0),
     )  # fmt: skip
 
 

@@ -117,6 +117,31 @@ def test_a_higher_revision_amends_and_a_lower_one_changes_nothing(stocked):
     assert outcomes() == ["DONE", "DONE", "STALE"]
 
 
+def test_a_paid_order_is_amended_too(stocked):
+    channel, _place, shirt = stocked
+    client = client_for(channel)
+    paid = {"payments": [{"method": "card", "amount": "1100", "status": "captured"}]}
+    address = {"country": "JP", "prefecture": "大阪府", "city": "大阪市", "street": "梅田1-1"}
+    client.post("/orders", order(shirt, **paid))
+
+    moved = client.put(
+        "/orders/A-1", order(shirt, revision=2, **paid, deliveries=[{"ref": "d1", "ship_to": {"address": address}}])
+    )
+    more = client.put(
+        "/orders/A-1",
+        order(shirt, quantity=2, revision=3, payments=[{"method": "card", "amount": "2200", "status": "authorized"}]),
+    )
+
+    assert (moved.status_code, moved.json()["outcome"], moved.json()["revision"]) == (200, "amended", 2)
+    assert (more.status_code, more.json()["state"], more.json()["holds"]) == (
+        200, "on_hold", [{"reason": "payment_difference"}],
+    )  # fmt: skip
+    [payment] = client.get("/orders/A-1").json()["payments"]
+    assert (payment["payment"], payment["amount"], payment["received_amount"]) == (1, "2200", "1100")
+    rest = {"event_id": "e-1", "kind": "captured", "occurred_at": "2026-11-24T10:00:00+09:00", "amount": "1100"}
+    assert client.post("/orders/A-1/payment-events", rest).json()["state"] == "ready"
+
+
 def test_once_the_warehouse_has_it_a_newer_revision_is_a_task(stocked):
     channel, _place, shirt = stocked
     client = client_for(channel)
