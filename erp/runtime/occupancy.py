@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 from erp.runtime.installation import Installation
 
@@ -58,7 +59,7 @@ def announce(installation: Installation, owner: Owner) -> None:
 def own(installation: Installation, what: str) -> Iterator[None]:
     """Be the owner, or raise ``Occupied``."""
     installation.folder(installation.run)
-    with (installation.run / "owner.lock").open("a") as lock:
+    with _lock_file(installation, "owner.lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -95,8 +96,13 @@ def no_guests(installation: Installation) -> Iterator[Callable[[], None]]:
 @contextlib.contextmanager
 def _guests(installation: Installation) -> Iterator[int]:
     installation.folder(installation.run)
-    with (installation.run / "guests.lock").open("a") as lock:
+    with _lock_file(installation, "guests.lock") as lock:
         yield lock.fileno()
+
+
+def _lock_file(installation: Installation, name: str) -> TextIO:
+    """Ours alone, whoever comes first: a command has the umask of its terminal."""
+    return open(installation.run / name, "a", opener=lambda path, flags: os.open(path, flags, 0o600))
 
 
 def _state(installation: Installation) -> Path:
