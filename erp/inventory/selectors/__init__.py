@@ -26,6 +26,7 @@ from erp.inventory.selectors.places import (
     consigned_location_ids,
     counter_location_id,
     location_id_of,
+    shop_location_ids,
     transit_location_id,
 )
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_count, uninvoiced_receipts
@@ -64,6 +65,7 @@ __all__ = [
     "provisional_count",
     "reserved",
     "shop_channels_of",
+    "shop_location_ids",
     "stock_as_of",
     "stock_values",
     "transit_location_id",

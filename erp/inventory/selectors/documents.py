@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.db.models import Count, Sum
 
-from erp.inventory.models import StockDocument
+from erp.inventory.models import StockDocument, StockMovement
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +31,21 @@ def stock_documents(*, source_type: str, external_ids: Iterable[str]) -> dict[st
         external_id: DocumentSum(pk, lines, pieces or 0, worth or Decimal(0))
         for external_id, pk, lines, pieces, worth in rows
     }
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """What one line of a document moved at one place: pieces and value, signed alike."""
+
+    line_no: int
+    sku_id: int
+    location_id: int
+    quantity: int
+    value: Decimal
+
+
+def lines_of_document(document_id: int) -> list[DocumentLine]:
+    """In the order in which they were booked; a transfer has two for each of its lines."""
+    found = StockMovement.objects.filter(document_id=document_id).order_by("pk")
+    rows = found.values_list("document_line", "sku_id", "location_id", "quantity", "value")
+    return [DocumentLine(*row) for row in rows]

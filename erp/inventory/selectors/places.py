@@ -25,6 +25,12 @@ def consigned_location_ids(account_ids: Iterable[int]) -> dict[int, int]:
     }
 
 
+def shop_location_ids() -> list[int]:
+    """The company's shops that are open, in the order of their codes."""
+    found = Location.objects.filter(kind=Location.Kind.SHOP, is_active=True)
+    return list(found.order_by("code").values_list("pk", flat=True))
+
+
 def location_id_of(code: str) -> int:
     """Raises NotFound for a code that names no location."""
     return _first(Location.objects.filter(code=code), code)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from erp.core import changes, locks
 from erp.core.actors import Actor
-from erp.core.errors import Conflict, NotFound
+from erp.core.errors import Conflict, InvalidInput, NotFound, Problem
 from erp.core.models import Channel
 from erp.core.use_case import use_case
-from erp.inventory.models import ChannelLocation, CostPool, Location, ShopStaff
+from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, ShopStaff
 from erp.inventory.selectors import consigned_location_ids
 
 
@@ -23,25 +24,32 @@ def open_location(
     name: str,
     kind: str = Location.Kind.WAREHOUSE,
     cost_pool: str = "MAIN",
+    holder_channel_id: int | None = None,
     at: dt.datetime,
     by: Actor,
 ) -> int:
-    """Open a place under its code, valued in a cost pool. Calling again returns the place that is there.
+    """Open a place under its code, valued in a cost pool. Calling again returns the place that is there. ``holder_channel_id`` is the mall
+    that holds the goods (モール預け).
 
     Raises:
         NotFound: no such cost pool.
-        Conflict: the code belongs to a place of another kind.
+        Conflict: the code belongs to a place of another kind, or of another mall.
+        InvalidInput: mall-held goods without their mall.
     """
     locks.hold(f"location:{code}")
     known = Location.objects.filter(code=code).first()
-    if known is not None and known.kind != kind:
+    if known is not None and (known.kind, known.holder_channel_id) != (kind, holder_channel_id):
         raise Conflict(_("%(code)s is a place of another kind.") % {"code": code})
+    if kind == Location.Kind.MALL_HELD and holder_channel_id is None:
+        raise InvalidInput([Problem("/holder_channel_id", "required", _("Say which mall holds the goods."))])
     if known is not None:
         return known.pk
     pool = CostPool.objects.filter(code=cost_pool).first()
     if pool is None:
         raise NotFound(_("There is no cost pool “%(code)s”.") % {"code": cost_pool})
-    return Location.objects.create(code=code, name=name, kind=kind, cost_pool=pool).pk
+    return Location.objects.create(
+        code=code, name=name, kind=kind, cost_pool=pool, holder_channel_id=holder_channel_id
+    ).pk
 
 
 @use_case
@@ -52,6 +60,23 @@ def sell_from(*, channel_id: int, location_id: int, rank: int = 100, at: dt.date
         return
     ChannelLocation.objects.update_or_create(channel_id=channel_id, location_id=location_id, defaults={"rank": rank})
     _announce_lying([channel_id], [location_id])
+
+
+@use_case
+def keep_back(*, channel_id: int, sku_id: int | None, quantity: int, at: dt.datetime, by: Actor) -> None:
+    """Keep so many pieces of a SKU, or of each one, back from what a channel is shown (安全在庫). The same again is no news.
+
+    Raises InvalidInput.
+    """
+    if quantity < 0:
+        raise InvalidInput([Problem("/quantity", "invalid", _("Safety stock is not negative."))])
+    locks.hold(f"channel buffers:{channel_id}")
+    row: dict[str, Any] = {"channel_id": channel_id, "sku_id": sku_id}
+    known = ChannelBuffer.objects.filter(**row).first()
+    if known is not None and known.quantity == quantity:
+        return
+    ChannelBuffer.objects.update_or_create(**row, defaults={"quantity": quantity})
+    announce_rules(channel_id=channel_id, sku_ids=[] if sku_id is None else [sku_id], at=at, by=by)
 
 
 @use_case
