@@ -74,6 +74,11 @@ def counterparty_party(counterparty: Counterparty) -> Party:
     return Party(PartyKind.COUNTERPARTY.value, counterparty.pk, counterparty.name)
 
 
+def counterparties() -> dict[str, Party]:
+    """Providers, carriers, malls and agents by their code."""
+    return {item.code: counterparty_party(item) for item in Counterparty.objects.all()}
+
+
 def account_of(role: str) -> LedgerAccount:
     """The account that plays ``role``. Raises AccountRole.DoesNotExist: an unknown role is a bug or a chart that was never loaded."""
     return AccountRole.objects.select_related("account").get(role=role).account

@@ -57,6 +57,16 @@ def open_items(
     )
 
 
+def items_of_party(
+    party: Party, *, roles: Sequence[str] = (), dated_by: date | None = None, due_by: date | None = None
+) -> list[OpenItemView]:
+    """What is open of one party, oldest first: all of it, or what was there or due by a day."""
+    condition = """AND i.party_kind = %(kind)s AND i.party_id = %(party)s
+        AND (%(dated_by)s::date IS NULL OR i.item_date <= %(dated_by)s) AND (%(due_by)s::date IS NULL OR i.due_date <= %(due_by)s)"""
+    values = {"kind": party.kind, "party": party.id, "dated_by": dated_by, "due_by": due_by}
+    return _items(condition, values, roles, with_settled=False)
+
+
 def _items(condition: str, values: dict[str, Any], roles: Sequence[str], with_settled: bool) -> list[OpenItemView]:
     with connection.cursor() as cursor:
         cursor.execute(
