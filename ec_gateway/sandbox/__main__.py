@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ec_gateway.sandbox import project, shop
 from ec_gateway.sandbox.control import read_products
+from ec_gateway.sandbox.past import load_past
 from ec_gateway.sandbox.sender import Sender
 from ec_gateway.sandbox.server import Server
 from ec_gateway.sandbox.site import Options, Site
@@ -39,6 +40,8 @@ def main(arguments: list[str]) -> int:
     application = project.application(site)
     if given.products or not shop.products(site):
         shop.load_products(site, read_products((given.products or SAMPLE).read_text(encoding="utf-8")))
+    if given.past:
+        load_past(site, given.past.read_text(encoding="utf-8"))
     server = Server(site, application)
     Sender(site).start()
     # Whatever is asked of the site is one transaction: it may be ended at any moment.
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mamori", default="http://127.0.0.1:8000", help="address of Mamori")
     parser.add_argument("--channel", default="PRACTICE", help="code of the sales channel in Mamori")
     parser.add_argument("--products", type=Path, help="what the shop offers (JSON); without it a small assortment")
+    parser.add_argument("--past", type=Path, help="orders it took before it kept this memory (JSON), see past.py")
     seed = int(os.environ.get("SANDBOX_SEED", "1"))
     parser.add_argument("--seed", type=int, default=seed, help="of the chance by which faults strike")
     # In the environment nobody else on the machine reads them; on the command line everybody does.

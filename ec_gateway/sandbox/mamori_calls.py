@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ec_gateway.sandbox import events
 from ec_gateway.sandbox.faults import Parameters
+from ec_gateway.sandbox.past import as_event
 from ec_gateway.sandbox.site import Site, now
 
 MOST_ITEMS, MOST_ORDERS, MOST_QUANTITIES, LIST_PAGE = 100, 200, 1_000, 100
@@ -194,10 +195,13 @@ def read_orders(request: HttpRequest) -> HttpResponse:
 
 def read_order(request: HttpRequest, external_id: str) -> HttpResponse:
     with this_site().database.reading() as connection:
-        found = events.of_order(connection, external_id)
+        found = [events.as_sent(row) for row in events.of_order(connection, external_id)]
+        if not found:
+            kept = connection.execute("SELECT * FROM shop_order WHERE external_id = ?", [external_id]).fetchone()
+            found = [] if kept is None else [as_event(kept)]
     if not found:
         raise BadRequest("This order is not known.", 404)
-    return _json({"events": [events.as_sent(row) for row in found]})
+    return _json({"events": found})
 
 
 def list_orders(request: HttpRequest) -> HttpResponse:
