@@ -1,0 +1,281 @@
+"""The demo company, small: every state is there, every promise holds, the same wish makes the same company, and twice is once.
+
+The company that is looked at was cut off while it was loaded, and went on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from accounting.models import Period, Posting, Settlement
+from catalog.models import Product, Sku, SkuCode, Supplier
+from customers.models import CustomerRecord
+from ec_gateway.management.demo import days, office
+from ec_gateway.management.demo.days import Story, Wish
+from ec_gateway.management.demo.plan import HISTORY_DAYS
+from ec_gateway.models import EcSite, Listing
+from erp.core.identifiers import is_corporate_number, is_gtin
+from erp.core.models import Channel, MessageLog, StaffTask
+from erp.core.verify import verify
+from erp.inventory.models import ExpectedReceipt, Hold, Location, StockBalance, StockDocument
+from erp.inventory.selectors import stock_values
+from erp.orders.models import (
+    Order,
+    OrderEvent,
+    OrderHold,
+    OrderPayment,
+    OrderState,
+    PaymentMethod,
+    Return,
+    ReturnLine,
+    Shipment,
+)
+
+pytestmark = pytest.mark.django_db
+
+TODAY = dt.date(2026, 11, 27)
+WISH = Wish(today=TODAY, orders=100, seed=1)
+CUT_OFF_ON = TODAY - dt.timedelta(days=20)
+COUNTED = (Order, Shipment, Return, Posting, StockDocument, MessageLog, CustomerRecord, Settlement, StaffTask, Hold)
+
+
+def load(folder) -> str:
+    said = StringIO()
+    call_command("demo", date=TODAY, orders=WISH.orders, seed=WISH.seed, sites=folder, stdout=said)
+    return said.getvalue()
+
+
+def everything() -> list:
+    """The company as people see it, without keys that a sequence gave out."""
+    orders = Order.objects.order_by("channel__code", "external_id")
+    parcels = Shipment.objects.order_by("order__channel__code", "order__external_id", "number")
+    events = OrderEvent.objects.order_by("order__channel__code", "order__external_id", "pk")
+    returns = Return.objects.order_by("channel__code", "external_id")
+    postings = Posting.objects.order_by("entry_date", "account__code", "side", "amount")
+    balances = StockBalance.objects.order_by("location__kind", "location__name", "sku__code", "on_hand")
+    return [
+        list(orders.values_list("channel__code", "external_id", "state", "total", "revision", "cancelled_at")),
+        list(parcels.values_list("order__external_id", "state", "ship_date", "gross_amount", "cost_amount")),
+        list(events.values_list("order__external_id", "kind", "to_state", "recorded_at", "actor")),
+        list(returns.values_list("external_id", "gross_amount", "cost_amount")),
+        list(postings.values_list("entry_date", "account__code", "side", "amount")),
+        list(balances.values_list("location__name", "sku__code", "on_hand", "allocated")),
+    ]
+
+
+class CutOff(Exception):
+    """The plug was pulled."""
+
+
+def load_cut_off(folder) -> None:
+    """The company ends in the middle of a day, and is gone on with as ``make run`` does it."""
+    settle = office.settle
+
+    def breaks(stage, day):
+        if day == CUT_OFF_ON:
+            raise CutOff
+        settle(stage, day)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(office, "settle", breaks)
+        with pytest.raises(CutOff):
+            load(folder)
+    assert not days.is_finished()
+    assert max(Order.objects.values_list("order_date", flat=True)) < CUT_OFF_ON
+    call_command("demo", only_unfinished=True, sites=folder, stdout=StringIO())
+    assert days.is_finished()
+
+
+@pytest.fixture(scope="module")
+def companies(django_db_setup, django_db_blocker, tmp_path_factory):
+    """Loaded once in one go and once cut off; the second stays for this file and is rolled back behind it. Gives both as people see them."""
+    with django_db_blocker.unblock():
+        with transaction.atomic():
+            assert " 0 faults" in load(None)
+            whole = everything()
+            transaction.set_rollback(True)
+        with transaction.atomic():
+            folder = tmp_path_factory.mktemp("sites")
+            load_cut_off(folder)
+            yield folder, whole, everything()
+            transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def company(companies):
+    """The folder of the practice sites."""
+    return companies[0]
+
+
+def values(model, *columns: str) -> set:
+    return set(model.objects.values_list(*columns, flat=len(columns) == 1))
+
+
+def test_orders_are_in_every_state():
+    assert values(Order, "state") == set(OrderState.values)
+    assert values(Shipment, "state") == set(Shipment.State.values)
+
+
+def test_an_order_waits_for_every_reason():
+    waiting = OrderHold.objects.filter(resolved_at__isnull=True)
+
+    assert set(waiting.values_list("reason", flat=True)) == set(OrderHold.Reason.values)
+
+
+def test_part_of_an_order_has_left_and_the_rest_awaits_stock():
+    parted = Order.objects.filter(state=OrderState.AWAITING_STOCK, lines__shipped_quantity__gt=0)
+
+    assert parted.exists()
+
+
+def test_goods_came_back_in_every_way():
+    assert values(Return, "kind") >= {Return.Kind.RETURN, Return.Kind.REFUSED}
+    assert values(ReturnLine, "condition") == set(ReturnLine.Condition.values)
+
+
+def test_payments_of_every_kind_and_verdict():
+    methods = values(OrderPayment, "method")
+    assert methods >= {
+        PaymentMethod.CARD, PaymentMethod.COD, PaymentMethod.BANK_TRANSFER, PaymentMethod.CONVENIENCE_STORE, PaymentMethod.DEFERRED,
+        PaymentMethod.WALLET, PaymentMethod.MALL, PaymentMethod.ON_ACCOUNT, PaymentMethod.CASH,
+    }  # fmt: skip
+    assert values(OrderPayment, "status") == {"PENDING", "AUTHORIZED", "CAPTURED", "PAID", "FAILED", "REFUNDED"}
+
+
+def test_staff_have_something_to_look_at():
+    open_tasks = set(StaffTask.objects.filter(closed_at__isnull=True).values_list("kind", flat=True))
+
+    assert open_tasks >= {
+        "OVERSOLD", "PAYMENT_SHORT", "AMEND_AFTER_RELEASE", "CANCEL_WHILE_PICKING", "REFUND_OF_DIFFERENCE",
+    }  # fmt: skip
+
+
+def test_stock_of_every_kind_moves_in_every_way():
+    assert values(StockDocument, "kind") == set(StockDocument.Kind.values)
+    lying = StockBalance.objects.filter(on_hand__gt=0)
+    assert set(lying.values_list("location__kind", flat=True)) == set(Location.Kind.values)
+    assert values(Hold, "kind") >= {"KEEP", "QUOTE"}
+    assert ExpectedReceipt.objects.filter(expected_date__gt=TODAY).exists()
+    assert ExpectedReceipt.objects.filter(expected_date__lt=TODAY, received_quantity=0).exists()
+
+
+def test_money_came_and_went():
+    assert values(Settlement, "kind") >= {"PAYOUT", "SUPPLIER_PAYMENT"}
+    assert list(Period.objects.order_by("starts_on").values_list("starts_on__month", "state")) == [
+        (8, "CLOSED"), (9, "CLOSED"), (10, "OPEN"), (11, "OPEN"),
+    ]  # fmt: skip
+
+
+def test_every_promise_holds_and_stock_is_worth_what_the_books_say():
+    assert [fault for result in verify() for fault in result.faults] == []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(CASE p.side WHEN 'DEBIT' THEN p.amount ELSE -p.amount END) FROM accounting_posting p"
+            " JOIN accounting_ledgeraccount a ON a.id = p.account_id WHERE a.control = 'STOCK'"
+        )
+        assert cursor.fetchone()[0] == sum(pool.value for pool in stock_values())
+
+
+def test_nothing_happened_today_or_before_the_history_begins():
+    first = TODAY - dt.timedelta(days=HISTORY_DAYS)
+    dates = values(Order, "order_date")
+
+    assert first <= min(dates) <= max(dates) < TODAY
+    assert max(values(Posting, "entry_date")) < TODAY
+
+
+def test_nobody_and_nothing_is_real():
+    codes = values(SkuCode, "code")
+    assert len(codes) == Sku.objects.count()
+    assert all(code.startswith("20") and is_gtin(code) for code in codes)
+    assert {email.partition("@")[2] for email in values(CustomerRecord, "email") if email} == {"example.jp"}
+    # A local number never begins with 0.
+    assert all(phone.split("-")[1].startswith("0") for phone in values(CustomerRecord, "phone") if phone)
+    registered = [number for number in values(Supplier, "registration_number") if number]
+    assert registered
+    assert all(number[2:6] == "9999" and is_corporate_number(number[1:]) for number in registered)
+
+
+def test_the_masters_are_those_of_an_apparel_company():
+    assert 110 <= Product.objects.count() <= 130
+    assert values(Product, "life_cycle") == set(Product.LifeCycle.values)
+    assert values(Product, "tax_class") == {"STANDARD", "REDUCED"}
+    assert Sku.objects.filter(is_kit=True).count() >= 5
+    sizes = list(
+        Sku.objects.filter(product__code="YR-PT01").order_by("size__sort_order").values_list("size__code", flat=True)
+    )
+    assert list(dict.fromkeys(sizes)) == ["7号", "9号", "11号", "13号"]
+    assert Counter(values(Channel, "kind", "code")).total() == 6
+    assert set(Listing.objects.values_list("site__channel__code", flat=True)) == {"PRACTICE-1", "PRACTICE-2"}
+    # Nobody is called until practice sites are joined.
+    assert list(EcSite.objects.values_list("platform", "base_url")) == [("", "")] * 2
+
+
+def fill() -> dict[str, int]:
+    return {model.__name__: model.objects.count() for model in COUNTED}
+
+
+def test_again_it_says_what_is_there_and_changes_nothing():
+    before, said = fill(), StringIO()
+
+    call_command("demo", stdout=said)
+
+    assert said.getvalue() == "The demo company is here: 100 orders up to 2026-11-27, seed 1. Nothing was changed.\n"
+    assert fill() == before
+
+
+def test_another_one_is_refused():
+    with pytest.raises(CommandError, match="There is another demo company: 100 orders up to 2026-11-27, seed 1"):
+        call_command("demo", date=TODAY, orders=100, seed=2)
+
+
+def test_the_practice_sites_know_their_goods_and_orders(company):
+    products = json.loads((company / "practice-1" / "products.json").read_text())
+    past = json.loads((company / "practice-1" / "past.json").read_text())
+
+    assert {product["sku"] for product in products} == set(
+        Listing.objects.filter(site__channel__code="PRACTICE-1").values_list("external_code", flat=True)
+    )
+    since = TODAY - dt.timedelta(days=14)
+    ours = Order.objects.filter(channel__code="PRACTICE-1", order_date__gte=since)
+    assert {order["document"]["external_id"] for order in past} >= set(ours.values_list("external_id", flat=True))
+    shipped = next(order for order in past if order["shipments"])
+    assert Shipment.objects.filter(number=shipped["shipments"][0]["number"]).exists()
+
+
+def test_cut_off_or_not_the_same_wish_is_the_same_company(companies):
+    _folder, whole, cut_off = companies
+
+    assert all(whole)
+    for one, other in zip(whole, cut_off, strict=True):
+        assert one == other
+
+
+def told(plan) -> list:
+    return [(deal.channel, deal.ordered_at, deal.document) for deal in plan.deals]
+
+
+def test_the_same_wish_is_the_same_plan_and_another_seed_another():
+    one, same, other = (Story(Wish(TODAY, 200, seed)) for seed in (1, 1, 2))
+
+    assert told(one.plan) == told(same.plan)
+    assert one.supply == same.supply
+    assert told(one.plan) != told(other.plan)
+    assert len(one.plan.deals) == 200
+
+
+@pytest.mark.parametrize(
+    "today", [dt.date(2024, 2, 29), dt.date(2025, 1, 3), dt.date(2026, 5, 6), dt.date(2026, 8, 31)]
+)
+def test_any_day_can_be_today(today):
+    story = Story(Wish(today, 120, 3))
+
+    assert {deal.day < today for deal in story.plan.deals} == {True}
+    assert {act_day < today for act_day in story.plan.acts} == {True}
