@@ -49,7 +49,8 @@ def _installation_of_its_own() -> Iterator[None]:
     with scratch.folder() as folder:
         for name in ("DATABASE_URL", "REDIS_URL", "MAMORI_PORT", "SECRET_KEY"):
             os.environ.pop(name, None)
-        os.environ |= {"MAMORI_VAR": str(folder), "MAMORI_ENV_FILE": "", "MAMORI_PRACTICE": "true", "DEBUG": "true"}
+        own = {"MAMORI_VAR": str(folder), "MAMORI_ENV_FILE": "", "DEBUG": "true"}
+        os.environ |= {**own, "MAMORI_PRACTICE": "true", "MAMORI_DEMO": "false"}
         os.environ.setdefault("LOG_LEVEL", "WARNING")
         try:
             yield

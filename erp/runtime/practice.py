@@ -67,11 +67,23 @@ def joined(installation: Installation, sites: Sequence[PracticeSite]) -> list[Pr
     return [site for site in sites if site.channel_code in codes]
 
 
+def folder(installation: Installation) -> Path:
+    """Where the practice sites keep their data, each in a folder of its channel's code in lower case."""
+    return installation.folder(installation.var / "sandbox")
+
+
 def command(installation: Installation, site: PracticeSite, *, mamori: str) -> list[str]:
-    folder = installation.folder(installation.var / "sandbox") / site.channel_code.lower()
+    its = folder(installation) / site.channel_code.lower()
     port = site.base_url.rpartition(":")[2]
-    place = ["--data", str(folder), "--port", port, "--name", site.name]
-    return ["-m", "ec_gateway.sandbox", *place, "--channel", site.channel_code, "--mamori", mamori]
+    place = ["--data", str(its), "--port", port, "--name", site.name]
+    # What the demo company sells there and has sold; without it the site brings an assortment of its own.
+    shelves = [
+        part
+        for name in ("products", "past")
+        if (its / f"{name}.json").exists()
+        for part in (f"--{name}", str(its / f"{name}.json"))
+    ]
+    return ["-m", "ec_gateway.sandbox", *place, *shelves, "--channel", site.channel_code, "--mamori", mamori]
 
 
 def secrets_of(installation: Installation, site: PracticeSite) -> dict[str, str]:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import django
-from django.core.management import call_command, get_commands
+from django.core.management import CommandError, call_command
 
-from erp.runtime import catalogue, practice
+from erp.runtime import catalogue, demo, practice
 from erp.runtime.installation import Installation
 
 ADMIN = "admin"
@@ -23,15 +23,16 @@ def main() -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
     installation = Installation.of_environment()
     is_new = _ensure_somebody_can_log_in(installation)
+    _load_demo_company(installation, is_new=is_new)
     _join_practice_sites(installation, is_new=is_new)
-    if is_new and os.environ.get(practice.VARIABLE):
+    if is_new and (demo.is_wanted() or os.environ.get(practice.VARIABLE)):
         _hire_practice_staff(installation)
     (installation.run / "log_in").write_text(_how_to_log_in(installation))
     (installation.run / "staff").write_text("\n".join(_staff_to_try(installation)))
 
 
 def _ensure_somebody_can_log_in(installation: Installation) -> bool:
-    """An empty database gets an administrator, and the demo company when this version brings one. Says whether it was empty."""
+    """An empty database gets an administrator. Says whether it was empty."""
     from django.contrib.auth import get_user_model
 
     users = get_user_model()._default_manager
@@ -39,9 +40,17 @@ def _ensure_somebody_can_log_in(installation: Installation) -> bool:
         return False
     password = installation.secret("admin_password", length=16)
     users.create_superuser(ADMIN, email="admin@localhost", password=password)
-    if "demo" in get_commands():
-        call_command("demo")
     return True
+
+
+def _load_demo_company(installation: Installation, *, is_new: bool) -> None:
+    """A new company is the demo company, unless the environment wants none; a load that was cut off goes on."""
+    if demo.is_wanted():
+        place = {"sites": practice.folder(installation), "progress": demo.progress_file(installation)}
+        try:
+            call_command("demo", only_unfinished=not is_new, orders=demo.orders(), **place)
+        except CommandError as reason:
+            sys.stdout.write(f"{reason}\n")  # a database with other data in it is served as it is
 
 
 def _join_practice_sites(installation: Installation, *, is_new: bool) -> None:

@@ -18,7 +18,7 @@ from types import FrameType
 
 import psutil
 
-from erp.runtime import leash, occupancy, postgres, practice, processes, quarters, valkey
+from erp.runtime import demo, leash, occupancy, postgres, practice, processes, quarters, valkey
 from erp.runtime.installation import Installation, read_env_file
 from erp.runtime.processes import Keeper, Program
 
@@ -116,6 +116,7 @@ class Instance:
         self.environment["PYTHONUNBUFFERED"] = "1"
         self.practice_sites: list[practice.PracticeSite] = []
         self._practice_count = practice_sites
+        self._demo_told = -1
 
     def stay(self) -> None:
         """Start everything, tell the world, and keep it running."""
@@ -168,10 +169,21 @@ class Instance:
         unlimited = {"DATABASE_TRANSACTION_TIMEOUT_MS": "0", "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS": "0"}
         told = practice.as_variable(self.practice_sites) if self.practice_sites else {}
         program = self._program("prepare", ["-m", "erp.runtime.prepare"], unlimited | told)
+        demo.progress_file(self.installation).unlink(missing_ok=True)
         program.start()
+        while program.is_running():
+            self._tell_of_demo()
+            time.sleep(0.1)
         if program.wait() != 0:
             raise CannotRun(f"the database could not be prepared.\n{program.log_tail()}")
         self.practice_sites = practice.joined(self.installation, self.practice_sites)
+
+    def _tell_of_demo(self) -> None:
+        """The one long part of the first start: a line per quarter."""
+        percent = demo.percent_done(self.installation)
+        if percent is not None and percent // 25 > self._demo_told:
+            self._demo_told = percent // 25
+            _say(f"Loading the demo company, three months of an invented apparel firm ... {percent} %")
 
     def _start_programs(self, port: int) -> dict[str, Program]:
         workers = self.environment.get("MAMORI_WEB_WORKERS", "2")
@@ -339,9 +351,9 @@ Mamori is running; Ctrl-C stops it. Logs are in {_short(installation.log)}.
   Log in    {log_in}
 {"".join(f"{line}{chr(10)}" for line in [*desks, *shops])}
   Three first things to try
-  1. In another terminal, a month of real orders: {_short(Path(sys.executable))} manage.py replay 2010-12
-  2. Open {address}admin/ and look at orders, stock and books.
-  3. Prove that they agree: {_short(Path(sys.executable))} manage.py verify
+  1. Open {address}admin/ and look at orders, stock and books of the demo company.
+  2. Buy something on a practice site; release and ship it in Mamori.
+  3. Prove that everything agrees: {_short(Path(sys.executable))} manage.py verify
 """
     )
 

@@ -12,8 +12,10 @@ from ec_gateway.services.practice import bring_practice_goods, read_assortment
 from erp.back_office.practice import hire_practice_staff
 from erp.back_office.roles import ROLES
 from erp.core.actors import Actor
+from erp.core.models import Channel
 from erp.core.verify import verify
 from erp.inventory.models import ShopStaff, StockBalance
+from erp.inventory.services import open_location, sell_from
 
 NOW = dt.datetime(2026, 11, 27, 3, 0, tzinfo=dt.UTC)
 HOW = {"at": NOW, "by": Actor.command("practice")}
@@ -48,6 +50,18 @@ def test_the_shop_begins_with_pieces_that_the_books_know():
     assert (bound.user.username, bound.location.name) == ("tenpo", "練習店")
     assert set(StockBalance.objects.filter(location=bound.location).values_list("on_hand", flat=True)) == {3}
     assert [fault for check in verify() for fault in check.faults] == []
+
+
+def test_a_company_with_shops_gets_no_other_one():
+    channel = Channel.objects.create(code="SHOP-2", name="本町店", kind="SHOP")
+    for code in ("SHOP-2", "SHOP-1"):
+        place = open_location(code=code, name=code, kind="SHOP", **HOW)
+        sell_from(channel_id=channel.pk, location_id=place, **HOW)
+
+    hire_practice_staff(passwords=PASSWORDS, **HOW)
+
+    assert ShopStaff.objects.get().location.code == "SHOP-1"
+    assert list(Channel.objects.values_list("code", flat=True)) == ["SHOP-2"]
 
 
 def test_without_goods_the_shop_is_empty():

@@ -22,16 +22,17 @@ from tests.runtime.families import commands_of, family_of, wait_until, wait_unti
 
 pytestmark = pytest.mark.xdist_group("make run")
 SUPERVISOR = [sys.executable, "-m", "erp.runtime.supervisor"]
+SMALL_DEMO, NO_DEMO = {"MAMORI_DEMO_ORDERS": "60"}, {"MAMORI_DEMO": "false"}
 
 
 class Instance:
     """A running ``make run`` and what it has printed."""
 
-    def __init__(self, var: Path) -> None:
+    def __init__(self, var: Path, demo: dict[str, str]) -> None:
         self.var = var
         self.printed = var.with_name(var.name + ".out")
         with self.printed.open("wb") as output:
-            self.process = leash.start([*SUPERVISOR, "run"], cwd=PROJECT, env=environment(var), output=output)
+            self.process = leash.start([*SUPERVISOR, "run"], cwd=PROJECT, env=environment(var) | demo, output=output)
 
     @property
     def text(self) -> str:
@@ -55,8 +56,8 @@ def environment(var: Path) -> dict[str, str]:
 
 
 @contextmanager
-def make_run(var: Path):
-    instance = Instance(var)
+def make_run(var: Path, demo: dict[str, str]):
+    instance = Instance(var, demo)
     try:
         yield instance
     finally:
@@ -69,7 +70,7 @@ def make_run(var: Path):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    with make_run(tmp_path_factory.mktemp("installation") / "var") as instance:
+    with make_run(tmp_path_factory.mktemp("installation") / "var", SMALL_DEMO) as instance:
         instance.wait_until_ready()
         yield instance
 
@@ -115,10 +116,23 @@ def test_two_practice_sites_are_joined_to_a_new_company(running):
     shops = re.findall(r"Practice +(http://\S+)/ (練習ストア \S+),", running.text)
 
     assert [name for _address, name in shops] == ["練習ストア 表参道", "練習ストア 心斎橋"]
-    assert all("【練習】定番Tシャツ" in get(f"{address}/")[1] for address, _name in shops)
+    offered = [get(f"{address}/")[1] for address, _name in shops]
+    assert ["天竺クルーネックTシャツ" in page for page in offered] == [True, False]
+    assert ["ヘビーウェイトTシャツ" in page for page in offered] == [False, True]
     assert all("操作パネル" in get(f"{address}/panel")[1] for address, _name in shops)
     commands = [" ".join(command) for command in commands_of(running.process.pid)]
     assert len([command for command in commands if "ec_gateway.sandbox" in command]) == 2
+
+
+def test_the_demo_company_is_there_and_stays_as_it_is(running):
+    running.wait_until_ready()
+
+    again = subprocess.run(
+        [sys.executable, "manage.py", "demo"], cwd=PROJECT, env=environment(running.var), capture_output=True, text=True, timeout=60
+    )  # fmt: skip
+
+    assert "Loading the demo company" in running.text
+    assert re.match(r"The demo company is here: 60 orders up to [-0-9]+, seed 1\. Nothing was changed\.$", again.stdout)
 
 
 def test_secrets_and_data_belong_to_their_owner_only(running):
@@ -187,7 +201,7 @@ def test_a_crash_of_the_database_is_survived(running):
 def test_kill_9_leaves_no_process_and_the_next_start_takes_over_with_all_data(tmp_path):
     var = tmp_path / "var"
     modes = {path: path.stat().st_mode for path in (*tmp_path.parents, *PROJECT.parents)}
-    with make_run(var) as first:
+    with make_run(var, NO_DEMO) as first:
         address = first.wait_until_ready()
         password = (var / "admin_password").read_text()
         with psycopg.connect(f"postgresql://mamori@/mamori?host={var}/run") as session:
@@ -201,7 +215,7 @@ def test_kill_9_leaves_no_process_and_the_next_start_takes_over_with_all_data(tm
         first.process.wait()
         wait_until_gone(family)
 
-    with make_run(var) as second:
+    with make_run(var, NO_DEMO) as second:
         # The same port too, because nothing else took it.
         assert second.wait_until_ready() == address
         assert f"Taking over from make run (pid {first.process.pid})" in second.text
