@@ -17,11 +17,13 @@ _LOCK_MONTHS = """
 SELECT pg_advisory_xact_lock_shared(key)
 FROM (SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(%s::text[]) AS name ORDER BY key) AS months
 """
-_ACCOUNTS = """
+_NAMED = """
 SELECT 'role', r.role, a.id, a.code, a.control, a.type, a.is_active
 FROM accounting_accountrole r JOIN accounting_ledgeraccount a ON a.id = r.account_id WHERE r.role = ANY(%s)
 UNION ALL
 SELECT 'code', code, id, code, control, type, is_active FROM accounting_ledgeraccount WHERE code = ANY(%s)
+UNION ALL
+SELECT 'counterparty', name, id, '', '', '', true FROM accounting_counterparty WHERE id = ANY(%s)
 """
 _CLOSED = """
 SELECT DISTINCT day FROM unnest(%s::date[]) AS day
@@ -51,12 +53,16 @@ class Account:
 
 @dataclass(slots=True)
 class Books:
-    """``credit_groups`` is keyed by bill-to; ``items`` are the open items to be settled, filled under their lock."""
+    """``credit_groups`` is keyed by bill-to; ``items`` are the open items to be settled, filled under their lock.
+
+    ``counterparties`` are the names that new items carry, whatever the document calls them: their sub-ledger has one name.
+    """
 
     by_role: Mapping[str, Account]
     by_code: Mapping[str, Account]
     closed_dates: Sequence[date]
     credit_groups: Mapping[int, int]
+    counterparties: Mapping[int, str]
     entry_ids: Iterator[int]
     numbers: Iterator[int]
     posting_ids: Iterator[int]
@@ -93,21 +99,23 @@ def read_books(drafts: Sequence[EntryDraft], *, after: rows.Batch | None = None)
     settles = sorted({line.settles for line in lines if line.settles is not None})
     opening = [line.opens for line in lines if line.opens is not None]
     bill_tos = sorted({item.party.id for item in opening if item.party.kind == PartyKind.BILL_TO})
+    owing = sorted({item.party.id for item in opening if item.party.kind == PartyKind.COUNTERPARTY})
     groups = None
     with (rows.Batch() if after is None else after).before_questions():
         lock_months_shared(dates)
-        accounts = rows.ask(_ACCOUNTS, [roles, codes])
+        found = rows.ask(_NAMED, [roles, codes, owing])
         closed = rows.ask(_CLOSED, [dates])
         ids = rows.ask(_IDS, [len(drafts), len(drafts), len(lines), len(opening)])
         if bill_tos or settles:
             groups = rows.ask(_CREDIT_GROUPS, [bill_tos, settles])
-    named = [(kind, name, Account(*account)) for kind, name, *account in accounts.all()]
+    named = found.all()
     entry_ids, numbers, posting_ids, item_ids = ids.all()[0]
     return Books(
-        by_role={name: account for kind, name, account in named if kind == "role"},
-        by_code={name: account for kind, name, account in named if kind == "code"},
+        by_role={name: Account(*account) for kind, name, *account in named if kind == "role"},
+        by_code={name: Account(*account) for kind, name, *account in named if kind == "code"},
         closed_dates=[day for (day,) in closed.all()],
         credit_groups=dict(groups.all()) if groups is not None else {},
+        counterparties={key: name for kind, name, key, *_rest in named if kind == "counterparty"},
         entry_ids=iter(entry_ids),
         numbers=iter(numbers),
         posting_ids=iter(posting_ids),

@@ -107,7 +107,7 @@ def write(
             item_id = line.settles
             if line.opens is not None:
                 item_id = next(books.item_ids)
-                items.append(_item_row(item_id, account, line, line.opens, draft))
+                items.append(_item_row(item_id, account, line, line.opens, draft, books))
             elif item_id is None and account.control == LedgerAccount.Control.OPEN_ITEM:
                 raise AssertionError(f"account {account.code} is kept by open items, the line names none: {line}")
             entry.item_ids.append(item_id)
@@ -138,8 +138,13 @@ _POSTING_COLUMNS = (
 )  # fmt: skip
 
 
-def _item_row(item_id: int, account: Account, line: Line, item: NewItem, draft: EntryDraft) -> tuple[Any, ...]:
-    party = (item.party.kind, item.party.id, item.party.label[:150])
+def _item_row(
+    item_id: int, account: Account, line: Line, item: NewItem, draft: EntryDraft, books: Books
+) -> tuple[Any, ...]:
+    label = item.party.label
+    if item.party.kind == PartyKind.COUNTERPARTY:
+        label = books.counterparties.get(item.party.id, label)
+    party = (item.party.kind, item.party.id, label[:150])
     document = (item.document_type, item.document_id, item.document_label[:100])
     dates = (draft.entry_date, item.due_date)
     return (

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from accounting import selectors, services
 from accounting.exceptions import OverSettled, PeriodClosed
 from accounting.models import JournalEntry, OpenItem, Period, Posting
+from accounting.services import Party
 from customers.models import CreditGroup, ExposureEntry
 from tests.accounting.factories import (
     CLERK,
@@ -53,6 +54,15 @@ def test_posts_lines_and_opens_an_item_with_its_debtor():
     assert (header.number, header.kind, header.entry_date, header.source_id, header.actor) == (
         entry.number, "AUTOMATIC", TODAY, 42, "staff:tanaka",
     )  # fmt: skip
+
+
+def test_a_counterparty_has_one_name_in_its_sub_ledger_whatever_a_document_calls_it():
+    mall = counterparty("MALL")
+    for label in ("mall", "モール楽園"):
+        item = new_item(Party(mall.kind, mall.id, label))
+        post(debit("receivable.mall", 100, opens=item), credit("sales.mall", 100))
+
+    assert set(OpenItem.objects.values_list("party_label", flat=True)) == {"モール"}
 
 
 def test_settles_in_parts_and_refuses_more_than_is_left():
