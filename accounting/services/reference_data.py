@@ -159,6 +159,17 @@ YAYOI_LABELS = [
     ("STANDARD_8", Direction.PURCHASE, date(2014, 4, 1), "課対仕入込8%"),
     ("EXEMPT", Direction.PURCHASE, BEGIN, "非課税仕入"),
     ("OUT_OF_SCOPE", Direction.PURCHASE, BEGIN, "対象外"),
+    # From suppliers without a registration number, by the share of the tax that may be deducted (経過措置).
+    ("STANDARD_10_80", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込10%区分80%"),
+    ("STANDARD_10_70", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込10%区分70%"),
+    ("STANDARD_10_50", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込10%区分50%"),
+    ("STANDARD_10_30", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込10%区分30%"),
+    ("STANDARD_10_0", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込10%控不"),
+    ("REDUCED_8_80", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込軽減8%区分80%"),
+    ("REDUCED_8_70", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込軽減8%区分70%"),
+    ("REDUCED_8_50", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込軽減8%区分50%"),
+    ("REDUCED_8_30", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込軽減8%区分30%"),
+    ("REDUCED_8_0", Direction.PURCHASE, INVOICE_SYSTEM, "課対仕入込軽減8%控不"),
 ]
 
 

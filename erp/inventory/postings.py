@@ -30,11 +30,20 @@ def line_amount(unit_cost: Decimal, quantity: int) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A purchase document, taxed once per rate. ``costs`` run parallel to its lines and carry the tax that may not be deducted."""
+    """A purchase document, taxed once per rate. ``costs`` run parallel to its lines and carry the tax that may not be deducted.
+
+    ``tax_codes`` run parallel too: they say in the journal what is a purchase under which rate, as their tax does.
+    """
 
     costs: tuple[Decimal, ...]
+    tax_codes: tuple[str, ...]
     deductible: Mapping[str, Decimal]
     gross: Decimal
+
+
+def purchase_code(code: str, share_percent: Decimal) -> str:
+    """``STANDARD_10``, or ``STANDARD_10_70`` where 70 % of the tax may be deducted: the tax return tells them apart (区分記載)."""
+    return code if share_percent == 100 else f"{code}_{share_percent.normalize():f}"
 
 
 def purchase(
@@ -57,14 +66,17 @@ def purchase(
         rounding=rounding,
     )
     costs = list(nets)
+    codes = [""] * len(nets)
     deductible = {}
     for code, total in totals.items():
-        deductible[code] = deductible_tax(total.tax, share_percent=share_percent)
+        told = purchase_code(code, share_percent) if total.rate.percent else code
+        deductible[told] = deductible_tax(total.tax, share_percent=share_percent)
         of_rate = [index for index, rate in enumerate(line_rates) if rate.code == code]
-        parts = split_by_weight(total.tax - deductible[code], [nets[index] for index in of_rate])
+        parts = split_by_weight(total.tax - deductible[told], [nets[index] for index in of_rate])
         for index, part in zip(of_rate, parts, strict=True):
             costs[index] += part
-    return Purchase(tuple(costs), deductible, sum((total.gross for total in totals.values()), ZERO))
+            codes[index] = told
+    return Purchase(tuple(costs), tuple(codes), deductible, sum((total.gross for total in totals.values()), ZERO))
 
 
 class Sums:

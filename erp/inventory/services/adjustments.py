@@ -253,11 +253,15 @@ def spread_late_cost(
     received: Mapping[int, documents.BookedLine],
     sums: Sums,
     *,
+    tax_codes: Mapping[int, str] | None = None,
     document_id: int,
     occurred_at: dt.datetime,
     at: dt.datetime,
 ) -> None:
-    """Give each receipt line its amount: what is still there takes its share of it, what was sold is cost of sales."""
+    """Give each receipt line its amount: what is still there takes its share of it, what was sold is cost of sales.
+
+    ``tax_codes``, by line number, mark what is part of a taxed purchase.
+    """
     keys = {line_no: (received[line_no].sku_id, received[line_no].location_id) for line_no, _amount in amounts}
     booking = movements.open_booking(keys.values(), occurred_at=occurred_at, at=at)
     for line_no, amount in amounts:
@@ -267,6 +271,7 @@ def spread_late_cost(
         stays = max(stays, -value)
         if stays:
             booking.move(key, 0, value=stays, document_id=document_id, document_line=line_no)
-        sums.debit(booking.account_role(key), stays)
-        sums.debit(postings.COST_OF_SALES, amount - stays)
+        tax_code = (tax_codes or {}).get(line_no, "")
+        sums.debit(booking.account_role(key), stays, tax_code=tax_code)
+        sums.debit(postings.COST_OF_SALES, amount - stays, tax_code=tax_code)
     booking.write()

@@ -6,12 +6,13 @@ Takes these levels of the house's lock order: the receipt and the invoice by nam
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from catalog.selectors import sku_facts_by_id
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
@@ -24,7 +25,7 @@ from erp.inventory.models import StockDocument
 from erp.inventory.postings import Sums
 from erp.inventory.services import documents
 from erp.inventory.services.adjustments import spread_late_cost
-from erp.inventory.services.documents import Booked
+from erp.inventory.services.documents import Booked, BookedLine
 from erp.inventory.services.posting import post
 from erp.inventory.services.receipts import purchase_of, receipt_of, supplier_item
 
@@ -90,16 +91,18 @@ def book_supplier_invoice(
     )
     # What the receipt brought in, provisional pieces that left it again included.
     received = {line.line_no: line for line in documents.booked(receipt_id).lines if line.quantity > 0}
-    accrued = sum((line.value for line in received.values()), ZERO)
-    difference = sum(bought.costs, ZERO) - accrued
+    facts = sku_facts_by_id(line.sku_id for line in received.values())
+    classes = {line_no: facts[line.sku_id].tax_class for line_no, line in received.items()}
+    codes = dict(zip((amount.tax_class for amount in amounts), bought.tax_codes, strict=True))
+    tax_codes = {line_no: codes.get(tax_class, "") for line_no, tax_class in classes.items()}
     sums = Sums()
-    sums.debit(postings.NOT_INVOICED, accrued)
-    if difference:
-        # What came for nothing is told apart by its pieces.
-        weights = [line.value if accrued else Decimal(line.quantity) for line in received.values()]
-        parts = split_by_weight(difference, weights)
-        shares = list(zip(received, parts, strict=True))
-        spread_late_cost(shares, received, sums, document_id=document_id, occurred_at=occurred_at, at=at)
+    for line_no, line in received.items():
+        sums.debit(postings.NOT_INVOICED, line.value, tax_code=tax_codes[line_no])
+    costs = dict(zip(codes, bought.costs, strict=True))
+    if shares := _differences(received, classes, costs):
+        spread_late_cost(
+            shares, received, sums, tax_codes=tax_codes, document_id=document_id, occurred_at=occurred_at, at=at
+        )
     for tax_code, tax in bought.deductible.items():
         sums.debit(postings.INPUT_TAX, tax, tax_code=tax_code)
     item = supplier_item(
@@ -114,6 +117,24 @@ def book_supplier_invoice(
         by=by,
     )
     return documents.booked(document_id)
+
+
+def _differences(
+    received: Mapping[int, BookedLine], classes: Mapping[int, str], costs: Mapping[str, Decimal]
+) -> list[tuple[int, Decimal]]:
+    """What the invoice charges more (or less) than was accrued, per receipt line: each class its own difference, if both name the same classes."""
+    if set(classes.values()) == set(costs):
+        groups = [([n for n, tax_class in classes.items() if tax_class == own], cost) for own, cost in costs.items()]
+    else:
+        groups = [(list(received), sum(costs.values(), ZERO))]
+    shares: list[tuple[int, Decimal]] = []
+    for lines, cost in groups:
+        accrued = sum((received[line_no].value for line_no in lines), ZERO)
+        if cost != accrued:
+            # What came for nothing is told apart by its pieces.
+            weights = [received[n].value if accrued else Decimal(received[n].quantity) for n in lines]
+            shares += zip(lines, split_by_weight(cost - accrued, weights), strict=True)
+    return shares
 
 
 def _refuse_senseless(amounts: Sequence[InvoicedAmount]) -> None:

@@ -108,9 +108,11 @@ def receive(
     booking = movements.open_booking((), arriving=keys, occurred_at=occurred_at, at=at)
     sums = Sums()
     received: dict[BalanceKey, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
-    for line, key, cost in zip(lines, keys, bought.costs, strict=True):
+    # Goods that wait for their invoice are no purchase for the tax return yet.
+    is_purchase = books is PurchaseBooks.PAYABLE
+    for line, key, cost, tax_code in zip(lines, keys, bought.costs, bought.tax_codes, strict=True):
         booking.move(key, line.quantity, value=cost, document_id=document_id, document_line=line.line_no)
-        sums.debit(booking.account_role(key), cost)
+        sums.debit(booking.account_role(key), cost, tax_code=tax_code if is_purchase else "")
         received[key][0] += line.quantity
         received[key][1] += cost
     provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
@@ -131,7 +133,7 @@ def purchase_of(
     supplier: Supplier | None, nets: Sequence[Decimal], tax_classes: Sequence[str], on: dt.date, rounding: Rounding
 ) -> Purchase:
     if supplier is None:
-        return Purchase(tuple(nets), {}, sum(nets, Decimal(0)))
+        return Purchase(tuple(nets), ("",) * len(nets), {}, sum(nets, Decimal(0)))
     return postings.purchase(
         nets,
         tax_classes,

@@ -104,12 +104,12 @@ def return_to_supplier(
     booking = movements.open_booking(wanted, occurred_at=occurred_at, at=at)
     movements.refuse_shortage(wanted, booking)
     sums = Sums()
-    for line, cost in zip(lines, credited.costs, strict=True):
+    for line, cost, tax_code in zip(lines, credited.costs, credited.tax_codes, strict=True):
         key = (line.sku_id, location_id)
         value = booking.value_within(key, line.quantity, cost)
         booking.move(key, -line.quantity, value=-value, document_id=document_id, document_line=line.line_no)
-        sums.credit(booking.account_role(key), value)
-        sums.debit(postings.COST_OF_SALES, value - cost)
+        sums.credit(booking.account_role(key), value, tax_code=tax_code)
+        sums.debit(postings.COST_OF_SALES, value - cost, tax_code=tax_code)
     booking.write()
     for tax_code, tax in credited.deductible.items():
         sums.credit(postings.INPUT_TAX, tax, tax_code=tax_code)
