@@ -1,6 +1,6 @@
 """The entries that money makes: payouts, receipts, payments, refunds. Pure: items and amounts in, a draft out.
 
-Source of the treatments: DOMAIN of the trade as tested in ``tests/accounting/test_worked_examples.py``.
+The treatments are worked out to the yen in ``tests/worked_examples``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The worked example of the five methods, and stock of past times. The moving average is the ledger itself."""
+"""What can be valued, and stock of past times. The methods themselves are worked out in tests/worked_examples/test_valuation.py."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 
 from erp.inventory import selectors, services
 from erp.inventory.models import Location
-from erp.inventory.selectors import PoolValue, StockThen
+from erp.inventory.selectors import StockThen
 from erp.inventory.selectors import valuation as methods
-from erp.inventory.selectors.valuation import Lot, Valuation
+from erp.inventory.selectors.valuation import Lot
 from erp.inventory.services import Demand, Issue, ReceiptLine, TransferLine
-from tests.inventory.factories import CLERK, NOON, channel, location, sku, worth
+from tests.inventory.factories import CLERK, NOON, channel, location, sku
 
 DAY = dt.timedelta(days=1)
 
@@ -60,39 +60,6 @@ def example():
     receive(warehouse, shirt, 30, 1200, "third", NOON + 2 * DAY)
     second = sell(site, shirt, 25, 2, NOON + 3 * DAY)
     return warehouse, shirt, first, second
-
-
-@pytest.mark.django_db
-def test_moving_average_is_what_the_ledger_keeps(example):
-    _warehouse, shirt, first, second = example
-
-    assert (first, second) == (16_500, 29_167)
-    assert first + second == 45_667
-    assert worth(shirt) == (20, Decimal(23_333))
-    assert selectors.stock_values() == [PoolValue("MAIN", "商品", "inventory.goods", 20, Decimal(23_333))]
-
-
-@pytest.mark.django_db
-def test_the_other_methods_report_from_the_same_ledger(example):
-    _warehouse, shirt, _first, _second = example
-
-    flow = methods.flow(sku_id=shirt.pk, pool_code="MAIN", first=NOON.date(), last=(NOON + 3 * DAY).date())
-
-    assert flow.lots == (Lot(10, Decimal(10_000)), Lot(20, Decimal(23_000)), Lot(30, Decimal(36_000)))
-    assert (flow.issued, flow.closing_quantity, flow.cost) == (40, 20, 69_000)
-    assert methods.at_total_average(flow) == Valuation(Decimal(46_000), Decimal(23_000))
-    assert methods.first_in_first_out(flow) == Valuation(Decimal(45_000), Decimal(24_000))
-    assert methods.at_last_purchase(flow) == Valuation(Decimal(45_000), Decimal(24_000))
-    assert methods.retail_of_group([flow], sales=Decimal(80_000), closing_retail=Decimal(40_000)) == Valuation(
-        Decimal(46_000), Decimal(23_000)
-    )
-
-
-def test_fifo_and_last_purchase_differ_when_more_is_left_than_came_last():
-    flow = methods.Flow((Lot(10, Decimal(10_000)), Lot(20, Decimal(23_000)), Lot(30, Decimal(36_000))), issued=25)
-
-    assert methods.first_in_first_out(flow).closing_value == 41_750
-    assert methods.at_last_purchase(flow).closing_value == 42_000
 
 
 @pytest.mark.parametrize(
