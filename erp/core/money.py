@@ -99,3 +99,9 @@ def share_so_far(total: Decimal, *, done: int, of: int, currency: str = COMPANY_
     if done == of:
         return total
     return share_of(total, done, of, currency=currency, method=Rounding.DOWN) if done else ZERO
+
+
+def written(value: Decimal | int) -> str:
+    """As people write amounts: thousands parted, and no decimals that say nothing."""
+    text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from erp.core import documents
+from erp.core.money import written
 
 
 def document_link(document_type: str, document_id: int, label: str = "") -> str:
@@ -40,12 +40,6 @@ NO_FIGURES = (
 )
 
 
-def _written(value: Decimal | int) -> str:
-    """As people write amounts: thousands parted, and no decimals that say nothing."""
-    text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 @cache
 def _figure(model: type[Model], name: str) -> Callable[[Any], str] | None:
     """The column of a figure, an amount or a number of pieces, written for people; None for every other field."""
@@ -61,7 +55,7 @@ def _figure(model: type[Model], name: str) -> Callable[[Any], str] | None:
 
     def figure(row: Any) -> str:
         value = getattr(row, name)
-        return "-" if value is None else format_html('<span class="figure">{}</span>', _written(value))
+        return "-" if value is None else format_html('<span class="figure">{}</span>', written(value))
 
     # Pages make the classes of a column from this name, so that it can say that figures stand in it.
     figure.__name__ = f"{name} is-figure"

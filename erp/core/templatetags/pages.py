@@ -1,0 +1,46 @@
+"""What pages of our own are written with: figures as people write them, and links that open for whoever sees them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.apps import apps
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from erp.core.money import written
+
+register = template.Library()
+
+
+@register.filter
+def figure(value: Decimal | int | None) -> str:
+    """An amount or a number of pieces; a dash for what is not known."""
+    return "–" if value is None else format_html('<span class="figure">{}</span>', written(value))
+
+
+@register.simple_tag(takes_context=True)
+def page_link(context: Any, model: str, key: int | None, label: object) -> str:
+    """The page of a row, e.g. of ``orders.shipment``; the label alone for a user who may not open it."""
+    url = _page(context, model, "change", key) if key is not None else ""
+    return format_html('<a href="{}">{}</a>', url, label) if url else format_html("{}", label)
+
+
+@register.simple_tag(takes_context=True)
+def list_link(context: Any, model: str, sought: str, label: object) -> str:
+    """A list, searched for a text; nothing for a user who may not open it."""
+    url = _page(context, model, "changelist")
+    return format_html('<a href="{}?{}">{}</a>', url, urlencode({"q": sought}), label) if url else SafeString("")
+
+
+def _page(context: Any, model: str, name: str, *args: object) -> str:
+    found = apps.get_model(model)
+    page = admin.site._registry.get(found)
+    if page is None or not page.has_view_permission(context["request"]):
+        return ""
+    return reverse(f"admin:{found._meta.app_label}_{found._meta.model_name}_{name}", args=args)
