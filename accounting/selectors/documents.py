@@ -72,6 +72,41 @@ def entries_of_documents(documents: Iterable[tuple[str, int]]) -> list[EntryHead
 
 
 @dataclass(frozen=True, slots=True)
+class EntrySum:
+    """What one entry debits and credits on one account."""
+
+    code: str
+    name: str
+    debit: Decimal
+    credit: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    head: EntryHead
+    sums: tuple[EntrySum, ...]
+
+
+_ENTRY_SUMS = """
+SELECT p.entry_id, a.code, a.name, coalesce(sum(p.amount) FILTER (WHERE p.side = 'DEBIT'), 0),
+       coalesce(sum(p.amount) FILTER (WHERE p.side = 'CREDIT'), 0)
+FROM accounting_posting p JOIN accounting_ledgeraccount a ON a.id = p.account_id
+WHERE p.entry_id = ANY(%s) GROUP BY p.entry_id, a.id ORDER BY p.entry_id, min(p.line_no)
+"""
+
+
+def entry_views(documents: Iterable[tuple[str, int]]) -> list[EntryView]:
+    """The entries that these documents, given as (type, id), caused, oldest first, with what they post by account."""
+    heads = entries_of_documents(documents)
+    sums: dict[int, list[EntrySum]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_ENTRY_SUMS, [[head.id for head in heads]])
+        for entry_id, *row in cursor.fetchall():
+            sums.setdefault(entry_id, []).append(EntrySum(*row))
+    return [EntryView(head, tuple(sums.get(head.id, ()))) for head in heads]
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentSums:
     """What one document posted, each positive on the side of a sale: revenue and output tax credited, cost of sales debited."""
 

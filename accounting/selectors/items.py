@@ -67,6 +67,43 @@ def items_of_party(
     return _items(condition, values, roles, with_settled=False)
 
 
+def items_of_documents(documents: Iterable[tuple[str, int]]) -> list[OpenItemView]:
+    """Every item that these documents, given as (type, id), opened, also the settled ones, oldest first."""
+    wanted = list(documents)
+    return _items(
+        "AND (i.document_type, i.document_id) IN (SELECT * FROM unnest(%(types)s::text[], %(ids)s::bigint[]))",
+        {"types": [kind for kind, _key in wanted], "ids": [key for _kind, key in wanted]},
+        (),
+        with_settled=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What lowered an open item: money that came, a return, a correction."""
+
+    item_id: int
+    entry_id: int
+    entry_number: str
+    entry_date: date
+    description: str
+    amount: Decimal
+
+
+_REDUCTIONS = """
+SELECT i.id, e.id, e.number, e.entry_date, e.description, p.amount
+FROM accounting_openitem i JOIN accounting_posting p ON p.open_item_id = i.id AND p.side <> i.side
+JOIN accounting_journalentry e ON e.id = p.entry_id WHERE i.id = ANY(%s) ORDER BY e.id, p.line_no
+"""
+
+
+def reductions(item_ids: Iterable[int]) -> list[Reduction]:
+    """What lowered these items, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REDUCTIONS, [list(item_ids)])
+        return [Reduction(*row) for row in cursor.fetchall()]
+
+
 def _items(condition: str, values: dict[str, Any], roles: Sequence[str], with_settled: bool) -> list[OpenItemView]:
     with connection.cursor() as cursor:
         cursor.execute(

@@ -26,6 +26,7 @@ from erp.inventory.selectors.places import (
     consigned_location_ids,
     counter_location_id,
     location_id_of,
+    place_names,
     shop_location_ids,
     transit_location_id,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "issued_values",
     "late_expectation_count",
     "location_id_of",
+    "place_names",
     "places_of",
     "provisional_count",
     "reserved",

@@ -46,6 +46,11 @@ def counter_location_id(channel_id: int) -> int:
     return key
 
 
+def place_names(location_ids: Iterable[int]) -> dict[int, str]:
+    """What people call these locations."""
+    return dict(Location.objects.filter(pk__in=set(location_ids)).values_list("pk", "name"))
+
+
 def _first(found: QuerySet[Location], named: str) -> int:
     key = found.order_by("pk").values_list("pk", flat=True).first()
     if key is None:
