@@ -8,116 +8,27 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounting.selectors import entries_of_documents
-from erp.core.admin import ActionForm, ReadOnlyInline
-from erp.core.documents import url_of
+from erp.core.admin import ActionForm
 from erp.orders import services
+from erp.orders.admin import order_page
 from erp.orders.admin.channels import OfChannels
-from erp.orders.models import (
-    Delivery,
-    Order,
-    OrderAdjustment,
-    OrderEvent,
-    OrderFee,
-    OrderHold,
-    OrderLine,
-    OrderPayment,
-    OrderTaxTotal,
-    Return,
-    Shipment,
-)
+from erp.orders.models import Order
 
 
 class ReasonForm(ActionForm):
     """Why, for the acts that leave a reason behind."""
 
     reason = forms.CharField(label=_("reason"), required=False, max_length=200)
-
-
-class LineInline(ReadOnlyInline):
-    model = OrderLine
-    fields = [
-        "line_no", "sku", "sku_code", "name", "quantity", "shipped_quantity", "cancelled_quantity", "returned_quantity",
-        "unit_price", "discount_amount", "tax_code", "net_amount", "tax_amount", "gross_amount", "promised_date",
-    ]  # fmt: skip
-    readonly_fields = fields
-    ordering = ["line_no"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("sku")  # type: ignore[no-any-return]
-
-
-class DeliveryInline(ReadOnlyInline):
-    model = Delivery
-    fields = [
-        "ref", "recipient_name", "recipient_phone", "postal_code", "prefecture", "city", "street", "building", "carrier",
-        "wish_date", "time_slot", "hide_prices", "gift",
-    ]  # fmt: skip
-    readonly_fields = fields
-
-
-class FeeInline(ReadOnlyInline):
-    model = OrderFee
-    fields = ["kind", "amount", "tax_code", "discount_amount", "net_amount", "tax_amount", "gross_amount", "shipment"]
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("shipment")  # type: ignore[no-any-return]
-
-
-class AdjustmentInline(ReadOnlyInline):
-    model = OrderAdjustment
-    fields = ["kind", "funded_by", "code", "amount"]
-    readonly_fields = fields
-
-
-class TaxInline(ReadOnlyInline):
-    model = OrderTaxTotal
-    fields = ["tax_code", "tax_percent", "net_amount", "tax_amount", "gross_amount", "stated_tax"]
-    readonly_fields = fields
-
-
-class PaymentInline(ReadOnlyInline):
-    model = OrderPayment
-    fields = [
-        "line_no", "method", "provider", "amount", "status", "reference", "due_at", "received_amount", "applied_amount",
-        "refunded_amount",
-    ]  # fmt: skip
-    readonly_fields = fields
-
-
-class HoldInline(ReadOnlyInline):
-    model = OrderHold
-    fields = ["reason", "detail", "opened_at", "opened_by", "resolved_at", "resolved_by", "resolution"]
-    readonly_fields = fields
-
-
-class ShipmentInline(ReadOnlyInline):
-    model = Shipment
-    fields = ["number", "state", "ship_date", "carrier", "tracking_number", "gross_amount", "revenue_date"]
-    readonly_fields = fields
-    show_change_link = True
-
-
-class ReturnInline(ReadOnlyInline):
-    model = Return
-    fields = ["number", "kind", "return_date", "reason", "gross_amount"]
-    readonly_fields = fields
-    show_change_link = True
-
-
-class EventInline(ReadOnlyInline):
-    model = OrderEvent
-    fields = ["recorded_at", "kind", "from_state", "to_state", "detail", "actor"]
-    readonly_fields = fields
-    ordering = ["pk"]
 
 
 @admin.register(Order)
@@ -131,24 +42,6 @@ class OrderAdmin(OfChannels):
     search_help_text = _("Order number, channel's number, phone, name or kana")
     date_hierarchy = None
     ordering = ["-id"]
-    inlines = [
-        HoldInline, LineInline, DeliveryInline, FeeInline, AdjustmentInline, TaxInline, PaymentInline, ShipmentInline,
-        ReturnInline, EventInline,
-    ]  # fmt: skip
-    fieldsets = [
-        (None, {"fields": ["number", "state", "channel", "external_id", "revision", "is_provisional", "order_type", "ordered_at", "order_date"]}),
-        (_("Customer"), {"fields": [
-            "orderer_name", "orderer_kana", "orderer_phone", "orderer_email", "customer_record", "account", "bill_to",
-            "customer_po_number",
-        ]}),
-        (_("Amounts"), {"fields": [
-            "total", "net_amount", "tax_amount", "amount_due", "stated_total", "tax_difference", "revenue_basis",
-            "exposure_amount",
-        ]}),
-        (_("Notes"), {"fields": ["customer_note", "shop_note", "ship_after", "cancelled_at", "cancel_reason", "receipt", "attributes"]}),
-        (_("Journal entries"), {"fields": ["journal_entries"]}),
-    ]  # fmt: skip
-    readonly_fields = ["journal_entries"]
     action_form = ReasonForm
     actions = ["allocate", "release", "release_in_part", "make_final", "hold", "cancel"]
 
@@ -156,22 +49,30 @@ class OrderAdmin(OfChannels):
         rows: QuerySet[Order] = super().get_queryset(request)
         return rows.select_related("channel", "customer_record", "account", "bill_to")
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        sets = super().get_fieldsets(request, obj)
-        is_shown = request.user.has_perm("accounting.view_journalentry")
-        return sets if is_shown else [part for part in sets if "journal_entries" not in part[1]["fields"]]
+    def get_urls(self) -> list[URLPattern]:
+        act = path("<int:order_id>/act/", self.admin_site.admin_view(self.act), name="orders_order_act")
+        return [act, *super().get_urls()]
 
-    @admin.display(description=_("Journal entries"))
-    def journal_entries(self, order: Order) -> SafeString:
-        """Every entry of the order, its shipments and returns, each a link to its page."""
-        documents = [("ORDER", order.pk)]
-        documents += [("SHIPMENT", key) for key in order.shipments.values_list("pk", flat=True)]
-        documents += [("RETURN", key) for key in order.returns.values_list("pk", flat=True)]
-        entries = entries_of_documents(documents)
-        links = [
-            (url_of("ENTRY", entry.id) or "", entry.number, entry.entry_date, entry.description) for entry in entries
-        ]
-        return format_html_join(SafeString("<br>"), '<a href="{}">{}</a> {} {}', links) or SafeString("–")
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """受注伝票. There is no form to change an order: what can be done stands on the page as acts."""
+        if request.method == "POST" or not self.has_view_permission(request):
+            raise PermissionDenied
+        order = self.get_object(request, unquote(object_id))
+        if order is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        context = {**order_page.context(self, request, order), **(extra_context or {})}
+        return TemplateResponse(request, "admin/orders/order/sheet.html", context)
+
+    def act(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """What the buttons of the page call. Leads back to the page, which tells what came of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        order = get_object_or_404(self.get_queryset(request), pk=order_id)
+        if request.method == "POST":
+            order_page.run(self, request, order)
+        return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
 
     @admin.action(description=_("Allocate stock"), permissions=["act"])
     def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:

@@ -1,5 +1,15 @@
 """Questions to orders. Answers are dataclasses or plain rows; nothing here locks or writes."""
 
+from erp.orders.selectors.order_sheet import (
+    OrderSheet,
+    SheetItem,
+    SheetLine,
+    entries_of,
+    items_of,
+    messages_of,
+    order_sheet,
+    tasks_of,
+)
 from erp.orders.selectors.order_views import (
     LineView,
     OrderView,
@@ -38,10 +48,13 @@ from erp.orders.selectors.standings import Standing, orders_placed_since, standi
 __all__ = [
     "LineView",
     "Need",
+    "OrderSheet",
     "OrderView",
     "Queued",
     "RecordedOrder",
     "Returnable",
+    "SheetItem",
+    "SheetLine",
     "SoldBefore",
     "Standing",
     "ask_open_needs",
@@ -53,9 +66,13 @@ __all__ = [
     "charge_nets",
     "count_in_state",
     "due_orders",
+    "entries_of",
+    "items_of",
     "listed_orders",
+    "messages_of",
     "open_needs",
     "order_heads",
+    "order_sheet",
     "order_view",
     "orders_being_picked",
     "orders_placed_since",
@@ -69,4 +86,5 @@ __all__ = [
     "returns_by_message",
     "standings",
     "still_to_be_sold",
+    "tasks_of",
 ]

@@ -1,0 +1,128 @@
+"""The page of one order (受注伝票): everything that became of it, as far as the user may know it, and the acts that are possible now."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
+
+from erp.core.admin import ServiceAdmin
+from erp.core.admin.bases import AUDIT
+from erp.core.messages import encode
+from erp.orders import selectors
+from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, Shipment
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+# What can be done here, by the name under which a form asks: the model whose page has the act, and the way from its rows to the order.
+ACTED_ON: dict[str, tuple[type[Any], str]] = {
+    "order": (Order, "pk"),
+    "orderhold": (OrderHold, "order"),
+    "orderline": (OrderLine, "order"),
+    "orderpayment": (OrderPayment, "order"),
+    "shipment": (Shipment, "order"),
+}
+# These leave a reason behind.
+WITH_REASON = ("hold", "make_final", "cancel")
+Reason = OrderHold.Reason
+RESOLVED_BY: dict[str, StrOrPromise] = {
+    Reason.UNKNOWN_SKU: _("Set the SKU of the lines that have none, then resolve."),
+    Reason.TOTAL_MISMATCH: _("Ask the sales channel. Resolving accepts the total as it was charged."),
+    Reason.AMOUNT_UNKNOWN: _(
+        "The amounts come from the sales channel as a new revision; until then it cannot be resolved."
+    ),
+    Reason.CREDIT_EXCEEDED: _(
+        "Talk to sales. Resolving lets the order be allocated and shipped; the limit stays as it is."
+    ),
+    Reason.CREDIT_WARNING: _("Look at the credit that is left, then resolve."),
+    Reason.UNKNOWN_ACCOUNT: _("Check the account of the customer, then resolve."),
+    Reason.SUSPICIOUS_ADDRESS: _("Ask the customer. A changed address comes from the sales channel as a new revision."),
+    Reason.CUSTOMER_NOTE: _("Read the customer's note, then resolve."),
+    Reason.PAYMENT_FAILED: _("Resolved by itself when the provider says that it is paid. Otherwise ask the customer."),
+    Reason.NO_PAYMENT_ROUTE: _("Accounting sets the payment route, then resolve."),
+    Reason.TAX_RATE: _("Ask the sales channel, or check the tax class of the style, then resolve."),
+    Reason.CURRENCY: _(
+        "The order comes from the sales channel in its currency as a new revision; it cannot be resolved here."
+    ),
+    Reason.MANUAL: _("Resolve it when what it was held for is done."),
+}
+
+
+def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str, Any]:
+    sheet = selectors.order_sheet(order)
+    may = request.user.has_perm
+    may_resolve = may("orders.change_orderhold")
+    sections = {
+        "sees_lines": may("orders.view_orderline"),
+        "sees_deliveries": may("orders.view_delivery"),
+        "sees_holds": may("orders.view_orderhold"),
+        "sees_amounts": may("orders.view_ordertaxtotal"),
+        "sees_payments": may("orders.view_orderpayment"),
+        "sees_shipments": may("orders.view_shipment"),
+        "sees_returns": may("orders.view_return"),
+        "sees_events": may("orders.view_orderevent"),
+        "sees_customer": may("customers.view_customerrecord") or may("orders.view_delivery"),
+        "sets_skus": may("orders.change_orderline"),
+        "confirms_money": may("orders.change_orderpayment"),
+        "ships": may("orders.change_shipment"),
+    }
+    return {
+        **page.admin_site.each_context(request),
+        **sections,
+        "opts": page.opts,
+        "original": order,
+        "title": "",
+        "page_links": [(reverse("admin:orders_order_history", args=[order.pk]), gettext("History"))] if may(AUDIT) else [],
+        "order": order,
+        "sheet": sheet,
+        "acts": _acts(page, request, sheet),
+        "holds": [
+            (hold, RESOLVED_BY.get(hold.reason, ""), may_resolve and sheet.can_be_resolved(hold))
+            for hold in sheet.open_holds
+        ],
+        "past_holds": [hold for hold in sheet.holds if hold.resolved_at is not None],
+        "entries": selectors.entries_of(sheet) if may("accounting.view_journalentry") else None,
+        "items": selectors.items_of(sheet) if may("accounting.view_openitem") else None,
+        "tasks": selectors.tasks_of(sheet) if may("core.view_stafftask") else None,
+        "messages_raw": _raw(order) if may("core.view_messagelog") else None,
+    }  # fmt: skip
+
+
+def run(page: ServiceAdmin, request: HttpRequest, order: Order) -> None:
+    """Do what a form of the page asks: the act of a list, on one row of this order, for whoever may do it there."""
+    name, key = request.POST.get("page", ""), request.POST.get("key", "")
+    model, owner = ACTED_ON.get(name, (Order, "pk"))
+    acting = page.admin_site._registry[model]
+    chosen = acting.get_actions(request).get(request.POST.get("action", ""))
+    if name not in ACTED_ON or chosen is None or not key.isdecimal() or len(key) > 18:
+        raise PermissionDenied
+    rows = acting.get_queryset(request).filter(pk=int(key)).filter(**{owner: order.pk})
+    chosen[0](acting, request, rows)
+
+
+def _acts(page: ServiceAdmin, request: HttpRequest, sheet: selectors.OrderSheet) -> dict[str, list[tuple[str, str]]]:
+    """Name and title of every act that is possible and allowed, those that need no reason apart."""
+    allowed = {name: str(found[2]) for name, found in page.get_actions(request).items() if found is not None}
+    titles = {
+        "hold": pgettext("act", "Put on hold"),
+        "make_final": pgettext("act", "Take as final"),
+        "cancel": pgettext("act", "Cancel the order"),
+    }
+    open_acts = [(act, titles.get(act, allowed[act])) for act in sheet.acts if act in allowed]
+    return {
+        "plain": [act for act in open_acts if act[0] not in WITH_REASON],
+        "with_reason": [act for act in open_acts if act[0] in WITH_REASON],
+    }
+
+
+def _raw(order: Order) -> list[tuple[Any, str]]:
+    return [
+        (message, json.dumps(json.loads(encode(message.body)), ensure_ascii=False, indent=1))
+        for message in selectors.messages_of(order)
+    ]
