@@ -59,7 +59,10 @@ class ProductAdmin(AnnouncingAdmin):
     ordering = ["code"]
     inlines = [PriceInline]
     list_links = (PageLink("admin:catalog_product_import", _("Import a file"), "import"),)
-    object_links = (PageLink("admin:catalog_product_matrix", _("Make colour × size"), "matrix"),)
+    object_links = (
+        PageLink("admin:inventory_product_stock", _("Stock of the style"), "inventory.view_stockbalance"),
+        PageLink("admin:catalog_product_matrix", _("Make colour × size"), "matrix"),
+    )
     action_form = LifeCycleForm
     actions = ["change_life_cycle"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,12 @@ register = template.Library()
 def figure(value: Decimal | int | None) -> str:
     """An amount or a number of pieces; a dash for what is not known."""
     return "–" if value is None else format_html('<span class="figure">{}</span>', written(value))
+
+
+@register.filter
+def of_key(names: Mapping[object, object], key: object) -> object:
+    """What a table of names says for a key."""
+    return names[key]
 
 
 @register.simple_tag(takes_context=True)

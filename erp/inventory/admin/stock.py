@@ -10,12 +10,15 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from catalog.models import Product
 from erp.core import documents
 from erp.core.admin import PageLink, ReadOnlyAdmin, document_link
 from erp.inventory import selectors
@@ -34,12 +37,13 @@ TERM_LABELS = {
     TermKind.NOT_COUNTED: _("Not for sale here"),
     TermKind.BUFFER: _("Safety stock"),
     TermKind.FLOOR: _("Short of safety stock"),
+    TermKind.COMPONENTS: _("Made of its components"),
 }
 
 
 @admin.register(StockBalance)
 class StockBalanceAdmin(StockActs):
-    list_display = ["sku", "location", "on_hand", "allocated", "balance_seq", "version"]
+    list_display = ["sku", "location", "on_hand", "allocated", "style_stock", "balance_seq", "version"]
     list_select_related = ["sku", "location"]
     list_filter = ["location"]
     search_fields = ["sku__code__exact", "sku__product__code__exact"]
@@ -51,7 +55,38 @@ class StockBalanceAdmin(StockActs):
             ("stock_then", self.stock_then),
         ]
         own = [path(f"{name}/", self.admin_site.admin_view(view), name=f"inventory_{name}") for name, view in pages]
-        return [*own, *super().get_urls()]
+        view = self.admin_site.admin_view(self.product_stock)
+        style = path("style/<int:product_id>/", view, name="inventory_product_stock")
+        return [style, *own, *super().get_urls()]
+
+    @admin.display(description=_("Stock of the style"))
+    def style_stock(self, balance: StockBalance) -> str:
+        url = reverse("admin:inventory_product_stock", args=[balance.sku.product_id])
+        return format_html('<a href="{}">{}</a>', url, gettext("colour × size"))
+
+    def product_stock(self, request: HttpRequest, product_id: int) -> HttpResponse:
+        """A style as colour × size: by location, and by channel what may be sold with its terms."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        product, at = get_object_or_404(Product, pk=product_id), timezone.now()
+        found = selectors.product_stock(
+            product_id=product.pk,
+            at=at,
+            sum_title=gettext("All locations"),
+            location_ids=places_of(request.user),
+            channel_ids=selectors.shop_channels_of(request.user),
+        )
+        context = {
+            "opts": self.opts,
+            "title": str(product),
+            "product": product,
+            "at": at,
+            "found": found,
+            "term_labels": TERM_LABELS,
+        }
+        return TemplateResponse(
+            request, "inventory/product_stock.html", {**self.admin_site.each_context(request), **context}
+        )
 
     def availability(self, request: HttpRequest) -> HttpResponse:
         """What a channel may sell, and the terms that add up to it."""

@@ -30,6 +30,7 @@ from erp.inventory.selectors.places import (
     shop_location_ids,
     transit_location_id,
 )
+from erp.inventory.selectors.product_stock import ProductStock, product_stock
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_count, uninvoiced_receipts
 from erp.inventory.selectors.staff import places_of, shop_channels_of
 from erp.inventory.selectors.valuation import PoolValue, stock_values
@@ -44,6 +45,7 @@ __all__ = [
     "Incoming",
     "IssuedPart",
     "PoolValue",
+    "ProductStock",
     "ReservedPart",
     "StockThen",
     "Term",
@@ -64,6 +66,7 @@ __all__ = [
     "location_id_of",
     "place_names",
     "places_of",
+    "product_stock",
     "provisional_count",
     "reserved",
     "shop_channels_of",
