@@ -11,10 +11,10 @@ class AccountingConfig(AppConfig):
     verbose_name = _("Accounting")
 
     def ready(self) -> None:
-        from accounting.selectors import overdue_count
+        from accounting.selectors.queues import register_queues
         from accounting.selectors.verification import register_checks
         from accounting.services.reference_data import load_reference_data
-        from erp.core import documents, guards, ownership, work_queues
+        from erp.core import documents, guards, ownership
 
         # A flush between tests sends this signal too, so the chart is back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="accounting.reference")
@@ -23,15 +23,7 @@ class AccountingConfig(AppConfig):
         guards.register("books_are_open", _("The books of this date are closed."))
         guards.register("posting_fits_its_account", _("A line does not fit its account, its open item or its entry."))
         ownership.register("accounting", owner=ownership.Owner.MAMORI, delivery=ownership.Delivery.NEVER, fields=OWNED)
-        work_queues.register(
-            work_queues.WorkQueue(
-                code="OVERDUE_ITEMS",
-                title=_("Overdue open items"),
-                count=overdue_count,
-                url_name="admin:accounting_openitem_changelist",
-                query="state=overdue",
-            )
-        )
+        register_queues()
         entry, settlement = "admin:accounting_journalentry_change", "admin:accounting_settlement_change"
         for kind, label, url_name in (
             ("ENTRY", _("Journal entry"), entry),

@@ -83,7 +83,7 @@ def _credentials(at: dt.datetime) -> Iterable[Sample]:
 
 def _work(at: dt.datetime) -> Iterable[Sample]:
     for queue in work_queues.registered():
-        yield {"queue": queue.code}, float(queue.count())
+        yield {"queue": queue.code}, float(work_queues.measure(queue).count)
 
 
 def _messages(at: dt.datetime) -> Iterable[Sample]:

@@ -11,7 +11,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from erp.core import work_queues
 from erp.orders import services
 from tests.inventory.factories import sku as new_sku
 from tests.inventory.factories import stock
@@ -132,32 +131,6 @@ def test_a_longer_list_does_not_ask_more(staff):
     days_work(4)
 
     assert {url: len(statements(staff, url)) for url in urls} == few
-
-
-def test_the_first_page_shows_what_waits_with_the_way_to_it(staff):
-    days_work(2)
-
-    answer = staff.get(reverse("admin:index"))
-
-    found = {str(queue["title"]): (queue["text"], queue["url"]) for queue in answer.context["waiting_work"]}
-    assert found["確認待ち"] == ("2", "/admin/orders/order/?state__exact=ON_HOLD")
-    assert len(staff.get(found["確認待ち"][1]).context["cl"].result_list) == 2
-    assert 'href="/admin/orders/order/?state__exact=ON_HOLD"' in answer.content.decode()
-
-
-def test_a_queue_is_counted_to_its_cap_only(staff, monkeypatch):
-    days_work(3)
-    monkeypatch.setattr(work_queues, "CAP", 1)
-
-    queues = staff.get(reverse("admin:index")).context["waiting_work"]
-
-    assert {str(queue["title"]): queue["text"] for queue in queues}["確認待ち"] == "1+"
-
-
-def test_who_may_not_open_a_list_is_not_told_how_much_waits_there(client):
-    client.force_login(User.objects.create_user("look", is_staff=True))
-
-    assert client.get(reverse("admin:index")).context["waiting_work"] == []
 
 
 def test_amounts_are_written_as_people_write_them(staff):

@@ -782,6 +782,14 @@ class Migration(migrations.Migration):
                 name="open_item_by_party",
             ),
         ),
+        migrations.AddIndex(
+            model_name="openitem",
+            index=models.Index(
+                condition=models.Q(("settled_amount", models.F("amount")), _negated=True),
+                fields=["due_date"],
+                name="open_item_by_due_date",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="openitem",
             constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="open_item_has_an_amount"),

@@ -98,6 +98,7 @@ class OpenItem(models.Model):
                 condition=~Q(settled_amount=F("amount")),
                 name="open_item_by_party",
             ),
+            models.Index(fields=["due_date"], condition=~Q(settled_amount=F("amount")), name="open_item_by_due_date"),
         ]
 
     def __str__(self) -> str:

@@ -28,7 +28,6 @@ from accounting.selectors.items import (
     items_of_documents,
     items_of_party,
     open_items,
-    overdue_count,
     reductions,
 )
 from accounting.selectors.ledgers import (
@@ -44,6 +43,7 @@ from accounting.selectors.ledgers import (
     trial_balance,
 )
 from accounting.selectors.periods import open_period_ids
+from accounting.selectors.trading import Trading, stock_in_books, trading
 
 __all__ = [
     "AccountSum",
@@ -60,6 +60,7 @@ __all__ = [
     "PaymentRoutes",
     "Reduction",
     "Route",
+    "Trading",
     "TrialBalance",
     "TrialBalanceRow",
     "account_of",
@@ -75,11 +76,12 @@ __all__ = [
     "items_of_party",
     "open_items",
     "open_period_ids",
-    "overdue_count",
     "payment_routes",
     "posted_by_account",
     "reductions",
+    "stock_in_books",
     "subsidiary_ledger",
     "sums_by_document",
+    "trading",
     "trial_balance",
 ]

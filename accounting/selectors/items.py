@@ -11,7 +11,6 @@ from typing import Any
 from django.db import connection
 
 from accounting.selectors.chart import Party
-from erp.core import work_queues
 from erp.core.money import COMPANY_CURRENCY
 
 
@@ -149,15 +148,3 @@ def aging(*, on: date, roles: Sequence[str] = RECEIVABLE_ROLES, currency: str = 
     with connection.cursor() as cursor:
         cursor.execute(_AGING, {"on": on, "roles": list(roles), "currency": currency})
         return [AgingRow(*[Party(*row[:3]), *row[3:]]) for row in cursor.fetchall()]
-
-
-def overdue_count() -> int:
-    """How many items that others owe us are past their due date today, in Tokyo."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM accounting_openitem WHERE side = 'DEBIT' AND settled_amount <> amount"
-            " AND due_date < (now() AT TIME ZONE 'Asia/Tokyo')::date LIMIT %s) AS overdue",
-            [work_queues.CAP + 1],
-        )
-        count: int = cursor.fetchone()[0]
-    return count

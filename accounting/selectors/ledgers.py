@@ -70,7 +70,7 @@ gaps AS (
     SELECT coalesce(max(ends_on) + 1, %(first)s::date), %(last)s::date FROM covered),
 moved AS (
     SELECT t.account_id, t.debit, t.credit FROM accounting_periodtotal t JOIN covered ON covered.id = t.period_id
-    WHERE t.currency = %(currency)s AND (%(account)s::bigint IS NULL OR t.account_id = %(account)s)
+    WHERE t.currency = %(currency)s AND (%(accounts)s::bigint[] IS NULL OR t.account_id = ANY(%(accounts)s))
       AND (%(channel)s::bigint IS NULL OR t.channel_id = %(channel)s)
       AND (%(department)s::bigint IS NULL OR t.department_id = %(department)s)
     UNION ALL
@@ -78,7 +78,7 @@ moved AS (
     FROM gaps CROSS JOIN accounting_ledgeraccount a
     JOIN accounting_posting p ON p.account_id = a.id AND p.entry_date BETWEEN gaps.first AND gaps.last
     WHERE gaps.first <= gaps.last AND p.currency = %(currency)s
-      AND (%(account)s::bigint IS NULL OR a.id = %(account)s)
+      AND (%(accounts)s::bigint[] IS NULL OR a.id = ANY(%(accounts)s))
       AND (%(channel)s::bigint IS NULL OR p.channel_id = %(channel)s)
       AND (%(department)s::bigint IS NULL OR p.department_id = %(department)s))
 SELECT account_id, sum(debit), sum(credit) FROM moved GROUP BY account_id
@@ -86,16 +86,16 @@ SELECT account_id, sum(debit), sum(credit) FROM moved GROUP BY account_id
 
 
 def movements(
-    first: date, last: date, only: Filter = Filter(), *, account_id: int | None = None
+    first: date, last: date, only: Filter = Filter(), *, account_ids: Sequence[int] | None = None
 ) -> dict[int, tuple[Decimal, Decimal]]:
-    """Debit and credit per account id in a range of dates, of one account or of all."""
+    """Debit and credit per account id in a range of dates, of some accounts or of all."""
     if first > last:
         return {}
     values: dict[str, Any] = {
         "first": first,
         "last": last,
         "currency": only.currency,
-        "account": account_id,
+        "accounts": None if account_ids is None else list(account_ids),
         "channel": only.channel_id,
         "department": only.department_id,
     }
@@ -175,7 +175,7 @@ def _row(account: LedgerAccount, opening: Decimal, debit: Decimal, credit: Decim
 def balance_of(role: str, on: date | None = None) -> Decimal:
     """What the account of ``role`` stands at on a date (all dates when None), on its normal side. Never reset by a year."""
     account = account_of(role)
-    debit, credit = movements(BEGIN, on or END, account_id=account.pk).get(account.pk, (ZERO, ZERO))
+    debit, credit = movements(BEGIN, on or END, account_ids=[account.pk]).get(account.pk, (ZERO, ZERO))
     return debit - credit if account.normal_side == Side.DEBIT else credit - debit
 
 
@@ -258,7 +258,7 @@ def _opening_of(account: LedgerAccount, first: date, only: Filter) -> Decimal:
         return _openings(list(LedgerAccount.objects.all()), first, only).get(account.pk, ZERO)
     first = max(first, BEGIN)
     start = business_year_start(first) if account.type in PROFIT_AND_LOSS else BEGIN
-    before = movements(start, first - dt.timedelta(days=1), only, account_id=account.pk)
+    before = movements(start, first - dt.timedelta(days=1), only, account_ids=[account.pk])
     debit, credit = before.get(account.pk, (ZERO, ZERO))
     return debit - credit
 

@@ -18,6 +18,7 @@ from rest_framework_api_key.models import APIKey as LibraryKey
 from ec_gateway import credentials
 from ec_gateway.models import ApiKey, EcSite, Listing
 from ec_gateway.platforms import PLATFORMS
+from ec_gateway.selectors.queues import ending_credentials, ending_keys
 from ec_gateway.services import access, sites
 from erp.core.admin import ActionForm, MasterAdmin
 
@@ -72,12 +73,30 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is regist
         return cleaned
 
 
+class EndsFilter(admin.SimpleListFilter):
+    """The lists behind the work queues. ``ending`` is the selector that counts there."""
+
+    title = _("end")
+    parameter_name = "ends"
+
+    def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
+        self.ending = model_admin.ending
+        super().__init__(request, params, model, model_admin)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("soon", _("ends soon"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(pk__in=self.ending().values("pk")) if self.value() == "soon" else queryset
+
+
 @admin.register(EcSite)
 class EcSiteAdmin(MasterAdmin):
     form = SiteForm
     list_display = ["channel", "platform", "base_url", "is_publishing", "is_polling", "credentials_expire_on"]
     list_select_related = ["channel"]
-    list_filter = ["platform", "is_publishing", "is_polling"]
+    list_filter = ["platform", "is_publishing", "is_polling", EndsFilter]
+    ending = staticmethod(ending_credentials)
     search_fields = ["channel__code", "channel__name", "base_url"]
     autocomplete_fields = ["channel"]
     ordering = ["channel__code"]
@@ -127,7 +146,8 @@ class ApiKeyAdmin(MasterAdmin):
     action_form = OverlapForm
     list_display = ["prefix", "name", "site", "scope_names", "expiry_date", "revoked", "last_used_at", "created"]
     list_select_related = ["site__channel"]
-    list_filter = ["revoked", "site__channel"]
+    list_filter = ["revoked", EndsFilter, "site__channel"]
+    ending = staticmethod(ending_keys)
     search_fields = ["prefix", "name", "site__channel__code"]
     ordering = ["-created"]
     actions = ["rotate", "revoke"]

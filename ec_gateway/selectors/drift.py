@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db.models import Exists, F, Max, OuterRef, QuerySet
 
 from ec_gateway.models import EcSite, ReconciliationRow, ReconciliationRun, SitePush
-from erp.core import work_queues
 
 Cause, State = ReconciliationRow.Cause, ReconciliationRun.State
 
@@ -27,7 +26,3 @@ def open_drift_rows() -> QuerySet[ReconciliationRow]:
     )
     rows = ReconciliationRow.objects.filter(run__in=latest, kind=ReconciliationRow.Kind.STOCK)
     return rows.exclude(cause=Cause.TIMING_ONLY).exclude(ours=F("theirs")).exclude(Exists(acknowledged))
-
-
-def open_drift_count() -> int:
-    return work_queues.capped(open_drift_rows())

@@ -1,22 +1,196 @@
-"""The first page: what waits for whoever opens it."""
+"""The first page: what waits for whoever opens it, how old it is and by when it is due; for those who may know it, what was earned.
+
+Every question is asked once and looks at a bounded number of rows; the figures of trade are kept for some minutes.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import resolve, reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
-from erp.core import work_queues
+from accounting.selectors import Trading, stock_in_books, trading
+from erp.core.clock import business_date
+from erp.core.permissions import SEE_COSTS
+from erp.core.work_queues import Waiting, WorkQueue, measure, parts_of, registered
+from erp.inventory.selectors import stock_values
+from erp.orders.models import OrderState
+from erp.orders.selectors.queues import SHIPMENTS, shipped_on
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+FIGURES_KEPT_S = 300
+# The way of an order, in the words staff know. What was shipped is done for today.
+STEPS = [f"orders.{state.lower()}" for state in OrderState if state not in (OrderState.SHIPPED, OrderState.CANCELLED)]
 
 
-def waiting_work(request: HttpRequest) -> list[dict[str, Any]]:
-    """What waits on the lists that this user may open."""
-    found = []
-    for queue in work_queues.registered():
-        url = reverse(queue.url_name)
-        if resolve(url).func.model_admin.has_view_permission(request):  # type: ignore[attr-defined]
-            count = queue.count()
-            text = f"{work_queues.CAP:,}+" if count > work_queues.CAP else f"{count:,}"
-            found.append({"title": queue.title, "count": count, "text": text, "url": f"{url}?{queue.query}"})
-    return found
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One queue on the page: a number, one click away from its rows."""
+
+    title: str
+    url: str
+    count: int
+    text: str
+    age: str = ""
+    due: str = ""
+    is_late: bool = False
+    parts: list[Tile] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """``steps`` are the states of orders; ``mine`` is the user's own work, ``others`` what waits for somebody else. Empty queues are named only."""
+
+    steps: list[Tile]
+    mine: list[Tile]
+    others: list[Tile]
+    nothing: list[Tile]
+
+    @property
+    def tiles(self) -> dict[str, Tile]:
+        """All of them, by title."""
+        return {tile.title: tile for tile in (*self.steps, *self.mine, *self.others, *self.nothing)}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An amount beside the one it is compared with; ``percent`` is None where there is nothing to compare with."""
+
+    title: StrOrPromise
+    value: Decimal
+    before: Decimal
+    compared: StrOrPromise
+
+    @property
+    def text(self) -> str:
+        return _yen(self.value)
+
+    @property
+    def before_text(self) -> str:
+        return _yen(self.before)
+
+    @property
+    def percent(self) -> Decimal | None:
+        return self.value * 100 / self.before if self.before > 0 else None
+
+
+def home_of(request: HttpRequest) -> Home:
+    """What the user may open, measured."""
+    now = timezone.now()
+    tiles = {queue.code: _tile(queue, request.user, now) for queue in registered() if _may_open(queue, request)}
+    mine = {queue.code for queue in registered() if queue.worked_by and request.user.has_perm(queue.worked_by)}
+    steps = [tiles[code] for code in STEPS if code in tiles]
+    if steps:
+        steps.append(_shipped_today(request.user, now))
+    rest = [(code, tile) for code, tile in tiles.items() if code not in STEPS]
+    return Home(
+        steps=steps,
+        mine=[tile for code, tile in rest if tile.count and code in mine],
+        others=[tile for code, tile in rest if tile.count and code not in mine],
+        nothing=[tile for _code, tile in rest if not tile.count],
+    )
+
+
+def figures_for(request: HttpRequest) -> list[Figure]:
+    """Sales, margin and the value of stock against last year, for those who may know what goods cost."""
+    if not request.user.has_perm(SEE_COSTS):
+        return []
+    today = business_date(timezone.now())
+    return cache.get_or_set(f"back_office.figures.{today}", partial(_figures, today), FIGURES_KEPT_S) or []
+
+
+def _figures(today: dt.date) -> list[Figure]:
+    yesterday, first = today - dt.timedelta(days=1), today.replace(day=1)
+    # 52 weeks ago it was the same day of the week, which counts for more than the date.
+    weekday, last_year = yesterday - dt.timedelta(weeks=52), _a_year_before(today)
+    day, day_before, month, month_before = trading(
+        [(yesterday, yesterday), (weekday, weekday), (first, today), (last_year.replace(day=1), last_year)]
+    )
+    in_stock = sum((pool.value for pool in stock_values()), Decimal(0))
+    return [
+        *_earned(_("Sales of yesterday"), _("Margin of yesterday"), day, day_before, _("same weekday last year")),
+        *_earned(
+            _("Sales of this month"), _("Margin of this month"), month, month_before, _("up to this day last year")
+        ),
+        Figure(_("Value of stock"), in_stock, stock_in_books(last_year), _("this day last year")),
+    ]
+
+
+def _earned(
+    sales: StrOrPromise, margin: StrOrPromise, now: Trading, before: Trading, compared: StrOrPromise
+) -> Sequence[Figure]:
+    return (Figure(sales, now.sales, before.sales, compared), Figure(margin, now.margin, before.margin, compared))
+
+
+def _yen(amount: Decimal) -> str:
+    return f"{'-' if amount < 0 else ''}¥{abs(amount):,.0f}"
+
+
+def _a_year_before(day: dt.date) -> dt.date:
+    is_leap_day = (day.month, day.day) == (2, 29)
+    return day.replace(year=day.year - 1, day=28 if is_leap_day else day.day)
+
+
+def _may_open(queue: WorkQueue, request: HttpRequest) -> bool:
+    page: Any = resolve(reverse(queue.url_name)).func
+    return bool(page.model_admin.has_view_permission(request))
+
+
+def _tile(queue: WorkQueue, viewer: Any, now: dt.datetime) -> Tile:
+    waiting, url = measure(queue, viewer), reverse(queue.url_name)
+    parts = [
+        Tile(part.title, f"{url}?{queue.parts}__exact={part.value}", part.count, f"{part.count:,}")
+        for part in parts_of(queue, viewer)
+    ]
+    due, is_late = _due(waiting, now)
+    return Tile(
+        str(queue.title), f"{url}?{queue.query}" if queue.query else url, waiting.count, waiting.text, _age(waiting, now), due, is_late, parts
+    )  # fmt: skip
+
+
+def _shipped_today(viewer: Any, now: dt.datetime) -> Tile:
+    today = business_date(now)
+    done = WorkQueue(
+        "orders.shipped",
+        _("Shipped today"),
+        lambda user: shipped_on(today, user),
+        SHIPMENTS,
+        f"ship_date__exact={today}",
+    )
+    return _tile(done, viewer, now)
+
+
+def _age(waiting: Waiting, now: dt.datetime) -> str:
+    """How long the oldest has waited, in one unit: people plan in days or in hours."""
+    if waiting.oldest is None:
+        return ""
+    if not isinstance(waiting.oldest, dt.datetime):
+        days = (business_date(now) - waiting.oldest).days
+        return ngettext("%(count)d day", "%(count)d days", days) % {"count": days} if days > 0 else gettext("today")
+    minutes = max(int((now - waiting.oldest).total_seconds() // 60), 0)
+    if minutes >= 24 * 60:
+        return ngettext("%(count)d day", "%(count)d days", minutes // 1440) % {"count": minutes // 1440}
+    if minutes >= 60:
+        return ngettext("%(count)d hour", "%(count)d hours", minutes // 60) % {"count": minutes // 60}
+    return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+
+
+def _due(waiting: Waiting, now: dt.datetime) -> tuple[str, bool]:
+    """The first deadline, and whether it has passed."""
+    if waiting.due is None:
+        return "", False
+    if isinstance(waiting.due, dt.datetime):
+        return f"{timezone.localtime(waiting.due):%m/%d %H:%M}", waiting.due < now
+    return f"{waiting.due:%m/%d}", waiting.due < business_date(now)

@@ -15,6 +15,9 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.permissions import SEE_COSTS
+from erp.inventory.selectors.staff import ALL_LOCATIONS
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
@@ -51,7 +54,6 @@ def keeps(*models: str) -> set[str]:
     return _looks(models, "add", "change")
 
 
-SEE_COSTS, ALL_LOCATIONS = "core.see_costs", "inventory.all_locations"
 STYLES = (
     "catalog.product", "catalog.sku", "catalog.skucode", "catalog.kitcomponent", "catalog.pricelist", "catalog.price", "catalog.brand",
     "catalog.category", "catalog.season", "catalog.color", "catalog.size",

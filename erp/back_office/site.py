@@ -24,5 +24,9 @@ class BackOffice(ThemedSite):
         return {**super().each_context(request), "room": rooms.room_of(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        shown = {"waiting_work": home.waiting_work(request), "rooms": list(rooms.open_rooms(request))}
+        shown = {
+            "home": home.home_of(request),
+            "figures": home.figures_for(request),
+            "rooms": list(rooms.open_rooms(request)),
+        }
         return super().index(request, {**shown, **(extra_context or {})})

@@ -44,8 +44,11 @@ class CoreConfig(AppConfig):
             work_queues.WorkQueue(
                 code="tasks",
                 title=_("Open tasks"),
-                count=selectors.open_task_count,
+                rows=lambda _viewer: selectors.open_tasks(),
                 url_name="admin:core_stafftask_changelist",
                 query="closed_at__isempty=1",
+                worked_by="core.change_stafftask",
+                since="opened_at",
+                due="due_at",
             )
         )

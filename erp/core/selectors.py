@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
-from erp.core import rows, work_queues
+from django.db.models import QuerySet
+
+from erp.core import rows
 from erp.core.models import DeductibleShare, StaffTask
 from erp.core.tax import Rate
 
@@ -31,5 +33,6 @@ def deductible_share_on(on: date) -> Decimal:
     return Decimal(100) if row is None else row.percent
 
 
-def open_task_count() -> int:
-    return work_queues.capped(StaffTask.objects.filter(closed_at__isnull=True))
+def open_tasks() -> QuerySet[StaffTask]:
+    """要対応: what a person has to look at and nobody has said what became of it."""
+    return StaffTask.objects.filter(closed_at__isnull=True)

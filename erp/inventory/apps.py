@@ -1,6 +1,5 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 # What a channel is told of stock. The EC site owns only how it shows it.
@@ -23,9 +22,8 @@ class InventoryConfig(AppConfig):
     verbose_name = _("Inventory")
 
     def ready(self) -> None:
-        from erp.core import documents, ownership, work_queues
-        from erp.core.clock import business_date
-        from erp.inventory import selectors
+        from erp.core import documents, ownership
+        from erp.inventory.selectors.queues import register_queues
         from erp.inventory.selectors.verification import register_checks
         from erp.inventory.services.reference_data import load_reference_data
 
@@ -47,30 +45,4 @@ class InventoryConfig(AppConfig):
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])
-        work_queues.register(
-            work_queues.WorkQueue(
-                "stock.provisional",
-                _("Provisional receipts to explain"),
-                selectors.provisional_count,
-                "admin:inventory_provisionalreceipt_changelist",
-                "state=open",
-            )
-        )
-        work_queues.register(
-            work_queues.WorkQueue(
-                "stock.uninvoiced",
-                _("Receipts that wait for their invoice"),
-                selectors.uninvoiced_count,
-                "admin:inventory_stockdocument_changelist",
-                "state=uninvoiced",
-            )
-        )
-        work_queues.register(
-            work_queues.WorkQueue(
-                "stock.overdue",
-                _("Expected receipts that are late"),
-                lambda: selectors.late_expectation_count(on=business_date(timezone.now())),
-                "admin:inventory_expectedreceipt_changelist",
-                "state=late",
-            )
-        )
+        register_queues()

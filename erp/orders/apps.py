@@ -1,5 +1,3 @@
-from functools import partial
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -34,9 +32,8 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from erp.core import documents, ownership, work_queues
-        from erp.orders.models import OrderState
-        from erp.orders.selectors import count_in_state
+        from erp.core import documents, ownership
+        from erp.orders.selectors.queues import register_queues
         from erp.orders.selectors.verification import register_checks
 
         register_checks()
@@ -47,14 +44,4 @@ class OrdersConfig(AppConfig):
         documents.register("SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change")
         documents.register("SALES_REPORT", label=_("Sales report"), url_name="admin:orders_salesreport_change")
         documents.register("RETURN", label=_("Return"), url_name="admin:orders_return_change")
-        for state in OrderState:
-            if state not in (OrderState.SHIPPED, OrderState.CANCELLED):
-                work_queues.register(
-                    work_queues.WorkQueue(
-                        f"orders.{state.lower()}",
-                        state.label,
-                        partial(count_in_state, state),
-                        "admin:orders_order_changelist",
-                        f"state__exact={state}",
-                    )
-                )
+        register_queues()

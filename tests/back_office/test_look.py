@@ -111,3 +111,22 @@ def test_who_may_not_see_the_audit_trail_is_not_led_there(client):
         not in client.get(f"/admin/core/department/{row.pk}/change/").content.decode()
     )
     assert client.get(f"/admin/core/department/{row.pk}/history/").status_code == 403
+
+
+def test_a_list_offers_no_counts_beside_its_filters(staff):
+    offered = staff.get("/admin/orders/order/")
+    asked = staff.get("/admin/orders/order/", {"_facets": "True"})
+
+    assert "_facets" not in offered.content.decode()
+    assert asked.context["cl"].add_facets is False
+
+
+def test_a_page_that_is_not_open_says_so_in_words(client):
+    client.force_login(User.objects.create_user("look", is_staff=True))
+
+    shut = client.get("/admin/accounting/journalentry/")
+    gone = client.get("/no-such-page")
+
+    assert (shut.status_code, gone.status_code) == (403, 404)
+    assert "look でログインしています" in shut.content.decode()
+    assert "そのページはありません" in gone.content.decode()

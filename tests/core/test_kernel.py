@@ -155,8 +155,7 @@ def test_opening_tasks_is_one_statement(django_assert_num_queries):
 def test_the_work_queue_of_tasks_counts_what_is_open():
     staff_tasks.open_tasks([finding(1, "a"), finding(2, "b")], at=NOON, by=BY)
 
-    [queue] = [queue for queue in work_queues.registered() if queue.code == "tasks"]
-    assert queue.count() == 2
+    assert work_queues.measure(work_queues.named("tasks")).count == 2
 
 
 def test_a_fact_has_one_owner(monkeypatch):

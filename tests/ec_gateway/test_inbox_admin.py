@@ -40,7 +40,7 @@ def told(answer):
 
 
 def queues(staff):
-    return {str(queue["title"]): queue for queue in staff.get(reverse("admin:index")).context["waiting_work"]}
+    return staff.get(reverse("admin:index")).context["home"].tiles
 
 
 def test_what_was_refused_stands_in_the_queue_with_its_reason(staff):
@@ -49,8 +49,8 @@ def test_what_was_refused_stands_in_the_queue_with_its_reason(staff):
 
     queue = queues(staff)["受信箱: 受付不可"]
 
-    assert queue["text"] == "1"
-    page = staff.get(queue["url"]).content.decode()
+    assert queue.text == "1"
+    page = staff.get(queue.url).content.decode()
     assert "/surprise" in page
     assert "A-1" in page
     assert documents.url_of("INBOUND_EVENT", event.pk) == f"/admin/ec_gateway/inboundevent/{event.pk}/change/"
@@ -121,8 +121,8 @@ def test_drift_stands_on_the_first_page_with_the_terms_of_our_figure(staff):
 
     queue = queues(staff)["ECサイトとの在庫差異"]
 
-    assert queue["text"] == "1"
-    assert item.code in staff.get(queue["url"]).content.decode()
+    assert queue.text == "1"
+    assert item.code in staff.get(queue.url).content.decode()
     page = staff.get(f"/admin/ec_gateway/reconciliationrow/{ReconciliationRow.objects.get().pk}/change/")
     assert f"実在庫 {place.code} +5" in page.content.decode()
     assert "never_sent" in page.content.decode()

@@ -36,10 +36,8 @@ def act(client, model, action, *keys):
 
 
 def queues(client):
-    return {
-        str(queue["title"]): (queue["text"], queue["url"])
-        for queue in client.get(reverse("admin:index")).context["waiting_work"]
-    }
+    tiles = client.get(reverse("admin:index")).context["home"].tiles
+    return {title: (tile.text, tile.url) for title, tile in tiles.items()}
 
 
 def test_a_site_is_paused_and_resumed_in_japanese(staff):

@@ -158,7 +158,7 @@ def test_only_the_receipts_that_wait_are_listed_with_what_is_accrued(registered)
 
     assert (found.document_id, found.external_id, found.supplier) == (waiting, "R-3", "東京ニット")
     assert (found.received_at, found.pieces, found.accrued) == (NOON, 3, Decimal(300))
-    assert selectors.uninvoiced_count() == 1
+    assert work_queues.measure(work_queues.named("stock.uninvoiced")).count == 1
 
 
 def post(client: Any, name: str, **fields: Any) -> Any:
@@ -245,7 +245,7 @@ def test_the_queue_opens_the_list_of_what_waits_in_words(admin_client, registere
 
     page = admin_client.get(f"{reverse(queue.url_name)}?{queue.query}")
 
-    assert queue.count() == 1
+    assert work_queues.measure(queue).count == 1
     [row] = page.context["cl"].result_list
     assert row.pk == waiting
     assert "東京ニット" in page.content.decode()

@@ -30,6 +30,7 @@ from erp.core.admin.paging import FastPaginator
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
 from erp.core.middleware import actor_of
+from erp.core.permissions import SEE_AUDIT
 from erp.core.retries import is_conflict, retried
 
 if TYPE_CHECKING:
@@ -47,8 +48,6 @@ else:
 R = TypeVar("R")
 # The same names are shown and not editable, which the types of Django's inlines do not allow.
 UntypedInline: Any = ThemedInline
-# May look at the audit trail.
-AUDIT = "core.view_auditrow"
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +81,8 @@ class ServiceAdmin(ThemedAdmin):
 
     paginator = FastPaginator
     show_full_result_count = False
+    # A number beside every choice of every filter would count a large table as often.
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     # Columns and fields that only those see who may know what goods cost.
     costs: ClassVar[Sequence[str]] = ()
@@ -111,14 +112,14 @@ class ServiceAdmin(ThemedAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
         if document := context.get("original"):
             context["page_links"] = self._links(request, self.object_links, document.pk)
-        context["show_history"] = request.user.has_perm(AUDIT)
+        context["show_history"] = request.user.has_perm(SEE_AUDIT)
         return super().render_change_form(request, context, *args, **options)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """What happened to a row is in the audit trail, also what no form did."""
-        if not request.user.has_perm(AUDIT):
+        if not request.user.has_perm(SEE_AUDIT):
             raise PermissionDenied
         sought = urlencode({"q": f"{self.opts.db_table} {unquote(object_id)}"})
         return HttpResponseRedirect(f"{reverse('admin:core_auditrow_changelist')}?{sought}")

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 
 from erp.core import documents
 from erp.core.money import written
+from erp.core.permissions import SEE_COSTS
 
 
 def document_link(document_type: str, document_id: int, label: str = "") -> str:
@@ -23,8 +24,6 @@ def document_link(document_type: str, document_id: int, label: str = "") -> str:
     return format_html('<a href="{}">{}</a>', url, label) if url else label
 
 
-# May know what goods cost, and what is earned with them.
-SEE_COSTS = "core.see_costs"
 # Numbers that count nothing: they name a thing.
 NO_FIGURES = (
     "document_id",

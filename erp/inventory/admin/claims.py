@@ -20,6 +20,7 @@ from erp.inventory import services
 from erp.inventory.admin.forms import ExpectedForm, HoldForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels, limit_places
 from erp.inventory.models import ExpectedReceipt, Hold, HoldLine, ProvisionalReceipt, Reservation
+from erp.inventory.selectors.queues import ending_holds
 
 
 @admin.register(Reservation)
@@ -57,11 +58,22 @@ class ExtendForm(ActionForm):
     )
 
 
+class EndsFilter(admin.SimpleListFilter):
+    title = _("expires at")
+    parameter_name = "ends"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("soon", _("until tomorrow"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(pk__in=ending_holds().values("pk")) if self.value() == "soon" else queryset
+
+
 @admin.register(Hold)
 class HoldAdmin(OfPlaces):
     list_display = ["ref", "channel", "kind", "owner_label", "created_at", "expires_at", "closed_at", "actor"]
     list_select_related = ["channel"]
-    list_filter = ["channel", "kind", ("closed_at", admin.EmptyFieldListFilter)]
+    list_filter = ["channel", "kind", EndsFilter, ("closed_at", admin.EmptyFieldListFilter)]
     search_fields = ["ref__exact", "owner_label"]
     ordering = ["-id"]
     inlines = [HoldLineInline]

@@ -746,6 +746,14 @@ class Migration(migrations.Migration):
             model_name="expectedreceipt",
             index=models.Index(fields=["sku", "expected_date"], name="expected_receipt_by_date"),
         ),
+        migrations.AddIndex(
+            model_name="expectedreceipt",
+            index=models.Index(
+                condition=models.Q(("cancelled_at__isnull", True), ("received_quantity__lt", models.F("quantity"))),
+                fields=["expected_date", "id"],
+                name="open_expectation_by_date",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="expectedreceipt",
             constraint=models.UniqueConstraint(

@@ -55,7 +55,14 @@ class ExpectedReceipt(models.Model):
                 violation_error_message=_("A cost is not negative."),
             ),
         ]
-        indexes = [models.Index(fields=["sku", "expected_date"], name="expected_receipt_by_date")]
+        indexes = [
+            models.Index(fields=["sku", "expected_date"], name="expected_receipt_by_date"),
+            models.Index(
+                fields=["expected_date", "id"],
+                condition=Q(cancelled_at__isnull=True, received_quantity__lt=F("quantity")),
+                name="open_expectation_by_date",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.external_id}-{self.line_no}"

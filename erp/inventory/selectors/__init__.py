@@ -11,7 +11,7 @@ from erp.inventory.selectors.availability import (
     buffers,
     by_kind_of_place,
 )
-from erp.inventory.selectors.expectations import Incoming, incoming, late_expectation_count, provisional_count
+from erp.inventory.selectors.expectations import Incoming, incoming
 from erp.inventory.selectors.holds import HeldSku, HoldView, hold
 from erp.inventory.selectors.ledger import (
     IssuedPart,
@@ -31,7 +31,7 @@ from erp.inventory.selectors.places import (
     transit_location_id,
 )
 from erp.inventory.selectors.product_stock import ProductStock, product_stock
-from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_count, uninvoiced_receipts
+from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_receipts
 from erp.inventory.selectors.staff import places_of, shop_channels_of
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 from erp.inventory.selectors.worth import unit_worth
@@ -62,19 +62,16 @@ __all__ = [
     "incoming",
     "is_uninvoiced",
     "issued_values",
-    "late_expectation_count",
     "location_id_of",
     "place_names",
     "places_of",
     "product_stock",
-    "provisional_count",
     "reserved",
     "shop_channels_of",
     "shop_location_ids",
     "stock_as_of",
     "stock_values",
     "transit_location_id",
-    "uninvoiced_count",
     "uninvoiced_receipts",
     "unit_worth",
 ]

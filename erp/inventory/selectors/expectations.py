@@ -1,4 +1,4 @@
-"""What is still to come, and what waits for an explanation."""
+"""What is still to come."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models import F
 
-from erp.core import work_queues
-from erp.inventory.models import ExpectedReceipt, ProvisionalReceipt
+from erp.inventory.models import ExpectedReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +32,3 @@ def incoming(sku_ids: Iterable[int]) -> list[Incoming]:
         .order_by("expected_date", "id")
     )
     return [Incoming(*row) for row in found.values_list("id", "sku_id", "location_id", "left", "expected_date")]
-
-
-def late_expectation_count(*, on: dt.date) -> int:
-    late = ExpectedReceipt.objects.filter(
-        cancelled_at__isnull=True, received_quantity__lt=F("quantity"), expected_date__lt=on
-    )
-    return work_queues.capped(late)
-
-
-def provisional_count() -> int:
-    return work_queues.capped(ProvisionalReceipt.objects.filter(settled_quantity__lt=F("quantity")))

@@ -9,7 +9,6 @@ from decimal import Decimal
 from django.db.models import Exists, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 
-from erp.core import work_queues
 from erp.core.money import ZERO
 from erp.inventory.models import StockDocument
 
@@ -37,10 +36,6 @@ def uninvoiced_receipts(*, limit: int) -> list[UninvoicedReceipt]:
         "pk", "external_id", "supplier__name", "occurred_at", "pieces", "accrued"
     )
     return [UninvoicedReceipt(*row) for row in rows[:limit]]
-
-
-def uninvoiced_count() -> int:
-    return work_queues.capped(StockDocument.objects.filter(is_uninvoiced()))
 
 
 def is_uninvoiced() -> Q:

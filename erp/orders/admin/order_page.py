@@ -12,8 +12,8 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import ServiceAdmin
-from erp.core.admin.bases import AUDIT
 from erp.core.messages import encode
+from erp.core.permissions import SEE_AUDIT
 from erp.orders import selectors
 from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, Shipment
 
@@ -78,7 +78,7 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "opts": page.opts,
         "original": order,
         "title": "",
-        "page_links": [(reverse("admin:orders_order_history", args=[order.pk]), gettext("History"))] if may(AUDIT) else [],
+        "page_links": [(reverse("admin:orders_order_history", args=[order.pk]), gettext("History"))] if may(SEE_AUDIT) else [],
         "order": order,
         "sheet": sheet,
         "acts": _acts(page, request, sheet),

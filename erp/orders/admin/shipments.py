@@ -24,6 +24,7 @@ from erp.orders import services
 from erp.orders.admin import sales_reports
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
+from erp.orders.selectors.queues import untracked
 
 
 class ParcelForm(ActionForm):
@@ -66,6 +67,17 @@ class ShipmentLineInline(ReadOnlyInline):
         return str(line.order_line.sku)
 
 
+class TrackingFilter(admin.SimpleListFilter):
+    title = _("tracking number")
+    parameter_name = "tracking"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("missing", _("is missing"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(pk__in=untracked().values("pk")) if self.value() == "missing" else queryset
+
+
 @admin.register(Shipment)
 class ShipmentAdmin(OfChannels):
     sold_through = "order__channel"
@@ -73,7 +85,7 @@ class ShipmentAdmin(OfChannels):
         "number", "state", "order", "recipient", "ship_date", "carrier", "tracking_number", "gross_amount", "instructed_at",
     ]  # fmt: skip
     list_select_related = ["order", "delivery"]
-    list_filter = ["state", "order__channel"]
+    list_filter = ["state", TrackingFilter, "order__channel"]
     search_fields = ["number__exact", "order__number__exact", "tracking_number__exact", "order__external_id__exact"]
     ordering = ["-id"]
     inlines = [ShipmentLineInline]

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from erp.core import rows, work_queues
+from erp.core import rows
 from erp.core.errors import NotFound
 from erp.core.models import Channel, MessageLog
 from erp.orders.models import (
@@ -114,10 +114,6 @@ def orders_being_picked(ids: Iterable[int]) -> set[int]:
     return set(
         Shipment.objects.filter(order__in=list(ids), state=Shipment.State.INSTRUCTED).values_list("order_id", flat=True)
     )
-
-
-def count_in_state(state: OrderState) -> int:
-    return work_queues.capped(Order.objects.filter(state=state))
 
 
 def due_orders(*, today: dt.date, limit: int) -> list[int]:

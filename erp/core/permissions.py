@@ -1,0 +1,6 @@
+"""Permissions that stand for no table: what several rooms ask before they show or offer something."""
+
+# May know what goods cost, and what is earned with them.
+SEE_COSTS = "core.see_costs"
+# May look at the audit trail.
+SEE_AUDIT = "core.view_auditrow"

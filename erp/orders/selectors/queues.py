@@ -1,0 +1,109 @@
+"""What waits at the order desk and in the warehouse."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+from typing import Any
+
+from django.db.models import Min, OuterRef, QuerySet, Subquery
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from erp.core.models import Channel, StaffTask
+from erp.core.work_queues import WorkQueue, register
+from erp.inventory.selectors import shop_channels_of
+from erp.orders.models import Delivery, Order, OrderHold, OrderState, Shipment
+
+DESK, WAREHOUSE, MONEY = "orders.change_order", "orders.change_shipment", "orders.change_orderpayment"
+ORDERS, SHIPMENTS, TASKS = (
+    "admin:orders_order_changelist",
+    "admin:orders_shipment_changelist",
+    "admin:core_stafftask_changelist",
+)
+OVERSOLD = ("OVERSOLD", "RESERVATION_LOST")
+MONEY_ODD = ("REFUND_DUE", "PAYMENT_SHORT", "UNKNOWN_PAYMENT", "REFUND_NOT_OWED", "MONEY_NOT_BOOKED")
+# Whose work an order is, by its state; everything else is the desk's.
+WORKED_BY = {OrderState.AWAITING_PAYMENT: MONEY, OrderState.PICKING: WAREHOUSE}
+# Parcels without a number are asked for as long as somebody still asks where they are.
+TRACKED_FOR = dt.timedelta(days=14)
+WITHOUT_PARCELS = (Channel.Kind.SHOP,)
+
+
+def register_queues() -> None:
+    register(*(_state(state) for state in OrderState if state not in (OrderState.SHIPPED, OrderState.CANCELLED)))
+    register(
+        WorkQueue(
+            "orders.holds", _("On hold, by reason"), _open_holds, "admin:orders_orderhold_changelist",
+            worked_by="orders.change_orderhold", since="opened_at", parts="reason",
+        ),
+        _tasks("orders.oversold", _("Oversold"), OVERSOLD, worked_by=DESK),
+        WorkQueue(
+            "orders.untracked", _("Shipped without a tracking number"), untracked, SHIPMENTS, "tracking=missing",
+            worked_by=WAREHOUSE, since="shipped_at", order="ship_date",
+        ),
+        _tasks("orders.money", _("Money of orders to set right"), MONEY_ODD, worked_by=MONEY),
+    )  # fmt: skip
+
+
+def orders_seen_by(viewer: Any) -> QuerySet[Order]:
+    """Orders of the channels that a user sees; None: of all."""
+    channels = None if viewer is None else shop_channels_of(viewer)
+    return Order.objects.all() if channels is None else Order.objects.filter(channel__in=channels)
+
+
+def untracked(viewer: Any = None) -> QuerySet[Shipment]:
+    """Parcels that left in the last days, and nobody can follow."""
+    first = timezone.localdate() - TRACKED_FOR
+    found = Shipment.objects.filter(ship_date__gte=first, state=Shipment.State.SHIPPED, tracking_number="")
+    channels = None if viewer is None else shop_channels_of(viewer)
+    found = found if channels is None else found.filter(order__channel__in=channels)
+    return found.exclude(order__channel__kind__in=WITHOUT_PARCELS)
+
+
+def shipped_on(day: dt.date, viewer: Any = None) -> QuerySet[Shipment]:
+    channels = None if viewer is None else shop_channels_of(viewer)
+    found = Shipment.objects.filter(ship_date=day)
+    return found if channels is None else found.filter(order__channel__in=channels)
+
+
+def _state(state: OrderState) -> WorkQueue:
+    wished = Delivery.objects.filter(order=OuterRef("pk"), wish_date__isnull=False).order_by().values("order")
+    return WorkQueue(
+        f"orders.{state.lower()}",
+        state.label,
+        partial(_in_state, state),
+        ORDERS,
+        f"state__exact={state}",
+        worked_by=WORKED_BY.get(state, DESK),
+        since="recorded_at",
+        due=Subquery(wished.annotate(first=Min("wish_date")).values("first")),
+    )
+
+
+def _in_state(state: OrderState, viewer: Any) -> QuerySet[Order]:
+    return orders_seen_by(viewer).filter(state=state)
+
+
+def _open_holds(viewer: Any) -> QuerySet[OrderHold]:
+    channels = None if viewer is None else shop_channels_of(viewer)
+    found = OrderHold.objects.filter(resolved_at__isnull=True)
+    return found if channels is None else found.filter(order__channel__in=channels)
+
+
+def _tasks(code: str, title: Any, kinds: tuple[str, ...], *, worked_by: str) -> WorkQueue:
+    query = f"kind__in={','.join(kinds)}&closed_at__isempty=1"
+    return WorkQueue(
+        code,
+        title,
+        lambda _viewer: open_tasks(kinds),
+        TASKS,
+        query,
+        worked_by=worked_by,
+        since="opened_at",
+        due="due_at",
+    )
+
+
+def open_tasks(kinds: tuple[str, ...]) -> QuerySet[StaffTask]:
+    return StaffTask.objects.filter(closed_at__isnull=True, kind__in=kinds)
