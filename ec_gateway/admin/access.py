@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import APIKey as LibraryKey
@@ -25,6 +26,10 @@ from erp.core.admin import ActionForm, MasterAdmin
 # The library's own kind of key opens nothing here.
 if admin.site.is_registered(LibraryKey):
     admin.site.unregister(LibraryKey)
+
+
+# What staff call the platforms; one that nobody named here goes by its own name.
+PLATFORM_NAMES = {"generic": _("Contract of Mamori (generic)"), "shopify": "Shopify"}
 
 
 class WriteOnlyTextarea(forms.Textarea):
@@ -54,7 +59,10 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is regist
         super().__init__(*args, **options)
         platform = self.fields["platform"]
         assert isinstance(platform, forms.ChoiceField)
-        platform.choices = [("", _("only calls our API")), *((name, name) for name in sorted(PLATFORMS))]
+        platform.choices = [
+            ("", _("only calls our API")),
+            *((name, PLATFORM_NAMES.get(name, name)) for name in sorted(PLATFORMS)),
+        ]
 
     def clean_new_credentials(self) -> dict[str, str]:
         found = {}
@@ -93,7 +101,7 @@ class EndsFilter(admin.SimpleListFilter):
 @admin.register(EcSite)
 class EcSiteAdmin(MasterAdmin):
     form = SiteForm
-    list_display = ["channel", "platform", "base_url", "is_publishing", "is_polling", "credentials_expire_on"]
+    list_display = ["channel", "platform_name", "base_url", "is_publishing", "is_polling", "credentials_expire_on"]
     list_select_related = ["channel"]
     list_filter = ["platform", "is_publishing", "is_polling", EndsFilter]
     ending = staticmethod(ending_credentials)
@@ -105,6 +113,10 @@ class EcSiteAdmin(MasterAdmin):
         "channel", "platform", "base_url", "settings", "stored_credentials", "new_credentials", "credentials_expire_on",
         "is_publishing", "is_polling",
     ]  # fmt: skip
+
+    @admin.display(description=_("platform"), ordering="platform")
+    def platform_name(self, site: EcSite) -> str:
+        return str(PLATFORM_NAMES.get(site.platform, site.platform) or _("only calls our API"))
 
     @admin.display(description=_("stored credentials"))
     def stored_credentials(self, site: EcSite) -> str:
@@ -154,7 +166,9 @@ class ApiKeyAdmin(MasterAdmin):
 
     @admin.display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:
-        return ", ".join(key.scopes)
+        """With the names that the API gives them: the developer of the site reads those."""
+        labels = dict(ApiKey.Scope.choices)
+        return format_html_join("", "<div>{} ({})</div>", [(labels.get(scope, scope), scope) for scope in key.scopes])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         if obj is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
@@ -11,11 +10,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 
 from ec_gateway.admin.choices import SiteChoice
+from ec_gateway.admin.evidence import in_words
 from ec_gateway.models import ReconciliationRow, ReconciliationRun
 from ec_gateway.reconciliation.scheduling import ask_for_run
 from ec_gateway.selectors import open_drift_rows
@@ -102,10 +103,15 @@ class ReconciliationRowAdmin(ReadOnlyAdmin):
     def our_terms(self, row: ReconciliationRow) -> str:
         """They add up to our figure."""
         labels = {kind.value: str(label) for kind, label in TERM_LABELS.items()}
-        return " ".join(
-            f"{labels.get(term['kind'], term['kind'])} {term['location']} {term['quantity']:+d}" for term in row.terms
+        told = (
+            (
+                " ".join(filter(None, [labels.get(term["kind"], term["kind"]), term["location"]])),
+                f"{term['quantity']:+d}",
+            )
+            for term in row.terms
         )
+        return format_html_join("", "<div>{} {}</div>", told) or "–"
 
     @admin.display(description=_("evidence"))
     def what_proves_it(self, row: ReconciliationRow) -> str:
-        return json.dumps(row.evidence, ensure_ascii=False, indent=1)
+        return in_words(row.evidence) or "–"

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ec_gateway.inbox.webhook_watch import watch_webhooks
 from ec_gateway.models import Activity, InboundEvent
@@ -34,7 +35,8 @@ class Polled:
     error: str = ""
 
     def __str__(self) -> str:
-        return f"{self.taken} new on {self.pages} page(s){': ' if self.error else ''}{self.error}"
+        told = _("%(taken)d new on %(pages)d page(s)") % {"taken": self.taken, "pages": self.pages}
+        return f"{told}: {self.error}" if self.error else told
 
 
 def poll(*, line: Line, holder: str, wait: Wait) -> Polled:
@@ -66,7 +68,7 @@ def _read_on(line: Line, wait: Wait, lease: leases.Lease, run: Polled) -> leases
     """Read from the cursor, less the overlap, to the end of the news."""
     overlap = OVERLAP
     try:
-        for _page in range(MAX_PAGES):
+        for _number in range(MAX_PAGES):
             before = lease.cursor
             page = call_patiently(line, partial(_fetch, cursor=lease.cursor, overlap=overlap), wait=wait)
             run.pages += 1
@@ -81,7 +83,7 @@ def _read_on(line: Line, wait: Wait, lease: leases.Lease, run: Polled) -> leases
             if page.is_last:
                 break
             if page.cursor == before and not overlap:
-                raise PlatformError("the site answers the same page for ever", is_retryable=False)
+                raise PlatformError(_("The site answers the same page for ever."), is_retryable=False)
             overlap = NO_OVERLAP
         watch_webhooks(line)
     except (PlatformError, NotNow) as error:

@@ -49,7 +49,7 @@ class Run:
             self.counts[outcome.state] = self.counts.get(outcome.state, 0) + 1
 
     def __str__(self) -> str:
-        return ", ".join(f"{state} {count}" for state, count in sorted(self.counts.items()))
+        return ", ".join(f"{State(state).label} {count}" for state, count in sorted(self.counts.items()))
 
 
 def work_off(*, site_id: int, holder: str, clock: Clock, jitter: Jitter) -> Run:

@@ -22,7 +22,7 @@ class NotNow(Exception):
     """The site is paused or its budget is spent. Nothing was sent; ``refusal.wait_s`` says when to ask again."""
 
     def __init__(self, refusal: admission.Refusal) -> None:
-        super().__init__(f"{refusal.reason}, for {refusal.wait_s:.1f} s")
+        super().__init__(f"{refusal.reason.label} ({refusal.wait_s:.1f} s)")
         self.refusal = refusal
 
 

@@ -112,7 +112,7 @@ class GenericPlatform:
             reached = max(_whole(page["cursor"], most=LAST_CURSOR), since)
             return OrderPage(tuple(_polled(page["orders"])), str(reached), bool(page["is_last"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise PlatformError(f"GET /mamori/orders: not as agreed: {error!r}", is_retryable=False) from error
+            raise _not_as_agreed("GET /mamori/orders", error) from error
 
     def fetch_order(self, *, external_id: str) -> list[News]:
         answer = self._http.send("GET", f"/mamori/orders/{quote(external_id, safe='')}", accept=(404,))
@@ -121,7 +121,7 @@ class GenericPlatform:
         try:
             return _polled(answer.json()["events"])
         except (KeyError, TypeError) as error:
-            raise PlatformError(f"GET /mamori/orders/…: not as agreed: {error!r}", is_retryable=False) from error
+            raise _not_as_agreed("GET /mamori/orders/…", error) from error
 
     def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushResult]:
         assert len(pushes) <= self.limits.batch_size, "a batch is at most as long as the limits say"
@@ -179,7 +179,7 @@ class GenericPlatform:
     def _get(self, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
         found = self._http.send("GET", path, params=params).json()
         if not isinstance(found, dict):
-            raise PlatformError(f"GET {path}: not as agreed: no object", is_retryable=False)
+            raise _not_as_agreed(f"GET {path}", TypeError("no object"))
         return found
 
     def _pages(
@@ -193,12 +193,13 @@ class GenericPlatform:
                 found = [read(item) for item in page[name]]
                 after = None if page["next"] is None else str(page["next"])
             except (KeyError, TypeError, ValueError, InvalidOperation) as error:
-                raise PlatformError(f"GET {path}: not as agreed: {error!r}", is_retryable=False) from error
+                raise _not_as_agreed(f"GET {path}", error) from error
             yield from found
             if after is None:
                 return
             if after in seen:
-                raise PlatformError(f"GET {path}: the pages go round in a circle", is_retryable=False)
+                told = _("%(call)s: the pages go round in a circle") % {"call": f"GET {path}"}
+                raise PlatformError(told, is_retryable=False)
             seen.add(after)
 
 
@@ -218,6 +219,12 @@ def _result(code: str, told: Mapping[str, Any] | None) -> PushResult:
 def _key_of(keys: Sequence[str]) -> str:
     """The same batch again has the same key, any other batch another one."""
     return keys[0] if len(keys) == 1 else hashlib.sha256(" ".join(keys).encode()).hexdigest()
+
+
+def _not_as_agreed(call: str, error: Exception) -> PlatformError:
+    """An answer that the contract does not know: the same again would be the same."""
+    told = _("%(call)s: the answer is not as agreed (%(error)r)") % {"call": call, "error": error}
+    return PlatformError(told, is_retryable=False)
 
 
 def _polled(events: Any) -> list[News]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from ec_gateway.platforms.interface import PlatformError
 
@@ -37,7 +38,11 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise PlatformError(f"HTTP {self.status}, but not JSON: {_beginning(self.body)}") from error
+            told = _("HTTP %(status)d, but not JSON: %(body)s") % {
+                "status": self.status,
+                "body": _beginning(self.body),
+            }
+            raise PlatformError(told) from error
 
 
 class HttpClient:
@@ -73,9 +78,11 @@ class HttpClient:
         try:
             answer = self._exchange(method, path, params, content, {**sent, **(headers or {})})
         except httpx.TimeoutException as error:
-            raise PlatformError(f"{method} {path}: no answer in time ({_name(error)})", is_unreachable=True) from error
+            told = _("%(call)s: no answer in time (%(error)s)") % {"call": f"{method} {path}", "error": _name(error)}
+            raise PlatformError(told, is_unreachable=True) from error
         except httpx.TransportError as error:
-            raise PlatformError(f"{method} {path}: {_name(error)}", is_unreachable=True) from error
+            told = _("%(call)s: no connection (%(error)s)") % {"call": f"{method} {path}", "error": _name(error)}
+            raise PlatformError(told, is_unreachable=True) from error
         if 200 <= answer.status < 300 or answer.status in accept:
             return answer
         raise _refusal(f"{method} {path}", answer)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from django.utils.translation import gettext as _
+
 from ec_gateway.models import Activity
 from ec_gateway.platforms.calling import Line, NotNow
 from ec_gateway.platforms.interface import Platform, PlatformError, PushOutcome, PushResult
@@ -81,7 +83,12 @@ def _settle_answers(line: Line, batch: Sequence[Claim], results: Sequence[PushRe
     done = sum(result.outcome == PushOutcome.DONE for result in results)
     outcome = MessageLog.Outcome.DONE if done == len(batch) else MessageLog.Outcome.FAILED
     settling.settle(
-        site=line.site, settled=settled, outcome=outcome, detail=f"{done} of {len(batch)} done", at=at, by=line.by
+        site=line.site,
+        settled=settled,
+        outcome=outcome,
+        detail=_("%(done)d of %(count)d taken") % {"done": done, "count": len(batch)},
+        at=at,
+        by=line.by,
     )
     if line.site.is_polling and any(item.is_stale for item in settled):
         wakes.wake(site_id=line.site.pk, activity=Activity.POLL)

@@ -10,6 +10,7 @@ from enum import StrEnum
 import structlog
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from ec_gateway import platforms
 from ec_gateway.models import Activity, EcSite, SiteActivity, SiteState
@@ -127,7 +128,7 @@ class _Run:
         return how
 
     def told(self) -> str:
-        return f"{self.handled} handled"
+        return _("%(count)d told") % {"count": self.handled}
 
 
 def tend_listings(*, at: dt.datetime, by: Actor) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ec_gateway.models import Activity, ReconciliationRow, ReconciliationRun
 from ec_gateway.platforms.calling import Line
@@ -85,7 +86,13 @@ def reconcile(
         _break_off(run, f"{type(fault).__name__}: {fault}", line.clock())
         leases.give_back(session.lease, at=line.clock(), detail=run.error, force=True)
         raise
-    leases.give_back(session.lease, at=line.clock(), detail=f"{run.stock_rows} + {run.order_rows}", force=True)
+    leases.give_back(
+        session.lease,
+        at=line.clock(),
+        detail=_("differences: stock %(stock)d, orders %(orders)d")
+        % {"stock": run.stock_rows, "orders": run.order_rows},
+        force=True,
+    )
     return outcome
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from django.db import connection
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 from ec_gateway.models import SiteState
 from ec_gateway.services import sites
@@ -17,10 +18,10 @@ TRIAL = dt.timedelta(seconds=30)
 STAFF_LOOKS_AGAIN_S = 5.0
 
 
-class Reason(StrEnum):
-    PAUSED_BY_STAFF = "PAUSED_BY_STAFF"
-    PAUSED = "PAUSED"
-    BUDGET = "BUDGET"
+class Reason(TextChoices):
+    PAUSED_BY_STAFF = "PAUSED_BY_STAFF", _("Paused by staff")
+    PAUSED = "PAUSED", _("Paused: nothing answers")
+    BUDGET = "BUDGET", _("As many calls as may be made were made")
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ def test_the_moment_of_an_event_is_in_utc(counterpart):
 def test_a_figure_that_nobody_can_keep_ends_the_reading_in_words(counterpart, quantity):
     counterpart.answers["/mamori/stock"] = {"items": [{"sku": "A", "quantity": quantity}], "next": None}
 
-    with pytest.raises(PlatformError, match="not as agreed"):
+    with pytest.raises(PlatformError, match="取り決めと違います"):
         list(platform(counterpart.url).read_quantities())
 
 
@@ -290,7 +290,7 @@ def test_quantities_come_page_by_page(counterpart):
 def test_pages_that_go_round_in_a_circle_end(counterpart):
     counterpart.answers["/mamori/stock"] = {"items": [], "next": "A"}
 
-    with pytest.raises(PlatformError, match="circle"):
+    with pytest.raises(PlatformError, match="循環"):
         list(platform(counterpart.url).read_quantities())
 
 
@@ -392,7 +392,7 @@ def test_an_answer_that_drips_ends_with_the_time_out():
         dripping = threading.Thread(target=drip, daemon=True)
         dripping.start()
         try:
-            with pytest.raises(PlatformError, match="no answer in time") as fault:
+            with pytest.raises(PlatformError, match="時間内に応答がありません") as fault:
                 platform(f"http://127.0.0.1:{door.getsockname()[1]}", timeout_s=0.3).are_webhooks_on()
         finally:
             stop.set()

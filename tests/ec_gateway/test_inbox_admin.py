@@ -1,18 +1,23 @@
 """受信箱 and 照合結果: what operators see, and the acts they have."""
 
+import ast
+import inspect
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.urls import reverse
 from kombu.exceptions import OperationalError
 
+from ec_gateway.admin import evidence
 from ec_gateway.admin import inbox as inbox_admin
 from ec_gateway.admin import reconciliation as reconciliation_admin
 from ec_gateway.inbox.working import work_off
 from ec_gateway.models import InboundEvent, ReconciliationRow
 from ec_gateway.platforms.interface import PlatformError
 from ec_gateway.platforms.taking_in import take_in
-from ec_gateway.reconciliation import reconcile
+from ec_gateway.reconciliation import causes, reconcile
+from ec_gateway.reconciliation import orders as order_comparison
 from erp.core import documents
 from erp.orders.models import Order
 from tests.ec_gateway.factories import NOON, ROBOT, listed, shop
@@ -125,7 +130,33 @@ def test_drift_stands_on_the_first_page_with_the_terms_of_our_figure(staff):
     assert item.code in staff.get(queue.url).content.decode()
     page = staff.get(f"/admin/ec_gateway/reconciliationrow/{ReconciliationRow.objects.get().pk}/change/")
     assert f"実在庫 {place.code} +5" in page.content.decode()
-    assert "never_sent" in page.content.decode()
+    assert "未送信: はい" in page.content.decode()
+
+
+def test_every_fact_that_a_comparison_notes_has_its_words():
+    noted = set()
+    for module in (causes, order_comparison):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Dict):
+                noted |= {
+                    key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+                }
+
+    assert {"shown", "event_state", "site_names_it"} <= noted
+    assert noted <= set(evidence.LABELS)
+    told = evidence.in_words(
+        {
+            "sent_at": "2026-11-23T03:00:00+00:00",
+            "orders": {"A-1": 2},
+            "asked": False,
+            "event_state": "REFUSED",
+            "due_at": None,
+        }
+    )
+    assert told == (
+        "<div>最終送信日時: 2026/11/23 12:00</div><div>未取込の受注: A-1 × 2</div><div>サイトに問い合わせた: いいえ</div>"
+        "<div>イベントの状態: 受付不可</div><div>次回の試行: –</div>"
+    )
 
 
 def test_a_comparison_is_asked_of_a_worker(staff, monkeypatch):

@@ -49,10 +49,10 @@ def test_all_pages_are_read_and_the_next_run_overlaps():
     site, _place = shop()
     platform = FakePlatform(changes=hints(5))
 
-    assert str(run(site, platform)) == "5 new on 3 page(s)"
+    assert str(run(site, platform)) == "新着5件(3ページ)"
     assert row(site).cursor == "5"
     platform.changes += hints(2, start=5)
-    assert str(run(site, platform)) == "2 new on 2 page(s)"
+    assert str(run(site, platform)) == "新着2件(2ページ)"
 
     assert known(site) == [f"h-{number}" for number in range(7)]
     fetched = [call for call in platform.calls if call.startswith("fetch")]
@@ -108,7 +108,7 @@ def test_news_that_cannot_be_kept_stop_nothing_behind_them(spoilt):
     assert list(events) == [("ORDER", "A-1", "DONE"), ("HINT", "A-2", "REFUSED"), ("ORDER", "A-3", "DONE")]
     assert InboundEvent.objects.get(external_id="A-2").raw == '{"what":"it said"}'
     assert "A-2" in StaffTask.objects.get(kind="INBOX_REFUSED").subject_label
-    assert str(run(site, platform)).startswith("0 new")
+    assert str(run(site, platform)).startswith("新着0件")
 
 
 def test_a_paused_site_is_not_called():
@@ -118,7 +118,7 @@ def test_a_paused_site_is_not_called():
 
     outcome = run(site, platform)
 
-    assert "PAUSED" in outcome.error
+    assert "一時停止中" in outcome.error
     assert platform.calls == []
 
 
@@ -146,7 +146,7 @@ def test_a_site_that_answers_the_same_page_for_ever_is_left_alone(monkeypatch):
     fetch = platform.fetch_orders
     monkeypatch.setattr(platform, "fetch_orders", lambda **arguments: fetch(cursor="0", overlap=arguments["overlap"]))
 
-    assert "for ever" in run(site, platform).error
+    assert "同じページ" in run(site, platform).error
 
 
 def test_whoever_lost_the_lease_stores_nothing(monkeypatch):

@@ -224,7 +224,7 @@ def test_versions_rise_and_the_answer_is_kept_in_the_message_log(counterpart, so
         "stock",
         site.channel_id,
         "DONE",
-        "10 of 10 done",
+        "10件中10件受付",
     )
     assert [(item["external_code"], item["quantity"], item["outcome"]) for item in second.body] == [
         (goods[0].code, 6, "done")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ec_gateway.platforms.http import HttpClient
 from ec_gateway.platforms.interface import PlatformError
 
@@ -31,7 +33,7 @@ class ShopifyClient:
 def _error_of(errors: Any, extensions: Mapping[str, Any]) -> PlatformError:
     """Errors of the whole request. Throttled requests come as 200, with what the budget lacks."""
     if not isinstance(errors, list):
-        return PlatformError(f"Shopify refused: {errors}", is_retryable=False)
+        return PlatformError(_("Shopify refused: %(why)s") % {"why": errors}, is_retryable=False)
     codes = {(error.get("extensions") or {}).get("code") for error in errors}
     detail = "; ".join(str(error.get("message")) for error in errors)
     if "THROTTLED" in codes:
@@ -39,6 +41,6 @@ def _error_of(errors: Any, extensions: Mapping[str, Any]) -> PlatformError:
         status = cost.get("throttleStatus") or {}
         lacking = float(cost.get("requestedQueryCost") or 0) - float(status.get("currentlyAvailable") or 0)
         pace = float(status.get("restoreRate") or 50)
-        return PlatformError("Shopify's cost budget is used up", retry_after_s=max(lacking / pace, 0.5))
+        return PlatformError(_("Shopify's cost budget is used up."), retry_after_s=max(lacking / pace, 0.5))
     is_theirs = bool(codes & {"INTERNAL_SERVER_ERROR", "TIMEOUT"})
-    return PlatformError(f"Shopify refused: {detail}", is_retryable=is_theirs)
+    return PlatformError(_("Shopify refused: %(why)s") % {"why": detail}, is_retryable=is_theirs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ec_gateway.platforms.interface import PlatformError, ShipmentPush
 from ec_gateway.platforms.shopify.orders import number_of
 
@@ -70,5 +72,6 @@ def parts(shipment: ShipmentPush, order: Mapping[str, Any]) -> list[dict[str, An
         if items:
             found.append({"fulfillmentOrderId": task["id"], "fulfillmentOrderLineItems": items})
     if missing := {number: units for number, units in wanted.items() if units}:
-        raise PlatformError(f"Shopify has nothing left to fulfil of {missing}", is_retryable=False)
+        told = _("Shopify has nothing left to fulfil of %(lines)s.") % {"lines": missing}
+        raise PlatformError(told, is_retryable=False)
     return found

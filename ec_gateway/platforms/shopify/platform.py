@@ -128,7 +128,7 @@ class ShopifyPlatform:
                 break
             errors = self._set_quantities(open_pushes)
             results |= {result.external_code: result for result in _results(open_pushes, errors)}
-        rest = "Not applied: other items of the batch were refused."
+        rest = _("Not applied: other items of the batch were refused.")
         answered = [
             results.get(push.external_code, PushResult(push.external_code, PushOutcome.FAILED, detail=rest))
             for push in pushes
@@ -180,7 +180,7 @@ class ShopifyPlatform:
         answer = self._client.ask(queries.SET_QUANTITIES, {"input": content, "key": key})["inventorySetQuantities"]
         errors: list[dict[str, Any]] = answer["userErrors"]
         if any(error["code"] == "IDEMPOTENCY_CONCURRENT_REQUEST" for error in errors):
-            raise PlatformError("The same call is still under way at Shopify", retry_after_s=1.0)
+            raise PlatformError(_("The same call is still under way at Shopify."), retry_after_s=1.0)
         return errors
 
     def read_quantities(self) -> Iterator[ShownQuantity]:
@@ -189,7 +189,8 @@ class ShopifyPlatform:
             asked = {"location": self._location, "first": LEVELS_PAGE, "after": after}
             place = self._client.ask(queries.READ_QUANTITIES, asked)["location"]
             if place is None:
-                raise PlatformError(f"Shopify knows no location {self._location}", is_retryable=False)
+                told = _("Shopify knows no location %(id)s.") % {"id": self._location}
+                raise PlatformError(told, is_retryable=False)
             levels = place["inventoryLevels"]
             for level in levels["nodes"]:
                 shown = {one["name"]: one["quantity"] for one in level["quantities"]}
@@ -210,9 +211,8 @@ class ShopifyPlatform:
                 try:
                     changed_at = moment_of(order["updatedAt"])
                 except NotAMoment as fault:
-                    raise PlatformError(
-                        f"Order {order['legacyResourceId']}: {fault.detail}", is_retryable=False
-                    ) from fault
+                    told = _("Order %(id)s: %(why)s") % {"id": order["legacyResourceId"], "why": fault.detail}
+                    raise PlatformError(told, is_retryable=False) from fault
                 yield OrderSummary(
                     order["legacyResourceId"],
                     changed_at,
@@ -228,7 +228,8 @@ class ShopifyPlatform:
         gid = f"gid://shopify/Order/{shipment.order_external_id}"
         order = self._client.ask(queries.PARCELS, {"id": gid})["order"]
         if order is None:
-            raise PlatformError(f"Shopify knows no order {shipment.order_external_id}", is_retryable=False)
+            told = _("Shopify knows no order %(id)s.") % {"id": shipment.order_external_id}
+            raise PlatformError(told, is_retryable=False)
         tracking = {"company": shipment.carrier, "number": shipment.tracking_number}
         tracking = {name: value for name, value in tracking.items() if value}
         if (known := parcels.known_fulfillment(shipment, order)) is not None:
@@ -249,7 +250,7 @@ class ShopifyPlatform:
     def _refuse_errors(answer: Mapping[str, Any]) -> None:
         if errors := answer["userErrors"]:
             detail = "; ".join(error["message"] for error in errors)
-            raise PlatformError(f"Shopify refused the shipment: {detail}", is_retryable=False)
+            raise PlatformError(_("Shopify refused the shipment: %(why)s") % {"why": detail}, is_retryable=False)
 
     def are_webhooks_on(self) -> bool | None:
         """Shopify deletes a subscription that failed eight times in four hours."""
@@ -292,7 +293,7 @@ def _results(pushes: Sequence[QuantityPush], errors: Sequence[Mapping[str, Any]]
     for error in errors:
         push = _push_of(error, pushes)
         if push is None:
-            raise PlatformError(f"Shopify refused: {error['message']}", is_retryable=False)
+            raise PlatformError(_("Shopify refused: %(why)s") % {"why": error["message"]}, is_retryable=False)
         settled.append(PushResult(push.external_code, _outcome_of(error["code"]), detail=error["message"]))
     return settled
 
