@@ -86,7 +86,7 @@ class Sender:
             self._changed.notify()
 
     def _run(self) -> None:
-        silence = threading.Event()
+        silence, is_told = threading.Event(), False
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._waiting))
@@ -94,8 +94,12 @@ class Sender:
             try:
                 for wake_up in wake_ups:
                     self._send(wake_up)
+                is_told = False
             except (OperationalError, OSError) as error:
-                log.warning("wake_up_not_sent", error=str(error))
+                # A command without servers around it works for minutes; once is enough until somebody listens again.
+                if not is_told:
+                    log.warning("wake_up_not_sent", error=str(error))
+                is_told = True
                 silence.wait(self._silence_s)
                 with self._changed:
                     self._waiting.clear()

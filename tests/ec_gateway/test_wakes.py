@@ -75,6 +75,37 @@ def test_a_broker_that_comes_back_is_used_again():
     pytest.fail("nothing was sent any more")
 
 
+def test_that_nobody_listens_is_said_once_until_somebody_does(monkeypatch):
+    answers = iter(["gone", "gone", "here", "gone", "gone"])
+    told: queue.Queue[str] = queue.Queue()
+
+    class Log:
+        def warning(self, event, **more):
+            told.put(event)
+
+    def send(wake_up):
+        answer = next(answers, "here")
+        told.put(answer)
+        if answer == "gone":
+            raise OperationalError(answer)
+
+    monkeypatch.setattr(wakes, "log", Log())
+    sender = Sender(send, silence_s=0.0)
+    heard: list[str] = []
+    for number in range(1000):
+        sender.send(WakeUp("publish", number))
+        try:
+            heard.append(told.get(timeout=0.1))
+        except queue.Empty:
+            continue
+        while not told.empty():
+            heard.append(told.get())
+        if heard.count("here") >= 2:
+            break
+
+    assert heard[:8] == ["gone", "wake_up_not_sent", "gone", "here", "gone", "wake_up_not_sent", "gone", "here"]
+
+
 @pytest.mark.django_db
 def test_a_wake_up_of_a_site_is_also_counted(monkeypatch):
     sent: list[object] = []
