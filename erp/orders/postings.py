@@ -1,4 +1,4 @@
-"""Which journal entries the events of an order make (pure). Worked to the yen after the table of DOMAIN rules: 税抜経理, 売上原価対立法."""
+"""Which journal entries the events of an order make (pure). Worked out to the yen in ``tests/worked_examples``: 税抜経理, 売上原価対立法."""
 
 from __future__ import annotations
 

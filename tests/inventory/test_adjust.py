@@ -87,7 +87,7 @@ def test_asks_before_it_takes_what_others_have_claimed(shelf):
 
 
 def test_a_write_down_moves_value_and_no_piece(shelf):
-    # DOMAIN §5: 20 × (1,150 − 900).
+    # 20 × (1,150 − 900).
     warehouse, shirt, _receipt = shelf
 
     booked = services.write_down(

@@ -191,7 +191,7 @@ def count(place, *seen, external_id="C-1", occurred_at=NOON):
 
 
 def test_damage_is_posted_as_stock_loss_once():
-    # DOMAIN §5: 棚卸減耗 5 × 1,150.
+    # 棚卸減耗 5 × 1,150.
     warehouse, shirt = location(), sku()
     receive(warehouse, shirt, 100, 1150)
 

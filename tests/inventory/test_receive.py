@@ -53,7 +53,7 @@ def no_faults():
 
 
 def test_from_a_registered_supplier(registered):
-    # DOMAIN §5: 100 × 1,150.
+    # 100 × 1,150.
     warehouse, shirt = location(), sku()
 
     booked = receive(warehouse, ReceiptLine(1, shirt.pk, 100, Decimal(1150)), supplier_id=registered.pk)
@@ -73,7 +73,7 @@ def test_from_a_registered_supplier(registered):
 
 
 def test_the_tax_that_may_not_be_deducted_is_cost(unregistered):
-    # DOMAIN §1.5: 110,000 tax-inclusive in November 2026, 70%.
+    # 110,000 tax-inclusive in November 2026, 70%.
     warehouse, shirt = location(), sku()
 
     booked = receive(warehouse, ReceiptLine(1, shirt.pk, 100, Decimal(1000)), supplier_id=unregistered.pk)
@@ -110,7 +110,7 @@ def test_the_deductible_share_changes_by_date(unregistered, day, deductible):
 
 
 def test_tax_is_rounded_once_per_rate(registered):
-    # DOMAIN §1.2: 3 lines of 105 give 31, not 30.
+    # 3 lines of 105 give 31, not 30.
     warehouse, goods = location(), [sku(), sku(), sku(), sku(tax_class="REDUCED")]
 
     booked = receive(
@@ -144,7 +144,7 @@ def test_opening_stock_and_goods_that_are_not_invoiced_yet(registered):
 
 
 def test_the_invoice_clears_what_was_accrued_and_a_dearer_price_is_late_cost(registered):
-    # DOMAIN §5, the variant with GR/IR, and an invoice that charges 1,000 more.
+    # 仕入未請求 (GR/IR), and an invoice that charges 1,000 more.
     warehouse, shirt = location(), sku()
     plain, dearer = (
         receive(
@@ -185,6 +185,39 @@ def test_the_invoice_clears_what_was_accrued_and_a_dearer_price_is_late_cost(reg
     assert invoice(plain, "I-1", 115_000).is_replay
     with pytest.raises(NotAllowedNow):
         invoice(plain, "I-3", 115_000)
+    assert no_faults() == []
+
+
+@pytest.mark.parametrize(
+    ("charged", "shirts", "tea"),
+    [
+        ({"STANDARD": 10_500, "REDUCED": 1_000}, 10_500, 1_000),
+        ({"STANDARD": 10_000, "REDUCED": 900}, 10_000, 900),
+        ({"STANDARD": 11_550}, 10_500, 1_050),
+    ],
+    ids=["shirts were dearer", "tea was cheaper", "charged under one class: by value over all"],
+)
+def test_an_invoice_of_two_classes_corrects_the_goods_of_each(registered, charged, shirts, tea):
+    warehouse, shirt, leaves = location(), sku(), sku(tax_class="REDUCED")
+    receipt = receive(
+        warehouse,
+        ReceiptLine(1, shirt.pk, 10, Decimal(1000)),
+        ReceiptLine(2, leaves.pk, 10, Decimal(100)),
+        supplier_id=registered.pk,
+        books=PurchaseBooks.NOT_INVOICED,
+    )
+
+    services.book_supplier_invoice(
+        external_id="I-1",
+        receipt_id=receipt.document_id,
+        amounts=[InvoicedAmount(tax_class, Decimal(net)) for tax_class, net in charged.items()],
+        occurred_at=NOON,
+        at=NOON,
+        by=CLERK,
+    )
+
+    assert (worth(shirt), worth(leaves)) == ((10, shirts), (10, tea))
+    assert accounting.balance_of("goods_received_not_invoiced") == 0
     assert no_faults() == []
 
 

@@ -22,15 +22,17 @@ from ec_gateway.order_document import read_order
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
 from erp.core.models import Channel, StaffTask
-from erp.inventory.models import ChannelLocation, CostPool, Location, StockBalance
+from erp.inventory.models import ChannelLocation, CostBalance, CostPool, Location, StockBalance
 from erp.inventory.services import ReceiptLine, receive
 from erp.orders import services
-from erp.orders.models import Delivery, Order, OrderHold, OrderTaxTotal, Shipment, ShipmentLine
+from erp.orders.models import Delivery, Order, OrderHold, OrderPayment, OrderTaxTotal, Shipment, ShipmentLine
 from erp.orders.services import PaymentNews, ReturnedLine, ShipRequest
 
 FOLDER = Path(__file__).parent.parent / "golden"
 DESK = Actor.staff("hanako", "golden")
-EMPTY: dict[str, Any] = {"state": None, "holds": [], "tasks": [], "tax": {}, "open_items": {}, "stock": {}}
+EMPTY: dict[str, Any] = {
+    "state": None, "holds": [], "tasks": [], "tax": {}, "payments": [], "parcels": [], "open_items": {}, "stock": {}, "worth": {},
+}  # fmt: skip
 
 
 def golden_orders() -> list[Path]:
@@ -176,10 +178,30 @@ class Game:
                 row.tax_code: [str(int(row.net_amount)), str(int(row.tax_amount)), str(int(row.gross_amount))]
                 for row in OrderTaxTotal.objects.filter(order=order)
             },
+            # What came in of each payment and what went back.
+            "payments": [
+                [row.method, row.status, str(int(row.received_amount)), str(int(row.refunded_amount))]
+                for row in OrderPayment.objects.order_by("line_no")
+            ],
+            # Net, tax, gross and cost that each parcel carries, the fees it takes along included.
+            "parcels": [
+                [
+                    row.state,
+                    *(
+                        str(int(amount))
+                        for amount in (row.net_amount, row.tax_amount, row.gross_amount, row.cost_amount)
+                    ),
+                ]
+                for row in Shipment.objects.order_by("pk")
+            ],
             "open_items": _open_items(),
             "stock": {
                 f"{row.sku.code} @ {row.location.code}": [row.on_hand, row.allocated]
                 for row in StockBalance.objects.select_related("sku", "location")
+            },
+            "worth": {
+                f"{row.sku.code} @ {row.cost_pool.code}": [row.quantity, str(int(row.value))]
+                for row in CostBalance.objects.select_related("sku", "cost_pool")
             },
         }
 

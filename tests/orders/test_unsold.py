@@ -78,7 +78,7 @@ def outside_figures() -> tuple[int, int]:
 
 
 def paid_by_cod(basis: str = "DELIVERY"):
-    """DOMAIN's parcel: goods 11,000, 送料 550, 代引手数料 330 incl.; cost 4,200."""
+    """A parcel of goods 11,000, 送料 550, 代引手数料 330 incl.; cost 4,200."""
     channel, place = shop(revenue_basis=basis)
     dress = sku()
     stock(dress, place, 2, unit_value=2100)
@@ -219,7 +219,7 @@ def report(channel, parcel_line, units: int, external_id: str = "SR-1", on: dt.d
 
 
 def test_a_sales_report_of_one_piece():
-    """DOMAIN: 売掛金 6,600 / 売上高 6,000, 仮受消費税 600; 売上原価 // 委託先在庫."""
+    """売掛金 6,600 / 売上高 6,000, 仮受消費税 600; 売上原価 // 委託先在庫."""
     channel, place, goods, record, parcel_line = consigned()
     assert (outside_figures(), figure("sales.wholesale"), exposure()) == ((0, 25_000), 0, 66_000)
     assert figures(goods, Location.objects.get(kind="CONSIGNED")) == (10, 0)
