@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
+from psycopg import sql
 from psycopg.errors import LockNotAvailable
 
 from erp.core import rows
@@ -225,10 +226,23 @@ def lag() -> Lag:
     return Lag(max(behind, 0.0), max(oldest, 0.0))
 
 
+# A number counted up would come again: a backup of epoch 1 that is restored twice would begin epoch 2 twice, and cursors of the first 2 would
+# skip rows of the second. The moment in seconds is never given twice.
+_START_EPOCH = """
+INSERT INTO core_feedepoch (id, started_at, reason)
+VALUES (greatest((SELECT coalesce(max(id), 0) + 1 FROM core_feedepoch), extract(epoch FROM {at}::timestamptz)::bigint), {at}, {reason})
+"""
+
+
 def start_epoch(*, reason: str, at: dt.datetime) -> None:
     """Begin a new life of the feed, after a restore or a failover that may have lost commits. Every old cursor is refused from now on."""
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO core_feedepoch (started_at, reason) VALUES (%s, %s)", [at, reason])
+        cursor.execute(epoch_statement(reason=reason, at=at))
+
+
+def epoch_statement(*, reason: str, at: dt.datetime) -> str:
+    """What ``start_epoch`` does, for whoever restores with another program and begins the epoch in the same transaction."""
+    return sql.SQL(_START_EPOCH).format(at=sql.Literal(at), reason=sql.Literal(reason)).as_string()
 
 
 def ensure_partitions(*, first: dt.date, months: int = 3) -> list[str]:
