@@ -6,6 +6,7 @@ that any number of beats and workers run it once.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ import structlog
 from celery import shared_task
 from celery.schedules import crontab
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -78,7 +80,13 @@ def run_once_per_slot(job: Job, *, at: datetime) -> bool:
     if not job_slots.claim(job.name, slot, at, stale_after=max(job.every / 4, MINUTE)):
         return False
     service: Callable[..., Any] = import_string(job.service)
-    outcome = retried(service, at=at, by=Actor.job(job.name))
+    try:
+        outcome = retried(service, at=at, by=Actor.job(job.name))
+    except Exception as fault:
+        # Said where people look, unless it is the database that fails, and raised for whoever reads the log.
+        with suppress(DatabaseError):
+            job_slots.fail(job.name, slot, error=f"{type(fault).__name__}: {fault}"[:2000])
+        raise
     job_slots.finish(job.name, slot, timezone.now(), detail="" if outcome is None else str(outcome)[:200])
     return True
 

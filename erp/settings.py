@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "erp.orders",
     "erp.insights",
     "ec_gateway",
+    "erp.backup",
     # The last one: when it is set up, the permissions of all others are there.
     "erp.back_office",
 ]
@@ -157,6 +158,8 @@ def database_from_url(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": database_from_url(DATABASE_URL or INSTALLATION.database_url)}
+# The folder of pg_dump, pg_restore and psql. Those of the wheel serve any server that is not newer than they are.
+POSTGRES_BIN = env.str("POSTGRES_BIN", default="")
 
 # --- Background work --------------------------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="") or INSTALLATION.redis_url

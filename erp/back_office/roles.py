@@ -146,7 +146,7 @@ ROLES = (
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
         | looks_at("inventory.channellocation", "inventory.shopstaff", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
-        | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.jobrun")
+        | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun")
         | looks_at("core.feedepoch", "auth.user", "auth.group")
     )),
     Role("システム管理", "system", "System: users, channels, places, EC sites with their keys, counterparties. No trade.", frozenset(
@@ -154,7 +154,7 @@ ROLES = (
         | keeps("auth.user", "inventory.shopstaff", "core.companyprofile", *COMPANY, "inventory.location", "ec_gateway.ecsite")
         | keeps("ec_gateway.apikey", "accounting.counterparty", "accounting.paymentroute", "insights.rfmdefinition")
         | {"inventory.delete_shopstaff"}
-        | looks_at(*SITES, "auth.group", "core.auditrow", "core.verifyrun", "core.jobrun", "core.feedepoch", "core.taxrate")
+        | looks_at(*SITES, "auth.group", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun", "core.feedepoch", "core.taxrate")
         | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", "inventory.channelbuffer", *SCORES)
         | acts_on("ec_gateway.sitestate", *TASKS)
     )),

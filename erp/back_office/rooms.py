@@ -75,7 +75,8 @@ ROOMS = (
     Room("settings", pgettext_lazy("room", "Settings"), "settings", (
         "core.companyprofile", "core.channel", "core.department", "inventory.location", "inventory.costpool", "inventory.reason",
         "core.taxrate", "core.deductibleshare",
-        "auth.user", "inventory.shopstaff", "auth.group", "core.auditrow", "core.verifyrun", "core.jobrun", "core.feedepoch",
+        "auth.user", "inventory.shopstaff", "auth.group", "core.auditrow", "core.verifyrun", "core.backuprun",
+        "core.jobrun", "core.feedepoch",
     )),
 )  # fmt: skip
 # Before all rooms: the first page, and the tasks of every room.

@@ -20,6 +20,9 @@ class Fault:
     subject_label: str
     detail: str
 
+    def __str__(self) -> str:
+        return f"{self.subject_type} {self.subject_id} {self.subject_label}: {self.detail}"
+
 
 @dataclass(frozen=True, slots=True)
 class Check:

@@ -14,7 +14,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CLAIM = """
 INSERT INTO core_jobrun (job, slot, started_at, detail) VALUES (%s, %s, %s, '')
-ON CONFLICT (job, slot) DO UPDATE SET started_at = EXCLUDED.started_at
+ON CONFLICT (job, slot) DO UPDATE SET started_at = EXCLUDED.started_at, error = ''
 WHERE core_jobrun.finished_at IS NULL AND core_jobrun.started_at < %s
 RETURNING id
 """
@@ -35,6 +35,11 @@ def claim(job: str, slot: datetime, at: datetime, *, stale_after: timedelta = ti
 def finish(job: str, slot: datetime, at: datetime, *, detail: str = "") -> None:
     """Note that the run of a slot ended, and what it did."""
     JobRun.objects.filter(job=job, slot=slot).update(finished_at=at, detail=detail)
+
+
+def fail(job: str, slot: datetime, *, error: str) -> None:
+    """Note why the run of a slot broke off. It stays unfinished, so that it is taken again when it is stale."""
+    JobRun.objects.filter(job=job, slot=slot, finished_at__isnull=True).update(error=error)
 
 
 _PRUNE = """

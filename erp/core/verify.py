@@ -64,11 +64,12 @@ def run_verify_and_file(*, at: datetime, by: Actor) -> VerifyRun:
     """Verify, keep the run, open one task per faulty document, and close the tasks of faults that are gone. The nightly job."""
     begun = time.monotonic()
     results = verify()
-    return _file(results=results, took=timedelta(seconds=time.monotonic() - begun), at=at, by=by)
+    return keep_results(results=results, took=timedelta(seconds=time.monotonic() - begun), at=at, by=by)
 
 
 @use_case
-def _file(*, results: list[Result], took: timedelta, at: datetime, by: Actor) -> VerifyRun:
+def keep_results(*, results: list[Result], took: timedelta, at: datetime, by: Actor) -> VerifyRun:
+    """Keep what a run found, open one task per faulty document, and close the tasks of faults that are gone."""
     details: dict[tuple[str, str, int], list[str]] = {}
     labels: dict[tuple[str, str, int], str] = {}
     for result in results:

@@ -20,7 +20,7 @@ NEED_NO_DATABASE = frozenset(
 OWN_SERVERS = frozenset({"fault_day"})
 
 # Commands that may take as long as they need; what serves customers may not.
-UNLIMITED = frozenset({"dbshell", "dumpdata", "flush", "loaddata", "migrate", "shell"})
+UNLIMITED = frozenset({"backup", "dbshell", "dumpdata", "flush", "loaddata", "migrate", "restore", "shell"})
 
 
 @contextlib.contextmanager

@@ -27,17 +27,20 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
     output: IO[bytes] | int | None = None,
+    feed: int = subprocess.DEVNULL,
+    errors: IO[bytes] | int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start ``command`` in its own session, on the leash of this process.
 
-    ``identity`` is ``same``, ``namespace:UID`` (that user in a user namespace of its own) or ``user:UID:GID``.
+    ``identity`` is ``same``, ``namespace:UID`` (that user in a user namespace of its own) or ``user:UID:GID``. ``feed`` is its standard
+    input; what it complains goes where its output goes, or to ``errors``.
     Call it from a thread that lives as long as the process: Linux sends the signal when the starting *thread* ends.
     """
     return subprocess.Popen(
         [*_launcher(on_parent_death, identity), *map(str, command)],
-        stdin=subprocess.DEVNULL,
+        stdin=feed,
         stdout=output,
-        stderr=subprocess.STDOUT if output is not None else None,
+        stderr=errors if errors is not None else subprocess.STDOUT if output is not None else None,
         env=None if env is None else dict(env),
         cwd=cwd,
         # Ctrl-C reaches the supervisor only, which then stops its children in the right order.

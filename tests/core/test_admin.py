@@ -32,7 +32,7 @@ def open_task(**fields):
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "model",
-    ["auditrow", "channel", "companyprofile", "deductibleshare", "department", "feedepoch", "jobrun", "messagelog",
+    ["auditrow", "backuprun", "channel", "companyprofile", "deductibleshare", "department", "feedepoch", "jobrun", "messagelog",
      "stafftask", "taxrate", "verifyrun"],
 )  # fmt: skip
 def test_every_list_opens_and_can_be_searched(staff, model):

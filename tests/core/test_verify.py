@@ -1,5 +1,6 @@
 """``manage.py verify`` names each culprit, says so by its exit code and changes nothing; the nightly job files what it finds."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -127,3 +128,26 @@ def test_slots_are_the_same_on_every_machine():
     at = datetime(2026, 11, 23, 3, 7, 31, tzinfo=UTC)
 
     assert job_slots.slot_of(at, every=timedelta(minutes=5)) == datetime(2026, 11, 23, 3, 5, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+def test_machines_are_told_each_check_with_its_faults(wrong_exposure):
+    output = StringIO()
+
+    with pytest.raises(SystemExit):
+        call_command("verify", json=True, stdout=output)
+
+    checks_told = {(check["promise"], check["title"]): check for check in json.loads(output.getvalue())}
+    exposure = checks_told["P6", "与信使用額 = 与信使用明細の合計"]
+    assert exposure["faults"] == [f"CREDIT_GROUP {wrong_exposure.pk} CG9: exposure 500, ledger 0"]
+    assert all(check["rows"] >= 0 for check in checks_told.values())
+    assert not VerifyRun.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_run_by_hand_is_kept_and_filed_when_that_is_asked_for(wrong_exposure):
+    with pytest.raises(SystemExit):
+        call_command("verify", file=True, stdout=StringIO())
+
+    assert len(VerifyRun.objects.get().faults) == 1
+    assert StaffTask.objects.get().opened_by == "command:verify"

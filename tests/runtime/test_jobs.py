@@ -48,6 +48,29 @@ def test_a_slot_is_run_once_however_many_wake_ups_come():
     assert JobRun.objects.filter(job="recorded", detail="7", finished_at__isnull=False).count() == 2
 
 
+def fail_once(*, at, by):
+    calls.append((at, str(by)))
+    if len(calls) == 1:
+        raise ValueError("no rates of today")
+
+
+@pytest.mark.django_db
+def test_a_run_that_breaks_off_says_why_until_it_is_made_up_for():
+    calls.clear()
+    job = Job("broken", "tests.runtime.test_jobs.fail_once", every=timedelta(hours=1))
+
+    with pytest.raises(ValueError, match="no rates"):
+        jobs.run_once_per_slot(job, at=NOON)
+    run = JobRun.objects.get()
+    assert (run.error, run.finished_at) == ("ValueError: no rates of today", None)
+
+    assert jobs.run_once_per_slot(job, at=NOON + timedelta(minutes=5)) is False
+    assert jobs.run_once_per_slot(job, at=NOON + timedelta(minutes=30)) is True
+    run.refresh_from_db()
+    assert run.error == ""
+    assert run.finished_at is not None
+
+
 def test_what_wakes_the_gateway_does_not_wait_behind_the_work_of_the_house():
     queues = {name: entry["options"]["queue"] for name, entry in jobs.beat_schedule().items()}
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.core import staff_tasks
 from erp.core.admin.bases import ActionForm, ReadOnlyAdmin
 from erp.core.admin.figures import document_link
-from erp.core.models import AuditRow, FeedEpoch, JobRun, MessageLog, StaffTask, VerifyRun
+from erp.core.models import AuditRow, BackupRun, FeedEpoch, JobRun, MessageLog, StaffTask, VerifyRun
 
 
 @admin.register(MessageLog)
@@ -65,7 +65,8 @@ class AuditRowAdmin(ReadOnlyAdmin):
 
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin):
-    list_display = ["job", "slot", "started_at", "finished_at", "detail"]
+    list_display = ["job", "slot", "started_at", "finished_at", "detail", "error"]
+    list_filter = [("error", admin.EmptyFieldListFilter)]
     search_fields = ["job__exact"]
     ordering = ["-id"]
 
@@ -77,6 +78,30 @@ class VerifyRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("faults"))
     def fault_count(self, run: VerifyRun) -> int:
+        return len(run.faults)
+
+
+@admin.register(BackupRun)
+class BackupRunAdmin(ReadOnlyAdmin):
+    """What became of backups, restores and drills. They are made by commands, not here: docs/backup.md."""
+
+    list_display = [
+        "id",
+        "kind",
+        "state",
+        "file",
+        "started_at",
+        "finished_at",
+        "file_bytes",
+        "row_count",
+        "fault_count",
+        "detail",
+    ]
+    list_filter = ["kind", "state"]
+    ordering = ["-id"]
+
+    @admin.display(description=_("faults"))
+    def fault_count(self, run: BackupRun) -> int:
         return len(run.faults)
 
 

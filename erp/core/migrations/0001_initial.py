@@ -308,6 +308,48 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="BackupRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("BACKUP", "Backup"), ("DRILL", "Restore drill"), ("RESTORE", "Restore")],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("RUNNING", "Running"), ("DONE", "Finished"), ("FAILED", "Failed")],
+                        default="RUNNING",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("file", models.CharField(max_length=500, verbose_name="file")),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished at")),
+                ("file_bytes", models.BigIntegerField(blank=True, null=True, verbose_name="size of the file")),
+                ("row_count", models.BigIntegerField(blank=True, null=True, verbose_name="rows")),
+                ("faults", models.JSONField(blank=True, default=list, verbose_name="faults")),
+                ("detail", models.TextField(blank=True, verbose_name="detail")),
+                ("actor", models.CharField(max_length=100, verbose_name="actor")),
+            ],
+            options={
+                "verbose_name": "backup or restore",
+                "verbose_name_plural": "backups and restores",
+                "indexes": [models.Index(fields=["kind", "-started_at"], name="backup_run_by_kind")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "RUNNING"), ("finished_at__isnull", False), _connector="OR"),
+                        name="a_backup_run_that_ended_says_when",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="JobRun",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -316,6 +358,7 @@ class Migration(migrations.Migration):
                 ("started_at", models.DateTimeField(verbose_name="started at")),
                 ("finished_at", models.DateTimeField(null=True, verbose_name="finished at")),
                 ("detail", models.TextField(blank=True, verbose_name="detail")),
+                ("error", models.TextField(blank=True, db_default="", verbose_name="error")),
             ],
             options={
                 "verbose_name": "job run",

@@ -11,10 +11,11 @@ from erp.core.models.masters import (
     TaxClass,
     TaxRate,
 )
-from erp.core.models.records import AuditRow, GaplessCounter, JobRun, MessageLog, StaffTask, VerifyRun
+from erp.core.models.records import AuditRow, BackupRun, GaplessCounter, JobRun, MessageLog, StaffTask, VerifyRun
 
 __all__ = [
     "AuditRow",
+    "BackupRun",
     "ChangeRow",
     "Channel",
     "CompanyProfile",

@@ -142,14 +142,56 @@ class VerifyRun(models.Model):
         return f"{self.pk}"
 
 
+class BackupRun(models.Model):
+    """One backup, restore or drill (復元訓練): what it did and how it ended. One that says it is running and is long over was killed.
+
+    The run of a backup lies in that backup as running; the restore ends it, so that a restored house knows its last backup.
+    """
+
+    class Kind(models.TextChoices):
+        BACKUP = "BACKUP", _("Backup")
+        DRILL = "DRILL", _("Restore drill")
+        RESTORE = "RESTORE", _("Restore")
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", _("Running")
+        DONE = "DONE", _("Finished")
+        FAILED = "FAILED", _("Failed")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RUNNING)
+    file = models.CharField(_("file"), max_length=500)
+    started_at = models.DateTimeField(_("started at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    file_bytes = models.BigIntegerField(_("size of the file"), null=True, blank=True)
+    row_count = models.BigIntegerField(_("rows"), null=True, blank=True)
+    faults = models.JSONField(_("faults"), default=list, blank=True)
+    detail = models.TextField(_("detail"), blank=True)
+    actor = models.CharField(_("actor"), max_length=100)
+
+    class Meta:
+        verbose_name = _("backup or restore")
+        verbose_name_plural = _("backups and restores")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="RUNNING") | Q(finished_at__isnull=False), name="a_backup_run_that_ended_says_when"
+            )
+        ]
+        indexes = [models.Index(fields=["kind", "-started_at"], name="backup_run_by_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.kind}"
+
+
 class JobRun(models.Model):
-    """One slot of a periodic job. The unique key lets a doubled beat run it once."""
+    """One slot of a periodic job. The unique key lets a doubled beat run it once. ``error`` is why it ended without being finished."""
 
     job = models.CharField(_("job"), max_length=60)
     slot = models.DateTimeField(_("slot"))
     started_at = models.DateTimeField(_("started at"))
     finished_at = models.DateTimeField(_("finished at"), null=True)
     detail = models.TextField(_("detail"), blank=True)
+    error = models.TextField(_("error"), blank=True, db_default="")
 
     class Meta:
         verbose_name = _("job run")

@@ -1,0 +1,73 @@
+"""A place for the copy that a drill makes, gone afterwards. What a killed drill left is removed by the next one.
+
+The usual place is a server of its own on this machine: loading is one long write, which would hold back the change feed of whoever shares
+a server with it. Where this machine has no room, the copy may stand beside the live database.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from erp.backup.archive import Manifest
+from erp.backup.programs import Database
+from erp.core.errors import Problem
+from erp.runtime import postgres
+
+PREFIX = "mamori_drill_"
+# Indexes are built anew and the log of the copy is written as well.
+ROOM = 1.5
+
+
+def room_problems(manifest: Manifest) -> Iterator[Problem]:
+    folder = tempfile.gettempdir()
+    free, wanted = shutil.disk_usage(folder).free, int(manifest.database_bytes * ROOM)
+    if free < wanted:
+        detail = f"the copy needs about {wanted >> 20:,} MiB in {folder} and there are {free >> 20:,}; set TMPDIR, or use --on-server"
+        yield Problem("", "no_room", detail)
+
+
+@contextmanager
+def on_own_server() -> Iterator[Database]:
+    """An empty database on a server that nobody else knows, and that dies with this process."""
+    with postgres.throw_away_cluster(settings={"maintenance_work_mem": "256MB"}) as cluster:
+        yield Database.of_url(cluster.url)
+
+
+@contextmanager
+def on_server_of(database: Database) -> Iterator[Database]:
+    """An empty database beside this one. Its name is locked while somebody uses it, so a name that can be locked is a leftover."""
+    with database.connect() as session:
+        _clear_what_others_left(session)
+        name = PREFIX + secrets.token_hex(6)
+        _lock(session, name)
+        session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        try:
+            yield database.named(name)
+        finally:
+            _drop(session, name)
+
+
+def _clear_what_others_left(session: psycopg.Connection[Any]) -> None:
+    found = session.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX]).fetchall()
+    for (name,) in found:
+        if _lock(session, name):
+            _drop(session, name)
+
+
+def _lock(session: psycopg.Connection[Any], name: str) -> bool:
+    """For as long as this session lasts. Such locks are of one database: drills of other ones are not cleared from here."""
+    row = session.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name]).fetchone()
+    return bool(row and row[0])
+
+
+def _drop(session: psycopg.Connection[Any], name: str) -> None:
+    # Without FORCE, for which a vacuum of the server that works there would be a session of somebody else. It waits for ours to end.
+    session.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))

@@ -1,0 +1,147 @@
+"""``manage.py restore --drill``: the backup is tried on a copy, and nothing else changes, whatever becomes of the drill."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from erp.backup import archive, contents, copies, drilling, restoring
+from erp.backup.programs import Database
+from erp.core.models import BackupRun, FeedEpoch
+from erp.runtime import scratch
+from erp.runtime.installation import PROJECT
+from tests.backup.stage import house, saved
+from tests.runtime.families import commands_of, family_of, wait_until, wait_until_gone
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def backup(tmp_path):
+    house()
+    path = tmp_path / "house.zip"
+    saved(path)
+    return path
+
+
+def databases() -> set[str]:
+    with Database.of_django().connect() as session:
+        return {row[0] for row in session.execute("SELECT datname FROM pg_database")}
+
+
+def rows() -> dict[str, contents.Rows]:
+    with Database.of_django().connect() as session:
+        found = contents.rows_per_table(session)
+    # The drill notes that it took place.
+    return {name: each for name, each in found.items() if name != "public.core_backuprun"}
+
+
+def drilled(path, **options) -> str:
+    said = StringIO()
+    call_command("restore", str(path), drill=True, stdout=said, no_color=True, **options)
+    return said.getvalue()
+
+
+def test_a_good_backup_passes_and_only_the_note_of_it_remains(backup):
+    before, there = rows(), databases()
+
+    told = drilled(backup, on_server=True)
+
+    assert "P5   帳簿の封印(ハッシュ)が一致する: 1 rows, OK".replace("   ", " ") in told.replace("   ", " ")
+    assert "0 faults" in told.splitlines()[-1]
+    assert "the copy is removed" in told
+    assert (rows(), databases(), FeedEpoch.objects.count()) == (before, there, 1)
+    run = BackupRun.objects.get(kind="DRILL")
+    assert (run.state, run.faults, run.file) == ("DONE", [], str(backup))
+    assert run.row_count == archive.examine(backup)[0].row_count
+
+
+@pytest.mark.slow
+def test_a_drill_has_a_server_of_its_own_and_leaves_nothing_of_it(backup):
+    assert "0 faults" in drilled(backup).splitlines()[-1]
+
+
+def test_a_copy_that_is_not_what_was_saved_fails_the_drill(backup, monkeypatch):
+    """A value that changes on the way: as many rows, and one of them another."""
+
+    fill = restoring.fill
+
+    def fill_and_spoil(copy, path):
+        fill(copy, path)
+        with copy.connect() as session:
+            session.execute("UPDATE core_channel SET name = 'spoilt'")
+            session.execute("UPDATE inventory_stockbalance SET allocated = allocated + 1 WHERE on_hand > allocated")
+
+    monkeypatch.setattr(restoring, "fill", fill_and_spoil)
+    said = StringIO()
+
+    with pytest.raises(SystemExit, match="1"):
+        call_command("restore", str(backup), drill=True, on_server=True, stdout=said, no_color=True)
+
+    assert "public.core_channel has 1 rows as it should, but with other values" in said.getvalue()
+    run = BackupRun.objects.get(kind="DRILL")
+    assert run.state == "FAILED"
+    assert any(fault.startswith("P2 ") for fault in run.faults)
+
+
+def test_a_drill_that_breaks_off_removes_its_copy_and_says_why(backup, monkeypatch):
+    there = databases()
+    monkeypatch.setattr(drilling, "_manage", lambda *args, **options: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        drilled(backup, on_server=True)
+
+    assert databases() == there
+    run = BackupRun.objects.get(kind="DRILL")
+    assert (run.state, run.detail) == ("FAILED", "ZeroDivisionError: division by zero")
+
+
+def test_what_a_killed_drill_left_is_removed_by_the_next_one_and_a_living_drill_is_left_alone():
+    here = Database.of_django()
+    with here.connect() as session:
+        session.execute(f"CREATE DATABASE {copies.PREFIX}killed TEMPLATE template0")
+    with copies.on_server_of(here) as living:
+        assert f"{copies.PREFIX}killed" not in databases()
+        with copies.on_server_of(here) as other:
+            assert {living.name, other.name} <= databases()
+    assert {name for name in databases() if name.startswith(copies.PREFIX)} == set()
+
+
+def test_a_backup_that_needs_more_room_than_there_is_is_refused(backup, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1 << 20}))
+
+    with pytest.raises(CommandError, match="set TMPDIR, or use --on-server"):
+        drilled(backup)
+
+
+@pytest.mark.slow
+def test_a_drill_that_is_killed_halfway_changes_nothing_and_the_next_one_clears_up(backup):
+    before = rows()
+    environment = os.environ | {"DATABASE_URL": Database.of_django().url, "DEBUG": "true", "SECRET_KEY": "x" * 50}
+    command = [sys.executable, "manage.py", "restore", str(backup), "--drill"]
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    wait_until(lambda: "verifying" in process.stdout.readline(), timeout_s=120)
+    family = family_of(process.pid)
+    server = next(command for command in commands_of(process.pid) if "-D" in command)
+    data_dir = Path(server[server.index("-D") + 1])
+    assert data_dir.exists()
+
+    process.send_signal(signal.SIGKILL)
+
+    process.wait()
+    process.stdout.close()
+    wait_until_gone(family)
+    assert rows() == before
+    run = BackupRun.objects.get(kind="DRILL")
+    assert (run.state, run.finished_at) == ("RUNNING", None)
+    with scratch.folder():
+        assert not data_dir.exists()
