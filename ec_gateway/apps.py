@@ -20,6 +20,8 @@ class EcGatewayConfig(AppConfig):
         for kind, label, model in (
             ("INBOUND_EVENT", _("Received event"), "inboundevent"),
             ("EC_SITE", _("EC site"), "sitestate"),
+            ("EC_SITE_SETUP", _("EC site"), "ecsite"),
+            ("SITE_ACTIVITY", _("Activity"), "siteactivity"),
             ("LISTING", _("Listing"), "listing"),
             ("SHIPMENT_NOTICE", _("Shipment notice"), "shipmentnotice"),
         ):

@@ -5,7 +5,6 @@ Only for whoever has METRICS_TOKEN, or calls from this machine itself: names of 
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,13 +20,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ec_gateway import health
-from ec_gateway.models import ApiKey, EcSite, SiteState
+from ec_gateway.models import ApiKey, EcSite, SiteActivity, SiteState
 from erp.core import changes, work_queues
 from erp.core.models import JobRun
 
 log = structlog.get_logger(__name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-QUEUES = ("celery", "ec_gateway")
 LOOPBACK = ("127.0.0.1", "::1")
 
 Sample = tuple[Mapping[str, str], float]
@@ -66,6 +64,11 @@ def _failures(at: dt.datetime) -> Iterable[Sample]:
         yield {"site": state.site.channel.code}, float(state.failures_in_row)
 
 
+def _failing(at: dt.datetime) -> Iterable[Sample]:
+    for row in SiteActivity.objects.select_related("site__channel").order_by("pk"):
+        yield {"site": row.site.channel.code, "activity": row.activity.lower()}, float(row.failures_in_row)
+
+
 def _keys(at: dt.datetime) -> Iterable[Sample]:
     keys = ApiKey.objects.filter(revoked=False, expiry_date__isnull=False).select_related("site__channel")
     for key in keys.order_by("prefix"):
@@ -87,12 +90,8 @@ def _work(at: dt.datetime) -> Iterable[Sample]:
 
 
 def _messages(at: dt.datetime) -> Iterable[Sample]:
-    client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=health.TIMEOUT_S, socket_connect_timeout=health.TIMEOUT_S
-    )
-    with contextlib.closing(client):
-        for name in QUEUES:
-            yield {"queue": name}, float(client.llen(name))
+    for name, count in health.queue_lengths().items():
+        yield {"queue": name}, float(count)
 
 
 _LAST_RUNS = (
@@ -115,6 +114,7 @@ GAUGES = (
     Gauge("mamori_oldest_transaction_seconds", "Age of the transaction that holds the feed.", _oldest_transaction),
     Gauge("mamori_site_paused", "1 while nothing is sent to a site (連携一時停止).", _paused),
     Gauge("mamori_site_failures_in_row", "Calls of a site that failed since one succeeded.", _failures),
+    Gauge("mamori_site_activity_failures_in_row", "Runs of work for a site that failed since one went well.", _failing),
     Gauge("mamori_api_key_expires_seconds", "Time until a key expires; negative: it has.", _keys),
     Gauge("mamori_site_credentials_expire_seconds", "Time until the credentials of a site expire.", _credentials),
     Gauge("mamori_waiting_work", "What waits for people or for a date, up to what is counted.", _work),

@@ -8,10 +8,12 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from celery import shared_task
 from celery.signals import worker_shutting_down
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ec_gateway.inbox.polling import poll
@@ -26,6 +28,7 @@ from ec_gateway.services import wakes
 from ec_gateway.services.leases import LeaseLost, new_holder
 from ec_gateway.services.wakes import PUBLISH_ALL, TASKS
 from erp.core.actors import Actor
+from erp.core.errors import DomainError
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +39,19 @@ _ending = threading.Event()
 @worker_shutting_down.connect
 def end_the_publishers(**_: object) -> None:
     _ending.set()
+
+
+def _line(sites: QuerySet[EcSite], by: Callable[[EcSite], Actor]) -> Line | None:
+    """The way to a site. None where nothing is to be called, or its set-up cannot be used: then its state says so, and staff are told."""
+    site = sites.select_related("channel", "state").exclude(platform="").first()
+    if site is None:
+        return None
+    try:
+        platform = connect(site, at=timezone.now(), by=by(site))
+    except DomainError as refusal:
+        log.warning("site_not_connected", site=site.pk, why=str(refusal))
+        return None
+    return Line(site, platform, clock=timezone.now, by=by(site))
 
 
 @shared_task(name=TASKS[Activity.INBOX], acks_late=True, ignore_result=True)
@@ -51,10 +67,9 @@ def work_inbox(*, site_id: int, **_: object) -> None:
 @shared_task(name=TASKS[Activity.POLL], acks_late=True, ignore_result=True)
 def poll_site(*, site_id: int, **_: object) -> None:
     """Fetch what changed on a site into its inbox."""
-    site = EcSite.objects.select_related("channel").filter(pk=site_id, is_polling=True).exclude(platform="").first()
-    if site is None:
+    line = _line(EcSite.objects.filter(pk=site_id, is_polling=True), actor_of)
+    if line is None:
         return
-    line = Line(site, connect(site), clock=timezone.now, by=actor_of(site))
     run = poll(line=line, holder=new_holder(), wait=time.sleep)
     if run.taken or is_behind(site_id=site_id):
         wakes.wake(site_id=site_id, activity=Activity.INBOX)
@@ -63,10 +78,9 @@ def poll_site(*, site_id: int, **_: object) -> None:
 @shared_task(name=TASKS[Activity.PUBLISH], acks_late=True, ignore_result=True)
 def publish_site(*, site_id: int, lingers: bool = True, **_: object) -> None:
     """Tell a site what it may sell and what was shipped; then look on for a little while."""
-    site = EcSite.objects.select_related("channel").filter(pk=site_id, is_publishing=True).exclude(platform="").first()
-    if site is None:
+    line = _line(EcSite.objects.filter(pk=site_id, is_publishing=True), lambda _site: Actor.job("publish"))
+    if line is None:
         return
-    line = Line(site, connect(site), clock=timezone.now, by=Actor.job("publish"))
     pace = Pace(_ending.wait, _ending.is_set, **({} if lingers else {"linger_s": 0.0}))
     if publish(line=line, holder=new_holder(), pace=pace) == Ended.BREAK and not _ending.is_set():
         wakes.wake(site_id=site_id, activity=Activity.PUBLISH)
@@ -82,11 +96,10 @@ def publish_all(**_: object) -> None:
 @shared_task(name=TASKS[Activity.RECONCILE], acks_late=True, ignore_result=True)
 def reconcile_site(*, site_id: int, is_dry_run: bool = False, **_: object) -> None:
     """Compare a site with us and repair what is safe to repair; does nothing while another run is under way."""
-    site = EcSite.objects.select_related("channel").filter(pk=site_id).exclude(platform="").first()
-    if site is None:
-        return
     by = Actor.job("reconcile")
-    line = Line(site, connect(site), clock=timezone.now, by=by)
+    line = _line(EcSite.objects.filter(pk=site_id), lambda _site: by)
+    if line is None:
+        return
     try:
         outcome = reconcile(line=line, holder=new_holder(), wait=time.sleep, by=by, is_dry_run=is_dry_run)
     except (PlatformError, NotNow, LeaseLost) as error:

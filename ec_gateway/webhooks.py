@@ -15,6 +15,7 @@ from ec_gateway.models import Activity, EcSite
 from ec_gateway.platforms.connections import connect
 from ec_gateway.platforms.interface import BadSignature
 from ec_gateway.services import wakes
+from erp.core.actors import Actor
 from erp.core.errors import DomainError
 
 # The largest order in our real data, with 1,114 lines, takes some 300 kB.
@@ -29,7 +30,7 @@ def receive(request: HttpRequest, channel: str) -> HttpResponse:
     """Answers 200 once everything is kept; the same event again gets the same answer and changes nothing."""
     if request.method != "POST":
         return problem(405, "method_not_allowed", _("Webhooks are sent by POST."), headers={"Allow": "POST"})
-    site = EcSite.objects.select_related("channel").filter(channel__code=channel).exclude(platform="").first()
+    site = EcSite.objects.select_related("channel", "state").filter(channel__code=channel).exclude(platform="").first()
     if site is None:
         return problem(404, "not_found", _("No site sends webhooks here."))
     body = request.read(MAX_BODY + 1)
@@ -38,7 +39,7 @@ def receive(request: HttpRequest, channel: str) -> HttpResponse:
     at = timezone.now()
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        platform = connect(site)
+        platform = connect(site, at=at, by=Actor.channel(site.channel.code, "webhook"))
         platform.verify_webhook(headers=headers, body=body, at=at)
     except BadSignature as error:
         log.warning("webhook_refused", channel=channel, why=str(error))

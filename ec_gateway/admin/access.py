@@ -11,17 +11,22 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import APIKey as LibraryKey
 
 from ec_gateway import credentials
+from ec_gateway.admin import standing
 from ec_gateway.models import ApiKey, EcSite, Listing
-from ec_gateway.platforms import PLATFORMS
+from ec_gateway.platforms import PLATFORMS, secrets_of
+from ec_gateway.platforms import connect as connect_platform
+from ec_gateway.platforms.connections import connect
 from ec_gateway.selectors.queues import ending_credentials, ending_keys
-from ec_gateway.services import access, sites
+from ec_gateway.services import access, setups, sites
 from erp.core.admin import ActionForm, MasterAdmin
+from erp.core.errors import InvalidInput, Problem
 
 # The library's own kind of key opens nothing here.
 if admin.site.is_registered(LibraryKey):
@@ -75,10 +80,40 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is regist
         return found
 
     def clean(self) -> dict[str, Any]:
+        """Whatever the platform would stumble over is named here, by the platform itself."""
         cleaned: dict[str, Any] = super().clean() or {}
-        if cleaned.get("platform") and not cleaned.get("base_url"):
+        platform = cleaned.get("platform")
+        if not platform:
+            return cleaned
+        if not cleaned.get("base_url") and "base_url" not in self.errors:
             self.add_error("base_url", gettext("A site that is called needs its address."))
+        unreadable = set(self.errors)
+        for problem in self._setup_problems(platform, cleaned):
+            part, _slash, name = problem.pointer.lstrip("/").partition("/")
+            field = "new_credentials" if part == "credentials" else part
+            if field not in unreadable:
+                self.add_error(field, f"{name}: {problem.detail}" if name else problem.detail)
         return cleaned
+
+    def _setup_problems(self, platform: str, cleaned: dict[str, Any]) -> list[Problem]:
+        given = cleaned.get("new_credentials") or {}
+        strange = given.keys() - secrets_of(platform)
+        detail = gettext("This platform asks for %(names)s.") % {"names": ", ".join(sorted(secrets_of(platform)))}
+        problems = [Problem(f"/credentials/{name}", "unknown", detail) for name in sorted(strange) if given[name]]
+        try:
+            known = credentials.unseal(self.instance)
+        except credentials.CredentialsUnreadable:
+            known = {}
+        try:
+            connect_platform(
+                platform,
+                base_url=cleaned.get("base_url") or "",
+                settings=cleaned.get("settings"),
+                credentials={**known, **given},
+            )
+        except InvalidInput as faults:
+            problems += faults.problems
+        return problems
 
 
 class EndsFilter(admin.SimpleListFilter):
@@ -101,22 +136,36 @@ class EndsFilter(admin.SimpleListFilter):
 @admin.register(EcSite)
 class EcSiteAdmin(MasterAdmin):
     form = SiteForm
-    list_display = ["channel", "platform_name", "base_url", "is_publishing", "is_polling", "credentials_expire_on"]
-    list_select_related = ["channel"]
+    list_display = [
+        "channel", "platform_name", "base_url", "standing_in_short", "is_publishing", "is_polling", "credentials_expire_on",
+    ]  # fmt: skip
+    list_select_related = ["channel", "state"]
     list_filter = ["platform", "is_publishing", "is_polling", EndsFilter]
     ending = staticmethod(ending_credentials)
     search_fields = ["channel__code", "channel__name", "base_url"]
     autocomplete_fields = ["channel"]
     ordering = ["channel__code"]
-    readonly_fields = ["stored_credentials"]
+    readonly_fields = ["standing", "stored_credentials"]
     fields = [
-        "channel", "platform", "base_url", "settings", "stored_credentials", "new_credentials", "credentials_expire_on",
+        "channel", "standing", "platform", "base_url", "settings", "stored_credentials", "new_credentials", "credentials_expire_on",
         "is_publishing", "is_polling",
     ]  # fmt: skip
 
     @admin.display(description=_("platform"), ordering="platform")
     def platform_name(self, site: EcSite) -> str:
         return str(PLATFORM_NAMES.get(site.platform, site.platform) or _("only calls our API"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request).prefetch_related("activities")
+        return found
+
+    @admin.display(description=_("state"))
+    def standing_in_short(self, site: EcSite) -> str:
+        return standing.in_short(site)
+
+    @admin.display(description=_("state"))
+    def standing(self, site: EcSite) -> str:
+        return standing.in_full(site)
 
     @admin.display(description=_("stored credentials"))
     def stored_credentials(self, site: EcSite) -> str:
@@ -134,6 +183,12 @@ class EcSiteAdmin(MasterAdmin):
         sites.ensure_rows(site_ids=[obj.pk])
         if given := form.cleaned_data["new_credentials"]:
             self.serve(request, access.set_credentials, site_id=obj.pk, given=given)
+        saved = EcSite.objects.select_related("channel").get(pk=obj.pk)
+        if obj.platform:
+            with self.refusals_as_messages(request):
+                connect(saved, at=timezone.now(), by=self.actor(request))
+        else:
+            self.serve(request, setups.note_usable, site=saved)
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg] # its model is registered with the admin

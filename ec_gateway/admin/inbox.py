@@ -88,7 +88,8 @@ class InboundEventAdmin(ReadOnlyAdmin):
 
         def act() -> HttpResponse:
             site, external_id = form.cleaned_data["site"], form.cleaned_data["external_id"]
-            line = Line(site, connect(site), clock=timezone.now, by=self.actor(request))
+            by = self.actor(request)
+            line = Line(site, connect(site, at=timezone.now(), by=by), clock=timezone.now, by=by)
             try:
                 news, ids = fetch_by_hand(line=line, external_id=external_id)
             except (PlatformError, NotNow) as error:

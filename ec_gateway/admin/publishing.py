@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from ec_gateway.admin.standing import connection_of
 from ec_gateway.models import ShipmentNotice, SiteActivity, SitePush, SiteState
-from ec_gateway.selectors import failed_notices, failed_pushes, paused_sites
+from ec_gateway.selectors import failed_notices, failed_pushes, failing_activities, paused_sites
 from ec_gateway.services import breakers, pushes
 from erp.core.admin import ReadOnlyAdmin
 
@@ -64,7 +65,7 @@ class OfSite(ReadOnlyAdmin):
 @admin.register(SiteState)
 class SiteStateAdmin(OfSite):
     list_display = [
-        "channel", "connection", "open_until", "failures_in_row", "waiting_since", "last_success_at", "last_error_at", "last_error",
+        "channel", "connection", "open_until", "failures_in_row", "waiting_since", "last_success_at", "last_error_at", "last_error", "setup_error",
     ]  # fmt: skip
     list_filter = [TroubleFilter]
     search_fields = ["site__channel__code", "site__channel__name"]
@@ -80,9 +81,7 @@ class SiteStateAdmin(OfSite):
 
     @admin.display(description=_("connection"))
     def connection(self, state: SiteState) -> str:
-        if state.is_paused_by_staff:
-            return gettext("Paused by staff")
-        return gettext("Paused: nothing answers") if state.open_until else gettext("Connected")
+        return connection_of(state)
 
     @admin.display(description=_("stock waits since"))
     def waiting_since(self, state: Any) -> Any:
@@ -105,8 +104,12 @@ class SiteStateAdmin(OfSite):
 
 @admin.register(SiteActivity)
 class SiteActivityAdmin(OfSite):
-    list_display = ["channel", "activity", "lease_holder", "lease_until", "finished_at", "detail", "cursor"]
-    list_filter = ["activity", "site__channel"]
+    list_display = [
+        "channel", "activity", "finished_at", "detail", "failures_in_row", "last_error_at", "last_error", "cursor", "lease_holder",
+        "lease_until",
+    ]  # fmt: skip
+    list_filter = [TroubleFilter, "activity", "site__channel"]
+    troubled = staticmethod(failing_activities)
     search_fields = ["site__channel__code"]
     ordering = ["site_id", "activity"]
 

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from ec_gateway.inbox.webhook_watch import watch_webhooks
 from ec_gateway.models import Activity, InboundEvent
-from ec_gateway.platforms.calling import Line, NotNow
+from ec_gateway.platforms.calling import Line, NotNow, trouble_of
 from ec_gateway.platforms.interface import News, OrderPage, Platform, PlatformError
 from ec_gateway.platforms.patience import Wait, call_patiently
 from ec_gateway.platforms.taking_in import take_in_again, take_in_page
 from ec_gateway.services import leases
+from ec_gateway.services.troubles import Trouble
 
 OVERLAP = dt.timedelta(minutes=10)
 NO_OVERLAP = dt.timedelta(0)
@@ -33,6 +34,7 @@ class Polled:
     pages: int = 0
     taken: int = 0
     error: str = ""
+    trouble: Trouble | None = None
 
     def __str__(self) -> str:
         told = _("%(taken)d new on %(pages)d page(s)") % {"taken": self.taken, "pages": self.pages}
@@ -42,7 +44,7 @@ class Polled:
 def poll(*, line: Line, holder: str, wait: Wait) -> Polled:
     """Fetch what changed on the site since last time, all pages of it. Does nothing while somebody else polls it (who then looks again).
 
-    A failed call ends the run and is noted; nothing that was fetched before is lost.
+    A failed call ends the run and is counted; nothing that was fetched before is lost.
     """
     run = Polled()
     lease = leases.take(site_id=line.site.pk, activity=Activity.POLL, holder=holder, at=line.clock())
@@ -53,13 +55,15 @@ def poll(*, line: Line, holder: str, wait: Wait) -> Polled:
             wakes = lease.wakes
             # Each page keeps the lease and sees the wake-ups until then; only those from before this reading count as looked after.
             lease = replace(_read_on(line, wait, lease, run), wakes=wakes)
-            if leases.give_back(lease, at=line.clock(), detail=str(run), force=bool(run.error)):
+            if leases.give_back(
+                lease, at=line.clock(), detail=str(run), force=bool(run.error), trouble=run.trouble
+            ):  # fmt: skip
                 break
             lease = leases.heartbeat(lease, at=line.clock())
     except leases.LeaseLost:
         log.warning("poll_lease_lost", site=line.site.pk)
-    except BaseException:
-        leases.give_back(lease, at=line.clock(), detail=str(run), force=True)
+    except BaseException as fault:
+        leases.give_back(lease, at=line.clock(), detail=str(run), force=True, trouble=trouble_of(fault))
         raise
     return run
 
@@ -87,7 +91,7 @@ def _read_on(line: Line, wait: Wait, lease: leases.Lease, run: Polled) -> leases
             overlap = NO_OVERLAP
         watch_webhooks(line)
     except (PlatformError, NotNow) as error:
-        run.error = str(error)
+        run.error, run.trouble = str(error), trouble_of(error)
     return lease
 
 

@@ -18,6 +18,7 @@ from ec_gateway.inbox.orders import apply_orders
 from ec_gateway.inbox.settling import Jitter, Settled, note_failure, note_refusal, settle
 from ec_gateway.inbox.single import apply_one
 from ec_gateway.models import Activity, EcSite, InboundEvent, SiteActivity
+from ec_gateway.platforms.calling import trouble_of
 from ec_gateway.services import leases
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
@@ -78,9 +79,9 @@ def work_off(*, site_id: int, holder: str, clock: Clock, jitter: Jitter) -> Run:
     except leases.LeaseLost:
         log.warning("inbox_lease_lost", site=site_id)
         return run
-    except BaseException:
+    except BaseException as fault:
         # The next one need not wait until the lease ends by itself.
-        leases.give_back(lease, at=clock(), detail=str(run), force=True)
+        leases.give_back(lease, at=clock(), detail=str(run), force=True, trouble=trouble_of(fault))
         raise
 
 

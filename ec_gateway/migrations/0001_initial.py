@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
                     "webhooks_off_since",
                     models.DateTimeField(blank=True, null=True, verbose_name="webhooks switched off since"),
                 ),
+                ("setup_error", models.TextField(blank=True, verbose_name="why the set-up cannot be used")),
             ],
             options={
                 "verbose_name": "state of an EC site",
@@ -348,6 +349,9 @@ class Migration(migrations.Migration):
                 ("wakes", models.PositiveBigIntegerField(default=0, verbose_name="wake-ups")),
                 ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="last finished at")),
                 ("detail", models.TextField(blank=True, verbose_name="detail")),
+                ("failures_in_row", models.PositiveIntegerField(default=0, verbose_name="failures in a row")),
+                ("last_error", models.TextField(blank=True, verbose_name="last error")),
+                ("last_error_at", models.DateTimeField(blank=True, null=True, verbose_name="last error at")),
                 (
                     "site",
                     models.ForeignKey(

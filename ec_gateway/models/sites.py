@@ -119,6 +119,7 @@ class SiteState(models.Model):
     webhook_seen_at = models.DateTimeField(_("last webhook at"), null=True, blank=True)
     webhooks_asked_at = models.DateTimeField(_("asked about webhooks at"), null=True, blank=True)
     webhooks_off_since = models.DateTimeField(_("webhooks switched off since"), null=True, blank=True)
+    setup_error = models.TextField(_("why the set-up cannot be used"), blank=True)
 
     class Meta:
         verbose_name = _("state of an EC site")
@@ -143,6 +144,7 @@ class SiteActivity(models.Model):
     """Where one activity towards a site stands: who does it now (a lease with heartbeat, never a flag), and its cursor.
 
     ``wakes`` counts the wake-ups so far; whoever gives the lease back compares it with what it saw, so that no wake-up is lost.
+    ``failures_in_row`` are runs that did not do their work, whatever the reason; one that went well begins anew.
     """
 
     site = models.ForeignKey(EcSite, verbose_name=_("EC site"), on_delete=models.CASCADE, related_name="activities")
@@ -153,6 +155,9 @@ class SiteActivity(models.Model):
     wakes = models.PositiveBigIntegerField(_("wake-ups"), default=0)
     finished_at = models.DateTimeField(_("last finished at"), null=True, blank=True)
     detail = models.TextField(_("detail"), blank=True)
+    failures_in_row = models.PositiveIntegerField(_("failures in a row"), default=0)
+    last_error = models.TextField(_("last error"), blank=True)
+    last_error_at = models.DateTimeField(_("last error at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("activity")

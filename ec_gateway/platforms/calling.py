@@ -13,7 +13,9 @@ from django.db import transaction
 from ec_gateway.models import EcSite
 from ec_gateway.platforms.interface import Platform, PlatformError
 from ec_gateway.services import admission, breakers, budgets
+from ec_gateway.services.troubles import NOT_TRIED, OFTEN, Trouble
 from erp.core.actors import Actor
+from erp.core.retries import is_passing
 
 T = TypeVar("T")
 
@@ -24,6 +26,17 @@ class NotNow(Exception):
     def __init__(self, refusal: admission.Refusal) -> None:
         super().__init__(f"{refusal.reason.label} ({refusal.wait_s:.1f} s)")
         self.refusal = refusal
+
+
+def trouble_of(fault: BaseException) -> Trouble:
+    """What the end of a run by ``fault`` means for its activity."""
+    if isinstance(fault, NotNow) or not isinstance(fault, Exception):
+        return NOT_TRIED
+    if isinstance(fault, PlatformError):
+        if fault.is_unreachable or fault.is_unauthorised:
+            return Trouble(str(fault), tell_after=0)
+        return Trouble(str(fault), tell_after=OFTEN if fault.is_retryable else 1)
+    return Trouble(f"{type(fault).__name__}: {fault}", tell_after=OFTEN if is_passing(fault) else 1)
 
 
 @dataclass(frozen=True)

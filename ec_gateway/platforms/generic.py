@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeGuard
@@ -31,6 +32,7 @@ from ec_gateway.platforms.interface import (
     ShipmentPush,
     ShownQuantity,
 )
+from ec_gateway.platforms.setup import SetupReader
 from ec_gateway.platforms.unreadable import read_each
 from erp.core.clock import NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
@@ -43,8 +45,11 @@ STOCK_PER_PAGE = 1000
 # No shop shows more pieces of one SKU, and no column holds more.
 LARGEST_FIGURE = 1_000_000_000
 LAST_CURSOR = 2**63 - 1
+# A call must end within the lease of whoever makes it, after the longest wait for the budget.
+LONGEST_TIMEOUT_S = 12.0
 OLDEST_WEBHOOK = dt.timedelta(minutes=5)
 
+_SIGNING_SECRET = re.compile(r"(whsec_)?[A-Za-z0-9+/]+=*")
 _OUTCOMES = {
     "done": PushOutcome.DONE,
     "stale": PushOutcome.STALE,
@@ -67,16 +72,21 @@ class GenericPlatform:
     secret is being changed, the one before as ``webhook_secret_before``.
     """
 
-    def __init__(self, *, base_url: str, settings: Mapping[str, Any], credentials: Mapping[str, str]) -> None:
+    secrets = frozenset({"token", "webhook_secret", "webhook_secret_before"})
+
+    def __init__(self, *, base_url: str, settings: Any, credentials: Mapping[str, str]) -> None:
+        setup = SetupReader(settings, credentials)
         self.limits = Limits(
-            batch_size=min(int(settings.get("batch_size", BATCH)), BATCH),
-            requests_per_s=float(settings.get("requests_per_s", 20.0)),
-            burst=int(settings.get("burst", 40)),
-            timeout_s=float(settings.get("timeout_s", 10.0)),
+            batch_size=setup.whole("batch_size", default=BATCH, least=1, most=BATCH),
+            requests_per_s=setup.number("requests_per_s", default=20.0, least=0.01, most=1_000),
+            burst=setup.whole("burst", default=40, least=1, most=10_000),
+            timeout_s=setup.number("timeout_s", default=10.0, least=0.1, most=LONGEST_TIMEOUT_S),
         )
-        secrets = (credentials.get(name) for name in ("webhook_secret", "webhook_secret_before"))
-        self._webhooks = [Webhook(secret) for secret in secrets if secret]
-        headers = {"Authorization": f"Bearer {credentials.get('token', '')}"}
+        signing = [_signing(setup, name) for name in ("webhook_secret", "webhook_secret_before")]
+        token = setup.secret("token")
+        setup.close()
+        self._webhooks = [webhook for webhook in signing if webhook is not None]
+        headers = {"Authorization": f"Bearer {token}"}
         self._http = HttpClient(base_url, headers=headers, timeout_s=self.limits.timeout_s)
 
     def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, at: dt.datetime) -> None:
@@ -201,6 +211,19 @@ class GenericPlatform:
                 told = _("%(call)s: the pages go round in a circle") % {"call": f"GET {path}"}
                 raise PlatformError(told, is_retryable=False)
             seen.add(after)
+
+
+def _signing(setup: SetupReader, name: str) -> Webhook | None:
+    """The secret of webhooks: ``whsec_`` and base64."""
+    secret = setup.secret(name)
+    if not secret:
+        return None
+    key = _decoded(secret.removeprefix("whsec_").rstrip("=") + "==")
+    if not key or not _SIGNING_SECRET.fullmatch(secret):
+        detail = _("A value such as %(example)s is needed.") % {"example": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+        setup.secret_fault(name, "bad_form", detail)
+        return None
+    return Webhook(key)
 
 
 def _result(code: str, told: Mapping[str, Any] | None) -> PushResult:

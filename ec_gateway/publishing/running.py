@@ -14,13 +14,14 @@ from django.utils.translation import gettext as _
 
 from ec_gateway import platforms
 from ec_gateway.models import Activity, EcSite, SiteActivity, SiteState
-from ec_gateway.platforms.calling import Line, NotNow
+from ec_gateway.platforms.calling import Line, NotNow, trouble_of
 from ec_gateway.publishing.marking import mark_from_feed
 from ec_gateway.publishing.pushing import Round, push_due
 from ec_gateway.publishing.shipments import push_due_shipments
 from ec_gateway.services import leases, pushes, wakes
 from ec_gateway.services.admission import Reason
 from ec_gateway.services.leases import Lease, LeaseLost
+from ec_gateway.services.troubles import NOT_TRIED
 from erp.core.actors import Actor
 
 log = structlog.get_logger(__name__)
@@ -65,8 +66,8 @@ def publish(*, line: Line, holder: str, pace: Pace) -> Ended:
     except LeaseLost:
         log.warning("publish_lease_lost", site=line.site.pk)
         return Ended.LOST
-    except BaseException:
-        leases.give_back(run.lease, at=line.clock(), detail=run.told(), force=True)
+    except BaseException as fault:
+        leases.give_back(run.lease, at=line.clock(), detail=run.told(), force=True, trouble=trouble_of(fault))
         raise
 
 
@@ -124,7 +125,8 @@ class _Run:
             self.lease = replace(leases.heartbeat(self.lease, at=at), wakes=self.lease.wakes)
 
     def _end(self, how: Ended) -> Ended:
-        leases.give_back(self.lease, at=self.line.clock(), detail=self.told(), force=True)
+        trouble = NOT_TRIED if how == Ended.NOT_NOW else None
+        leases.give_back(self.lease, at=self.line.clock(), detail=self.told(), force=True, trouble=trouble)
         return how
 
     def told(self) -> str:

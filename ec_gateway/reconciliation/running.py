@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ec_gateway.models import Activity, ReconciliationRow, ReconciliationRun
-from ec_gateway.platforms.calling import Line
+from ec_gateway.platforms.calling import Line, trouble_of
 from ec_gateway.platforms.interface import News, Platform
 from ec_gateway.platforms.patience import Wait, call_patiently, pages
 from ec_gateway.reconciliation import repairing, staging, stock
@@ -84,7 +84,7 @@ def reconcile(
         outcome = _run(session, by)
     except BaseException as fault:
         _break_off(run, f"{type(fault).__name__}: {fault}", line.clock())
-        leases.give_back(session.lease, at=line.clock(), detail=run.error, force=True)
+        leases.give_back(session.lease, at=line.clock(), detail=run.error, force=True, trouble=trouble_of(fault))
         raise
     leases.give_back(
         session.lease,

@@ -5,12 +5,14 @@ from ec_gateway.selectors.orders_seen import orders_seen
 from ec_gateway.selectors.trouble import (
     failed_notices,
     failed_pushes,
+    failing_activities,
     paused_sites,
 )
 
 __all__ = [
     "failed_notices",
     "failed_pushes",
+    "failing_activities",
     "open_drift",
     "open_drift_rows",
     "orders_seen",

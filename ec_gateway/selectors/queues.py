@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from ec_gateway.models import ApiKey, EcSite, InboundEvent, ShipmentNotice, SitePush, SiteState
+from ec_gateway.models import ApiKey, EcSite, InboundEvent, ShipmentNotice, SiteActivity, SitePush, SiteState
 from ec_gateway.selectors.drift import open_drift_rows
 from ec_gateway.selectors.inbox import UNFINISHED
-from ec_gateway.selectors.trouble import failed_notices, failed_pushes, paused_sites
+from ec_gateway.selectors.trouble import failed_notices, failed_pushes, failing_activities, paused_sites
 from erp.core.work_queues import WorkQueue, register
 
 ENDS_SOON = dt.timedelta(days=30)
@@ -29,7 +29,8 @@ def register_queues() -> None:
             "admin:ec_gateway_reconciliationrow_changelist", "open=1", worked_by="ec_gateway.change_reconciliationrun",
             since="run__finished_at",
         ),
-        _trouble("paused", _("Sites whose connection is paused"), SiteState, paused_sites, since="last_error_at"),
+        _trouble("paused", _("Sites that are not talked to"), SiteState, paused_sites, since="last_error_at"),
+        _trouble("activities", _("Work for a site that fails"), SiteActivity, failing_activities, since="last_error_at"),
         _trouble("pushes", _("Stock that a site does not take"), SitePush, failed_pushes, since="dirty_since"),
         _trouble("shipments", _("Shipments that a site does not take"), ShipmentNotice, failed_notices, since="created_at"),
         WorkQueue(

@@ -11,7 +11,13 @@ OFTEN = 3
 
 
 def paused_sites(states: QuerySet[Any]) -> QuerySet[Any]:
-    return states.filter(Q(is_paused_by_staff=True) | Q(open_until__isnull=False))
+    """Sites that we do not talk to: paused, or set up in a way that cannot be used."""
+    return states.filter(Q(is_paused_by_staff=True) | Q(open_until__isnull=False) | ~Q(setup_error=""))
+
+
+def failing_activities(activities: QuerySet[Any]) -> QuerySet[Any]:
+    """What does not do its work. Where a site is silent its pause says so already, but polling it fails all the same."""
+    return activities.filter(failures_in_row__gt=0)
 
 
 def failed_pushes(pushes: QuerySet[Any]) -> QuerySet[Any]:

@@ -125,15 +125,35 @@ def warn_of_expiry(*, at: dt.datetime, by: Actor) -> int:
     return len(findings)
 
 
-def _reasons(site: EcSite, *, at: dt.datetime) -> list[str]:
-    zone = ZoneInfo(settings.TIME_ZONE)
+def next_end(*, at: dt.datetime) -> dt.datetime | None:
+    """When the first key or credentials end that nothing has replaced; those that have ended and are not revoked count as well. None: never."""
+    ends = []
+    for site in EcSite.objects.prefetch_related("api_keys"):
+        ends += [key.expiry_date for key in _ending(site, at=at) if key.expiry_date is not None]
+        if site.credentials_expire_on is not None:
+            last_day = site.credentials_expire_on + dt.timedelta(days=1)
+            ends.append(dt.datetime.combine(last_day, dt.time.min, tzinfo=ZoneInfo(settings.TIME_ZONE)))
+    return min(ends, default=None)
+
+
+def _ending(site: EcSite, *, at: dt.datetime) -> list[ApiKey]:
+    """Keys that end some time, but for those of which a key of the same name lives on."""
     keys = [key for key in site.api_keys.all() if not key.revoked]
     lasting = {key.name for key in keys if key.expiry_date is None or key.expiry_date > at + WARN_AHEAD}
+    return [
+        key
+        for key in keys
+        if key.expiry_date is not None and (key.expiry_date > at + WARN_AHEAD or key.name not in lasting)
+    ]
+
+
+def _reasons(site: EcSite, *, at: dt.datetime) -> list[str]:
+    zone = ZoneInfo(settings.TIME_ZONE)
     told = [
         _("API key “%(name)s” (%(prefix)s): valid until %(until)s.")
         % {"name": key.name, "prefix": key.prefix, "until": f"{key.expiry_date.astimezone(zone):%Y-%m-%d %H:%M}"}
-        for key in keys
-        if key.expiry_date is not None and key.expiry_date <= at + WARN_AHEAD and key.name not in lasting
+        for key in _ending(site, at=at)
+        if key.expiry_date is not None and key.expiry_date <= at + WARN_AHEAD
     ]
     until = site.credentials_expire_on
     if until is not None and until <= (at + WARN_AHEAD).astimezone(zone).date():

@@ -11,11 +11,14 @@ import os
 import socket
 import uuid
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from ec_gateway.models import EcSite, SiteActivity
+from ec_gateway.services.troubles import Trouble, tell_staff
 
 LEASE_S = 30.0
 
@@ -31,7 +34,8 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do one activity of one site until ``until``. ``wakes`` is how many wake-ups the holder has seen."""
+    """The right to do one activity of one site until ``until``. ``wakes`` is how many wake-ups the holder has seen, ``failures`` how many runs
+    before this one failed in a row."""
 
     site_id: int
     activity: str
@@ -39,6 +43,7 @@ class Lease:
     wakes: int
     cursor: str
     until: dt.datetime
+    failures: int = 0
 
 
 # Everything that does not get the lease leaves its wake-up, in the same statement: the holder either sees it or has given back before.
@@ -52,7 +57,7 @@ FROM (
     WHERE site_id = %(site)s AND activity = %(activity)s FOR NO KEY UPDATE
 ) free
 WHERE a.id = free.id
-RETURNING free.is_free, a.wakes, a.cursor
+RETURNING free.is_free, a.wakes, a.cursor, a.failures_in_row
 """
 
 
@@ -72,7 +77,7 @@ def take(
         return take(site_id=site_id, activity=activity, holder=holder, at=at, lease_s=lease_s, ensure=False)
     if found is None or not found[0]:
         return None
-    return Lease(site_id, activity, holder, found[1], found[2], until)
+    return Lease(site_id, activity, holder, found[1], found[2], until, found[3])
 
 
 def heartbeat(lease: Lease, *, at: dt.datetime, lease_s: float = LEASE_S) -> Lease:
@@ -106,23 +111,42 @@ def move_cursor(lease: Lease, cursor_text: str) -> Lease:
     return replace(lease, cursor=cursor_text)
 
 
-def give_back(lease: Lease, *, at: dt.datetime, detail: str = "", force: bool = False) -> bool:
+_GIVE_BACK = """
+UPDATE ec_gateway_siteactivity
+SET lease_holder = '', lease_until = NULL, finished_at = %(at)s, detail = %(detail)s, failures_in_row = %(failures)s,
+    last_error = CASE WHEN %(error)s = '' THEN last_error ELSE %(error)s END,
+    last_error_at = CASE WHEN %(error)s = '' THEN last_error_at ELSE %(at)s END
+WHERE site_id = %(site)s AND activity = %(activity)s AND lease_holder = %(holder)s AND (wakes = %(wakes)s OR %(force)s)
+RETURNING id
+"""
+
+
+def give_back(
+    lease: Lease, *, at: dt.datetime, detail: str = "", force: bool = False, trouble: Trouble | None = None
+) -> bool:
     """Give the lease back, unless somebody woke the holder since it last looked: then False, take a ``heartbeat`` and look again.
 
     ``force`` gives it back in any case, for a holder that must stop; whoever comes next finds what is left. A lease that was lost
-    counts as given back.
+    counts as given back. ``trouble`` says that the run failed, which is counted, shown and told to staff; without it all went well.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE ec_gateway_siteactivity SET lease_holder = '', lease_until = NULL, finished_at = %s, detail = %s"
-            " WHERE site_id = %s AND activity = %s AND lease_holder = %s AND (wakes = %s OR %s) RETURNING id",
-            [at, detail[:500], lease.site_id, lease.activity, lease.holder, lease.wakes, force],
-        )
-        if cursor.fetchone() is not None:
-            return True
-    return not SiteActivity.objects.filter(
-        site_id=lease.site_id, activity=lease.activity, lease_holder=lease.holder
-    ).exists()
+    failures = 0 if trouble is None else lease.failures + bool(trouble.error)
+    values: dict[str, Any] = {
+        "at": at, "detail": detail[:500], "failures": failures, "error": trouble.error[:2000] if trouble else "",
+        "site": lease.site_id, "activity": lease.activity, "holder": lease.holder, "wakes": lease.wakes, "force": force,
+    }  # fmt: skip
+    is_news = failures != lease.failures
+    # Only news is two writes; a run like the one before costs one statement.
+    with transaction.atomic() if is_news else nullcontext(), connection.cursor() as cursor:
+        cursor.execute(_GIVE_BACK, values)
+        found = cursor.fetchone()
+        if found is not None and is_news:
+            tell_staff(row_id=found[0], trouble=trouble, failures=failures, at=at)
+    return (
+        found is not None
+        or not SiteActivity.objects.filter(
+            site_id=lease.site_id, activity=lease.activity, lease_holder=lease.holder
+        ).exists()
+    )
 
 
 def count_wake(*, site_ids: Collection[int], activity: str) -> None:

@@ -58,7 +58,7 @@ def test_a_cursor_of_before_is_gone_and_the_full_list_leads_back(tmp_path):
 
 def run(site_id):
     site = EcSite.objects.select_related("channel").get(pk=site_id)
-    ours = Line(site, connect(site), clock=timezone.now, by=BY, jitter=lambda: 0.0)
+    ours = Line(site, connect(site, at=timezone.now(), by=BY), clock=timezone.now, by=BY, jitter=lambda: 0.0)
     return publish(line=ours, holder="publisher", pace=Pace(time.sleep, linger_s=0.0))
 
 

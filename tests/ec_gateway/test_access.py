@@ -182,11 +182,12 @@ def test_credentials_go_in_and_are_never_shown(staff):
     form = {"channel": channel.pk, "platform": "generic", "base_url": "https://shop.example", "settings": "{}"}
 
     staff.post(
-        reverse("admin:ec_gateway_ecsite_add"), {**form, "new_credentials": "token=geheim\nwebhook_secret = w=="}
+        reverse("admin:ec_gateway_ecsite_add"),
+        {**form, "new_credentials": "token=geheim\nwebhook_secret = whsec_c2VjcmV0"},
     )
 
     made = EcSite.objects.get()
-    assert credentials.unseal(made) == {"token": "geheim", "webhook_secret": "w=="}
+    assert credentials.unseal(made) == {"token": "geheim", "webhook_secret": "whsec_c2VjcmV0"}
     assert SiteActivity.objects.filter(site=made).exists()
     url = reverse("admin:ec_gateway_ecsite_change", args=[made.pk])
     page = staff.get(url).content.decode()
@@ -196,7 +197,7 @@ def test_credentials_go_in_and_are_never_shown(staff):
     assert "geheim" not in faulty
     staff.post(url, {**form, "new_credentials": ""})
     made.refresh_from_db()
-    assert credentials.unseal(made) == {"token": "geheim", "webhook_secret": "w=="}
+    assert credentials.unseal(made) == {"token": "geheim", "webhook_secret": "whsec_c2VjcmV0"}
 
 
 def test_a_site_that_is_called_needs_its_address(staff):

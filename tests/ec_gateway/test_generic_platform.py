@@ -28,7 +28,7 @@ from ec_gateway.platforms.interface import (
 )
 from erp.core.errors import InvalidInput
 from tests.ec_gateway.counterpart import Reply, running
-from tests.ec_gateway.factories import NOON, SECRET, TOKEN, after, shop
+from tests.ec_gateway.factories import NOON, ROBOT, SECRET, TOKEN, after, shop
 
 
 @pytest.fixture
@@ -532,12 +532,12 @@ def test_a_malformed_webhook_is_refused_with_every_fault(body, pointers):
 def test_a_site_is_connected_once_and_anew_when_it_changes():
     site, _place = shop(settings={"batch_size": 7})
 
-    first = connect(site)
+    first = connect(site, at=NOON, by=ROBOT)
 
     assert first.limits.batch_size == 7
-    assert connect(site) is first
-    site.settings = {"batch_size": 500}
-    assert connect(site).limits.batch_size == 100
+    assert connect(site, at=NOON, by=ROBOT) is first
+    site.settings = {"batch_size": 100}
+    assert connect(site, at=NOON, by=ROBOT).limits.batch_size == 100
 
 
 @pytest.mark.django_db
@@ -546,7 +546,7 @@ def test_a_site_that_is_never_called_has_no_platform(fields):
     site, _place = shop(**fields)
 
     with pytest.raises(NotConnected):
-        connect(site)
+        connect(site, at=NOON, by=ROBOT)
 
 
 def test_news_need_no_document():

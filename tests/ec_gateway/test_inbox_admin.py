@@ -87,7 +87,7 @@ def test_an_order_is_fetched_by_hand_and_applied_at_once(staff, monkeypatch):
     shirt = sku()
     stock(shirt, place, 5)
     platform = FakePlatform(changes=[order_news("A-1", shirt)])
-    monkeypatch.setattr(inbox_admin, "connect", lambda _site: platform)
+    monkeypatch.setattr(inbox_admin, "connect", lambda _site, **_asked: platform)
     asked = {"site": site.pk, "external_id": "A-1"}
 
     first = staff.post(reverse("admin:ec_gateway_fetch_order"), asked)
@@ -102,7 +102,7 @@ def test_an_order_is_fetched_by_hand_and_applied_at_once(staff, monkeypatch):
 def test_what_the_site_does_not_know_or_answer_is_said(staff, monkeypatch):
     site, _place = shop()
     platform = FakePlatform()
-    monkeypatch.setattr(inbox_admin, "connect", lambda _site: platform)
+    monkeypatch.setattr(inbox_admin, "connect", lambda _site, **_asked: platform)
     asked = {"site": site.pk, "external_id": "A-9"}
 
     assert told(staff.post(reverse("admin:ec_gateway_fetch_order"), asked)) == ["サイトに受注 A-9 はありません。"]

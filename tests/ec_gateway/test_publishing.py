@@ -74,8 +74,8 @@ def sold(counterpart):
 
 
 def line_to(site, clock):
-    site = EcSite.objects.select_related("channel").get(pk=site.pk)
-    return Line(site, connect(site), clock=clock, by=ROBOT, jitter=lambda: 0.5)
+    site = EcSite.objects.select_related("channel", "state").get(pk=site.pk)
+    return Line(site, connect(site, at=NOON, by=ROBOT), clock=clock, by=ROBOT, jitter=lambda: 0.5)
 
 
 def run(site, clock, holder="publisher", **pace):
@@ -273,7 +273,7 @@ def test_changed_safety_stock_and_places_are_told(counterpart, sold, clock, clie
 
 def test_a_call_is_never_made_in_a_transaction(counterpart, sold, clock):
     site, _place, _goods = sold
-    ours = Line(site, connect(site), clock=clock, by=ROBOT)
+    ours = Line(site, connect(site, at=NOON, by=ROBOT), clock=clock, by=ROBOT)
 
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         ours.call(lambda platform: platform.are_webhooks_on())

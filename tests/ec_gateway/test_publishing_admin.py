@@ -112,7 +112,7 @@ def test_troubles_are_on_the_first_page_with_the_way_to_them(staff):
 
     found = queues(staff)
 
-    assert found["連携が一時停止中のサイト"][0] == "1"
+    assert found["連携が止まっているサイト"][0] == "1"
     text, url = found["サイトが受け付けない在庫"]
     assert (text, len(staff.get(url).context["cl"].result_list)) == ("2", 2)
     text, url = found["サイトが受け付けない出荷通知"]

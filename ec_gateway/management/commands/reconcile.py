@@ -45,7 +45,7 @@ class Command(BaseCommand):
         by = Actor.command("reconcile")
         code = site.channel.code
         try:
-            line = Line(site, connect(site), clock=timezone.now, by=by)
+            line = Line(site, connect(site, at=timezone.now(), by=by), clock=timezone.now, by=by)
             outcome = reconcile(
                 line=line,
                 holder=new_holder(),

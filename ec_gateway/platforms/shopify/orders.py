@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from ec_gateway.order_document import METHODS
 from ec_gateway.platforms.interface import News, NewsKind
+from ec_gateway.platforms.setup import SetupReader
 from erp.core.clock import moment_of
 
 _EVENT_OF = {
@@ -21,6 +23,7 @@ _EVENT_OF = {
     "SALE": "captured",
     "REFUND": "refunded",
 }
+_METHODS = {method: method for method in METHODS}
 # A refund line that leaves the goods with the customer, or takes them back after delivery, does not shrink the order.
 _STILL_ORDERED = {"RETURN", "NO_RESTOCK", "LEGACY_RESTOCK"}
 
@@ -34,11 +37,14 @@ class Wording:
     time_slot: str = ""
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Wording:
+    def of(cls, setup: SetupReader) -> Wording:
+        methods = setup.child("payment_methods")
         return cls(
-            payment_methods=settings.get("payment_methods") or {},
-            wish_date=settings.get("wish_date_attribute") or "",
-            time_slot=settings.get("time_slot_attribute") or "",
+            payment_methods={name: methods.choice(name, _METHODS, default="card") for name in methods.value}
+            if methods
+            else {},
+            wish_date=setup.text("wish_date_attribute"),
+            time_slot=setup.text("time_slot_attribute"),
         )
 
 

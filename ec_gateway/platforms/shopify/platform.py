@@ -33,6 +33,7 @@ from ec_gateway.platforms.interface import (
     ShipmentPush,
     ShownQuantity,
 )
+from ec_gateway.platforms.setup import SetupReader
 from ec_gateway.platforms.shopify import parcels, queries
 from ec_gateway.platforms.shopify.client import ShopifyClient
 from ec_gateway.platforms.shopify.orders import Wording, news_of
@@ -40,6 +41,7 @@ from ec_gateway.platforms.unreadable import read_each
 from erp.core.clock import NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
 
+LOCATION = r"gid://shopify/Location/[0-9]+"
 PAGE = 25
 LEVELS_PAGE = 250
 WATCHED = ["ORDERS_CREATE", "ORDERS_UPDATED", "ORDERS_CANCELLED"]
@@ -55,14 +57,16 @@ class ShopifyPlatform:
 
     limits = Limits(batch_size=100, requests_per_s=2.0, burst=10)
 
-    def __init__(self, *, base_url: str, settings: Mapping[str, Any], credentials: Mapping[str, str]) -> None:
-        self._client = ShopifyClient(
-            base_url=base_url, access_token=credentials.get("access_token", ""), timeout_s=self.limits.timeout_s
-        )
-        self._secret = credentials.get("client_secret", "")
-        self._location = str(settings.get("location_id", ""))
-        self._webhook_uri = str(settings.get("webhook_uri", ""))
-        self._wording = Wording.of(settings)
+    secrets = frozenset({"access_token", "client_secret"})
+
+    def __init__(self, *, base_url: str, settings: Any, credentials: Mapping[str, str]) -> None:
+        setup = SetupReader(settings, credentials)
+        self._location = setup.word("location_id", LOCATION, example="gid://shopify/Location/123", required=True)
+        self._webhook_uri = setup.word("webhook_uri", r"https?://\S+", example="https://mamori.example/webhooks/EC1")
+        self._wording = Wording.of(setup)
+        access_token, self._secret = setup.secret("access_token"), setup.secret("client_secret")
+        setup.close()
+        self._client = ShopifyClient(base_url=base_url, access_token=access_token, timeout_s=self.limits.timeout_s)
 
     def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, at: dt.datetime) -> None:
         """Base64 of the HMAC-SHA256 of the raw body under the app's client secret."""

@@ -126,7 +126,7 @@ class TestStock:
         assert shop.levels[gid] == 5
 
     def test_nobody_there_is_unreachable(self):
-        lonely = connect("shopify", base_url="http://127.0.0.1:9", settings={}, credentials={})
+        lonely = connect("shopify", base_url="http://127.0.0.1:9", settings={"location_id": LOCATION}, credentials={})
 
         with pytest.raises(PlatformError) as refused:
             lonely.push_quantities([])  # nothing to push asks nobody

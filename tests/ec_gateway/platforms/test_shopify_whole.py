@@ -73,7 +73,7 @@ class Stage:
 
     def line(self):
         site = EcSite.objects.select_related("channel").get(pk=self.site.pk)
-        return Line(site, connect(site), clock=self.clock, by=ROBOT, jitter=lambda: 0.5)
+        return Line(site, connect(site, at=self.clock(), by=ROBOT), clock=self.clock, by=ROBOT, jitter=lambda: 0.5)
 
     def publish(self):
         return publish(line=self.line(), holder="publisher", pace=Pace(self.clock.wait, linger_s=0.0))

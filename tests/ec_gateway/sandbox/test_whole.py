@@ -61,7 +61,7 @@ class Ours:
 
     def line(self):
         site = EcSite.objects.select_related("channel").get(pk=self.site_id)
-        return Line(site, connect(site), clock=self.clock, by=ROBOT, jitter=lambda: 0.5)
+        return Line(site, connect(site, at=self.clock(), by=ROBOT), clock=self.clock, by=ROBOT, jitter=lambda: 0.5)
 
     def publish(self):
         publish(line=self.line(), holder="publisher", pace=Pace(time.sleep, linger_s=0.0))
