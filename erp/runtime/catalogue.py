@@ -4,6 +4,7 @@
 English, ``compile`` writes the ``.mo`` file Django reads.
 """
 
+import ast
 import importlib.util
 import io
 import os
@@ -160,12 +161,20 @@ def _name(message: Message) -> str:
 
 def _as_python(file: Path) -> io.BytesIO:
     if file.suffix == ".py":
-        return io.BytesIO(file.read_bytes())
+        source = file.read_text(encoding="utf-8")
+        return io.BytesIO("\n".join([source, *_within_f_strings(source)]).encode())
     from django.utils.translation.template import templatize
 
     code = templatize(file.read_text(encoding="utf-8"), origin=str(file))
     # A page is indented as it likes, which no Python may be.
     return io.BytesIO("\n".join(map(str.lstrip, code.split("\n"))).encode())
+
+
+def _within_f_strings(source: str) -> Iterator[str]:
+    """The extractor reads tokens, and only from Python 3.12 on are the parts of an f-string tokens of their own."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FormattedValue):
+            yield ast.unparse(node.value)
 
 
 def _is_complete(message: Message) -> bool:

@@ -46,3 +46,13 @@ def test_a_page_may_be_indented_as_it_likes(tmp_path):
     catalogue._add_texts(found, page, "page")
 
     assert {message.id for message in found if message.id} == {"one", "two"}
+
+
+def test_what_is_said_within_an_f_string_is_found_by_every_python(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text("title = f\"{_('one')} {gettext('two') if told else name!r}\"\nfoot = _('three')\n")
+    found = Catalog()
+
+    catalogue._add_texts(found, module, "module")
+
+    assert {message.id for message in found if message.id} == {"one", "two", "three"}
