@@ -28,8 +28,8 @@ class HoldReasonSerializer(Described):
 
 
 class PlacedSerializer(Described):
-    """`outcome`: placed (new), replayed (known with this content), amended, task (staff decide: it is at the warehouse, or cancelled), stale (an
-    older revision: kept, nothing changed)."""
+    """`outcome`: placed (new), replayed (known with this content), amended, task (staff decide: it is at the warehouse, or cancelled; said again
+    for the same revision), stale (older than a revision that is known: kept, nothing changed). `revision` is the recorded one."""
 
     within = "orders.allocation"
 
@@ -174,6 +174,9 @@ class OrderViewSerializer(Described):
     ship_after = serializers.DateField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
     cancel_reason = serializers.CharField(allow_blank=True)
+    late_revision = serializers.IntegerField(
+        allow_null=True, help_text="The newest revision that came too late to amend and waits for staff."
+    )
     holds = HoldViewSerializer(many=True)
     lines = LineViewSerializer(many=True)
     shipments = ShipmentSerializer(many=True)

@@ -42,14 +42,19 @@ def _lower(value: Any) -> Any:
 def outcome_of(outcome: OrderOutcome) -> str:
     if isinstance(outcome.refusal, StaleRevision):
         return STALE
-    if outcome.is_replay:
-        return REPLAYED
     if outcome.is_task:
         return STAFF
+    if outcome.is_replay:
+        return REPLAYED
     return AMENDED if outcome.is_amendment else PLACED
 
 
 STATUS = {PLACED: 201, REPLAYED: 200, AMENDED: 200, STALE: 200, STAFF: 202, RECORDED: 200, PARKED: 202}
+
+
+def status_of(outcome: OrderOutcome) -> int:
+    """A repeat is 200, also of what was left to staff."""
+    return 200 if outcome.is_replay else STATUS[outcome_of(outcome)]
 
 
 def placed_body(outcome: OrderOutcome, what: str) -> dict[str, Any]:

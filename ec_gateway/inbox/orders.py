@@ -102,7 +102,7 @@ def judge(reading: Reading, seen: OrderSeen | None, known: Standing | None) -> S
     event = reading.event
     if seen is None or known is None:
         return reading if reading.is_numbered or known is None else _numbered(reading, known)
-    if reading.content == seen.content and known.revision == seen.revision:
+    if reading.content == seen.content and known.newest_revision == seen.revision:
         return Settled(event.pk, State.UNCHANGED, known.number)
     if reading.is_numbered:
         return reading
@@ -117,7 +117,7 @@ def judge(reading: Reading, seen: OrderSeen | None, known: Standing | None) -> S
 
 
 def _numbered(reading: Reading, known: Standing) -> Reading:
-    return replace(reading, order=replace(reading.order, revision=known.revision + 1))
+    return replace(reading, order=replace(reading.order, revision=known.newest_revision + 1))
 
 
 def _settled(reading: Reading, answer: OrderOutcome) -> Settled:
@@ -140,13 +140,18 @@ SET content = EXCLUDED.content, revision = EXCLUDED.revision, changed_at = great
 def _remember(site: EcSite, readings: Sequence[Reading], answers: Sequence[OrderOutcome]) -> None:
     """What was applied is what later news is compared with. Needs the orders' names held."""
     applied = [
-        (reading.order.external_id, reading.content, answer.revision, reading.event.changed_at)
+        (reading.order.external_id, reading.content, _newest(reading, answer), reading.event.changed_at)
         for reading, answer in zip(readings, answers, strict=True)
         if answer.refusal is None
     ]
     if applied:
         with connection.cursor() as cursor:
             cursor.execute(_REMEMBER, [site.pk, *(list(column) for column in zip(*applied, strict=True))])
+
+
+def _newest(reading: Reading, answer: OrderOutcome) -> int:
+    """What was left to staff is known under its own revision, while the recorded one stays."""
+    return reading.order.revision if answer.is_task else answer.revision
 
 
 def note_later_change(*, site_id: int, changes: Mapping[str, dt.datetime]) -> None:

@@ -60,7 +60,7 @@ STYLES = (
 )  # fmt: skip
 ORDER = (
     "orders.order", "orders.orderline", "orders.delivery", "orders.orderfee", "orders.orderadjustment", "orders.ordertaxtotal",
-    "orders.orderhold", "orders.orderevent",
+    "orders.orderhold", "orders.orderevent", "orders.laterevision",
 )  # fmt: skip
 PARCELS = (
     "orders.shipment",

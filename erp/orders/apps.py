@@ -23,6 +23,7 @@ AFTER_ACCEPTANCE = [
     "taxes",
     "cancelled_at",
     "cancel_reason",
+    "late_revision",
 ]
 
 

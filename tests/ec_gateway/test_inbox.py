@@ -11,7 +11,7 @@ from ec_gateway.order_document import read_order
 from ec_gateway.platforms.taking_in import take_in
 from erp.core.models import MessageLog, StaffTask
 from erp.orders import services
-from erp.orders.models import Order, OrderEvent, Return
+from erp.orders.models import LateRevision, Order, OrderEvent, Return
 from tests.ec_gateway.factories import NOON, ROBOT, after, shop
 from tests.ec_gateway.fake_platform import document, news, order_news
 from tests.inventory.factories import figures, sku, statements, stock
@@ -157,6 +157,24 @@ def test_a_change_that_waits_for_staff_is_told_once():
 
     assert states(site)[-1] == ("echo", "UNCHANGED")
     assert open_tasks() == []
+
+
+def test_the_next_change_of_what_waits_for_staff_is_a_revision_of_its_own():
+    """The site numbers none: a change is the next one after all that came, not after the recorded one."""
+    site, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    came(site, order_news("A-1", shirt))
+    work(site)
+    released(Order.objects.get())
+    for minutes, pieces in ((60, 2), (90, 3), (120, 1)):
+        came(site, order_news("A-1", shirt, event_id=f"e-{pieces}", changed_at=after(minutes), quantity=pieces))
+        work(site)
+
+    assert [state for _event, state in states(site)] == ["DONE"] * 4
+    late = LateRevision.objects.order_by("revision").values_list("revision", "content__lines__0__quantity")
+    assert list(late) == [(2, 2), (3, 3), (4, 1)]
+    assert open_tasks() == ["AMEND_AFTER_RELEASE"]
 
 
 def test_a_cancel_before_its_order_waits_for_it():

@@ -10,20 +10,23 @@ from accounting.models import Posting
 from erp.core.errors import NotAllowedNow
 from erp.core.models import StaffTask
 from erp.core.verify import verify
+from erp.inventory.models import StockBalance
 from erp.inventory.services import ReceiptLine, receive
 from erp.orders.exceptions import StaleRevision
 from erp.orders.models import Order, OrderPayment, OrderState, ShipmentLine
 from erp.orders.services import (
     PaymentInput,
     PaymentNews,
+    apply_late_revision,
+    cancel_release,
     confirm_refund,
     place_order,
     record_payment_event,
     release_orders,
 )
 from tests.inventory.factories import figures, sku
-from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, shipped, shop
-from tests.racing import race
+from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, released, shipped, shop
+from tests.racing import once_another_waits, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -122,7 +125,28 @@ def test_two_revisions_of_a_paid_order_at_once_leave_what_the_later_one_says(sto
     assert StaffTask.objects.filter(kind="REFUND_OF_DIFFERENCE", closed_at=None).exists() is not is_stale
 
 
-def test_a_difference_goes_back_or_pays_for_more_but_not_both(stocked):
+def test_applying_a_late_revision_races_a_later_one(stocked):
+    channel, place, shirt = stocked
+    record = placed(channel, captured(shirt, 2))
+    [parcel] = released(record)
+    assert place_order(channel=channel.code, order=captured(shirt, 3, revision=2), **HOW).is_task
+    cancel_release(shipment_id=parcel.pk, reason="変更", **HOW)
+
+    later, applied = race(
+        placing(channel, captured(shirt, 4, revision=3)),
+        once_another_waits(lambda: apply_late_revision(order_id=record.pk, **HOW)),
+        hold=Order.objects.all(),
+    )
+
+    assert later.is_amendment, later
+    assert isinstance(applied, NotAllowedNow), applied
+    assert (Order.objects.get().revision, figures(shirt, place), figure("deposits")) == (3, (10, 4), 4400)
+    assert not StaffTask.objects.filter(closed_at=None).exists()
+
+
+@pytest.mark.parametrize("held", [Order, StockBalance])
+def test_a_difference_goes_back_or_pays_for_more_but_not_both(stocked, held):
+    """Held at the stock, the amendment has counted already on the money that is to go back."""
     channel, _place, shirt = stocked
     record = placed(channel, captured(shirt, 3))
     place_order(channel=channel.code, order=captured(shirt, 1, revision=2), **HOW)
@@ -130,7 +154,9 @@ def test_a_difference_goes_back_or_pays_for_more_but_not_both(stocked):
     more = order(line(shirt, 3), payments=(card(3300),), revision=3)
 
     amendment, refund = race(
-        placing(channel, more), lambda: confirm_refund(payment_id=payment.pk, **HOW), hold=Order.objects.all()
+        placing(channel, more),
+        once_another_waits(lambda: confirm_refund(payment_id=payment.pk, **HOW)),
+        hold=held.objects.all(),
     )
 
     assert amendment.is_amendment, amendment

@@ -75,10 +75,10 @@ class Orders(OrderIntake):
         tag="orders",
         description=(
             "201 for a new order, 200 with `Idempotent-Replay: true` for the same content again, 409 `idempotency_conflict` for other content under"
-            " the same revision. A higher revision amends (200), also when it is paid, or becomes a task for staff once the warehouse has it (202);"
-            " a lower one is kept and changes nothing (200, `outcome` stale). Money that is here stays with the payment of the same method, provider"
-            " and reference; where more is to be paid than is here, the order waits (`payment_difference`) until you tell of the rest. A well-formed"
-            " order always enters: what is odd about it is named in `holds`."
+            " the same revision. A higher revision amends (200), also when it is paid, or becomes a task for staff once the warehouse has it (202;"
+            " the same again is 200 with the same `outcome`). One that is lower than a known one is kept and changes nothing (200, `outcome` stale)."
+            " Money that is here stays with the payment of the same method, provider and reference; where more is to be paid than is here, the order"
+            " waits (`payment_difference`) until you tell of the rest. A well-formed order always enters: what is odd about it is named in `holds`."
         ),
         request=OrderSerializer,
         answers={200: PlacedSerializer, 201: PlacedSerializer, 202: PlacedSerializer},
@@ -137,7 +137,7 @@ def answered(channel: str, outcome: OrderOutcome) -> Answer:
         body = told.stale_body(selectors.order_view(channel=channel, external_id=outcome.external_id))
     else:
         body = told.placed_body(outcome, what)
-    return Answer(told.STATUS[what], body, is_replay=what == told.REPLAYED)
+    return Answer(told.status_of(outcome), body, is_replay=outcome.is_replay)
 
 
 class BulkOrders(ListCall):
@@ -199,7 +199,7 @@ def _results(channel: str, outcomes: Sequence[OrderOutcome]) -> list[dict[str, A
         elif what == told.STALE:
             results.append({"status": 200, **told.stale_body(views[item.external_id])})
         else:
-            results.append({"status": told.STATUS[what], **told.placed_body(item, what)})
+            results.append({"status": told.status_of(item), **told.placed_body(item, what)})
     return results
 
 

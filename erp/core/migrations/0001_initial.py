@@ -507,6 +507,7 @@ class Migration(migrations.Migration):
                             ("REPLAYED", "Repeated, nothing changed"),
                             ("PARKED", "Parked until its order comes"),
                             ("STALE", "Older than what is known"),
+                            ("TASK", "Left to staff"),
                             ("REFUSED", "Refused"),
                             ("FAILED", "Failed"),
                         ],

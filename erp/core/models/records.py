@@ -22,6 +22,7 @@ class MessageLog(models.Model):
         REPLAYED = "REPLAYED", _("Repeated, nothing changed")
         PARKED = "PARKED", _("Parked until its order comes")
         STALE = "STALE", _("Older than what is known")
+        TASK = "TASK", _("Left to staff")
         REFUSED = "REFUSED", _("Refused")
         FAILED = "FAILED", _("Failed")
 

@@ -45,6 +45,11 @@ RESOLVED_BY: dict[str, StrOrPromise] = {
     Reason.SUSPICIOUS_ADDRESS: _("Ask the customer. A changed address comes from the sales channel as a new revision."),
     Reason.CUSTOMER_NOTE: _("Read the customer's note, then resolve."),
     Reason.PAYMENT_FAILED: _("Resolved by itself when the provider says that it is paid. Otherwise ask the customer."),
+    Reason.PAYMENT_DIFFERENCE: _(
+        "Resolved by itself when the rest is paid or a new revision asks for no more. Resolving lets the order wait for the rest, or ship where"
+        " the provider will pay it."
+    ),
+    Reason.LATE_REVISION: _("Apply the revision that came late, or resolve to leave the order as it is."),
     Reason.NO_PAYMENT_ROUTE: _("Accounting sets the payment route, then resolve."),
     Reason.TAX_RATE: _("Ask the sales channel, or check the tax class of the style, then resolve."),
     Reason.CURRENCY: _(
@@ -67,6 +72,7 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "sees_shipments": may("orders.view_shipment"),
         "sees_returns": may("orders.view_return"),
         "sees_events": may("orders.view_orderevent"),
+        "sees_late_revisions": may("orders.view_laterevision"),
         "sees_customer": may("customers.view_customerrecord") or may("orders.view_delivery"),
         "sets_skus": may("orders.change_orderline"),
         "confirms_money": may("orders.change_orderpayment"),

@@ -43,7 +43,7 @@ class OrderAdmin(OfChannels):
     date_hierarchy = None
     ordering = ["-id"]
     action_form = ReasonForm
-    actions = ["allocate", "release", "release_in_part", "make_final", "hold", "cancel"]
+    actions = ["allocate", "release", "release_in_part", "make_final", "apply_late_revision", "hold", "cancel"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         rows: QuerySet[Order] = super().get_queryset(request)
@@ -93,6 +93,10 @@ class OrderAdmin(OfChannels):
             self.message_user(request, _("Say who confirmed the order, and how."), messages.ERROR)
             return
         self._each(request, queryset, lambda key: partial(services.make_final, order_id=key, reason=reason))
+
+    @admin.action(description=_("Apply the revision that came late"), permissions=["act"])
+    def apply_late_revision(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, lambda key: partial(services.apply_late_revision, order_id=key))
 
     @admin.action(description=_("Put on hold"), permissions=["act"])
     def hold(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:

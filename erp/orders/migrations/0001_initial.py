@@ -331,6 +331,7 @@ class Migration(migrations.Migration):
                             ("CUSTOMER_NOTE", "Customer left a note"),
                             ("PAYMENT_FAILED", "Payment failed"),
                             ("PAYMENT_DIFFERENCE", "Not all of it is paid"),
+                            ("LATE_REVISION", "A newer revision waits"),
                             ("NO_PAYMENT_ROUTE", "Payment method not configured"),
                             ("TAX_RATE", "Tax rate differs from ours"),
                             ("CURRENCY", "Currency not kept in the books"),
@@ -738,6 +739,37 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "tax of an order",
                 "verbose_name_plural": "tax of orders",
+            },
+        ),
+        migrations.CreateModel(
+            name="LateRevision",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("revision", models.PositiveIntegerField(verbose_name="revision")),
+                ("fingerprint", models.CharField(max_length=64, verbose_name="fingerprint")),
+                ("content", models.JSONField(verbose_name="content")),
+                ("message_id", models.BigIntegerField(verbose_name="message")),
+                ("reason", models.CharField(max_length=300, verbose_name="reason")),
+                ("changes", models.TextField(verbose_name="what it changes")),
+                ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
+                ("actor", models.CharField(max_length=100, verbose_name="actor")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="late_revisions",
+                        to="orders.order",
+                        verbose_name="order",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "late revision",
+                "verbose_name_plural": "late revisions",
+                "constraints": [
+                    models.UniqueConstraint(fields=("order", "revision"), name="one_late_revision_per_order_and_number")
+                ],
             },
         ),
         migrations.CreateModel(

@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
     operations = [
         append_only("orders_orderevent"),
         append_only("orders_paymentevent"),
+        append_only("orders_laterevision"),
         append_only("orders_salesreport"),
         append_only("orders_salesreportline"),
         never_deleted("orders_order"),

@@ -12,13 +12,14 @@ from erp.orders.models.orders import (
     OrderType,
 )
 from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus
-from erp.orders.models.progress import OrderEvent, OrderHold, ParkedMessage
+from erp.orders.models.progress import LateRevision, OrderEvent, OrderHold, ParkedMessage
 from erp.orders.models.reports import SalesReport, SalesReportLine
 from erp.orders.models.returns import Return, ReturnLine
 from erp.orders.models.shipments import Shipment, ShipmentLine
 
 __all__ = [
     "Delivery",
+    "LateRevision",
     "Order",
     "OrderAdjustment",
     "OrderEvent",

@@ -25,6 +25,7 @@ class OrderHold(models.Model):
         CUSTOMER_NOTE = "CUSTOMER_NOTE", _("Customer left a note")
         PAYMENT_FAILED = "PAYMENT_FAILED", _("Payment failed")
         PAYMENT_DIFFERENCE = "PAYMENT_DIFFERENCE", _("Not all of it is paid")
+        LATE_REVISION = "LATE_REVISION", _("A newer revision waits")
         NO_PAYMENT_ROUTE = "NO_PAYMENT_ROUTE", _("Payment method not configured")
         TAX_RATE = "TAX_RATE", _("Tax rate differs from ours")
         CURRENCY = "CURRENCY", _("Currency not kept in the books")
@@ -84,6 +85,33 @@ class OrderEvent(models.Model):
     class Meta:
         verbose_name = _("order event")
         verbose_name_plural = _("order events")
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class LateRevision(models.Model):
+    """A revision that came when its order could not be amended any more, and what it says. Final: staff decide, the task says whether they did."""
+
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="late_revisions", db_index=False
+    )
+    revision = models.PositiveIntegerField(_("revision"))
+    fingerprint = models.CharField(_("fingerprint"), max_length=64)
+    # The validated order as the services take it, so that it can still be applied.
+    content = models.JSONField(_("content"))
+    message_id = models.BigIntegerField(_("message"))
+    reason = models.CharField(_("reason"), max_length=300)
+    changes = models.TextField(_("what it changes"))
+    recorded_at = models.DateTimeField(_("recorded at"))
+    actor = models.CharField(_("actor"), max_length=100)
+
+    class Meta:
+        verbose_name = _("late revision")
+        verbose_name_plural = _("late revisions")
+        constraints = [
+            models.UniqueConstraint(fields=["order", "revision"], name="one_late_revision_per_order_and_number")
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"

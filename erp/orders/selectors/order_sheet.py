@@ -12,6 +12,7 @@ from erp.core.money import ZERO
 from erp.inventory.selectors import issued_values, place_names, reserved
 from erp.orders.models import (
     Delivery,
+    LateRevision,
     Order,
     OrderAdjustment,
     OrderEvent,
@@ -90,6 +91,7 @@ class OrderSheet:
     shipments: tuple[SheetShipment, ...]
     reports: tuple[SalesReport, ...]
     returns: tuple[SheetReturn, ...]
+    late_revisions: tuple[LateRevision, ...]
     events: tuple[OrderEvent, ...]
 
     @property
@@ -136,7 +138,10 @@ class OrderSheet:
         state, is_cancelled = self.order.state, self.order.cancelled_at is not None
         lacks = any(line.lacking for line in self.lines)
         has_pieces = any(line.open > line.lacking for line in self.lines)
+        is_called_back = all(parcel.row.state == Shipment.State.CANCELLED for parcel in self.shipments)
+        is_overtaken = any(late.revision > self.order.revision for late in self.late_revisions)
         possible = {
+            "apply_late_revision": is_overtaken and is_called_back and not is_cancelled,
             "release": state == OrderState.READY,
             "make_final": self.order.is_provisional and not is_cancelled,
             "allocate": state in MAY_LACK_STOCK and lacks,
@@ -194,6 +199,7 @@ def order_sheet(order: Order) -> OrderSheet:
             SheetReturn(document, tuple(line for line in back if line.document_id == document.pk))
             for document in returns
         ),
+        late_revisions=tuple(LateRevision.objects.filter(order=order).order_by("-revision")),
         events=tuple(OrderEvent.objects.filter(order=order).order_by("-pk")),
     )
 

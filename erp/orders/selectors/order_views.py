@@ -111,6 +111,8 @@ class TaxView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
+    """``late_revision`` is the newest one that came too late to amend the order."""
+
     external_id: str
     number: str
     revision: int
@@ -128,6 +130,7 @@ class OrderView:
     ship_after: dt.date | None
     cancelled_at: dt.datetime | None
     cancel_reason: str
+    late_revision: int | None
     holds: tuple[HoldView, ...]
     lines: tuple[LineView, ...]
     shipments: tuple[ShipmentView, ...]
@@ -142,7 +145,8 @@ _MINE = """
 """
 _ORDERS = f"""
 SELECT o.id, o.external_id, o.number, o.revision, o.order_type, o.is_provisional, o.state, o.ordered_at, o.currency, o.net_amount,
-       o.tax_amount, o.total, o.amount_due, o.stated_total, o.tax_difference, o.ship_after, o.cancelled_at, o.cancel_reason
+       o.tax_amount, o.total, o.amount_due, o.stated_total, o.tax_difference, o.ship_after, o.cancelled_at, o.cancel_reason,
+       (SELECT max(late.revision) FROM orders_laterevision late WHERE late.order_id = o.id AND late.revision > o.revision)
 FROM orders_order o WHERE o.id IN {_MINE}
 """  # noqa: S608 - made of our own constants, here and below
 _HOLDS = f"""

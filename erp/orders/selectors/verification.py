@@ -26,7 +26,7 @@ NOTHING = DocumentSums(ZERO, ZERO, ZERO)
 _WITHOUT_MESSAGE = """
 SELECT o.id, o.number FROM orders_order o
 WHERE NOT EXISTS (SELECT FROM core_messagelog m WHERE m.channel_id = o.channel_id AND m.external_id = o.external_id
-                  AND m.kind = 'order' AND m.outcome = 'DONE' AND m.revision = o.revision AND m.fingerprint = o.fingerprint)
+                  AND m.kind = 'order' AND m.outcome IN ('DONE', 'TASK') AND m.revision = o.revision AND m.fingerprint = o.fingerprint)
 """
 
 

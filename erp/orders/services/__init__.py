@@ -6,6 +6,7 @@ from erp.orders.services.allocation import (
     allocate_waiting,
     reconsider_lost_reservations,
 )
+from erp.orders.services.amending import apply_late_revision
 from erp.orders.services.cancelling import cancel_by_staff, cancel_order
 from erp.orders.services.channel_returns import ChannelReturn, ReturnedUnits, ReturnOutcome, record_channel_return
 from erp.orders.services.charges import Charge, ChargeLine, record_charges
@@ -74,6 +75,7 @@ __all__ = [
     "advance_due_orders",
     "allocate_orders",
     "allocate_waiting",
+    "apply_late_revision",
     "assign_sku",
     "cancel_by_staff",
     "cancel_order",

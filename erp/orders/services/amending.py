@@ -14,13 +14,16 @@ from django.utils.translation import gettext as _
 from customers.models import ExposureEntry
 from customers.selectors import accounts_by_id
 from customers.services import ExposureDelta, add_exposure
-from erp.core import rows, staff_tasks
+from erp.core import locks, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
+from erp.core.errors import NotAllowedNow
 from erp.core.money import ZERO
+from erp.core.use_case import use_case
 from erp.inventory.selectors import reserved
 from erp.inventory.services import lock_for_exchange, release, reserve
 from erp.orders import selectors
+from erp.orders.exceptions import OrderNotFound
 from erp.orders.models import (
     Delivery,
     Order,
@@ -35,10 +38,10 @@ from erp.orders.models import (
     Shipment,
     ShipmentLine,
 )
-from erp.orders.services import carrying, refunds, surplus
+from erp.orders.services import carrying, late_revisions, refunds, surplus
 from erp.orders.services.allocation import close_shortages
-from erp.orders.services.documents import AllocatedLine, OrderOutcome
-from erp.orders.services.drafting import Draft
+from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
+from erp.orders.services.drafting import Draft, ask_context, draft_order
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import (
     EVENT_COLUMNS,
@@ -54,14 +57,15 @@ _REWRITTEN: tuple[Any, ...] = (OrderTaxTotal, OrderAdjustment, OrderFee)
 
 
 def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOutcome:
-    """Replace an order by its newer revision. Part of a transaction that holds the order's lock by name."""
+    """Replace an order by its newer revision, or say why staff have to decide (``is_task``): then nothing is written, and the caller keeps it.
+
+    Part of a transaction that holds the order's lock by name.
+    """
     from erp.orders.services import deposits, placing  # placing amends what it finds recorded
 
     order = Order.objects.select_related("account").select_for_update(of=("self",), no_key=True).get(pk=order_id)
     if blocker := _why_not(order, draft):
-        finding = staff_tasks.Finding("AMEND_AFTER_RELEASE", "ORDER", order.pk, order.number, blocker)
-        staff_tasks.open_tasks([finding], at=at, by=by)
-        return replace(describe([order_id])[order_id], is_task=True)
+        return replace(describe([order_id])[order_id], is_task=True, why_staff=blocker)
     draft.order_id, draft.number = order.pk, order.number
     carrying.carry_over(order, draft)
     placing.register_customers([draft], at=at, by=by)
@@ -88,6 +92,9 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
         by=by,
     )
     close_shortages([order.pk], resolution="amended", at=at, by=by)
+    late_revisions.close(
+        order.pk, resolution=_("Revision %(revision)s") % {"revision": draft.order.revision}, at=at, by=by
+    )
     staff_tasks.close_open(
         kind="PAYMENT_SHORT", subject_type="ORDER", subject_ids=[order.pk], resolution="amended", at=at, by=by
     )
@@ -109,6 +116,27 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     move_states(order_ids=[order.pk], at=at, by=by, why=detail)
     announce(selectors.order_heads([order.pk]))
     return replace(describe([order.pk])[order.pk], is_amendment=True)
+
+
+@use_case
+def apply_late_revision(*, order_id: int, at: dt.datetime, by: Actor) -> OrderOutcome:
+    """Amend an order by the newest revision that came too late, now that it can: its parcels were called back (出荷指示取消).
+
+    Raises OrderNotFound, NotAllowedNow when none waits or the order still cannot be amended.
+    """
+    named = Order.objects.filter(pk=order_id).values_list("channel__code", "external_id").first()
+    if named is None:
+        raise OrderNotFound(_("There is no such order."))
+    channel, external_id = named
+    locks.hold(f"order:{channel}:{external_id}")
+    late = late_revisions.newest(Order.objects.get(pk=order_id))
+    if late is None:
+        raise NotAllowedNow(_("No newer revision waits for this order."))
+    order = OrderInput.of(late.content)
+    outcome = amend(draft_order(order, ask_context(channel, [order])()), order_id=order_id, at=at, by=by)
+    if outcome.is_task:
+        raise NotAllowedNow(outcome.why_staff)
+    return outcome
 
 
 def describe(order_ids: Collection[int]) -> dict[int, OrderOutcome]:

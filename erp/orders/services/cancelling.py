@@ -20,7 +20,7 @@ from erp.inventory.services import release
 from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
-from erp.orders.services import surplus
+from erp.orders.services import late_revisions, surplus
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.deposits import owe_deposits_back
 from erp.orders.services.sales import announce_of
@@ -98,6 +98,7 @@ def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) 
     close_shortages([order.pk], resolution="cancelled", at=at, by=by)
     owe_deposits_back(order, at=at, by=by)
     surplus.tell(order.pk, at=at, by=by)
+    late_revisions.close(order.pk, resolution=_("Order cancelled."), at=at, by=by)
     announce(selectors.order_heads([order.pk]))
 
 

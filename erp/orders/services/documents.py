@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from customers.services import CustomerData
 from erp.core import messages
 from erp.core.errors import DomainError
@@ -131,6 +133,11 @@ class OrderInput:
         """The validated content as JSON with sorted keys, so that a repeat with other spacing or key order is still a repeat."""
         return messages.encode(self)
 
+    @classmethod
+    def of(cls, content: Any) -> OrderInput:
+        """The way back from canonical JSON that was read."""
+        return msgspec.convert(content, type=cls)
+
 
 @dataclass(frozen=True, slots=True)
 class AllocatedLine:
@@ -147,7 +154,7 @@ class OrderOutcome:
     """The answer to one order of a call. ``refusal`` says why nothing happened; the other orders of the call are not harmed.
 
     ``is_replay`` marks an order that was there already with the same content, ``is_amendment`` one that a newer revision rewrote, ``is_task``
-    an amendment that came after release and went to the staff instead.
+    an amendment that came too late and went to the staff instead, ``why_staff`` says why. A replay of one has both marks.
     """
 
     external_id: str
@@ -160,4 +167,5 @@ class OrderOutcome:
     is_replay: bool = False
     is_amendment: bool = False
     is_task: bool = False
+    why_staff: str = ""
     refusal: DomainError | None = None

@@ -28,7 +28,7 @@ from erp.orders.models import (
     OrderLineComponent,
     OrderTaxTotal,
 )
-from erp.orders.services import deposits, late_goods
+from erp.orders.services import deposits, late_goods, late_revisions
 from erp.orders.services.allocation import allocate_locked
 from erp.orders.services.amounts import Item, rate_totals, scale_to_gross
 from erp.orders.services.states import announce, move_states
@@ -53,7 +53,8 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
     """Clear one reason to wait, after doing what it asks for; stock is allocated when it was kept back. Returns the order's state.
 
     TOTAL_MISMATCH is resolved by accepting the total as charged; UNKNOWN_SKU only when every line has its SKU (see ``assign_sku``);
-    NO_PAYMENT_ROUTE only when every way of payment has its route in the books now; AMOUNT_UNKNOWN and CURRENCY only by an amendment
+    NO_PAYMENT_ROUTE only when every way of payment has its route in the books now; LATE_REVISION by leaving the order as it is (or by
+    ``apply_late_revision``); AMOUNT_UNKNOWN and CURRENCY only by an amendment
     that names the amounts, or comes in the currency of the channel. Raises OrderNotFound, NotAllowedNow.
     """
     order = _lock(order_id)
@@ -70,6 +71,8 @@ def resolve_hold(*, order_id: int, reason: str, resolution: str, at: dt.datetime
         _accept_charged_total(order)
     if reason == OrderHold.Reason.NO_PAYMENT_ROUTE:
         deposits.find_routes(order_id=order_id, at=at, by=by)
+    if reason == OrderHold.Reason.LATE_REVISION:
+        late_revisions.close(order_id, resolution=resolution, at=at, by=by)
     OrderHold.objects.filter(pk=hold.pk).update(resolved_at=at, resolved_by=str(by), resolution=resolution[:300])
     detail = f"{OrderHold.Reason(reason).label}: {resolution}"
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "HOLD_RESOLVED", "", "", detail[:300], at, str(by))])

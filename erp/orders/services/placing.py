@@ -27,7 +27,7 @@ from erp.core.use_case import pipelined
 from erp.inventory.services import Granted, reserve
 from erp.orders.exceptions import OrderConflict, StaleRevision
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderType, ParkedMessage
-from erp.orders.services import amending, deposits, parking
+from erp.orders.services import amending, deposits, late_revisions, parking
 from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
 from erp.orders.services.drafting import Draft, Reason, ask_context, draft_order
 from erp.orders.services.states import OrderFacts, is_payment_settled, state_of
@@ -49,11 +49,26 @@ Outcome = MessageLog.Outcome
 
 @dataclass(frozen=True, slots=True)
 class Known:
+    """An order that is recorded, and the newest revision that came too late to amend it (0: none)."""
+
     order_id: int
     number: str
     revision: int
     fingerprint: str
     state: str
+    late_revision: int = 0
+    late_fingerprint: str = ""
+
+    @property
+    def newest(self) -> int:
+        return max(self.revision, self.late_revision)
+
+    def behind(self, draft: Draft, outcome: OrderOutcome) -> Known:
+        """What is known once this draft was judged."""
+        revision, fingerprint = draft.order.revision, draft.fingerprint
+        if outcome.is_task:
+            return replace(self, late_revision=revision, late_fingerprint=fingerprint)
+        return Known(self.order_id, self.number, revision, fingerprint, outcome.state)
 
 
 def place_order(*, channel: str, order: OrderInput, body: Any = None, at: dt.datetime, by: Actor) -> OrderOutcome:
@@ -61,8 +76,8 @@ def place_order(*, channel: str, order: OrderInput, body: Any = None, at: dt.dat
 
     ``body`` is the raw message, kept as it came. Raises:
         InvalidInput: the order is malformed; every fault is named.
-        OrderConflict: other content came under a revision that is recorded.
-        StaleRevision: a newer revision is recorded. The message is kept in each of these cases.
+        OrderConflict: other content came under a revision that is known.
+        StaleRevision: a newer revision is known. The message is kept in each of these cases.
     """
     outcome = place_orders(channel=channel, orders=[order], bodies=[body], at=at, by=by)[0]
     if outcome.refusal is not None:
@@ -96,60 +111,79 @@ def place_orders(
 
     drafts = {index: draft_order(order, context) for index, order in wanted.items()}
     fresh: dict[int, Draft] = {}
-    amended: dict[int, int] = {}
-    repeated: dict[int, int] = {}
+    in_turn: list[int] = []
     for index in sorted(drafts, key=lambda index: (orders[index].external_id, index)):
         draft = drafts[index]
-        recorded = known.get(draft.order.external_id)
-        if recorded is None:
-            fresh[index] = draft
-            draft.order_id, draft.number = next(keys[Order]), next(keys.numbers)
-        elif draft.order.revision > recorded.revision:
-            amended[index] = recorded.order_id
-        elif refused := _refuse_repeat(draft, recorded):
-            outcomes[index] = refused
+        if draft.order.external_id in known:
+            in_turn.append(index)
             continue
-        else:
-            repeated[index] = recorded.order_id
-            continue
+        fresh[index] = draft
+        draft.order_id, draft.number = next(keys[Order]), next(keys.numbers)
         # What follows under this number in the same call is judged against this one.
-        order_id, number = (draft.order_id, draft.number) if recorded is None else (recorded.order_id, recorded.number)
-        known[draft.order.external_id] = Known(order_id, number, draft.order.revision, draft.fingerprint, "")
+        known[draft.order.external_id] = Known(
+            draft.order_id, draft.number, draft.order.revision, draft.fingerprint, ""
+        )
     last_writes = rows.Batch()
     outcomes |= _record(fresh, keys, parked(), last_writes, at=at, by=by)
-    if amended or repeated:
+    if in_turn:
         rows.leave_pipeline()
         last_writes.run()
-        for index, order_id in amended.items():
-            outcomes[index] = amending.amend(drafts[index], order_id=order_id, at=at, by=by)
-        as_they_are = amending.describe(repeated.values())
-        outcomes |= {index: replace(as_they_are[order_id], is_replay=True) for index, order_id in repeated.items()}
+        outcomes |= _judge_known({index: drafts[index] for index in in_turn}, known, at=at, by=by)
     messages = [
         _message(order, bodies[index], drafts.get(index), outcomes[index]) for index, order in enumerate(orders)
     ]
     store(messages, channel_id=context.channel.pk, at=at, by=by, batch=last_writes)
     last_writes.run()
+    late = [(drafts[i], outcomes[i]) for i in in_turn if outcomes[i].is_task and not outcomes[i].is_replay]
+    late_revisions.keep(late, at=at, by=by)
     return [outcomes[index] for index in range(len(orders))]
 
 
 _KNOWN = """
-SELECT external_id, id, number, revision, fingerprint, state FROM orders_order
-WHERE channel_id = (SELECT id FROM core_channel WHERE code = %s) AND external_id = ANY(%s::text[])
+SELECT o.external_id, o.id, o.number, o.revision, o.fingerprint, o.state, coalesce(late.revision, 0), coalesce(late.fingerprint, '')
+FROM orders_order o LEFT JOIN LATERAL (
+    SELECT revision, fingerprint FROM orders_laterevision WHERE order_id = o.id AND revision > o.revision ORDER BY revision DESC LIMIT 1
+) AS late ON true
+WHERE o.channel_id = (SELECT id FROM core_channel WHERE code = %s) AND o.external_id = ANY(%s::text[])
 """
 
 
 def _ask_known(channel: str, external_ids: Sequence[str]) -> Callable[[], dict[str, Known]]:
-    answer = rows.ask(_KNOWN, [channel, rows.array(external_ids)], row=tuple[str, int, str, int, str, str])
+    row = tuple[str, int, str, int, str, str, int, str]
+    answer = rows.ask(_KNOWN, [channel, rows.array(external_ids)], row=row)
     return lambda: {row[0]: Known(*row[1:]) for row in answer.all()}
 
 
+def _judge_known(
+    drafts: Mapping[int, Draft], known: dict[str, Known], *, at: dt.datetime, by: Actor
+) -> dict[int, OrderOutcome]:
+    """Messages about recorded orders, one after the other: each is judged by what those before it have changed."""
+    outcomes: dict[int, OrderOutcome] = {}
+    repeated: dict[int, Known] = {}
+    for index, draft in drafts.items():
+        recorded = known[draft.order.external_id]
+        if draft.order.revision > recorded.newest:
+            outcomes[index] = amending.amend(draft, order_id=recorded.order_id, at=at, by=by)
+            known[draft.order.external_id] = recorded.behind(draft, outcomes[index])
+        elif refused := _refuse_repeat(draft, recorded):
+            outcomes[index] = refused
+        else:
+            repeated[index] = recorded
+    as_they_are = amending.describe([recorded.order_id for recorded in repeated.values()])
+    for index, recorded in repeated.items():
+        is_late = drafts[index].order.revision == recorded.late_revision
+        outcomes[index] = replace(as_they_are[recorded.order_id], is_replay=True, is_task=is_late)
+    return outcomes
+
+
 def _refuse_repeat(draft: Draft, known: Known) -> OrderOutcome | None:
-    """Why a message that is no newer than what is recorded changes nothing; None when it says the same again."""
+    """Why a message that is no newer than what is known changes nothing; None when it says the same again."""
     order = draft.order
+    prints = {known.revision: known.fingerprint, known.late_revision: known.late_fingerprint}
     refusal: DomainError
-    if order.revision < known.revision:
-        refusal = StaleRevision(_("Revision %(revision)s is recorded.") % {"revision": known.revision})
-    elif draft.fingerprint != known.fingerprint:
+    if order.revision not in prints:
+        refusal = StaleRevision(_("Revision %(revision)s is known.") % {"revision": known.newest})
+    elif draft.fingerprint != prints[order.revision]:
         refusal = OrderConflict(
             _("Order %(id)s is recorded with other content; send a higher revision to amend it.")
             % {"id": order.external_id}
@@ -350,7 +384,7 @@ def report_shortages(
 def _message(order: OrderInput, body: Any, draft: Draft | None, outcome: OrderOutcome) -> Message:
     refusal = outcome.refusal
     if refusal is None:
-        kind = Outcome.REPLAYED if outcome.is_replay else Outcome.DONE
+        kind = Outcome.REPLAYED if outcome.is_replay else Outcome.TASK if outcome.is_task else Outcome.DONE
     elif isinstance(refusal, StaleRevision):
         kind = Outcome.STALE
     else:

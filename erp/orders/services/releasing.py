@@ -15,7 +15,7 @@ from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.orders.exceptions import NotReleasable, NotShippable
 from erp.orders.models import OrderEvent, OrderState, Shipment, ShipmentLine
-from erp.orders.services import parcels
+from erp.orders.services import late_revisions, parcels
 from erp.orders.services.allocation import ask_order_locks
 from erp.orders.services.sales import announce_numbers, announce_shipments
 from erp.orders.services.states import Standing, ask_standing, gather_moves, move_states
@@ -114,7 +114,10 @@ def _gather_parcels(
 
 @use_case
 def cancel_release(*, shipment_id: int, reason: str, at: dt.datetime, by: Actor) -> str:
-    """Call an instructed shipment back (出荷指示取消): its goods stay reserved for the order. Returns the order's state."""
+    """Call an instructed shipment back (出荷指示取消): its goods stay reserved for the order. Returns the order's state.
+
+    Where a revision came too late meanwhile, the order waits for a person (確認待ち), so that nobody picks again what is not wanted any more.
+    """
     parcel = parcels.lock([shipment_id]).get(shipment_id)
     if parcel is None or parcel.state in parcels.GONE:
         raise NotShippable(_("Only a shipment that is still being picked can be called back."))
@@ -123,6 +126,8 @@ def cancel_release(*, shipment_id: int, reason: str, at: dt.datetime, by: Actor)
         Shipment, "id", ["state", "version"], [(parcel.id, Shipment.State.CANCELLED.value, parcel.version + 1)]
     )
     announce_shipments([parcel], batch)
+    batch.run()
+    late_revisions.hold_called_back(parcel.order_id, at=at, by=by)
     state = move_states(order_ids=[parcel.order_id], batch=batch, at=at, by=by, why=reason)[parcel.order_id]
     batch.run()
     return state

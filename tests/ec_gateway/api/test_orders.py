@@ -152,6 +152,28 @@ def test_once_the_warehouse_has_it_a_newer_revision_is_a_task(stocked):
 
     assert (answer.status_code, answer.json()["outcome"], answer.json()["revision"]) == (202, "task", 1)
     assert answer.json()["lines"][0]["quantity"] == 1
+    assert client.get("/orders/A-1").json()["late_revision"] == 2
+
+
+def test_a_revision_that_became_a_task_is_known(stocked):
+    channel, _place, shirt = stocked
+    client = client_for(channel)
+    client.post("/orders", order(shirt))
+    release_orders(order_ids=[Order.objects.get().pk], **HOW)
+    late = {**order(shirt, quantity=3), "revision": 4}
+    first = client.put("/orders/A-1", late)
+
+    again = client.put("/orders/A-1", late)
+    other = client.put("/orders/A-1", {**order(shirt, quantity=5), "revision": 4})
+    older = client.put("/orders/A-1", {**late, "revision": 3})
+    bulk = client.post("/orders/bulk", {"orders": [late, {**late, "revision": 2}]}).json()["results"]
+
+    assert (first.status_code, "Idempotent-Replay" in first.headers) == (202, False)
+    assert (again.status_code, again.headers["Idempotent-Replay"], again.json()) == (200, "true", first.json())
+    assert refusal(other)[:2] == (409, "idempotency_conflict")
+    assert (older.status_code, older.json()["outcome"]) == (200, "stale")
+    assert [(item["status"], item["outcome"]) for item in bulk] == [(200, "task"), (200, "stale")]
+    assert outcomes() == ["DONE", "TASK", "REPLAYED", "REFUSED", "STALE", "REPLAYED", "STALE"]
 
 
 def test_put_takes_the_number_from_the_address(stocked):
