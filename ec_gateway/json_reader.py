@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -61,6 +61,18 @@ def escape(key: str) -> str:
     """A key as one step of a JSON pointer; what cannot be sent back in an answer is spelt out."""
     printable = key.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\u0000")
     return printable[:100].replace("~", "~0").replace("/", "~1")
+
+
+def with_others(problems: Sequence[Problem], others: Iterable[Problem]) -> list[Problem]:
+    """The faults of a form with what the domain says of the rest of it, less what follows from a fault that is named already, such as the
+    missing SKU of a line that is no object."""
+    named = {problem.pointer for problem in problems}
+    return [*problems, *(other for other in others if not _is_below(other.pointer, named))]
+
+
+def _is_below(pointer: str, named: Collection[str]) -> bool:
+    steps = pointer.split("/")
+    return any("/".join(steps[:count]) in named for count in range(2, len(steps) + 1))
 
 
 class JsonReader:
@@ -137,14 +149,25 @@ class JsonReader:
             self._fault(name, fault.code, fault.detail)
             return None
 
-    def choice(self, name: str, choices: Mapping[str, str], *, default: str, required: bool = False) -> str:
+    def choice(
+        self,
+        name: str,
+        choices: Mapping[str, str],
+        *,
+        default: str,
+        required: bool = False,
+        stand_in: str | None = None,
+    ) -> str:
+        """``default`` where nothing is said; ``stand_in``, if given, for what is no choice."""
         faults = len(self._problems)
         value = self.text(name, required=required)
-        if len(self._problems) > faults or not (value or required):
+        if len(self._problems) > faults:
+            return default if stand_in is None else stand_in
+        if not (value or required):
             return default
         if value not in choices:
             self._fault(name, "unknown_value", _("One of %(choices)s is needed.") % {"choices": ", ".join(choices)})
-            return default
+            return default if stand_in is None else stand_in
         return choices[value]
 
     def child(self, name: str) -> JsonReader | None:

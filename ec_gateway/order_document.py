@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from customers.services import CustomerData
-from ec_gateway.json_reader import JsonReader, text_problems
+from ec_gateway.json_reader import JsonReader, text_problems, with_others
 from erp.core.errors import InvalidInput, Problem
 from erp.orders.services import (
     AdjustmentInput,
@@ -69,16 +69,8 @@ def read_order(body: Any, *, judge: Callable[[OrderInput], list[Problem]] = find
     order = _read(JsonReader(body, "", problems))
     problems += unsafe
     if problems:
-        named = {problem.pointer for problem in problems}
-        others = [other for other in judge(order) if not _is_below(other.pointer, named)]
-        raise InvalidInput([*problems, *others])
+        raise InvalidInput(with_others(problems, judge(order)))
     return order
-
-
-def _is_below(pointer: str, named: set[str]) -> bool:
-    """Whether a fault follows from one that is named already, such as the missing SKU of a line that is no object."""
-    steps = pointer.split("/")
-    return any("/".join(steps[:count]) in named for count in range(2, len(steps) + 1))
 
 
 def _read(body: JsonReader) -> OrderInput:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ec_gateway.json_reader import JsonReader, text_problems
+from ec_gateway.json_reader import JsonReader, text_problems, with_others
 from ec_gateway.order_document import upper_case
 from erp.core.errors import InvalidInput, Problem
-from erp.orders.services import ChannelReturn, PaymentNews, ReturnedUnits
+from erp.orders.services import (
+    ChannelReturn,
+    PaymentNews,
+    ReturnedUnits,
+    find_payment_problems,
+    find_return_problems,
+)
 
 PAYMENT_KINDS = upper_case("authorized", "failed", "paid", "captured", "refunded")
 CONDITIONS = upper_case("sellable", "defective", "not_returned")
@@ -29,10 +36,13 @@ def open_document(body: Any, problems: list[Problem]) -> JsonReader:
     return JsonReader(body, "", problems)
 
 
-def close_document(reader: JsonReader, problems: list[Problem]) -> None:
+def close_document(
+    reader: JsonReader, problems: list[Problem], others: Callable[[], Iterable[Problem]] = tuple
+) -> None:
+    """``others`` is what the order room would say of the rest; a document that is right in form is judged there."""
     reader.refuse_unknown()
     if problems:
-        raise InvalidInput(problems)
+        raise InvalidInput(with_others(problems, others()))
 
 
 def read_cancellation(body: Any) -> tuple[str, str]:
@@ -46,7 +56,7 @@ def read_cancellation(body: Any) -> tuple[str, str]:
     return reason, message_id
 
 
-def read_return(body: Any) -> ChannelReturn:
+def read_return(body: Any, *, at: dt.datetime) -> ChannelReturn:
     """Raises InvalidInput."""
     problems: list[Problem] = []
     reader = open_document(body, problems)
@@ -57,7 +67,7 @@ def read_return(body: Any) -> ChannelReturn:
         reason=reader.text("reason"),
         returned_on=reader.date("returned_on"),
     )
-    close_document(reader, problems)
+    close_document(reader, problems, lambda: find_return_problems(request, at=at))
     return request
 
 
@@ -65,14 +75,14 @@ def _read_units(item: JsonReader) -> ReturnedUnits:
     units = ReturnedUnits(
         line_id=item.text("line_id", required=True),
         quantity=item.integer("quantity", default=1, required=True),
-        condition=item.choice("condition", CONDITIONS, default="SELLABLE"),
+        condition=item.choice("condition", CONDITIONS, default="SELLABLE", stand_in=""),
     )
     item.refuse_unknown()
     return units
 
 
-def read_payment_event(body: Any) -> PaymentNews:
-    """Raises InvalidInput."""
+def read_payment_event(body: Any, *, currency: str) -> PaymentNews:
+    """``currency`` is the channel's. Raises InvalidInput."""
     problems: list[Problem] = []
     reader = open_document(body, problems)
     number = reader.integer("payment", default=1)
@@ -86,5 +96,5 @@ def read_payment_event(body: Any) -> PaymentNews:
         line_no=number,
         reference=reader.text("reference"),
     )
-    close_document(reader, problems)
+    close_document(reader, problems, lambda: find_payment_problems(news, currency))
     return news

@@ -1,22 +1,13 @@
-"""Cursors of the change feed in addresses, and the keys of its rows as a client knows them: codes instead of our numbers."""
+"""The keys of the change feed as a client knows them: codes instead of our numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.utils.translation import gettext as _
-from rest_framework.request import Request
-
 from catalog import selectors as catalog
-from erp.core.changes import Change, Cursor
-from erp.core.errors import InvalidInput, Problem
+from erp.core.changes import Change
 
 BY_SKU = ("stock", "price")
-
-
-def feed_cursor_of(request: Request, name: str) -> Cursor:
-    """Raises CursorExpired for whatever is no cursor of this feed: the answer to the reader is the same, resync."""
-    return Cursor.parse(request.query_params.get(name, ""))
 
 
 def with_kits(sku_ids: Iterable[int]) -> list[int]:
@@ -39,12 +30,3 @@ def with_codes(found: Iterable[Change]) -> list[tuple[str, str]]:
     told += [("product", style_codes[key]) for key in sorted(styles) if key in style_codes]
     told += sorted((item.topic, item.key) for item in found if item.topic not in (*BY_SKU, "product"))
     return told
-
-
-def codes_in(request: Request, name: str, *, most: int) -> list[str]:
-    """A list in an address, ``A,B``: each once. Raises InvalidInput when it is empty or too long."""
-    codes = list(dict.fromkeys(filter(None, request.query_params.get(name, "").split(","))))
-    if not 1 <= len(codes) <= most:
-        detail = _("From 1 to %(most)s values are needed, separated by commas.") % {"most": most}
-        raise InvalidInput([Problem(f"/query/{name}", "invalid", detail)])
-    return codes

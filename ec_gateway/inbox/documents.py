@@ -18,12 +18,12 @@ def read_cancel(document: Mapping[str, Any]) -> str:
     return read_cancellation(_without_order(document))[0]
 
 
-def read_payment(document: Mapping[str, Any], *, event_id: str) -> PaymentNews:
+def read_payment(document: Mapping[str, Any], *, event_id: str, currency: str) -> PaymentNews:
     """News about a payment; without an id of its own it has the event's. Raises InvalidInput with every fault of the form."""
     body = _without_order(document)
     if "line_no" in body:
         body["payment"] = body.pop("line_no")
-    return read_payment_event({"event_id": event_id[:100], **body})
+    return read_payment_event({"event_id": event_id[:100], **body}, currency=currency)
 
 
 def content_of(order: OrderInput) -> str:

@@ -54,7 +54,7 @@ def _cancel(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Se
 
 
 def _payment(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Settled:
-    news = read_payment(event.document, event_id=event.event_id)
+    news = read_payment(event.document, event_id=event.event_id, currency=site.channel.currency)
     state = services.record_payment_event(
         channel=site.channel.code, external_id=event.external_id, event=news, at=at, by=by
     )
@@ -71,7 +71,7 @@ def _hint(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Sett
 
 def _return(site: EcSite, event: InboundEvent, at: dt.datetime, by: Actor) -> Settled:
     outcome = services.record_channel_return(
-        channel=site.channel.code, external_id=event.external_id, request=read_return(event.document), body=event.document,
+        channel=site.channel.code, external_id=event.external_id, request=read_return(event.document, at=at), body=event.document,
         at=at, by=by,
     )  # fmt: skip
     if outcome.document is None:

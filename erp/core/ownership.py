@@ -55,15 +55,19 @@ def owner_of(asset: str, field: str) -> Owner:
     return _facts[(asset, field)].owner
 
 
-def refuse_foreign_fields(asset: str, fields: Iterable[str], *, writer: Owner) -> None:
-    """Raises NotOwner naming every field that ``writer`` does not own, and who does."""
+def refuse_foreign_fields(asset: str, fields: Iterable[str], *, writer: Owner, others: Iterable[Problem] = ()) -> None:
+    """Raises NotOwner naming every field that ``writer`` does not own, and who does; ``others`` are the other faults of the same input."""
     foreign = [field for field in fields if owner_of(asset, field) is not writer]
     if foreign:
         raise NotOwner(
+            _("Fields that somebody else owns were sent; “errors” names them. Nothing was changed."),
             problems=[
-                Problem(f"/{field}", "not_owner", _("Owned by %(owner)s.") % {"owner": owner_of(asset, field)})
-                for field in foreign
-            ]
+                *(
+                    Problem(f"/{field}", "not_owner", _("Owned by %(owner)s.") % {"owner": owner_of(asset, field)})
+                    for field in foreign
+                ),
+                *others,
+            ],
         )
 
 

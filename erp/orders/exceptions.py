@@ -6,7 +6,7 @@ from erp.core.errors import Conflict, DomainError, NotAllowedNow, NotFound
 
 
 class OrderConflict(Conflict):
-    """Other content came under a revision that is already recorded."""
+    """Other content came under a name that is already recorded: a revision of an order, a return, news about a payment."""
 
     code = "idempotency_conflict"
 

@@ -8,13 +8,12 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
-from ec_gateway.api.feed import feed_cursor_of, with_codes
+from ec_gateway.api.feed import with_codes
 from ec_gateway.api.frame import ApiView, json_answer
-from ec_gateway.api.pagination import MOST, limit_of
+from ec_gateway.api.questions import MOST, Question
 from ec_gateway.api.schema import Described, Example, operation, query
 from ec_gateway.models import ApiKey
 from erp.core import changes
-from erp.core.errors import InvalidInput, Problem
 
 # Which scope lets a key hear of which topic.
 TOPICS: dict[str, str] = {
@@ -77,24 +76,23 @@ class ChangeList(ApiView):
         ],
     )
     def get(self, request: Request) -> HttpResponse:
-        topics, limit = self._topics(request), limit_of(request)
-        if "after" not in request.query_params:
+        asked = Question(request)
+        named, limit = asked.some_of("topics", TOPICS), asked.limit()
+        asked.close()
+        topics = self._allowed(named)
+        if "after" not in asked:
             return json_answer({"changes": [], "cursor": str(changes.current_cursor()), "has_more": False})
-        after = feed_cursor_of(request, "after")
-        page = changes.read_page(after, limit=limit, topics=topics, audience=self.client.channel_code)
+        page = changes.read_page(
+            asked.feed_cursor("after"), limit=limit, topics=topics, audience=self.client.channel_code
+        )
         told = [{"topic": topic, "key": key} for topic, key in with_codes(page.changes)]
         return json_answer({"changes": told, "cursor": str(page.cursor), "has_more": page.has_more})
 
-    def _topics(self, request: Request) -> list[str]:
-        """Raises InvalidInput for an unknown topic, PermissionDenied for one that the key may not hear of."""
-        asked = list(filter(None, request.query_params.get("topics", "").split(",")))
-        unknown = [topic for topic in asked if topic not in TOPICS]
-        if unknown:
-            detail = _("One of %(choices)s is needed.") % {"choices": ", ".join(TOPICS)}
-            raise InvalidInput([Problem("/query/topics", "unknown_value", f"{topic}: {detail}") for topic in unknown])
+    def _allowed(self, named: list[str]) -> list[str]:
+        """Raises PermissionDenied for a topic that the key may not hear of."""
         allowed = [topic for topic, scope in TOPICS.items() if scope in self.client.scopes]
-        missing = {TOPICS[topic] for topic in asked} - self.client.scopes if asked or allowed else set(TOPICS.values())
+        missing = {TOPICS[topic] for topic in named} - self.client.scopes if named or allowed else set(TOPICS.values())
         if missing:
             detail = _("This API key lacks the scope %(scope)s.") % {"scope": ", ".join(sorted(missing))}
             raise PermissionDenied(detail, "scope_missing")
-        return asked or allowed
+        return named or allowed

@@ -22,6 +22,7 @@ from ec_gateway.models import ApiKey
 from erp.core import ownership
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.ownership import Owner
 from erp.insights import selectors as insights
 
 KINDS = {"person": "PERSON", "company": "COMPANY"}
@@ -188,8 +189,7 @@ class CustomerOfChannel(ApiView):
         body = self.json_object(request)
 
         def effect() -> Answer:
-            ownership.refuse_foreign_fields("customer", _foreign(body), writer=ownership.Owner.EC)
-            news = _read_news(external_id, body, at=self.at)
+            news = _read_own(external_id, body, at=self.at)
             done = register_customer(channel_id=self.client.channel_id, news=news, at=self.at, by=self.actor(request))
             answer = _read_again(self.client.channel_id, external_id)
             return Answer(201 if done.is_new else 200, answer, done.is_unchanged)
@@ -253,10 +253,22 @@ def account_of(customer: ChannelCustomer, code: str = "") -> AccountTerms | None
     return accounts[code] if code else next(iter(accounts.values()), None)
 
 
+def _read_own(external_id: str, body: dict[str, Any], *, at: dt.datetime) -> OrdererNews:
+    """What the EC site may say. Raises NotOwner when it says more, InvalidInput; either names every fault."""
+    foreign = _foreign(body)
+    try:
+        news = _read_news(external_id, {name: body[name] for name in body if name not in foreign}, at=at)
+    except InvalidInput as faults:
+        ownership.refuse_foreign_fields("customer", foreign, writer=Owner.EC, others=faults.problems)
+        raise
+    ownership.refuse_foreign_fields("customer", foreign, writer=Owner.EC)
+    return news
+
+
 def _foreign(body: Mapping[str, Any]) -> list[str]:
-    """Fields with an owner. Others are no fields of the contract, which is another fault."""
-    known = {fact.field for fact in ownership.registered() if fact.asset == "customer"}
-    return [name for name in body if name in known]
+    """Fields that Mamori owns. Those without an owner are no fields of the contract, which is another fault."""
+    owners = {fact.field: fact.owner for fact in ownership.registered() if fact.asset == "customer"}
+    return [name for name in body if owners.get(name, Owner.EC) is not Owner.EC]
 
 
 def _read_news(external_id: str, body: dict[str, Any], *, at: dt.datetime) -> OrdererNews:

@@ -38,7 +38,7 @@ class HoldRequestSerializer(Described):
     within = "stock.holds"
 
     hold_ref = serializers.CharField(
-        max_length=100, help_text="Your own name for it: again with the same lines, one hold."
+        max_length=100, help_text="Your own name for it: again with the same content, one hold."
     )
     lines = serializers.ListField(child=HoldLineRequestSerializer(), min_length=1, max_length=MOST_LINES)
     expires_in = serializers.IntegerField(min_value=1, max_value=LONGEST_S, help_text="Seconds from now.")
@@ -123,11 +123,13 @@ class HoldList(ApiView):
 
         def effect() -> Answer:
             ref, kind, expires_in, demands = _read(body)
+            lifetime = dt.timedelta(seconds=expires_in)
             placed = place_hold(
                 channel_id=self.client.channel_id,
                 ref=ref,
                 lines=demands,
-                expires_at=self.at + dt.timedelta(seconds=expires_in),
+                expires_at=self.at + lifetime,
+                lifetime=lifetime,
                 kind=kind,
                 at=self.at,
                 by=self.actor(request),

@@ -99,7 +99,7 @@ class Returns(OrderNews):
 
         def effect() -> Answer:
             wanted = self.named(external_id)
-            asked = read_return(body)
+            asked = read_return(body, at=self.at)
             outcome = record_channel_return(
                 channel=self.client.channel_code,
                 external_id=wanted,
@@ -139,7 +139,7 @@ class PaymentEvents(OrderNews):
 
         def effect() -> Answer:
             wanted = self.named(external_id)
-            news = read_payment_event(body)
+            news = read_payment_event(body, currency=self.client.currency)
             outcome = hear_payment_news(
                 channel=self.client.channel_code, external_id=wanted, event=news, at=self.at, by=self.actor(request)
             )

@@ -11,7 +11,6 @@ from rest_framework.request import Request
 
 from ec_gateway.api import order_answers as told
 from ec_gateway.api.etags import unless_known
-from ec_gateway.api.feed import feed_cursor_of
 from ec_gateway.api.frame import Answer, json_answer
 from ec_gateway.api.order_answer_schema import (
     BulkAnswerSerializer,
@@ -22,7 +21,8 @@ from ec_gateway.api.order_answer_schema import (
 from ec_gateway.api.order_calls import MOST_ORDERS, ListCall, OrderCall, id_in
 from ec_gateway.api.order_examples import EXAMPLES
 from ec_gateway.api.order_schema import AmendedOrderSerializer, BulkSerializer, OrderSerializer
-from ec_gateway.api.pagination import cursor_behind, key_of, limit_of
+from ec_gateway.api.pagination import cursor_behind
+from ec_gateway.api.questions import Question
 from ec_gateway.api.schema import IF_NONE_MATCH, operation, path, query
 from ec_gateway.models import ApiKey
 from ec_gateway.order_document import read_order
@@ -108,19 +108,18 @@ class Orders(OrderIntake):
         examples=EXAMPLES["list_orders"],
     )
     def get(self, request: Request) -> HttpResponse:
-        if "changed_after" not in request.query_params:
-            return self._page(request)
-        if "cursor" in request.query_params:
-            detail = _("Only one of changed_after and cursor is possible.")
-            raise InvalidInput([Problem("/query/cursor", "invalid", detail)])
-        limit = limit_of(request, usual=USUAL_ORDERS, most=MOST_ORDERS)
-        after = feed_cursor_of(request, "changed_after")
+        asked = Question(request)
+        mode, limit = asked.only_one_of("changed_after", "cursor"), asked.limit(usual=USUAL_ORDERS, most=MOST_ORDERS)
+        behind = asked.key_behind()
+        asked.close()
+        if mode != "changed_after":
+            return self._page(behind, limit)
+        after = asked.feed_cursor("changed_after")
         changed = selectors.changed_orders(channel=self.client.channel_code, after=after, limit=limit)
         items = self._bodies(changed.external_ids)
         return json_answer({"items": items, "cursor": str(changed.cursor), "has_more": changed.has_more})
 
-    def _page(self, request: Request) -> HttpResponse:
-        after, limit = key_of(request), limit_of(request, usual=USUAL_ORDERS, most=MOST_ORDERS)
+    def _page(self, after: str, limit: int) -> HttpResponse:
         feed = {} if after else {"feed_cursor": str(changes.current_cursor())}
         page = selectors.listed_orders(channel=self.client.channel_code, after=after, limit=limit)
         following = cursor_behind(page[-1]) if len(page) == limit else None

@@ -10,13 +10,14 @@ from rest_framework.request import Request
 
 from catalog import selectors as catalog
 from customers import selectors as customers
-from ec_gateway.api.feed import codes_in
+from customers.selectors import AccountTerms
 from ec_gateway.api.frame import ApiView, json_answer, plain
-from ec_gateway.api.pagination import MOST
+from ec_gateway.api.questions import MOST, Question
 from ec_gateway.api.schema import Described, Example, operation, query
 from ec_gateway.api.views.customers import account_of
 from ec_gateway.models import ApiKey
 from erp.core.clock import business_date
+from erp.core.errors import InvalidInput, NotFound
 
 
 class PriceSerializer(Described):
@@ -80,11 +81,10 @@ class PriceList(ApiView):
         ],
     )
     def get(self, request: Request) -> HttpResponse:
-        codes, number = codes_in(request, "sku", most=MOST), request.query_params.get("customer", "")
-        account = None
-        if number:
-            customer = customers.channel_customer(channel_id=self.client.channel_id, external_id=number)
-            account = account_of(customer, request.query_params.get("account", ""))
+        asked = Question(request)
+        codes, number = asked.codes("sku", most=MOST), asked.text("customer")
+        account = self._account(asked, number) if number else None
+        asked.close()
         known, on = catalog.sku_ids(codes), business_date(self.at)
         prices = catalog.price_for(
             sku_ids=known.values(),
@@ -114,3 +114,15 @@ class PriceList(ApiView):
                 "unknown": [code for code in codes if code not in known],
             }
         )
+
+    def _account(self, asked: Question, number: str) -> AccountTerms | None:
+        """Raises NotFound, unless the question has faults that come before."""
+        try:
+            customer = customers.channel_customer(channel_id=self.client.channel_id, external_id=number)
+            return account_of(customer, asked.text("account"))
+        except InvalidInput as faults:
+            asked.problems += faults.problems
+        except NotFound:
+            asked.close()
+            raise
+        return None

@@ -13,14 +13,14 @@ from catalog import selectors as catalog
 from catalog.models import Product
 from catalog.selectors import Named, ProductView, SkuView
 from ec_gateway.api.etags import unless_known
-from ec_gateway.api.feed import feed_cursor_of
 from ec_gateway.api.frame import ApiView, json_answer, plain
-from ec_gateway.api.pagination import cursor_behind, id_behind, limit_of
+from ec_gateway.api.pagination import cursor_behind
+from ec_gateway.api.questions import Question
 from ec_gateway.api.schema import IF_NONE_MATCH, Described, Example, operation, path, query
 from ec_gateway.models import ApiKey
 from erp.core import changes
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.errors import NotFound
 from erp.core.models import TaxClass
 
 PAGE = 100
@@ -161,21 +161,18 @@ class ProductList(_OfProducts):
         ],
     )
     def get(self, request: Request) -> HttpResponse:
-        modes = [name for name in ("changed_after", "cursor") if name in request.query_params]
-        if len(modes) > 1:
-            detail = _("Only one of changed_after and cursor is possible.")
-            raise InvalidInput([Problem(f"/query/{name}", "conflicting", detail) for name in modes])
-        limit = limit_of(request, usual=PAGE, most=PAGE)
-        if modes == ["changed_after"]:
-            return self._changed(request, limit)
-        after = id_behind(request)
+        asked = Question(request)
+        mode, limit = asked.only_one_of("changed_after", "cursor"), asked.limit(usual=PAGE, most=PAGE)
+        after = asked.id_behind()
+        asked.close()
+        if mode == "changed_after":
+            return self._changed(asked.feed_cursor("changed_after"), limit)
         feed = {} if after else {"feed_cursor": str(changes.current_cursor())}
         ids = catalog.product_page(after_id=after, limit=limit)
         following = cursor_behind(str(ids[-1])) if len(ids) == limit else None
         return json_answer({"items": self._bodies(ids), "next_cursor": following, **feed})
 
-    def _changed(self, request: Request, limit: int) -> HttpResponse:
-        after = feed_cursor_of(request, "changed_after")
+    def _changed(self, after: changes.Cursor, limit: int) -> HttpResponse:
         page = changes.read_page(after, limit=limit, topics=["product", "price"], audience=self.client.channel_code)
         styles = {int(item.key) for item in page.changes if item.topic == "product"}
         priced = {int(item.key) for item in page.changes if item.topic == "price"}

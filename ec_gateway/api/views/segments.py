@@ -9,7 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from ec_gateway.api.frame import ApiView, json_answer
-from ec_gateway.api.pagination import cursor_behind, key_of, limit_of
+from ec_gateway.api.pagination import cursor_behind
+from ec_gateway.api.questions import Question
 from ec_gateway.api.schema import Described, Example, operation, path, query
 from ec_gateway.models import ApiKey
 from erp.insights import selectors
@@ -68,10 +69,10 @@ class SegmentMembers(ApiView):
         ],
     )
     def get(self, request: Request, code: str) -> HttpResponse:
-        limit = limit_of(request)
-        found = selectors.members(
-            segment_code=code, channel_id=self.client.channel_id, after=key_of(request), limit=limit + 1
-        )
+        asked = Question(request)
+        after, limit = asked.key_behind(), asked.limit()
+        asked.close()
+        found = selectors.members(segment_code=code, channel_id=self.client.channel_id, after=after, limit=limit + 1)
         page = found[:limit]
         return json_answer(
             {

@@ -12,13 +12,14 @@ from rest_framework.request import Request
 
 from catalog import selectors as catalog
 from ec_gateway.api.etags import unless_known
-from ec_gateway.api.feed import codes_in, feed_cursor_of, with_kits
+from ec_gateway.api.feed import with_kits
 from ec_gateway.api.frame import ApiView, json_answer
-from ec_gateway.api.pagination import MOST, cursor_behind, id_behind, limit_of
+from ec_gateway.api.pagination import cursor_behind
+from ec_gateway.api.questions import MOST, Question
 from ec_gateway.api.schema import IF_NONE_MATCH, Described, Example, operation, path, query
 from ec_gateway.models import ApiKey
 from erp.core import changes
-from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.errors import NotFound
 from erp.inventory.selectors import (
     SOLD_FROM,
     Availability,
@@ -87,7 +88,10 @@ class StockList(ApiView):
     @operation(
         id="stock_list",
         summary="What this channel may sell: of named SKUs, of changed ones, or of all",
-        description="Give `sku`, or `changed_after`, or neither for the full list in pages. A constant number of queries each.",
+        description=(
+            "Give `sku`, or `changed_after`, or neither for the full list in pages. A constant number of queries each. Answers that carry a cursor of"
+            " the feed (the first page, what changed) have no ETag; named SKUs and the pages behind the first have one."
+        ),
         tag="stock",
         parameters=[
             query("sku", description="SKU codes, separated by commas; at most 1000."),
@@ -119,37 +123,39 @@ class StockList(ApiView):
         ],
     )
     def get(self, request: Request) -> HttpResponse:
-        modes = [name for name in ("sku", "changed_after", "cursor") if name in request.query_params]
-        if len(modes) > 1:
-            detail = _("Only one of sku, changed_after and cursor is possible.")
-            raise InvalidInput([Problem(f"/query/{name}", "conflicting", detail) for name in modes])
-        if modes == ["sku"]:
-            return self._named(request)
-        return self._changed(request) if modes == ["changed_after"] else self._page(request)
+        asked = Question(request)
+        mode, limit = asked.only_one_of("sku", "changed_after", "cursor"), asked.limit()
+        codes = asked.codes("sku", most=MOST) if mode == "sku" else []
+        after = asked.id_behind()
+        asked.close()
+        if mode == "sku":
+            return self._named(request, codes)
+        if mode == "changed_after":
+            return self._changed(asked.feed_cursor("changed_after"), limit)
+        return self._page(request, after, limit)
 
-    def _named(self, request: Request) -> HttpResponse:
-        codes, _limit = codes_in(request, "sku", most=MOST), limit_of(request)
+    def _named(self, request: Request, codes: list[str]) -> HttpResponse:
         known = catalog.sku_ids(codes)
         found = self._ask(known.values())
         items = [_item(code, found[known[code]]) for code in codes if code in known]
         return unless_known(request, {"items": items, "unknown": [code for code in codes if code not in known]})
 
-    def _changed(self, request: Request) -> HttpResponse:
-        limit, after = limit_of(request), feed_cursor_of(request, "changed_after")
+    def _changed(self, after: changes.Cursor, limit: int) -> HttpResponse:
         page = changes.read_page(after, limit=limit, topics=["stock"], audience=self.client.channel_code)
         codes = catalog.sku_codes(with_kits(int(item.key) for item in page.changes)) if page.changes else {}
         found = self._ask(codes)
         items = [_item(code, found[sku_id]) for sku_id, code in codes.items()]
         return json_answer({"items": items, "cursor": str(page.cursor), "has_more": page.has_more})
 
-    def _page(self, request: Request) -> HttpResponse:
-        after, limit = id_behind(request), limit_of(request)
+    def _page(self, request: Request, after: int, limit: int) -> HttpResponse:
+        """The first page carries a cursor of the feed, which must be new each time: nobody is told to go on with an old one."""
         feed = {} if after else {"feed_cursor": str(changes.current_cursor())}
         page = catalog.sku_page(after_id=after, limit=limit)
         found = self._ask([sku_id for sku_id, _code in page])
         items = [_item(code, found[sku_id]) for sku_id, code in page]
         following = cursor_behind(str(page[-1][0])) if len(page) == limit else None
-        return json_answer({"items": items, "next_cursor": following, **feed})
+        body = {"items": items, "next_cursor": following, **feed}
+        return unless_known(request, body) if after else json_answer(body)
 
     def _ask(self, sku_ids: Iterable[int]) -> dict[int, Availability]:
         wanted = list(sku_ids)
@@ -210,14 +216,14 @@ class StockOfSku(ApiView):
         ],
     )
     def get(self, request: Request, sku: str) -> HttpResponse:
-        explain = request.query_params.get("explain", "0")
-        if explain not in ("0", "1"):
-            raise InvalidInput([Problem("/query/explain", "invalid", _("0 or 1 is needed."))])
+        asked = Question(request)
+        explain = asked.flag("explain")
+        asked.close()
         found = available_of_code(channel_id=self.client.channel_id, code=sku, at=self.at)
         if found is None:
             raise NotFound(_("There is no SKU %(code)s.") % {"code": sku})
         item = _item(sku, found)
-        if explain == "1":
+        if explain:
             parts = {part.sku_id for part in found.components}
             item |= _explanation(found, catalog.sku_codes(parts) if parts else {})
         return unless_known(request, item)

@@ -42,25 +42,28 @@ def place_hold(
     expires_at: dt.datetime,
     kind: str = Hold.Kind.CART.value,
     owner_label: str = "",
+    lifetime: dt.timedelta | None = None,
     at: dt.datetime,
     by: Actor,
 ) -> HoldView:
     """Keep the pieces of every line until ``expires_at``, or of none. What counts is what the channel may sell, safety stock deducted.
 
-    Again with the same lines it answers with the hold as it stands, whatever became of it; extend it to get lost pieces back.
+    Again with the same lines it answers with the hold as it stands, whatever became of it; extend it to get lost pieces back. ``lifetime``
+    is what a caller asked for who counts from now: it must be the same again too.
 
     Raises:
         InsufficientStock: names every short SKU with what is left.
-        OtherHold: the reference was used for other lines.
+        OtherHold: the reference was used for other lines, or another lifetime.
         InvalidInput: no pieces, or an expiry that has passed.
     """
     wanted = _total(lines)
     _refuse_senseless(lines, wanted, expires_at, at=at)
-    fingerprint = messages.fingerprint([kind, sorted(wanted.items())])
+    lasting = [] if lifetime is None else [lifetime.total_seconds()]
+    fingerprint = messages.fingerprint([kind, sorted(wanted.items()), *lasting])
     locks.hold(_lock_name(channel_id, ref))
     if existing := Hold.objects.filter(channel_id=channel_id, ref=ref).first():
         if existing.fingerprint != fingerprint:
-            raise OtherHold(_("The hold %(ref)s was placed for other lines.") % {"ref": ref})
+            raise OtherHold(_("The hold %(ref)s was placed with other content.") % {"ref": ref})
         return replace(selectors.hold(channel_id=channel_id, ref=ref), is_replay=True)
 
     hold = Hold.objects.create(

@@ -8,7 +8,13 @@ from erp.orders.services.allocation import (
 )
 from erp.orders.services.amending import apply_late_revision
 from erp.orders.services.cancelling import cancel_by_staff, cancel_order
-from erp.orders.services.channel_returns import ChannelReturn, ReturnedUnits, ReturnOutcome, record_channel_return
+from erp.orders.services.channel_returns import (
+    ChannelReturn,
+    ReturnedUnits,
+    ReturnOutcome,
+    find_return_problems,
+    record_channel_return,
+)
 from erp.orders.services.charges import Charge, ChargeLine, record_charges
 from erp.orders.services.documents import (
     AdjustmentInput,
@@ -23,7 +29,7 @@ from erp.orders.services.documents import (
 )
 from erp.orders.services.exchanges import Exchange, part_exchanges
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
-from erp.orders.services.payment_news import PaymentNews
+from erp.orders.services.payment_news import PaymentNews, find_payment_problems
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.progress import accept, deliver, set_tracking
@@ -82,7 +88,9 @@ __all__ = [
     "cancel_release",
     "confirm_refund",
     "deliver",
+    "find_payment_problems",
     "find_problems",
+    "find_return_problems",
     "find_sale_problems",
     "hear_payment_news",
     "hold_order",

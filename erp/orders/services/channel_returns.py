@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 from erp.core import locks, messages, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date, unbookable
-from erp.core.errors import Conflict, InvalidInput, Problem
+from erp.core.errors import InvalidInput, Problem
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
 from erp.core.use_case import use_case
 from erp.orders import selectors
-from erp.orders.exceptions import NotReturnable
+from erp.orders.exceptions import NotReturnable, OrderConflict
 from erp.orders.models import Order, OrderLine, ParkedMessage, Return, ReturnLine, ShipmentLine
 from erp.orders.selectors.units import GONE
 from erp.orders.services.drafting import Draft
@@ -70,11 +70,12 @@ def record_channel_return(
     ``body`` is the raw message, kept as it came. Raises:
         InvalidInput: names every malformed field.
         NotReturnable: names every line that is unknown or of which fewer units left than came back.
-        Conflict: the return is recorded with other content.
+        OrderConflict: the return is recorded with other content.
         NotFound: no such channel.
     """
     channel_id = selectors.channel_id_of(channel)
-    _refuse_malformed(request, at=at)
+    if problems := find_return_problems(request, at=at):
+        raise InvalidInput(problems)
     locks.hold(f"order:{channel}:{external_id}")
     order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
     locks.hold(f"return:{channel_id}:{request.external_id}")
@@ -103,7 +104,8 @@ def record_channel_return(
     return result
 
 
-def _refuse_malformed(request: ChannelReturn, *, at: dt.datetime) -> None:
+def find_return_problems(request: ChannelReturn, *, at: dt.datetime) -> list[Problem]:
+    """Every fault of a return, with JSON pointers into the contract's body."""
     problems = []
     if not request.external_id or len(request.external_id) > 100:
         problems.append(Problem("/external_id", "bad_external_id", _("1 to 100 characters are needed.")))
@@ -124,12 +126,11 @@ def _refuse_malformed(request: ChannelReturn, *, at: dt.datetime) -> None:
         seen.add((line.line_id, line.condition))
     if request.returned_on is not None:
         problems += unbookable("/returned_on", request.returned_on, at=at)
-    if problems:
-        raise InvalidInput(problems)
+    return problems
 
 
 def _known(channel_id: int, external_id: str, fingerprint: str) -> ReturnOutcome | None:
-    """What the first message under this number did. Raises Conflict for other content, or for a number that somebody else used."""
+    """What the first message under this number did. Raises OrderConflict for other content, or for a number that somebody else used."""
     first = (
         MessageLog.objects.filter(
             channel_id=channel_id,
@@ -143,7 +144,7 @@ def _known(channel_id: int, external_id: str, fingerprint: str) -> ReturnOutcome
     )
     document = Return.objects.filter(channel_id=channel_id, external_id=external_id).first()
     if (first is None and document is not None) or (first is not None and first != fingerprint):
-        raise Conflict(_("Return %(id)s is recorded with other content.") % {"id": external_id})
+        raise OrderConflict(_("Return %(id)s is recorded with other content.") % {"id": external_id})
     return None if first is None else ReturnOutcome(document, is_replay=True)
 
 

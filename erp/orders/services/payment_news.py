@@ -43,6 +43,12 @@ def event_from_body(body: Mapping[str, Any]) -> PaymentNews:
 
 def refuse_malformed(event: PaymentNews, currency: str) -> None:
     """Raises InvalidInput naming every fault."""
+    if problems := find_payment_problems(event, currency):
+        raise InvalidInput(problems)
+
+
+def find_payment_problems(event: PaymentNews, currency: str) -> list[Problem]:
+    """Every fault of news about a payment, with JSON pointers into the contract's body."""
     problems = []
     if event.kind not in PaymentEvent.Kind.values:
         problems.append(
@@ -58,5 +64,4 @@ def refuse_malformed(event: PaymentNews, currency: str) -> None:
         problems.append(
             Problem("/amount", "bad_amount", _("A positive amount in whole units of the currency is needed."))
         )
-    if problems:
-        raise InvalidInput(problems)
+    return problems

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from erp.core import rows
 from erp.core.actors import Actor
-from erp.core.errors import Conflict
 from erp.core.money import ZERO
 from erp.inventory.services import BroughtBack, PutBack, bring_back, put_back_all
+from erp.orders.exceptions import OrderConflict
 from erp.orders.models import Return, ReturnLine
 
 HEADER_COLUMNS = (
@@ -82,7 +82,7 @@ class NewReturn:
 
 
 def find_replays(channel_id: int, fingerprints: Mapping[str, str]) -> dict[str, Return]:
-    """Documents that are there, by external id. Raises Conflict for one with other content."""
+    """Documents that are there, by external id. Raises OrderConflict for one with other content."""
     known = {
         item.external_id: item
         for item in Return.objects.filter(channel_id=channel_id, external_id__in=list(fingerprints))
@@ -90,7 +90,7 @@ def find_replays(channel_id: int, fingerprints: Mapping[str, str]) -> dict[str, 
     for external_id, existing in known.items():
         # A refused parcel has nothing left to come back, so its repeat cannot carry the same lines: the id alone decides.
         if existing.fingerprint != fingerprints[external_id] and existing.kind != Return.Kind.REFUSED:
-            raise Conflict(_("Return %(id)s is recorded with other content.") % {"id": external_id})
+            raise OrderConflict(_("Return %(id)s is recorded with other content.") % {"id": external_id})
     return known
 
 

@@ -45,13 +45,13 @@ PAID = {"event_id": "e-1", "kind": "captured", "occurred_at": "2026-11-23T10:00:
 
 CALLS = [
     Call("GET", "stock", "/stock?sku=TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
-    Call("GET", "stock/<str:sku>", "/stock/TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
+    Call("GET", "stock/<path:sku>", "/stock/TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
     Call("POST", "holds", "/holds", SCOPE.HOLDS_WRITE, HOLD, status=201, for_another_site=409),
-    Call("GET", "holds/<str:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
-    Call("DELETE", "holds/<str:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
+    Call("GET", "holds/<path:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
+    Call("DELETE", "holds/<path:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
     Call(
         "POST",
-        "holds/<str:ref>/extend",
+        "holds/<path:ref>/extend",
         "/holds/cart-1/extend",
         SCOPE.HOLDS_WRITE,
         {"expires_in": 60},
@@ -59,20 +59,24 @@ CALLS = [
     ),
     Call("GET", "changes", "/changes?after=1.0", None, secret='"order"'),
     Call("GET", "products", "/products", SCOPE.PRODUCTS_READ),
-    Call("GET", "products/<str:code>", "/products/TS-001", SCOPE.PRODUCTS_READ),
+    Call("GET", "products/<path:code>", "/products/TS-001", SCOPE.PRODUCTS_READ),
     Call("GET", "prices", "/prices?customer=b-1&sku=TS-001-WH-M", SCOPE.PRODUCTS_READ, for_another_site=404),
-    Call("GET", "customers/<str:external_id>", "/customers/c-1", SCOPE.CUSTOMERS_READ, for_another_site=404),
+    Call("GET", "customers/<path:external_id>", "/customers/c-1", SCOPE.CUSTOMERS_READ, for_another_site=404),
     Call(
         "PUT",
-        "customers/<str:external_id>",
+        "customers/<path:external_id>",
         "/customers/c-1",
         SCOPE.CUSTOMERS_WRITE,
         {"family_name": "佐藤"},
         for_another_site=201,
         secret="髙橋",
     ),
-    Call("GET", "customers/<str:external_id>/credit", "/customers/b-1/credit", SCOPE.CREDIT_READ, for_another_site=404),
-    Call("GET", "segments/<str:code>/customers", "/segments/champions/customers", SCOPE.CUSTOMERS_READ, secret='"c-9"'),
+    Call(
+        "GET", "customers/<path:external_id>/credit", "/customers/b-1/credit", SCOPE.CREDIT_READ, for_another_site=404
+    ),
+    Call(
+        "GET", "segments/<path:code>/customers", "/segments/champions/customers", SCOPE.CUSTOMERS_READ, secret='"c-9"'
+    ),
     Call("POST", "orders", "/orders", SCOPE.ORDERS_WRITE, ORDER, status=201, for_another_site=201),
     Call("GET", "orders", "/orders", SCOPE.ORDERS_READ, secret='"A-1000"'),
     Call("POST", "orders/bulk", "/orders/bulk", SCOPE.ORDERS_WRITE, {"orders": [ORDER]}),

@@ -564,7 +564,7 @@ def test_a_return_comes_back_by_line_id_once(stocked):
         document.number,
     )
     assert refusal(more) == (409, "not_returnable", [("/lines/0/quantity", "not_returnable")])
-    assert refusal(other)[:2] == (409, "conflict")
+    assert refusal(other)[:2] == (409, "idempotency_conflict")
     assert figures(shirt, place) == (99, 0)
     assert ShipmentLine.objects.get().returned_quantity == 2
 
@@ -578,7 +578,14 @@ def test_a_return_comes_back_by_line_id_once(stocked):
          {"/external_id", "/lines/0/line_id", "/lines/0/quantity", "/lines/1", "/returned_on"}),
         ("returns", {"external_id": "R", "lines": []}, {"/lines"}),
         ("returns", {"external_id": "R", "lines": [{"line_id": "1", "quantity": 0, "condition": "new"}]},
-         {"/lines/0/condition"}),
+         {"/lines/0/condition", "/lines/0/quantity"}),
+        ("returns", {"external_id": "", "lines": [{"line_id": "", "quantity": 0, "condition": "x"}, {"line_id": "", "quantity": 1}],
+                     "returned_on": "1990-01-01"},
+         {"/external_id", "/lines/0/quantity", "/lines/0/condition", "/returned_on"}),
+        ("payment-events", {"event_id": "", "kind": "foo", "occurred_at": "2026-11-23T10:00:00Z", "amount": "-5"},
+         {"/event_id", "/kind", "/amount"}),
+        ("payment-events", {"event_id": "e", "kind": "paid", "occurred_at": "2026-11-23T10:00:00Z", "amount": "0.5", "z": 1},
+         {"/amount", "/z"}),
         ("payment-events", {"event_id": "\x00", "kind": "PAID", "occurred_at": "now", "amount": 1, "payment": 0},
          {"/event_id", "/kind", "/occurred_at", "/amount", "/payment"}),
         ("payment-events", {"event_id": "e", "kind": "paid", "occurred_at": "0001-01-01T00:00:00+14:00"}, {"/occurred_at"}),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from urllib.parse import quote
 
 import pytest
 from django.db import connection, transaction
 
+from catalog.models import Product, Sku
 from catalog.services import define_kit
 from customers.models import Account, BillTo, ChannelIdentity, CustomerRecord
 from customers.services import merge_records
 from erp.core import changes
 from erp.core.models import AuditRow
+from erp.insights.models import Segment
 from erp.inventory.models import ChannelLocation, Hold, Location, StockBalance
 from tests.ec_gateway.api.world import NOON, WHEN
 from tests.inventory.factories import pool, sku, statements, stock
@@ -136,6 +139,48 @@ def test_a_wrong_question_is_told_what_is_wrong(world, query, pointers):
     assert (answer.status_code, [item["pointer"] for item in answer.json()["errors"]]) == (400, pointers)
 
 
+@pytest.mark.parametrize(
+    ("path", "pointers"),
+    [
+        ("/changes?topics=foo,order,bar&limit=0", ["/query/limit", "/query/topics", "/query/topics"]),
+        ("/changes?topics=foo&after=x&limit=0", ["/query/limit", "/query/topics"]),
+        ("/stock?sku=&limit=0", ["/query/limit", "/query/sku"]),
+        ("/stock?cursor=xx&limit=0", ["/query/cursor", "/query/limit"]),
+        ("/stock?changed_after=1.1&cursor=xx&limit=0", ["/query/changed_after", "/query/cursor", "/query/limit"]),
+        ("/stock?changed_after=nonsense&limit=0", ["/query/limit"]),
+        (
+            "/products?changed_after=1.1&cursor=YWJj&limit=101",
+            ["/query/changed_after", "/query/cursor", "/query/limit"],
+        ),
+        ("/products?cursor=YWJj&limit=x", ["/query/cursor", "/query/limit"]),
+        ("/orders?changed_after=1.1&cursor=*&limit=501", ["/query/changed_after", "/query/cursor", "/query/limit"]),
+        ("/segments/champions/customers?cursor=*&limit=0", ["/query/cursor", "/query/limit"]),
+        ("/prices?sku=&customer=b-1&account=NONE", ["/query/account", "/query/sku"]),
+        ("/prices?customer=nobody", ["/query/sku"]),
+    ],
+)
+def test_every_fault_of_a_question_is_named_at_once(world, path, pointers):
+    answer = world.caller().get(path)
+
+    assert answer.status_code == 400
+    assert sorted({item["pointer"] for item in answer.json()["errors"]}) == sorted(set(pointers))
+
+
+def test_a_page_behind_the_first_need_not_be_sent_again(world):
+    caller = world.caller()
+    first = caller.get("/stock?limit=1")
+    assert "feed_cursor" in first.json()
+    assert "ETag" not in first.headers  # its cursor must be new each time: the old one may have ended meanwhile
+
+    path = f"/stock?limit=1&cursor={first.json()['next_cursor']}"
+    second = caller.get(path)
+    again = caller.get(path, If_None_Match=second.headers["ETag"])
+
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", second.headers["ETag"])
+    stock(world.shirt, world.warehouse, 2)  # of which the kit makes one more
+    assert caller.get(path, If_None_Match=second.headers["ETag"]).status_code == 200
+
+
 # Holds
 
 
@@ -160,11 +205,58 @@ def test_the_same_hold_again_is_one_hold_and_with_other_lines_a_conflict(world):
     body = {"hold_ref": "h", "lines": [{"sku": "TS-001-WH-M", "quantity": 1}], "expires_in": 60}
 
     first, again = caller.post("/holds", body), caller.post("/holds", body)
-    other = caller.post("/holds", {**body, "lines": [{"sku": "TS-001-WH-M", "quantity": 2}]})
+    others = [
+        caller.post("/holds", {**body, **changed})
+        for changed in ({"lines": [{"sku": "TS-001-WH-M", "quantity": 2}]}, {"expires_in": 61}, {"kind": "quote"})
+    ]
 
     assert (first.status_code, again.status_code, first.content == again.content) == (201, 200, True)
     assert again.headers["Idempotent-Replay"] == "true"
-    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+    assert {(other.status_code, other.json()["code"]) for other in others} == {(409, "idempotency_conflict")}
+
+
+def test_a_hold_that_was_sent_again_later_is_still_the_same(world, noon):
+    caller = world.caller()
+    body = {"hold_ref": "h", "lines": [{"sku": "TS-001-WH-M", "quantity": 1}], "expires_in": 60}
+    first = caller.post("/holds", body).json()
+    noon["now"] += dt.timedelta(seconds=30)
+
+    assert caller.post("/holds", body).json() == first
+    caller.post("/holds/h/extend", {"expires_in": 600})
+    assert caller.post("/holds", body).status_code == 200
+
+
+@pytest.mark.parametrize("ref", ["あ/ /😀", "a/b", "/", "a//b", "extend", "a/extend/b", "a b?c#d%2F"])
+def test_a_name_may_contain_anything(world, ref):
+    caller = world.caller()
+    body = {"hold_ref": ref, "lines": [{"sku": "TS-001-WH-M", "quantity": 1}], "expires_in": 60}
+    path = f"/holds/{quote(ref, safe='')}"
+
+    assert caller.post("/holds", body).status_code == 201
+    assert caller.get(path).json()["hold_ref"] == ref
+    assert caller.post(f"{path}/extend", {"expires_in": 600}).json()["hold_ref"] == ref
+    assert caller.delete(path).json()["status"] == "closed"
+
+
+@pytest.mark.parametrize("number", ["a/b", "/", "credit", "a/credit/b", "😀/あ", "a b?c#d"])
+def test_the_number_of_a_customer_may_contain_anything(world, number):
+    caller = world.caller()
+    path = f"/customers/{quote(number, safe='')}"
+
+    assert caller.put(path, HANAKO).status_code == 201
+    assert caller.get(path).json()["external_id"] == number
+    assert caller.get(f"{path}/credit").json()["code"] == "no_account"
+
+
+def test_codes_of_products_may_contain_slashes_too(world):
+    style = Product.objects.create(code="TS/002", name="Tシャツ")
+    goods = Sku.objects.create(code="TS/002/M", product=style)
+    Segment.objects.create(code="v/i/p", name="VIP", rank=99)
+    caller = world.caller()
+
+    assert caller.get("/products/TS%2F002").json()["code"] == "TS/002"
+    assert caller.get("/stock/TS%2F002%2FM").json()["sku"] == goods.code
+    assert caller.get("/segments/v%2Fi%2Fp/customers").json()["items"] == []
 
 
 def test_every_fault_of_a_hold_is_named(world):
@@ -400,7 +492,22 @@ def test_what_mamori_owns_is_refused_with_its_owner_and_nothing_is_written(world
     assert (answer.status_code, answer.json()["code"]) == (403, "not_owner")
     assert [item["pointer"] for item in answer.json()["errors"]] == ["/golden_id", "/segment"]
     assert all("mamori" in item["detail"] for item in answer.json()["errors"])
+    assert answer.json()["detail"]
     assert world.caller().get("/customers/c-1").json() == before
+
+
+def test_what_mamori_owns_is_named_with_every_other_fault(world):
+    answer = world.caller().put(
+        "/customers/c-1", {"golden_id": 1, "kind": "robot", "browsing": 1, "family_name": "x" * 101}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_owner")
+    assert {(item["pointer"], item["code"]) for item in answer.json()["errors"]} == {
+        ("/golden_id", "not_owner"),
+        ("/kind", "unknown_value"),
+        ("/browsing", "unknown_field"),
+        ("/family_name", "too_long"),
+    }
 
 
 HANAKO = {"family_name": "髙橋", "given_name": "花子", "email": "hanako@example.jp"}
