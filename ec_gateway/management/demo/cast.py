@@ -263,9 +263,14 @@ class Cast:
         plan.act(plan.last, Kind.CANCEL_LATE, while_picking, reason="間違えて注文しました")
         called_back = self._order(2)
         plan.act(plan.last, Kind.CALL_BACK, called_back, reason="検品で汚れが見つかったため")
+        moved_late = self._order(2, channel=MALL)
+        new_address = moved_to(moved_late.document, self.people.person(next(self._people)))
+        plan.act(plan.last, Kind.AMEND_LATE, moved_late, document=new_address)
+        plan.act(plan.last, Kind.CALL_BACK, moved_late, reason="お届け先の変更が届いたため")
         for deal in (
             while_picking,
             called_back,
+            moved_late,
             self._order(2),
             self._order(2, channel=EC_MEN),
             self._order(2, channel=MALL),

@@ -18,7 +18,7 @@ from customers.models import Account, CustomerRecord
 from ec_gateway.management.demo import cast, company, desk, office, parcels, stockroom
 from ec_gateway.management.demo.goods import Assortment
 from ec_gateway.management.demo.people import Population
-from ec_gateway.management.demo.plan import HISTORY_DAYS, Deal, Plan, is_workday, moment
+from ec_gateway.management.demo.plan import HISTORY_DAYS, Deal, Kind, Plan, is_workday, moment
 from ec_gateway.management.demo.stage import BUYER, DESK, Stage
 from ec_gateway.management.demo.supply import plan_supply
 from ec_gateway.management.demo.trade import Trade
@@ -145,7 +145,7 @@ class Story:
             desk.resolve(stage, day)
         desk.put_on_hold(stage, day)
         desk.cancel(stage, stage.acts(day, *desk.CANCELS), at=moment(day, 9, 20))
-        desk.amend(stage, day)
+        desk.amend(stage.acts(day, Kind.AMEND), at=moment(day, 9, 25))
         desk.advance(at=moment(day, 9, 28))
         if is_workday(day):
             parcels.release(stage, day)
@@ -166,6 +166,7 @@ class Story:
         """The evening before today."""
         day = self.plan.last
         parcels.release_last(stage)
+        desk.amend(stage.acts(day, Kind.AMEND_LATE), at=moment(day, 17, 45))
         parcels.call_back(stage, day)
         desk.cancel(stage, stage.acts(day, desk.LATE), at=moment(day, 18, 30))
         stockroom.keep_for_customers(stage)

@@ -124,12 +124,12 @@ def cancel(stage: Stage, acts: Iterable[Act], *, at: dt.datetime) -> None:
             )  # fmt: skip
 
 
-def amend(stage: Stage, day: dt.date) -> None:
+def amend(acts: Iterable[Act], *, at: dt.datetime) -> None:
     """受注変更: the channel sends the next revision."""
-    for act in stage.acts(day, Kind.AMEND):
+    for act in acts:
         document = act.detail["document"]
         retried(
-            place_orders, channel=act.deal.channel, orders=[read_order(document)], bodies=[document], at=moment(day, 9, 25),
+            place_orders, channel=act.deal.channel, orders=[read_order(document)], bodies=[document], at=at,
             by=Actor.channel(act.deal.channel),
         )  # fmt: skip
 

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     CANCEL_LATE = "CANCEL_LATE"
     CALL_BACK = "CALL_BACK"
     AMEND = "AMEND"
+    AMEND_LATE = "AMEND_LATE"
     HOLD = "HOLD"
     SHIP_PART = "SHIP_PART"
     RETURN = "RETURN"

@@ -70,6 +70,8 @@ def test_a_parcel_that_it_knows_is_known(knowing):
 
 def test_the_same_file_again_adds_nothing(knowing):
     """The process starts with the same file again."""
+    later = {"order_external_id": "OLD-1", **PARCEL, "number": "SH-78", "tracking_number": "000078"}
+    knowing.call("POST", "/shipments", json=later)
     knowing.kill()
     knowing.start()
 
