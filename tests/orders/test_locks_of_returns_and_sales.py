@@ -114,7 +114,7 @@ def test_one_number_of_a_return_stands_for_one_order(stocked):
         names=[f"return:{channel.pk}:R-1"],
     )
 
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "ReturnOutcome"], outcomes
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["OrderConflict", "ReturnOutcome"], outcomes
     assert any(isinstance(outcome, Conflict) for outcome in outcomes)
     assert ParkedMessage.objects.count() == 1
 
