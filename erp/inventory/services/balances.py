@@ -112,10 +112,6 @@ _SELLABLE = """(
       AND (place.kind <> 'MALL_HELD' OR place.holder_channel_id = cl.channel_id)
 ) sells"""
 
-_LOCK_SELLABLE = _lock_statement(
-    "b.sku_id = ANY(%s)", columns=", sells.rank", joins=f"JOIN {_SELLABLE} ON sells.location_id = b.location_id"
-)
-
 # The balances of a hold are locked with the others, wherever they lie: a channel may have dropped a location since.
 _LOCK_SELLABLE_AND_HELD = _lock_statement(
     f"""b.id IN (
@@ -160,23 +156,19 @@ def lock_exchange(
     locked(_LOCK_FOR_EXCHANGE, parameters)
 
 
-_NOT_FOR_SALE = rows.array(NOT_FOR_SALE)
+NOT_FOR_SALE_KINDS = rows.array(NOT_FOR_SALE)
 
 
 def lock_sellable(
-    *, channel_id: int, sku_ids: Sequence[int], hold_refs: Sequence[str] = (), at: dt.datetime
+    *, channel_id: int, sku_ids: Sequence[int], hold_refs: Sequence[str], at: dt.datetime
 ) -> list[tuple[Balance, int | None]]:
     """Lock what the channel may sell of the SKUs, and what its named holds claim. Each balance comes with the location's rank.
 
     Best rank first; rank None means: not sold from, locked only because a hold claims it.
     """
-    places: list[Any] = [channel_id, _NOT_FOR_SALE]
-    skus = rows.array(sku_ids)
-    statement, parameters = _LOCK_SELLABLE, [at, *places, skus]
-    if hold_refs:
-        statement = _LOCK_SELLABLE_AND_HELD
-        parameters = [at, *places, *places, skus, channel_id, rows.array(hold_refs)]
-    ranked = [(Balance(*row[:-1]), row[-1]) for row in rows.ask(statement, parameters).all()]
+    places: list[Any] = [channel_id, NOT_FOR_SALE_KINDS]
+    parameters = [at, *places, *places, rows.array(sku_ids), channel_id, rows.array(hold_refs)]
+    ranked = [(Balance(*row[:-1]), row[-1]) for row in rows.ask(_LOCK_SELLABLE_AND_HELD, parameters).all()]
     ranked.sort(key=lambda row: (row[1] is None, row[1], row[0].id))
     return ranked
 

@@ -15,10 +15,8 @@ from django.db import connection
 from erp.core import changes, rows
 from erp.core.actors import Actor
 from erp.core.use_case import pipelined, use_case
-from erp.inventory.models import NOT_FOR_SALE
 from erp.inventory.services import balances
 
-_NOT_FOR_SALE = rows.array(NOT_FOR_SALE)
 NO_HOLDS: Mapping[int, str] = MappingProxyType({})
 
 
@@ -93,7 +91,7 @@ def _ask_reserve(
         _RESERVE,
         [
             channel_id,
-            _NOT_FOR_SALE,
+            balances.NOT_FOR_SALE_KINDS,
             document_type,
             *[rows.array(column) for column in columns],
             rows.array(hold_refs),
