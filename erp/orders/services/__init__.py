@@ -38,10 +38,10 @@ from erp.orders.services.refused_sales import RefusedSale, keep_refused_sales
 from erp.orders.services.releasing import cancel_release, release_orders
 from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns
+from erp.orders.services.sale_outcomes import SaleOutcome
 from erp.orders.services.sales_reports import SoldUnits, report_sales
 from erp.orders.services.shipping import ShipRequest, ship
 from erp.orders.services.shop_sales import (
-    SaleOutcome,
     find_sale_problems,
     in_words_of_a_sale,
     record_shop_sales,

@@ -19,7 +19,7 @@ from customers.services import lock_credit
 from erp.core import changes, locks, numbering, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date, unbookable
-from erp.core.errors import DomainError, InvalidInput, Problem
+from erp.core.errors import InvalidInput, Problem
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog, RevenueBasis
 from erp.core.money import ZERO, Rounding
@@ -36,7 +36,7 @@ from erp.orders.services.documents import OrderInput
 from erp.orders.services.drafting import Context, Draft, ask_context, draft_order, priced_lines
 from erp.orders.services.placing import register_customers
 from erp.orders.services.recognition import recognise
-from erp.orders.services.refused_sales import RefusedSale, close_recorded, report_refused
+from erp.orders.services.sale_outcomes import SaleOutcome, kept_as, refuse_currencies, report_outcomes, tell_apart
 from erp.orders.services.validation import find_problems
 from erp.orders.services.writing import EVENT_COLUMNS, ORDER_COLUMNS, Keys, ask_keys, order_row, write_children
 
@@ -53,17 +53,6 @@ _LINE_COLUMNS = (
     "id", "shipment_id", "order_line_id", "quantity", "returned_quantity", "net_amount", "tax_amount", "gross_amount",
     "cost_amount",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class SaleOutcome:
-    """The answer to one sale. ``tasks`` are the kinds of what a person has to look at; ``refusal`` says why it was not recorded."""
-
-    external_id: str
-    number: str = ""
-    tasks: tuple[str, ...] = ()
-    is_replay: bool = False
-    refusal: DomainError | None = None
 
 
 @dataclass(slots=True)
@@ -97,7 +86,7 @@ def record_shop_sales(
 
     Raises NotFound for an unknown channel, or one without a place to sell from.
     """
-    bodies = bodies or [None] * len(sales)
+    bodies = [sale if body is None else body for sale, body in zip(sales, bodies or [None] * len(sales), strict=True)]
     outcomes = {
         index: SaleOutcome(sale.external_id, refusal=InvalidInput(problems))
         for index, sale in enumerate(sales)
@@ -109,9 +98,7 @@ def record_shop_sales(
         context_of, new_keys = ask_context(channel, wanted.values()), ask_keys(wanted.values())
     context, keys = context_of(), new_keys()
     drafts = {index: draft_order(sale, context) for index, sale in wanted.items()}
-    for index in [index for index, draft in drafts.items() if Reason.CURRENCY in draft.holds]:
-        problem = Problem("/currency", "wrong_currency", drafts.pop(index).holds[Reason.CURRENCY])
-        outcomes[index] = SaleOutcome(sales[index].external_id, refusal=InvalidInput([problem]))
+    refuse_currencies(drafts, outcomes)
     fresh = _tell_apart(drafts, context, outcomes)
     outcomes |= _record(fresh, keys, context, at=at, by=by)
     numbers = {draft.order.external_id: draft.number for draft in fresh.values()}
@@ -120,7 +107,7 @@ def record_shop_sales(
     messages = [_message(sale, bodies[i], drafts.get(i), outcomes[i]) for i, sale in enumerate(sales)]
     store(messages, channel_id=context.channel.pk, at=at, by=by)
     _report_conflicts(drafts, outcomes, context, at=at, by=by)
-    _report_refused(sales, bodies, outcomes, context, at=at, by=by)
+    report_outcomes(sales, bodies, outcomes, channel_id=context.channel.pk, at=at, by=by)
     return [outcomes[index] for index in range(len(sales))]
 
 
@@ -155,17 +142,12 @@ def _tell_apart(drafts: Mapping[int, Draft], context: Context, outcomes: dict[in
             channel_id=context.channel.pk, external_ids=[draft.order.external_id for draft in drafts.values()]
         ).items()
     }
-    fresh: dict[int, Draft] = {}
-    for index, draft in drafts.items():
-        name = draft.order.external_id
-        if name not in known:
-            known[name], fresh[index] = (draft.fingerprint, ""), draft
-        elif known[name][0] == draft.fingerprint:
-            outcomes[index] = SaleOutcome(name, known[name][1], is_replay=True)
-        else:
-            detail = _("Sale %(id)s is recorded with other content.") % {"id": name}
-            outcomes[index] = SaleOutcome(name, known[name][1], refusal=OrderConflict(detail))
-    return fresh
+    fingerprints = {index: draft.fingerprint for index, draft in drafts.items()}
+    return tell_apart(drafts, fingerprints, known, outcomes, refuse=_other_content)
+
+
+def _other_content(external_id: str) -> OrderConflict:
+    return OrderConflict(_("Sale %(id)s is recorded with other content.") % {"id": external_id})
 
 
 def _record(
@@ -378,33 +360,13 @@ def _report_conflicts(
     staff_tasks.open_tasks(findings, at=at, by=by)
 
 
-def _report_refused(
-    sales: Sequence[OrderInput],
-    bodies: Sequence[Any],
-    outcomes: Mapping[int, SaleOutcome],
-    context: Context,
-    *,
-    at: dt.datetime,
-    by: Actor,
-) -> None:
-    refused = [
-        RefusedSale(sale.external_id, sale if bodies[index] is None else bodies[index], refusal)
-        for index, sale in enumerate(sales)
-        if (refusal := outcomes[index].refusal) is not None and not isinstance(refusal, OrderConflict)
-    ]
-    report_refused(refused, channel_id=context.channel.pk, at=at, by=by)
-    recorded = (told.external_id for told in outcomes.values() if told.refusal is None)
-    close_recorded(recorded, channel_id=context.channel.pk, at=at, by=by)
-
-
 def _message(sale: OrderInput, body: Any, draft: Draft | None, outcome: SaleOutcome) -> Message:
-    kind = Outcome.REFUSED if outcome.refusal else Outcome.REPLAYED if outcome.is_replay else Outcome.DONE
     return Message(
         "order",
         sale.external_id[:100],
         max(0, min(int(sale.revision), 2_000_000_000)),
-        sale if body is None else body,
+        body,
         draft.fingerprint if draft else "",
-        kind,
+        kept_as(outcome),
         str(outcome.refusal or ""),
     )

@@ -32,11 +32,11 @@ from erp.orders.services import return_documents
 from erp.orders.services.documents import OrderInput
 from erp.orders.services.drafting import Context, Draft, ask_context, draft_order, priced_lines
 from erp.orders.services.placing import register_customers
-from erp.orders.services.refused_sales import RefusedSale, close_recorded, report_refused
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_parts import DEFECT_LOCATION, Condition
+from erp.orders.services.sale_outcomes import SaleOutcome, kept_as, refuse_currencies, report_outcomes, tell_apart
 from erp.orders.services.sales import moment_of
-from erp.orders.services.shop_sales import SaleOutcome, as_charged, find_sale_problems
+from erp.orders.services.shop_sales import as_charged, find_sale_problems
 
 KIND = "RETURN_TO_CHECK"
 Outcome, Reason = MessageLog.Outcome, OrderHold.Reason
@@ -77,7 +77,9 @@ def record_till_returns(
 
     Raises NotFound for an unknown channel, or one without a place to sell from.
     """
-    bodies = bodies or [None] * len(returns)
+    bodies = [
+        item if body is None else body for item, body in zip(returns, bodies or [None] * len(returns), strict=True)
+    ]
     outcomes = {
         index: SaleOutcome(item.receipt.external_id, refusal=InvalidInput(problems))
         for index, item in enumerate(returns)
@@ -87,9 +89,7 @@ def record_till_returns(
     context = ask_context(channel, [item.receipt for item in wanted.values()])()
     locks.hold_all(f"return:{context.channel.pk}:{item.receipt.external_id}" for item in wanted.values())
     drafts = {index: draft_order(item.receipt, context) for index, item in wanted.items()}
-    for index in [index for index, draft in drafts.items() if Reason.CURRENCY in draft.holds]:
-        problem = Problem("/currency", "wrong_currency", drafts.pop(index).holds[Reason.CURRENCY])
-        outcomes[index] = SaleOutcome(returns[index].receipt.external_id, refusal=InvalidInput([problem]))
+    refuse_currencies(drafts, outcomes)
     fingerprints = {
         index: messages.fingerprint({"receipt": draft.fingerprint, "conditions": dict(returns[index].conditions)})
         for index, draft in drafts.items()
@@ -99,13 +99,14 @@ def record_till_returns(
     outcomes |= _outcomes(taken, at=at, by=by)
     told = [
         Message(
-            "return", item.receipt.external_id[:100], 1, item if bodies[index] is None else bodies[index],
-            fingerprints.get(index, ""), _kept_as(outcomes[index]), str(outcomes[index].refusal or ""),
+            "return", item.receipt.external_id[:100], 1, bodies[index],
+            fingerprints.get(index, ""), kept_as(outcomes[index]), str(outcomes[index].refusal or ""),
         )
         for index, item in enumerate(returns)
     ]  # fmt: skip
     store(told, channel_id=context.channel.pk, at=at, by=by)
-    _report(returns, bodies, outcomes, context, at=at, by=by)
+    receipts = [item.receipt for item in returns]
+    report_outcomes(receipts, bodies, outcomes, channel_id=context.channel.pk, at=at, by=by)
     return [outcomes[index] for index in range(len(returns))]
 
 
@@ -129,17 +130,11 @@ def _tell_apart(
     names = [draft.order.external_id for draft in drafts.values()]
     recorded = Return.objects.filter(channel=context.channel.pk, external_id__in=names)
     known = {item.external_id: (item.fingerprint, item.number) for item in recorded}
-    fresh: dict[int, Draft] = {}
-    for index, draft in drafts.items():
-        name = draft.order.external_id
-        if name not in known:
-            known[name], fresh[index] = (fingerprints[index], ""), draft
-        elif known[name][0] == fingerprints[index]:
-            outcomes[index] = SaleOutcome(name, known[name][1], is_replay=True)
-        else:
-            detail = _("Return %(id)s is recorded with other content.") % {"id": name}
-            outcomes[index] = SaleOutcome(name, known[name][1], refusal=Conflict(detail))
-    return fresh
+    return tell_apart(drafts, fingerprints, known, outcomes, refuse=_other_content)
+
+
+def _other_content(external_id: str) -> Conflict:
+    return Conflict(_("Return %(id)s is recorded with other content.") % {"id": external_id})
 
 
 def _record(
@@ -275,26 +270,3 @@ def _finding(item: _Taken) -> Finding | None:
         told.append(owed)
     told += [f"{Reason(reason).label} {detail}".strip() for reason, detail in item.problems.items()]
     return Finding(KIND, "RETURN", item.document.id, item.document.number, " ".join(told)) if told else None
-
-
-def _kept_as(outcome: SaleOutcome) -> str:
-    return Outcome.REFUSED if outcome.refusal else Outcome.REPLAYED if outcome.is_replay else Outcome.DONE
-
-
-def _report(
-    returns: Sequence[TillReturn],
-    bodies: Sequence[Any],
-    outcomes: Mapping[int, SaleOutcome],
-    context: Context,
-    *,
-    at: dt.datetime,
-    by: Actor,
-) -> None:
-    refused = [
-        RefusedSale(item.receipt.external_id, item if bodies[index] is None else bodies[index], refusal)
-        for index, item in enumerate(returns)
-        if (refusal := outcomes[index].refusal) is not None
-    ]
-    report_refused(refused, channel_id=context.channel.pk, at=at, by=by)
-    recorded = (told.external_id for told in outcomes.values() if told.refusal is None)
-    close_recorded(recorded, channel_id=context.channel.pk, at=at, by=by)
