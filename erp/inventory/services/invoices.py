@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from catalog.models import Supplier
 from catalog.selectors import sku_facts_by_id
 from erp.core import locks
 from erp.core.actors import Actor
@@ -66,13 +67,10 @@ def book_supplier_invoice(
         return earlier
     locks.hold(f"invoice of receipt:{receipt_id}")
     _refuse_senseless(amounts)
-    receipt = receipt_of(receipt_id)
-    booked_before = StockDocument.objects.filter(source_type=SUPPLIER_INVOICE, source_id=receipt_id).exists()
-    if receipt.supplier is None or not receipt.awaits_invoice or booked_before:
-        raise NotAllowedNow(_("This receipt waits for no invoice."))
+    receipt, supplier = _receipt_to_invoice(receipt_id)
     on = business_date(occurred_at)
     bought = purchase_of(
-        receipt.supplier,
+        supplier,
         [amount.net for amount in amounts],
         [amount.tax_class for amount in amounts],
         business_date(receipt.occurred_at),
@@ -82,7 +80,7 @@ def book_supplier_invoice(
         kind=StockDocument.Kind.REVALUATION,
         source_type=SUPPLIER_INVOICE,
         source_id=receipt_id,
-        supplier_id=receipt.supplier.pk,
+        supplier_id=supplier.pk,
         external_id=external_id,
         content=content,
         occurred_at=occurred_at,
@@ -105,9 +103,7 @@ def book_supplier_invoice(
         )
     for tax_code, tax in bought.deductible.items():
         sums.debit(postings.INPUT_TAX, tax, tax_code=tax_code)
-    item = supplier_item(
-        receipt.supplier, on=on, document_type=SUPPLIER_INVOICE, document_id=document_id, label=external_id
-    )
+    item = supplier_item(supplier, on=on, document_type=SUPPLIER_INVOICE, document_id=document_id, label=external_id)
     post(
         [*sums.lines(), *postings.owed_to_supplier(bought.gross, item)],
         on=on,
@@ -117,6 +113,15 @@ def book_supplier_invoice(
         by=by,
     )
     return documents.booked(document_id)
+
+
+def _receipt_to_invoice(receipt_id: int) -> tuple[StockDocument, Supplier]:
+    """Raises NotFound, and NotAllowedNow for a receipt that waits for no invoice, or has it already."""
+    receipt = receipt_of(receipt_id)
+    booked_before = StockDocument.objects.filter(source_type=SUPPLIER_INVOICE, source_id=receipt_id).exists()
+    if receipt.supplier is None or not receipt.awaits_invoice or booked_before:
+        raise NotAllowedNow(_("This receipt waits for no invoice."))
+    return receipt, receipt.supplier
 
 
 def _differences(

@@ -114,9 +114,8 @@ def return_to_supplier(
     for tax_code, tax in credited.deductible.items():
         sums.credit(postings.INPUT_TAX, tax, tax_code=tax_code)
     claim = supplier_item(supplier, on=on, document_type=SUPPLIER_RETURN, document_id=document_id, label=external_id)
-    credit_lines = _credit_lines(credited.gross, receipt_id, claim)
     post(
-        [*credit_lines, *sums.lines()],
+        [*_credit_lines(credited.gross, receipt_id, claim), *sums.lines()],
         on=on,
         description=_("Return to supplier %(id)s") % {"id": external_id},
         source=(SUPPLIER_RETURN, document_id),
