@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -27,10 +27,18 @@ def keep(late: Sequence[tuple[Draft, OrderOutcome]], *, at: dt.datetime, by: Act
     ids = [outcome.order_id or 0 for _draft, outcome in late]
     orders = {order.pk: order for order in Order.objects.filter(pk__in=ids)}
     messages = _messages([draft for draft, _outcome in late])
+    lines: dict[int, dict[str, OrderLine]] = {key: {} for key in orders}
+    for line in OrderLine.objects.filter(order__in=orders).order_by("line_no"):
+        lines[line.order_id][line.line_id] = line
+    places: dict[int, dict[str, str]] = {key: {} for key in orders}
+    for delivery in Delivery.objects.filter(order__in=orders).order_by("pk"):
+        places[delivery.order_id][delivery.ref] = _place(delivery)
     kept, findings = [], []
     for draft, outcome in late:
         order, revision = orders[outcome.order_id or 0], draft.order.revision
-        changes = "\n".join(_differences(order, draft.order)) or _("Nothing that an order shows.")
+        changes = "\n".join(_differences(order, lines[order.pk], places[order.pk], draft.order)) or _(
+            "Nothing that an order shows."
+        )
         key = messages[order.external_id, revision]
         reason = outcome.why_staff[:300]
         kept.append((order.pk, revision, draft.fingerprint, draft.canonical, key, reason, changes, at, str(by)))
@@ -85,10 +93,11 @@ def _messages(drafts: Sequence[Draft]) -> dict[tuple[str, int], int]:
     return {(external_id, revision): key for external_id, revision, key in named}
 
 
-def _differences(order: Order, sent: OrderInput) -> Iterator[str]:
-    """What would change, in words for staff: lines, addresses, amounts, notes."""
-    yield from _lines(order, sent)
-    places = {delivery.ref: _place(delivery) for delivery in Delivery.objects.filter(order=order).order_by("pk")}
+def _differences(
+    order: Order, lines: Mapping[str, OrderLine], places: Mapping[str, str], sent: OrderInput
+) -> Iterator[str]:
+    """What would change, in words for staff: lines by id, addresses by reference of their delivery, amounts, notes."""
+    yield from _lines(lines, sent)
     for delivery in sent.deliveries or (DeliveryInput(),):
         if places.get(delivery.ref) != _place(delivery):
             yield _("Deliver to: %(place)s") % {"place": _place(delivery)}
@@ -103,8 +112,8 @@ def _differences(order: Order, sent: OrderInput) -> Iterator[str]:
             yield f"{name}: {_told(recorded)} → {_told(new)}"
 
 
-def _lines(order: Order, sent: OrderInput) -> Iterator[str]:
-    recorded = {line.line_id: line for line in OrderLine.objects.filter(order=order).order_by("line_no")}
+def _lines(lines: Mapping[str, OrderLine], sent: OrderInput) -> Iterator[str]:
+    recorded = dict(lines)
     for line in sent.lines:
         old, label = recorded.pop(line.line_id, None), line.sku or line.channel_item_code or line.name
         if old is None:
