@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from ec_gateway.models import ApiKey
 from ec_gateway.services.access import create_key
-from erp.back_office import access, home
+from erp.back_office import home
 from erp.back_office.roles import ROLES
 from erp.core import work_queues
 from erp.core.models import StaffTask
@@ -23,6 +23,7 @@ from erp.core.work_queues import WorkQueue, measure, named, parts_of, registered
 from erp.inventory.models import ExpectedReceipt, Hold, ProvisionalReceipt, ShopStaff
 from erp.orders import services
 from erp.orders.models import Delivery, Order, OrderState, Shipment
+from tests.back_office import access
 from tests.back_office.test_shop_staff import sell
 from tests.ec_gateway.factories import shop as ec_shop
 from tests.inventory.factories import channel, location, sku, stock

@@ -11,10 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from erp.back_office import access
 from erp.back_office.roles import APART, ROLES, Role, load_roles
 from erp.core.models import AuditRow
 from erp.runtime.installation import PROJECT
+from tests.back_office import access
 
 pytestmark = pytest.mark.django_db
 BY_NAME = {role.name: role for role in ROLES}
