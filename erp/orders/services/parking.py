@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from erp.core import rows, staff_tasks
+from erp.core import messages, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.orders.models import OrderState, ParkedMessage
 from erp.orders.services import cancelling, channel_returns, payments
@@ -32,7 +32,8 @@ def park(
         external_id=external_id,
         kind=kind,
         message_id=message_id,
-        defaults={"body": dict(body), "parked_at": at, "actor": str(by)},
+        # In the words of the message log: dates and decimals as text.
+        defaults={"body": json.loads(messages.encode(dict(body))), "parked_at": at, "actor": str(by)},
     )
 
 

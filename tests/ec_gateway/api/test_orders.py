@@ -482,6 +482,19 @@ def test_a_cancel_a_payment_and_a_return_before_their_order_wait_for_it(stocked)
     assert client.get("/orders/A-1").json()["payments"][0]["status"] == "captured"
 
 
+def test_a_return_of_an_earlier_day_waits_for_its_order_too(stocked):
+    channel, _place, shirt = stocked
+    client = client_for(channel)
+    back = {"external_id": "R-1", "returned_on": "2026-11-20", "lines": [{"line_id": "1", "quantity": 1}]}
+
+    answers = [client.post("/orders/A-1/returns", back) for _time in range(2)]
+
+    assert [(answer.status_code, answer.json()["outcome"]) for answer in answers] == [(202, "parked")] * 2
+    assert ParkedMessage.objects.get().body["returned_on"] == "2026-11-20"
+    assert client.post("/orders", order(shirt)).status_code == 201
+    assert not ParkedMessage.objects.filter(applied_at__isnull=True).exists()
+
+
 FAILURE = {"event_id": "e-1", "kind": "failed", "occurred_at": "2026-11-23T10:00:00+09:00"}
 
 
