@@ -61,9 +61,15 @@ def plain(value: Decimal) -> str:
 
 
 class ApiView(APIView):
-    """``scopes`` names what a key needs per method. Views are given ``self.client`` and ``self.at``, the moment of the request."""
+    """``scopes`` names what a key needs per method. Views are given ``self.client`` and ``self.at``, the moment of the request.
+
+    A call that is a ``step`` behind a name (``…/cancel``) leaves the methods that it does not have to ``whole``, the call of the name itself:
+    there the step is a part of the name.
+    """
 
     scopes: ClassVar[Mapping[str, str]] = {}
+    step: str = ""
+    whole: Callable[..., HttpResponseBase] | None = None
     client: Client
     at: dt.datetime
 
@@ -75,6 +81,16 @@ class ApiView(APIView):
     http_method_names = ["get", "head", "post", "put", "delete"]
     _counted: Callable[[], Allowance] | None = None
     _allowance: Allowance | None = None
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.whole is not None and request.method in self._methods_of_whole() - set(self.allowed_methods):
+            return self.whole(request, "/".join([*args, *kwargs.values(), self.step]))
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
+
+    def _methods_of_whole(self) -> set[str]:
+        served: Any = getattr(self.whole, "view_class", None)  # as Django marks what ``as_view`` makes
+        return {name.upper() for name in self.http_method_names if hasattr(served, "get" if name == "head" else name)}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.at = timezone.now()

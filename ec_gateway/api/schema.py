@@ -203,7 +203,10 @@ def query(
     return OpenApiParameter(name, schema, OpenApiParameter.QUERY, description=description, required=required)
 
 
-def path(name: str, description: str = "") -> OpenApiParameter:
+NAME = "Any text; slashes as they are or as `%2F`."
+
+
+def path(name: str, description: str = NAME) -> OpenApiParameter:
     schema = {"type": "string", "minLength": 1, "maxLength": 100}
     return OpenApiParameter(name, schema, OpenApiParameter.PATH, description=description)
 

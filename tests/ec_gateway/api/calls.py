@@ -45,13 +45,13 @@ PAID = {"event_id": "e-1", "kind": "captured", "occurred_at": "2026-11-23T10:00:
 
 CALLS = [
     Call("GET", "stock", "/stock?sku=TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
-    Call("GET", "stock/<path:sku>", "/stock/TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
+    Call("GET", "stock/<name:sku>", "/stock/TS-001-WH-M", SCOPE.STOCK_READ, secret='"available":10'),
     Call("POST", "holds", "/holds", SCOPE.HOLDS_WRITE, HOLD, status=201, for_another_site=409),
-    Call("GET", "holds/<path:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
-    Call("DELETE", "holds/<path:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
+    Call("GET", "holds/<name:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
+    Call("DELETE", "holds/<name:ref>", "/holds/cart-1", SCOPE.HOLDS_WRITE, for_another_site=404),
     Call(
         "POST",
-        "holds/<path:ref>/extend",
+        "holds/<name:ref>/extend",
         "/holds/cart-1/extend",
         SCOPE.HOLDS_WRITE,
         {"expires_in": 60},
@@ -59,12 +59,12 @@ CALLS = [
     ),
     Call("GET", "changes", "/changes?after=1.0", None, secret='"order"'),
     Call("GET", "products", "/products", SCOPE.PRODUCTS_READ),
-    Call("GET", "products/<path:code>", "/products/TS-001", SCOPE.PRODUCTS_READ),
+    Call("GET", "products/<name:code>", "/products/TS-001", SCOPE.PRODUCTS_READ),
     Call("GET", "prices", "/prices?customer=b-1&sku=TS-001-WH-M", SCOPE.PRODUCTS_READ, for_another_site=404),
-    Call("GET", "customers/<path:external_id>", "/customers/c-1", SCOPE.CUSTOMERS_READ, for_another_site=404),
+    Call("GET", "customers/<name:external_id>", "/customers/c-1", SCOPE.CUSTOMERS_READ, for_another_site=404),
     Call(
         "PUT",
-        "customers/<path:external_id>",
+        "customers/<name:external_id>",
         "/customers/c-1",
         SCOPE.CUSTOMERS_WRITE,
         {"family_name": "佐藤"},
@@ -72,18 +72,18 @@ CALLS = [
         secret="髙橋",
     ),
     Call(
-        "GET", "customers/<path:external_id>/credit", "/customers/b-1/credit", SCOPE.CREDIT_READ, for_another_site=404
+        "GET", "customers/<name:external_id>/credit", "/customers/b-1/credit", SCOPE.CREDIT_READ, for_another_site=404
     ),
     Call(
-        "GET", "segments/<path:code>/customers", "/segments/champions/customers", SCOPE.CUSTOMERS_READ, secret='"c-9"'
+        "GET", "segments/<name:code>/customers", "/segments/champions/customers", SCOPE.CUSTOMERS_READ, secret='"c-9"'
     ),
     Call("POST", "orders", "/orders", SCOPE.ORDERS_WRITE, ORDER, status=201, for_another_site=201),
     Call("GET", "orders", "/orders", SCOPE.ORDERS_READ, secret='"A-1000"'),
     Call("POST", "orders/bulk", "/orders/bulk", SCOPE.ORDERS_WRITE, {"orders": [ORDER]}),
-    Call("GET", "orders/<path:external_id>", "/orders/A-1000", SCOPE.ORDERS_READ, for_another_site=404),
+    Call("GET", "orders/<name:external_id>", "/orders/A-1000", SCOPE.ORDERS_READ, for_another_site=404),
     Call(
         "PUT",
-        "orders/<path:external_id>",
+        "orders/<name:external_id>",
         "/orders/A-2",
         SCOPE.ORDERS_WRITE,
         ORDER,
@@ -92,7 +92,7 @@ CALLS = [
     ),
     Call(
         "POST",
-        "orders/<path:external_id>/cancel",
+        "orders/<name:external_id>/cancel",
         "/orders/A-1000/cancel",
         SCOPE.ORDERS_WRITE,
         {},
@@ -100,7 +100,7 @@ CALLS = [
     ),
     Call(
         "POST",
-        "orders/<path:external_id>/returns",
+        "orders/<name:external_id>/returns",
         "/orders/A-1002/returns",
         SCOPE.ORDERS_WRITE,
         RETURN,
@@ -109,7 +109,7 @@ CALLS = [
     ),
     Call(
         "POST",
-        "orders/<path:external_id>/payment-events",
+        "orders/<name:external_id>/payment-events",
         "/orders/A-1000/payment-events",
         SCOPE.ORDERS_WRITE,
         PAID,

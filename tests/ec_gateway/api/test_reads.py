@@ -17,6 +17,7 @@ from erp.core import changes
 from erp.core.models import AuditRow
 from erp.insights.models import Segment
 from erp.inventory.models import ChannelLocation, Hold, Location, StockBalance
+from tests.ec_gateway.api.calls import ORDER, RETURN
 from tests.ec_gateway.api.world import NOON, WHEN
 from tests.inventory.factories import pool, sku, statements, stock
 
@@ -245,6 +246,47 @@ def test_the_number_of_a_customer_may_contain_anything(world, number):
 
     assert caller.put(path, HANAKO).status_code == 201
     assert caller.get(path).json()["external_id"] == number
+    assert caller.get(f"{path}/credit").json()["code"] == "no_account"
+
+
+@pytest.mark.parametrize("ref", ["extend", "a/extend", "a/extend/extend", "a\nb", "\n"])
+def test_a_name_may_end_as_a_call_does(world, ref):
+    """Where the call has no such method, its step belongs to the name."""
+    caller = world.caller()
+    body = {"hold_ref": ref, "lines": [{"sku": "TS-001-WH-M", "quantity": 1}], "expires_in": 60}
+
+    assert caller.post("/holds", body).status_code == 201
+    assert caller.get(f"/holds/{quote(ref)}").json()["hold_ref"] == ref
+    assert caller.post(f"/holds/{quote(ref)}/extend", {"expires_in": 600}).json()["hold_ref"] == ref
+    assert caller.delete(f"/holds/{quote(ref)}").json()["status"] == "closed"
+
+
+@pytest.mark.parametrize("number", ["a/cancel", "a/returns", "a/payment-events", "bulk", "cancel", "a\nb"])
+def test_an_order_may_be_numbered_as_a_call_is_named(world, number):
+    caller = world.caller()
+    path = f"/orders/{quote(number)}"
+    body = {**ORDER, "external_id": number}
+    event = {"event_id": "e-1", "kind": "captured", "occurred_at": "2026-11-23T10:00:00+09:00"}
+
+    assert caller.put(path, body).status_code == 201
+    assert caller.get(path).json()["external_id"] == number
+    assert caller.post(f"{path}/payment-events", event).json()["external_id"] == number
+    assert caller.post(f"{path}/returns", RETURN).json()["code"] == "not_returnable"
+    cancelled = caller.post(f"{path}/cancel", {}).json()
+    assert (cancelled["external_id"], cancelled["state"]) == (number, "cancelled")
+
+
+def test_the_name_s_own_call_asks_for_its_own_scope(world):
+    assert world.caller(scopes=["orders:write"]).get("/orders/A-1/cancel").json()["code"] == "scope_missing"
+
+
+@pytest.mark.parametrize("number", ["credit", "a/credit", "a\nb"])
+def test_a_customer_whose_number_ends_as_the_credit_call_is_written_and_its_credit_read(world, number):
+    """Reading is the one method that both calls have: there the last step is the call."""
+    caller = world.caller()
+    path = f"/customers/{quote(number)}"
+
+    assert caller.put(path, HANAKO).json()["external_id"] == number
     assert caller.get(f"{path}/credit").json()["code"] == "no_account"
 
 
