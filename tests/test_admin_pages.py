@@ -25,6 +25,7 @@ OWN_PAGES = [
     "admin:accounting_general_ledger",
     "admin:accounting_subsidiary_ledger",
     "admin:accounting_aging",
+    "admin:orders_release",
     "admin:inventory_availability",
     "admin:inventory_receive",
     "admin:inventory_adjust",

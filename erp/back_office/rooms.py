@@ -40,7 +40,7 @@ class Door:
 
 ROOMS = (
     Room("orders", pgettext_lazy("room", "Orders"), "receipt_long", (
-        "orders.order", "orders.orderhold", "orders.orderline", "orders.orderpayment", "orders.parkedmessage",
+        "orders.order", "orders_release", "orders.orderhold", "orders.orderline", "orders.orderpayment", "orders.parkedmessage",
     )),
     Room("shipping", pgettext_lazy("room", "Shipping"), "local_shipping", (
         "orders.shipment", "orders.shipmentline", "orders.return", "orders.salesreport",

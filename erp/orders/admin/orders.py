@@ -18,9 +18,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from erp.core.admin import ActionForm
+from erp.core.admin import ActionForm, PageLink
 from erp.orders import services
-from erp.orders.admin import order_page
+from erp.orders.admin import order_page, release
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import Order
 
@@ -43,7 +43,17 @@ class OrderAdmin(OfChannels):
     date_hierarchy = None
     ordering = ["-id"]
     action_form = ReasonForm
-    actions = ["allocate", "release", "release_in_part", "make_final", "apply_late_revision", "hold", "cancel"]
+    list_links = [PageLink("admin:orders_release", _("Release orders"), "act")]
+    actions = [
+        "allocate",
+        "preview_release",
+        "release",
+        "release_in_part",
+        "make_final",
+        "apply_late_revision",
+        "hold",
+        "cancel",
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         rows: QuerySet[Order] = super().get_queryset(request)
@@ -51,7 +61,14 @@ class OrderAdmin(OfChannels):
 
     def get_urls(self) -> list[URLPattern]:
         act = path("<int:order_id>/act/", self.admin_site.admin_view(self.act), name="orders_order_act")
-        return [act, *super().get_urls()]
+        releasing = path("release/", self.admin_site.admin_view(self.release_page), name="orders_release")
+        return [act, releasing, *super().get_urls()]
+
+    def release_page(self, request: HttpRequest) -> HttpResponse:
+        """出荷指示 of what waits for it: a preview, and its confirmation."""
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        return release.confirm(self, request) if request.method == "POST" else release.preview(self, request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -77,6 +94,10 @@ class OrderAdmin(OfChannels):
     @admin.action(description=_("Allocate stock"), permissions=["act"])
     def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, lambda key: partial(services.allocate_orders, order_ids=[key]))
+
+    @admin.action(description=_("Release, with a preview"), permissions=["act"])
+    def preview_release(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return release.preview(self, request, queryset)
 
     @admin.action(description=_("Release to the warehouse"), permissions=["act"])
     def release(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:

@@ -35,7 +35,8 @@ from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.progress import accept, deliver, set_tracking
 from erp.orders.services.refunds import confirm_refund
 from erp.orders.services.refused_sales import RefusedSale, keep_refused_sales
-from erp.orders.services.releasing import cancel_release, release_orders
+from erp.orders.services.release_plans import PlaceTotal, ReleasePlan, plan_releases, release_totals
+from erp.orders.services.releasing import ReleaseOutcome, ReleaseResult, cancel_release, release_as_seen, release_orders
 from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns
 from erp.orders.services.sale_outcomes import SaleOutcome
@@ -65,7 +66,11 @@ __all__ = [
     "PaymentInput",
     "PaymentNews",
     "PaymentOutcome",
+    "PlaceTotal",
     "RefusedSale",
+    "ReleaseOutcome",
+    "ReleasePlan",
+    "ReleaseResult",
     "ReturnOutcome",
     "ReturnRequest",
     "ReturnedLine",
@@ -100,6 +105,7 @@ __all__ = [
     "part_exchanges",
     "place_order",
     "place_orders",
+    "plan_releases",
     "reconsider_lost_reservations",
     "record_channel_return",
     "record_charges",
@@ -110,7 +116,9 @@ __all__ = [
     "record_shop_sales",
     "record_till_returns",
     "record_unlinked_returns",
+    "release_as_seen",
     "release_orders",
+    "release_totals",
     "report_sales",
     "resolve_hold",
     "set_tracking",

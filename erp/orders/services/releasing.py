@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum
 
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,7 @@ from erp.orders.exceptions import NotReleasable, NotShippable
 from erp.orders.models import OrderEvent, OrderState, Shipment, ShipmentLine
 from erp.orders.services import late_revisions, parcels
 from erp.orders.services.allocation import ask_order_locks
+from erp.orders.services.release_plans import Plan, plan_parcels, print_of, releasable_states
 from erp.orders.services.sales import announce_numbers, announce_shipments
 from erp.orders.services.states import Standing, ask_standing, gather_moves, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
@@ -45,8 +47,68 @@ def release_orders(
         orders_as_locked = ask_standing(ids)
     standing = orders_as_locked()
     wanted = {key: known for key, known in standing.items() if known.head["state"] != OrderState.PICKING}
-    planned = _plan_parcels(wanted)
+    planned = plan_parcels(wanted)
     _refuse_unreleasable(wanted, planned, in_part=in_part)
+    return _release(planned, wanted, at=at, by=by)
+
+
+class ReleaseOutcome(Enum):
+    """What became of one order of a list."""
+
+    RELEASED = "RELEASED"
+    ALREADY = "ALREADY"
+    CHANGED = "CHANGED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseResult:
+    """``shipments`` are those of this release, or those that are being picked already; ``why`` says why there are none."""
+
+    outcome: ReleaseOutcome
+    shipments: tuple[int, ...] = ()
+    why: str = ""
+
+
+@use_case
+def release_as_seen(
+    *, seen: Mapping[int, str], in_part: bool = False, at: dt.datetime, by: Actor
+) -> dict[int, ReleaseResult]:
+    """出荷指示 of those orders that still are what a person saw of them (``release_plans``), each wholly or not at all; one result for each.
+
+    ``seen`` holds the fingerprint of the plan by order. Pressed twice, the second time finds the orders being picked and changes nothing.
+    """
+    ids = sorted(seen)
+    with rows.pipeline():
+        ask_order_locks(ids)
+        orders_as_locked = ask_standing(ids)
+    standing = orders_as_locked()
+    planned = plan_parcels(standing)
+    allowed = releasable_states(in_part=in_part)
+    going: dict[int, Standing] = {}
+    results: dict[int, ReleaseResult] = {}
+    for key in ids:
+        known = standing.get(key)
+        if known is None:
+            results[key] = ReleaseResult(ReleaseOutcome.REFUSED, why=_("There is no such order."))
+        elif known.head["state"] == OrderState.PICKING:
+            results[key] = ReleaseResult(ReleaseOutcome.ALREADY)
+        elif print_of(known, planned) != seen[key]:
+            why = _("It has changed since it was shown: %(state)s") % {"state": OrderState(known.head["state"]).label}
+            results[key] = ReleaseResult(ReleaseOutcome.CHANGED, why=why)
+        elif known.head["state"] not in allowed:
+            results[key] = ReleaseResult(ReleaseOutcome.REFUSED, why=str(OrderState(known.head["state"]).label))
+        elif not any(order_id == key for order_id, _delivery in planned):
+            results[key] = ReleaseResult(ReleaseOutcome.REFUSED, why=_("Nothing is reserved for these orders."))
+        else:
+            going[key] = known
+    plan = {(order_id, delivery): units for (order_id, delivery), units in planned.items() if order_id in going}
+    for key, shipments in _release(plan, going, at=at, by=by).items():
+        results[key] = ReleaseResult(ReleaseOutcome.RELEASED, tuple(shipments))
+    return results
+
+
+def _release(planned: Plan, wanted: Mapping[int, Standing], *, at: dt.datetime, by: Actor) -> dict[int, list[int]]:
     if not wanted:
         return {}
     batch = rows.Batch()
@@ -57,24 +119,8 @@ def release_orders(
     return shipments
 
 
-Plan = Mapping[tuple[int, int], Mapping[int, int]]
-"""(order, delivery) → units by line"""
-
-
-def _plan_parcels(wanted: Mapping[int, Standing]) -> Plan:
-    """Whole units that are reserved, as many as the scarcest component allows."""
-    planned: dict[tuple[int, int], dict[int, int]] = {}
-    for known in wanted.values():
-        for need in known.needs:
-            possible = known.reserved.get((need.line_id, need.sku_id), 0) // need.quantity_per_unit
-            units = planned.setdefault((need.order_id, need.delivery_id), {})
-            units[need.line_id] = min(units.get(need.line_id, need.units), possible)
-    packed = {key: {line: count for line, count in units.items() if count} for key, units in planned.items()}
-    return {key: units for key, units in packed.items() if units}
-
-
 def _refuse_unreleasable(wanted: Mapping[int, Standing], planned: Plan, *, in_part: bool) -> None:
-    allowed = {OrderState.READY, OrderState.AWAITING_STOCK} if in_part else {OrderState.READY}
+    allowed = releasable_states(in_part=in_part)
     heads = [known.head for known in wanted.values()]
     problems = [
         Problem(head["number"], head["state"], str(OrderState(head["state"]).label))
