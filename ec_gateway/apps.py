@@ -9,14 +9,17 @@ class EcGatewayConfig(AppConfig):
 
     def ready(self) -> None:
         # Tasks sent from a web request find their broker only when the Celery app was made in that process.
-        import erp.celery  # noqa: F401
+        import erp.celery
+        import erp.jobs  # noqa: F401 - what should run is known in every process, not only in workers
         from ec_gateway.selectors.queues import register_queues
         from ec_gateway.services import wakes
+        from ec_gateway.signs import register_signs
         from erp.core import changes, documents, guards
 
         changes.listen(wakes.wake_publishers)
         guards.register("event_stays_as_it_came", _("What a site sent is kept as it came."))
         register_queues()
+        register_signs()
         for kind, label, model in (
             ("INBOUND_EVENT", _("Received event"), "inboundevent"),
             ("EC_SITE", _("EC site"), "sitestate"),

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from ec_gateway.models import InboundEvent, SitePush
 from ec_gateway.services import access
 from erp.core import changes
+from erp.core.health import State, judge, worst
 from erp.core.work_queues import measure, named
 
 log = structlog.get_logger(__name__)
@@ -41,8 +42,18 @@ def readyz(request: HttpRequest) -> JsonResponse:
     at = timezone.now()
     can_be_asked = answers["database"] == "ok"
     told = {name: _figure(name, ask, at) if can_be_asked else None for name, ask in TOLD.items()}
+    states = {name: _judged(name, figures) for name, figures in told.items()} if can_be_asked else {}
     status = "ok" if is_ready else "unavailable"
-    return JsonResponse({"status": status, "checks": answers, **told}, status=200 if is_ready else 503)
+    return JsonResponse(
+        {"status": status, "checks": answers, **told, "states": states}, status=200 if is_ready else 503
+    )
+
+
+def _judged(name: str, told: Any) -> State:
+    """By the limits of the page on which people read the same. What could not be had is in trouble; a key that never ends is not."""
+    if isinstance(told, dict):
+        return worst(_judged(name if name == "messages" else part, value) for part, value in told.items())
+    return State.OK if told is None and name == "ends_in_days" else judge(name, told)
 
 
 def _figure(name: str, ask: Callable[[dt.datetime], Any], at: dt.datetime) -> Any:
@@ -61,20 +72,25 @@ def _feed(at: dt.datetime) -> dict[str, float]:
 
 def _queues(at: dt.datetime) -> dict[str, Any]:
     """Messages that wait for a worker, and for how long the oldest news in an inbox and the oldest stock to be pushed are due."""
-    waiting = InboundEvent.objects.filter(state=InboundEvent.State.RECEIVED).filter(
-        Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=at)
-    )
     try:
         messages = queue_lengths()
     except redis.RedisError as error:
         log.warning("figure_unknown", figure="messages", error=str(error))
         messages = None
+    return {"messages": messages, "inbox_waits_s": inbox_waits_s(at), "push_waits_s": push_waits_s(at)}
+
+
+def inbox_waits_s(at: dt.datetime) -> float:
+    """For how long the oldest news of a site that could be worked off has not been."""
+    waiting = InboundEvent.objects.filter(state=InboundEvent.State.RECEIVED).filter(
+        Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=at)
+    )
+    return _age(waiting.aggregate(oldest=Min("received_at"))["oldest"], at)
+
+
+def push_waits_s(at: dt.datetime) -> float:
     due = SitePush.objects.filter(dirty_since__isnull=False, due_at__lte=at)
-    return {
-        "messages": messages,
-        "inbox_waits_s": _age(waiting.aggregate(oldest=Min("received_at"))["oldest"], at),
-        "push_waits_s": _age(due.aggregate(oldest=Min("due_at"))["oldest"], at),
-    }
+    return _age(due.aggregate(oldest=Min("due_at"))["oldest"], at)
 
 
 def _age(oldest: dt.datetime | None, at: dt.datetime) -> float:

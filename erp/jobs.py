@@ -66,6 +66,9 @@ JOBS = (
 )
 
 
+job_slots.expect(*(job_slots.Expected(job.name, job.every, job.daily_at, job.queue) for job in JOBS))
+
+
 @shared_task(name="erp.jobs.run_job", acks_late=True, ignore_result=True)
 def run_job(*, name: str, **_: object) -> None:
     """Run one job of ``JOBS``. Unknown names are skipped, so that an old worker survives a deploy."""

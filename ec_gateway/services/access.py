@@ -125,15 +125,31 @@ def warn_of_expiry(*, at: dt.datetime, by: Actor) -> int:
     return len(findings)
 
 
-def next_end(*, at: dt.datetime) -> dt.datetime | None:
-    """When the first key or credentials end that nothing has replaced; those that have ended and are not revoked count as well. None: never."""
-    ends = []
-    for site in EcSite.objects.prefetch_related("api_keys"):
-        ends += [key.expiry_date for key in _ending(site, at=at) if key.expiry_date is not None]
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """When the first key of a site ends that nothing has replaced, and its credentials. None: they do not."""
+
+    key: dt.datetime | None
+    credentials: dt.datetime | None
+
+
+def ends(*, at: dt.datetime) -> list[tuple[EcSite, Ends]]:
+    """Of every site. What has ended and is not revoked counts as well."""
+    found = []
+    for site in EcSite.objects.select_related("channel").prefetch_related("api_keys").order_by("pk"):
+        keys = [key.expiry_date for key in _ending(site, at=at) if key.expiry_date is not None]
+        credentials_end = None
         if site.credentials_expire_on is not None:
             last_day = site.credentials_expire_on + dt.timedelta(days=1)
-            ends.append(dt.datetime.combine(last_day, dt.time.min, tzinfo=ZoneInfo(settings.TIME_ZONE)))
-    return min(ends, default=None)
+            credentials_end = dt.datetime.combine(last_day, dt.time.min, tzinfo=ZoneInfo(settings.TIME_ZONE))
+        found.append((site, Ends(min(keys, default=None), credentials_end)))
+    return found
+
+
+def next_end(*, at: dt.datetime) -> dt.datetime | None:
+    """When the first key or credentials end that nothing has replaced; those that have ended and are not revoked count as well. None: never."""
+    moments = [moment for _site, one in ends(at=at) for moment in (one.key, one.credentials)]
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _ending(site: EcSite, *, at: dt.datetime) -> list[ApiKey]:

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
 from django.http import HttpRequest
-from django.urls import resolve, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounting.selectors import Trading, stock_in_books, trading
 from erp.core.clock import business_date
-from erp.core.permissions import SEE_COSTS
+from erp.core.permissions import SEE_COSTS, may_open
+from erp.core.spans import in_words
 from erp.core.work_queues import Waiting, WorkQueue, measure, parts_of, registered
 from erp.inventory.selectors import stock_values
 from erp.orders.models import OrderState
@@ -89,7 +90,7 @@ class Figure:
 def home_of(request: HttpRequest) -> Home:
     """What the user may open, measured."""
     now = timezone.now()
-    tiles = {queue.code: _tile(queue, request.user, now) for queue in registered() if _may_open(queue, request)}
+    tiles = {queue.code: _tile(queue, request.user, now) for queue in registered() if may_open(queue.url_name, request)}
     mine = {queue.code for queue in registered() if queue.worked_by and request.user.has_perm(queue.worked_by)}
     steps = [tiles[code] for code in STEPS if code in tiles]
     if steps:
@@ -143,11 +144,6 @@ def _a_year_before(day: dt.date) -> dt.date:
     return day.replace(year=day.year - 1, day=28 if is_leap_day else day.day)
 
 
-def _may_open(queue: WorkQueue, request: HttpRequest) -> bool:
-    page: Any = resolve(reverse(queue.url_name)).func
-    return bool(page.model_admin.has_view_permission(request))
-
-
 def _tile(queue: WorkQueue, viewer: Any, now: dt.datetime) -> Tile:
     waiting, url = measure(queue, viewer), reverse(queue.url_name)
     parts = [
@@ -179,12 +175,7 @@ def _age(waiting: Waiting, now: dt.datetime) -> str:
     if not isinstance(waiting.oldest, dt.datetime):
         days = (business_date(now) - waiting.oldest).days
         return ngettext("%(count)d day", "%(count)d days", days) % {"count": days} if days > 0 else gettext("today")
-    minutes = max(int((now - waiting.oldest).total_seconds() // 60), 0)
-    if minutes >= 24 * 60:
-        return ngettext("%(count)d day", "%(count)d days", minutes // 1440) % {"count": minutes // 1440}
-    if minutes >= 60:
-        return ngettext("%(count)d hour", "%(count)d hours", minutes // 60) % {"count": minutes // 60}
-    return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    return in_words((now - waiting.oldest).total_seconds())
 
 
 def _due(waiting: Waiting, now: dt.datetime) -> tuple[str, bool]:

@@ -73,7 +73,7 @@ ROOMS = (
         "ec_gateway.ecsite", "ec_gateway.apikey",
     )),
     Room("settings", pgettext_lazy("room", "Settings"), "settings", (
-        "core.companyprofile", "core.channel", "core.department", "inventory.location", "inventory.costpool", "inventory.reason",
+        "core_health", "core.companyprofile", "core.channel", "core.department", "inventory.location", "inventory.costpool", "inventory.reason",
         "core.taxrate", "core.deductibleshare",
         "auth.user", "inventory.shopstaff", "auth.group", "core.auditrow", "core.verifyrun", "core.backuprun",
         "core.jobrun", "core.feedepoch",

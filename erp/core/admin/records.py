@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core import staff_tasks
-from erp.core.admin.bases import ActionForm, ReadOnlyAdmin
+from erp.core.admin import health
+from erp.core.admin.bases import ActionForm, PageLink, ReadOnlyAdmin
 from erp.core.admin.figures import document_link
 from erp.core.models import AuditRow, BackupRun, FeedEpoch, JobRun, MessageLog, StaffTask, VerifyRun
 
@@ -69,6 +75,19 @@ class JobRunAdmin(ReadOnlyAdmin):
     list_filter = [("error", admin.EmptyFieldListFilter)]
     search_fields = ["job__exact"]
     ordering = ["-id"]
+    list_links = (PageLink("admin:core_health", _("How the house fares")),)
+
+    def get_urls(self) -> list[Any]:
+        fares = path("health/", self.admin_site.admin_view(self.health), name="core_health")
+        return [fares, *super().get_urls()]
+
+    def health(self, request: HttpRequest) -> HttpResponse:
+        """For whoever may look at the runs of jobs: system and management."""
+        [link] = self.list_links
+        if not link.is_open(self, request):
+            raise PermissionDenied
+        shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": link.title}
+        return TemplateResponse(request, "admin/core/health.html", {**shared, **health.context(request)})
 
 
 @admin.register(VerifyRun)
