@@ -47,8 +47,16 @@ def render(template: str, data: Mapping[str, Any], *, at: dt.datetime) -> Paper:
     notes = [f"U+{ord(letter):04X} {unicodedata.name(letter, '')}".rstrip() for letter in missing]
     inputs = {"data": json.dumps({**shown, "missing": notes}, ensure_ascii=False)}
     path = TEMPLATES / f"{template}.typ"
+    # A PDF knows whole seconds.
+    printed_at = at.replace(microsecond=0)
     content = typst.compile(
-        path, root=TEMPLATES, font_paths=_fonts(), sys_inputs=inputs, format="pdf", timestamp=at, pdf_standards="a-2u"
+        path,
+        root=TEMPLATES,
+        font_paths=_fonts(),
+        sys_inputs=inputs,
+        format="pdf",
+        timestamp=printed_at,
+        pdf_standards="a-2u",
     )
     assert isinstance(content, bytes)
     return Paper(content, tuple(missing))
