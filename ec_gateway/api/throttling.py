@@ -1,5 +1,7 @@
 """How many requests a key has per minute: a fixed window that all web processes count together in Redis, in one round trip.
 
+A process that serves many requests of a key takes them by the hundredth of its limit, and asks again when they are used up; near the limit,
+and for the first request of a window, it takes one. What it took and did not use is lost with the window: at most a hundredth per process.
 A reading call does not wait for it: the count is asked for before its own work and read behind it. Whoever is over the limit is remembered
 for the rest of the window, so that one such call per process does its work for nothing and no more. Without Redis the requests pass: a limit
 protects Mamori from a site gone wild, and is no reason to stop selling.
@@ -21,6 +23,8 @@ WINDOW_S = 60
 TIMEOUT_S = 0.25
 # How long a process does not ask a Redis that did not answer.
 REST_S = 5.0
+# What a process takes at once, as a part of the limit, until that much of the limit is used.
+BLOCK, NEAR = 100, 0.9
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +47,16 @@ class Allowance:
         return named | {"Retry-After": str(self.reset_s)} if self.is_exceeded else named
 
 
+@dataclass(slots=True)
+class _Block:
+    """Requests of one window that this process took: numbers ``following`` to ``last`` of all. ``counted``: how many all processes took."""
+
+    window: int
+    following: int = 1
+    last: int = 0
+    counted: int = 0
+
+
 class RateCounter:
     """One per process and Redis. ``now`` is seconds since 1970."""
 
@@ -50,30 +64,58 @@ class RateCounter:
         self._redis = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
         self._rests_until = 0.0
         self._exceeded: dict[str, int] = {}
+        self._blocks: dict[str, _Block] = {}
         self._lock = threading.Lock()
 
     def ask(self, key: str, *, limit: int, now: float) -> Callable[[], Allowance]:
         """Count one request of ``key``; the result must be called, and tells what is left."""
         window, since = divmod(int(now), WINDOW_S)
-        count = self._ask_count(f"mamori:rate:{key}:{window}")
+        number, size = self._take(key, window, limit)
+        count = (lambda: number) if number else self._ask_count(f"mamori:rate:{key}:{window}", size)
 
         def allowance() -> Allowance:
             counted = count()
-            if counted > limit:
+            used = number or self._keep(key, window, counted, size)
+            if used > limit:
                 self._exceeded[key] = window
-            return Allowance(limit, max(limit - counted, 0), WINDOW_S - since, counted > limit)
+            return Allowance(limit, max(limit - used, 0), WINDOW_S - since, used > limit)
 
         return allowance
+
+    def _take(self, key: str, window: int, limit: int) -> tuple[int, int]:
+        """The number of a request that was taken before, or 0 and how many to take now."""
+        with self._lock:
+            block = self._blocks.get(key)
+            if block is None or block.window != window:
+                self._blocks[key] = _Block(window)
+                return 0, 1
+            if block.following <= block.last:
+                block.following += 1
+                return block.following - 1, 0
+            return 0, max(limit // BLOCK, 1) if block.counted < NEAR * limit else 1
+
+    def _keep(self, key: str, window: int, counted: int, size: int) -> int:
+        """The number of the first of the requests taken now; the others wait in the block. 0 when nothing was counted."""
+        if not counted:
+            return 0
+        first = counted - size + 1
+        with self._lock:
+            block = self._blocks[key]
+            if block.window == window:
+                block.counted = counted
+                # Of two threads that took at once, the block of the second replaces what the first had left.
+                block.following, block.last = first + 1, counted
+        return first
 
     def is_known_to_exceed(self, key: str, *, now: float) -> bool:
         """This process has seen the key over its limit in this window."""
         return self._exceeded.get(key) == int(now) // WINDOW_S
 
-    def _ask_count(self, name: str) -> Callable[[], int]:
+    def _ask_count(self, name: str, size: int) -> Callable[[], int]:
         if time.monotonic() < self._rests_until:
             return lambda: 0
         try:
-            answer = self._send(name)
+            answer = self._send(name, size)
         except redis.RedisError as error:
             return self._uncounted(error)
 
@@ -85,7 +127,7 @@ class RateCounter:
 
         return counted
 
-    def _send(self, name: str) -> Callable[[], int]:
+    def _send(self, name: str, size: int) -> Callable[[], int]:
         """Raises RedisError, as its result does."""
         pool = self._redis.connection_pool
         connection = pool.get_connection()
@@ -103,7 +145,7 @@ class RateCounter:
             return count
 
         try:
-            commands = [("INCR", name), ("EXPIRE", name, 2 * WINDOW_S, "NX")]
+            commands = [("INCRBY", name, size), ("EXPIRE", name, 2 * WINDOW_S, "NX")]
             connection.send_packed_command(connection.pack_commands(commands))  # type: ignore[no-untyped-call]
         except BaseException:
             connection.disconnect()  # type: ignore[no-untyped-call]

@@ -172,11 +172,11 @@ class CountingRedis:
         self.is_away = False
         self.asked = 0
 
-    def __call__(self, name):
+    def __call__(self, name, size):
         self.asked += 1
         if self.is_away:
             raise redis.ConnectionError("away")
-        self.counts[name] = self.counts.get(name, 0) + 1
+        self.counts[name] = self.counts.get(name, 0) + size
         counted = self.counts[name]
         return lambda: counted
 
@@ -211,6 +211,25 @@ def test_counts_of_one_window_are_kept_by_redis_together_and_end_with_it(broker)
     assert not there.is_known_to_exceed(key, now=now + 60)
     with redis.Redis.from_url(broker.url) as kept:
         assert 0 < kept.ttl(f"mamori:rate:{key}:2") <= 2 * throttling.WINDOW_S
+
+
+def test_a_busy_process_takes_its_requests_by_the_hundredth_of_the_limit_until_the_limit_is_near(counter):
+    left = [counter.ask("k", limit=1000, now=120)() for _number in range(1001)]
+
+    assert [item.remaining for item in left] == [*range(999, -1, -1), 0]
+    assert [item.is_exceeded for item in left] == [False] * 1000 + [True]
+    # One, then tens to 901, then one by one.
+    assert counter._send.asked == 1 + 90 + 100
+    assert counter._send.counts == {"mamori:rate:k:2": 1001}
+
+
+def test_processes_that_take_blocks_never_allow_more_than_the_limit_together(broker):
+    counters = [throttling.RateCounter(broker.url) for _number in range(3)]
+    key = uuid.uuid4().hex
+
+    allowed = [not counters[number % 3].ask(key, limit=500, now=120)().is_exceeded for number in range(700)]
+
+    assert 500 - 3 * 5 <= sum(allowed) <= 500
 
 
 def test_every_answer_says_what_is_left_and_429_says_when_to_come_again(counter):
