@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
@@ -37,12 +39,16 @@ class Client:
         return Actor.channel(self.channel_code, f"{request.META.get('REMOTE_ADDR', '')} {request.path}"[:200])
 
 
-_FIND = """
-SELECT key.id, key.prefix, key.scopes, key.requests_per_minute, site.id, channel.id, channel.code, channel.currency,
-       key.hashed_key, key.revoked, key.expiry_date, key.last_used_at, channel.is_active
+# The column of the statement below that a question beside it (``ApiView.question_beside``) reads the channel from.
+CHANNEL_COLUMN = "channel.id"
+_COLUMNS = (
+    "key.id, key.prefix, key.scopes, key.requests_per_minute, site.id, channel.id, channel.code, channel.currency,"
+    " key.hashed_key, key.revoked, key.expiry_date, key.last_used_at, channel.is_active"
+)
+_KEYS = """
 FROM ec_gateway_apikey key JOIN ec_gateway_ecsite site ON site.id = key.site_id JOIN core_channel channel ON channel.id = site.channel_id
-WHERE key.prefix = %s
 """
+_WIDTH = 13
 
 # Requests of one key that come together write once: whoever finds the row locked leaves it to the other.
 _USED = """
@@ -59,20 +65,28 @@ class ApiKeyAuthentication(BaseAuthentication):
         keyword, _space, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if keyword.lower() != KEYWORD.lower():
             return None
-        return AnonymousUser(), find_client(key.strip(), at=timezone.now())
+        view = request.parser_context["view"]
+        # A NUL is refused later, with the words of its place; no statement can carry it. Pages of the documentation ask nothing.
+        asks = hasattr(view, "question_beside") and "\0" not in request.path
+        client, view.beside = find_client(
+            key.strip(), at=timezone.now(), question=view.question_beside() if asks else None
+        )
+        return AnonymousUser(), client
 
     def authenticate_header(self, request: Request) -> str:
         return KEYWORD
 
 
-def find_client(key: str, *, at: dt.datetime) -> Client:
-    """Raises AuthenticationFailed. An unknown key and a wrong secret look alike; the owner of a true secret is told what is wrong with it."""
+def find_client(
+    key: str, *, at: dt.datetime, question: tuple[str, dict[str, Any]] | None = None
+) -> tuple[Client, list[Sequence[Any]]]:
+    """Raises AuthenticationFailed. An unknown key and a wrong secret look alike; the owner of a true secret is told what is wrong with it.
+
+    ``question`` is asked in the same round trip; its rows come with the client, and nobody sees them when the key is refused.
+    """
     prefix = key.partition(".")[0]
-    row = None
-    if key.isascii() and key.isprintable():
-        with connection.cursor() as cursor:
-            cursor.execute(_FIND, [prefix])
-            row = cursor.fetchone()
+    rows = _ask(prefix, question) if key.isascii() and key.isprintable() else []
+    row = rows[0][:_WIDTH] if rows else None
     if row is None or not ApiKey.objects.key_generator.verify(key, row[8]):
         raise AuthenticationFailed(_("This API key is not known."), "key_unknown")
     key_id, prefix, scopes, per_minute, site_id, channel_id, code, currency, _hash, revoked, expiry, used_at, active = (
@@ -87,4 +101,18 @@ def find_client(key: str, *, at: dt.datetime) -> Client:
     if used_at is None or used_at < at - LAST_USED_EVERY:
         with connection.cursor() as cursor:
             cursor.execute(_USED, [at, key_id, at - LAST_USED_EVERY])
-    return Client(key_id, prefix, frozenset(scopes), per_minute, site_id, channel_id, code, currency)
+    client = Client(key_id, prefix, frozenset(scopes), per_minute, site_id, channel_id, code, currency)
+    return client, [row[_WIDTH:] for row in rows]
+
+
+def _ask(prefix: str, question: tuple[str, dict[str, Any]] | None) -> list[Sequence[Any]]:
+    statement, parameters = question or ("", {})
+    beside = f"LEFT JOIN LATERAL ({statement}) beside ON true" if statement else ""
+    with connection.cursor() as cursor:
+        # The question is a constant of our own.
+        cursor.execute(
+            f"SELECT {_COLUMNS}{', beside.*' if statement else ''} {_KEYS} {beside} WHERE key.prefix = %(prefix)s",
+            {"prefix": prefix, **parameters},
+        )
+        found: list[Sequence[Any]] = cursor.fetchall()
+    return found

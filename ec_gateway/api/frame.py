@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -65,6 +65,8 @@ class ApiView(APIView):
 
     A call that is a ``step`` behind a name (``…/cancel``) leaves the methods that it does not have to ``whole``, the call of the name itself:
     there the step is a part of the name.
+
+    ``self.beside`` are the rows of ``question_beside``, which is asked together with the key.
     """
 
     scopes: ClassVar[Mapping[str, str]] = {}
@@ -72,6 +74,7 @@ class ApiView(APIView):
     whole: Callable[..., HttpResponseBase] | None = None
     client: Client
     at: dt.datetime
+    beside: list[Sequence[Any]]
 
     authentication_classes = (ApiKeyAuthentication,)
     permission_classes = (HasScope,)
@@ -102,6 +105,10 @@ class ApiView(APIView):
         _refuse_nul(request)
         if request.method in self.allowed_methods:
             self.check_permissions(request)
+
+    def question_beside(self) -> tuple[str, dict[str, Any]] | None:
+        """What this view will want of the channel for certain, as a statement that reads its id from ``CHANNEL_COLUMN``, and its parameters."""
+        return None
 
     @property
     def default_response_headers(self) -> dict[str, str]:

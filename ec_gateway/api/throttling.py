@@ -71,11 +71,10 @@ class RateCounter:
         """Count one request of ``key``; the result must be called, and tells what is left."""
         window, since = divmod(int(now), WINDOW_S)
         number, size = self._take(key, window, limit)
-        count = (lambda: number) if number else self._ask_count(f"mamori:rate:{key}:{window}", size)
+        count = None if number else self._ask_count(f"mamori:rate:{key}:{window}", size)
 
         def allowance() -> Allowance:
-            counted = count()
-            used = number or self._keep(key, window, counted, size)
+            used = number if count is None else self._keep(key, window, count(), size)
             if used > limit:
                 self._exceeded[key] = window
             return Allowance(limit, max(limit - used, 0), WINDOW_S - since, used > limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -229,7 +230,14 @@ def test_one_sku_by_its_code_is_answered_the_same_in_one_statement():
     pair = kit_of({shirt: 2})
 
     def by_code(code):
-        return selectors.available_of_code(channel_id=site.pk, code=code, at=NOON)
+        question, parameters = selectors.question_of_code(code=code, at=NOON, channel="channel.id")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT beside.* FROM core_channel channel LEFT JOIN LATERAL ({question}) beside ON true WHERE channel.id = %(id)s",
+                {"id": site.pk, **parameters},
+            )
+            rows = cursor.fetchall()
+        return selectors.answer_of_code(rows, channel_id=site.pk, at=NOON)
 
     assert by_code(shirt.code) == ask(site, shirt)[shirt.pk]
     assert by_code(pair.code) == ask(site, pair)[pair.pk]

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from catalog import selectors as catalog
+from ec_gateway.api.authentication import CHANNEL_COLUMN
 from ec_gateway.api.etags import unless_known
 from ec_gateway.api.feed import with_kits
 from ec_gateway.api.frame import ApiView, json_answer
@@ -24,9 +25,10 @@ from erp.inventory.selectors import (
     SOLD_FROM,
     Availability,
     TermKind,
-    available_of_code,
+    answer_of_code,
     available_to_promise,
     by_kind_of_place,
+    question_of_code,
 )
 
 
@@ -167,6 +169,9 @@ class StockList(ApiView):
 class StockOfSku(ApiView):
     scopes: ClassVar = {"GET": ApiKey.Scope.STOCK_READ}
 
+    def question_beside(self) -> tuple[str, dict[str, Any]]:
+        return question_of_code(code=self.kwargs["sku"], at=self.at, channel=CHANNEL_COLUMN)
+
     @operation(
         id="stock_read",
         summary="What this channel may sell of one SKU, and why",
@@ -219,7 +224,7 @@ class StockOfSku(ApiView):
         asked = Question(request)
         explain = asked.flag("explain")
         asked.close()
-        found = available_of_code(channel_id=self.client.channel_id, code=sku, at=self.at)
+        found = answer_of_code(self.beside, channel_id=self.client.channel_id, at=self.at)
         if found is None:
             raise NotFound(_("There is no SKU %(code)s.") % {"code": sku})
         item = _item(sku, found)

@@ -6,10 +6,11 @@ from erp.inventory.selectors.availability import (
     Component,
     Term,
     TermKind,
-    available_of_code,
+    answer_of_code,
     available_to_promise,
     buffers,
     by_kind_of_place,
+    question_of_code,
 )
 from erp.inventory.selectors.expectations import Incoming, incoming
 from erp.inventory.selectors.holds import HeldSku, HoldView, hold
@@ -51,8 +52,8 @@ __all__ = [
     "Term",
     "TermKind",
     "UninvoicedReceipt",
+    "answer_of_code",
     "ask_reserved",
-    "available_of_code",
     "available_to_promise",
     "buffers",
     "by_kind_of_place",
@@ -66,6 +67,7 @@ __all__ = [
     "place_names",
     "places_of",
     "product_stock",
+    "question_of_code",
     "reserved",
     "shop_channels_of",
     "shop_location_ids",

@@ -115,8 +115,7 @@ LEFT JOIN LATERAL (
 ) place ON true
 """
 _OF_IDS = _STOCK + "WHERE sku.id = ANY(%(skus)s) ORDER BY sku.id, place.rank, place.location_id"
-# One value, of which there is one row: PostgreSQL plans that once by itself.
-_OF_CODE = _STOCK + "WHERE sku.code = %(code)s ORDER BY place.rank, place.location_id"
+_OF_CODE = _STOCK + "WHERE sku.code = %(code)s"
 
 _PARTS = """
 SELECT kit_id, component_id, quantity FROM catalog_kitcomponent WHERE kit_id = ANY(%s) ORDER BY kit_id, component_id
@@ -146,10 +145,17 @@ def available_to_promise(*, channel_id: int, sku_ids: Collection[int], at: dt.da
     return found | _of_kits(channel_id, kits, at)
 
 
-def available_of_code(*, channel_id: int, code: str, at: dt.datetime) -> Availability | None:
-    """The same for the page of one product: one round trip from its code to its figure. None for a SKU that nobody knows."""
-    asked: Any = {"code": code, "channel": channel_id, "at": at, "not_for_sale": NOT_FOR_SALE}
-    found, kits = _of_stock(rows.ask(_OF_CODE, asked).all())
+def question_of_code(*, code: str, at: dt.datetime, channel: str) -> tuple[str, dict[str, Any]]:
+    """The same for the page of one product, as a statement (and its named parameters) to be joined laterally: whoever reads the channel anyway
+    asks for its figure in the same round trip. ``channel`` is the column that holds the channel's id. ``answer_of_code`` reads its rows."""
+    parameters = {"code": code, "at": at, "not_for_sale": NOT_FOR_SALE}
+    return _OF_CODE.replace("%(channel)s", channel), parameters
+
+
+def answer_of_code(asked: Iterable[Sequence[Any]], *, channel_id: int, at: dt.datetime) -> Availability | None:
+    """``asked``: the rows of ``question_of_code``, in any order. None for a SKU that nobody knows."""
+    places = sorted((row for row in asked if row[0] is not None), key=lambda row: (row[4], row[5]))
+    found, kits = _of_stock(places)
     return next(iter((found | _of_kits(channel_id, kits, at)).values()), None)
 
 
