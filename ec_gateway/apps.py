@@ -14,12 +14,14 @@ class EcGatewayConfig(AppConfig):
         from ec_gateway.selectors.queues import register_queues
         from ec_gateway.services import wakes
         from ec_gateway.signs import register_signs
+        from ec_gateway.traces import register_traces
         from erp.core import changes, documents, guards
 
         changes.listen(wakes.wake_publishers)
         guards.register("event_stays_as_it_came", _("What a site sent is kept as it came."))
         register_queues()
         register_signs()
+        register_traces()
         for kind, label, model in (
             ("INBOUND_EVENT", _("Received event"), "inboundevent"),
             ("EC_SITE", _("EC site"), "sitestate"),

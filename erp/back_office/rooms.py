@@ -70,7 +70,7 @@ ROOMS = (
     Room("ec", pgettext_lazy("room", "EC sites"), "hub", (
         "ec_gateway.sitestate", "ec_gateway.inboundevent", "ec_gateway.sitepush", "ec_gateway.shipmentnotice", "ec_gateway.reconciliationrun",
         "ec_gateway.reconciliationrow", "ec_gateway.listing", "ec_gateway.orderseen", "ec_gateway.siteactivity", "core.messagelog",
-        "ec_gateway.ecsite", "ec_gateway.apikey",
+        "ec_gateway.ecsite", "ec_gateway.apikey", "core_owners",
     )),
     Room("settings", pgettext_lazy("room", "Settings"), "settings", (
         "core_health", "core.companyprofile", "core.channel", "core.department", "inventory.location", "inventory.costpool", "inventory.reason",

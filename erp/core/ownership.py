@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,6 +49,35 @@ def register(asset: str, *, owner: Owner, delivery: Delivery, fields: Iterable[s
 
 def registered() -> list[Fact]:
     return sorted(_facts.values(), key=lambda fact: (fact.asset, fact.field))
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How facts of an asset last went between Mamori and one site. ``at`` None: never yet. ``drift`` None: nothing compares them.
+
+    ``drift_list`` names the list of the rows that differ, ``drift_query`` narrows it to them.
+    """
+
+    site: str
+    what: str
+    at: dt.datetime | None
+    drift: int | None = None
+    drift_list: str = ""
+    drift_query: str = ""
+
+
+_traces: dict[tuple[str, Delivery], Callable[[], list[Trace]]] = {}
+
+
+def register_traces(asset: str, delivery: Delivery, read: Callable[[], list[Trace]]) -> None:
+    """Say how to find the last traffic of what goes this way. ``read`` asks a number of statements that does not grow with sites."""
+    _traces[(asset, delivery)] = read
+
+
+def traces_of(asset: str, delivery: Delivery) -> list[Trace]:
+    """Nothing where nothing goes, or nobody knows."""
+    read = _traces.get((asset, delivery))
+    return [] if read is None else read()
 
 
 def owner_of(asset: str, field: str) -> Owner:

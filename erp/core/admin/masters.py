@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
+from typing import Any
 
-from erp.core.admin.bases import MasterAdmin
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+
+from erp.core.admin import owners
+from erp.core.admin.bases import MasterAdmin, PageLink
 from erp.core.models import Channel, CompanyProfile, DeductibleShare, Department, TaxRate
 
 
@@ -23,6 +30,19 @@ class ChannelAdmin(MasterAdmin):
     list_filter = ["kind", "is_active"]
     search_fields = ["code", "name"]
     autocomplete_fields = ["department"]
+    list_links = (PageLink("admin:core_owners", _("Who owns which fact")),)
+
+    def get_urls(self) -> list[Any]:
+        map_of_owners = path("owners/", self.admin_site.admin_view(self.owners), name="core_owners")
+        return [map_of_owners, *super().get_urls()]
+
+    def owners(self, request: HttpRequest) -> HttpResponse:
+        """The live map of ownership, for whoever may look at channels."""
+        [link] = self.list_links
+        if not link.is_open(self, request):
+            raise PermissionDenied
+        shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": link.title}
+        return TemplateResponse(request, "admin/core/owners.html", {**shared, **owners.context(request)})
 
 
 @admin.register(TaxRate)
