@@ -61,8 +61,8 @@ def register_signs() -> None:
             _activities, "admin:ec_gateway_siteactivity_changelist",
         ),
         Sign(
-            "drift", Part.SITES, gettext_lazy("Drift of stock"),
-            gettext_lazy("SKUs for which the site shows another figure than we allow, by the last comparison."),
+            "drift", Part.SITES, gettext_lazy("Stock and orders that differ"),
+            gettext_lazy("What the site shows other than we allow, and orders it has other than we, by the last comparison."),
             gettext_lazy("Open the rows, read the cause. What is not repaired by itself is a task."),
             _drift, "admin:ec_gateway_reconciliationrow_changelist",
         ),

@@ -38,6 +38,9 @@ LABELS = {
     "changed_at": _("changed on the site at"),
     "event": _("received event"),
     "event_state": _("state of the event"),
+    "problem": _("what cannot be read"),
+    "entry": _("the site's entry"),
+    "answer": _("the site's answer when asked"),
     "ours": _("our total"),
     "theirs": _("the site's total"),
 }

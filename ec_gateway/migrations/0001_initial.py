@@ -241,6 +241,7 @@ class Migration(migrations.Migration):
                             ("HERE_NOT_THERE", "Order here and not there"),
                             ("CANCELLED_THERE", "Cancelled there and not here"),
                             ("TOTAL_DIFFERS", "Totals differ"),
+                            ("UNREADABLE_THERE", "The site's entry cannot be read"),
                         ],
                         max_length=25,
                         verbose_name="cause",

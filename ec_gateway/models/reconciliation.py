@@ -74,6 +74,7 @@ class ReconciliationRow(models.Model):
         HERE_NOT_THERE = "HERE_NOT_THERE", _("Order here and not there")
         CANCELLED_THERE = "CANCELLED_THERE", _("Cancelled there and not here")
         TOTAL_DIFFERS = "TOTAL_DIFFERS", _("Totals differ")
+        UNREADABLE_THERE = "UNREADABLE_THERE", _("The site's entry cannot be read")
 
     class Repair(models.TextChoices):
         NONE = "NONE", _("None")

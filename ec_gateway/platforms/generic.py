@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeGuard
 from urllib.parse import quote
@@ -31,9 +31,10 @@ from ec_gateway.platforms.interface import (
     QuantityPush,
     ShipmentPush,
     ShownQuantity,
+    UnreadableOrder,
 )
 from ec_gateway.platforms.setup import SetupReader
-from ec_gateway.platforms.unreadable import read_each
+from ec_gateway.platforms.unreadable import read_each, summaries_of
 from erp.core.clock import NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
 
@@ -152,22 +153,15 @@ class GenericPlatform:
         return [_result(push.external_code, of_item.get(push.external_code)) for push in pushes]
 
     def read_quantities(self) -> Iterator[ShownQuantity]:
-        def read(item: dict[str, Any]) -> ShownQuantity:
-            return ShownQuantity(str(item["sku"]), _whole(item["quantity"]))
+        for page in self._pages("/mamori/stock", {"limit": STOCK_PER_PAGE}, "items"):
+            try:
+                yield from [ShownQuantity(str(item["sku"]), _whole(item["quantity"])) for item in page]
+            except (KeyError, TypeError, ValueError) as error:
+                raise _not_as_agreed("GET /mamori/stock", error) from error
 
-        yield from self._pages("/mamori/stock", {"limit": STOCK_PER_PAGE}, "items", read)
-
-    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary]:
-        def read(item: dict[str, Any]) -> OrderSummary:
-            total = item.get("total")
-            return OrderSummary(
-                str(item["external_id"]),
-                moment_of(item["changed_at"]),
-                bool(item["is_cancelled"]),
-                None if total is None else Decimal(str(total)),
-            )
-
-        yield from self._pages("/mamori/order-list", {"since": since.isoformat()}, "orders", read)
+    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary | UnreadableOrder]:
+        for page in self._pages("/mamori/order-list", {"since": since.isoformat()}, "orders"):
+            yield from summaries_of(page, _summary, name=lambda item: item["external_id"])
 
     def push_shipment(self, shipment: ShipmentPush) -> None:
         body = {
@@ -192,19 +186,20 @@ class GenericPlatform:
             raise _not_as_agreed(f"GET {path}", TypeError("no object"))
         return found
 
-    def _pages(
-        self, path: str, params: Mapping[str, str | int], name: str, read: Callable[[dict[str, Any]], Any]
-    ) -> Iterator[Any]:
+    def _pages(self, path: str, params: Mapping[str, str | int], name: str) -> Iterator[list[Any]]:
+        """The lists under ``name``, page by page."""
         after: str | None = None
         seen: set[str] = set()
         while True:
             page = self._get(path, params if after is None else {**params, "after": after})
             try:
-                found = [read(item) for item in page[name]]
+                found = page[name]
+                if not isinstance(found, list):
+                    raise TypeError(f"{name} is no list")
                 after = None if page["next"] is None else str(page["next"])
-            except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+            except (KeyError, TypeError) as error:
                 raise _not_as_agreed(f"GET {path}", error) from error
-            yield from found
+            yield found
             if after is None:
                 return
             if after in seen:
@@ -255,6 +250,32 @@ def _polled(events: Any) -> list[News]:
     if not isinstance(events, list):
         raise TypeError("a list of events is needed")
     return read_each(events, lambda event: [_news(event)], name=_order_named)
+
+
+def _summary(item: Any) -> OrderSummary:
+    """One entry of the site's own list of orders. Raises InvalidInput naming every fault."""
+    if not isinstance(item, dict):
+        raise InvalidInput([Problem("", "not_an_object", _("A JSON object is needed."))])
+    problems = []
+    external_id, is_cancelled, changed_at = item.get("external_id"), item.get("is_cancelled"), None
+    if not isinstance(external_id, str) or not external_id:
+        problems.append(Problem("/external_id", "required", _("This field is required.")))
+    try:
+        changed_at = moment_of(item.get("changed_at"))
+    except NotAMoment as fault:
+        problems.append(Problem("/changed_at", fault.code, fault.detail))
+    if not isinstance(is_cancelled, bool):
+        problems.append(Problem("/is_cancelled", "not_a_boolean", _("true or false is needed.")))
+    try:
+        total = None if item.get("total") is None else Decimal(str(item["total"]))
+    except InvalidOperation:
+        total = Decimal("NaN")
+    if total is not None and not total.is_finite():
+        detail = _('A decimal number in a text is needed, such as "1980".')
+        problems.append(Problem("/total", "not_a_decimal", detail))
+    if problems or changed_at is None:
+        raise InvalidInput(problems)
+    return OrderSummary(str(external_id), changed_at, bool(is_cancelled), total)
 
 
 def _order_named(event: Any) -> str:

@@ -156,6 +156,15 @@ class OrderSummary:
     total: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableOrder:
+    """An entry of the site's own list that nobody here can read. ``external_id`` as far as it says one, ``problem`` for people."""
+
+    external_id: str
+    problem: str
+    raw: Any
+
+
 class Platform(Protocol):
     """One connection to one site. Made by the registry from the site's row and credentials; holds no state between calls.
 
@@ -182,8 +191,8 @@ class Platform(Protocol):
     def read_quantities(self) -> Iterator[ShownQuantity]:
         """Every quantity the site shows, page by page."""
 
-    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary]:
-        """Every order of the site changed since then."""
+    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary | UnreadableOrder]:
+        """Every order of the site changed since then. An entry that cannot be read stands in nobody's way."""
 
     def push_shipment(self, shipment: ShipmentPush) -> None:
         """Safe to repeat: a shipment the site knows is left as it is."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import structlog
 from django.utils.translation import gettext as _
 
-from ec_gateway.platforms.interface import News, NewsKind
+from ec_gateway.json_reader import text_problems
+from ec_gateway.platforms.interface import News, NewsKind, OrderSummary, UnreadableOrder
 from erp.core import messages
 from erp.core.errors import InvalidInput
 
@@ -41,6 +43,33 @@ def read_each(
             log.exception("news_not_read", external_id=name(item))
             found.append(unreadable(item, not_read(fault), external_id=name(item)))
     return found
+
+
+def summaries_of(
+    items: Iterable[Any], read: Callable[[Any], OrderSummary], *, name: Callable[[Any], Any]
+) -> Iterator[OrderSummary | UnreadableOrder]:
+    """The entries of a site's own list of orders. One that cannot be read, or not be looked for here, stands there as unreadable.
+
+    An edge, as ``read_each``.
+    """
+    for item in items:
+        try:
+            summary = read(item)
+            if unsafe := text_problems({"external_id": summary.external_id}):
+                raise InvalidInput(unsafe)
+        except InvalidInput as problems:
+            yield UnreadableOrder(_number_of(item, name), str(problems), item)
+        except Exception as fault:
+            log.exception("order_not_listed")
+            yield UnreadableOrder(_number_of(item, name), not_read(fault), item)
+        else:
+            yield summary
+
+
+def _number_of(item: Any, name: Callable[[Any], Any]) -> str:
+    with contextlib.suppress(Exception):
+        return text_of(name(item))
+    return ""
 
 
 def not_read(fault: Exception) -> str:

@@ -9,13 +9,18 @@ from typing import Any
 
 from catalog.selectors import sku_facts, skus_by_channel_code
 from ec_gateway.models import EcSite, InboundEvent, Listing, ReconciliationRow
-from ec_gateway.platforms.interface import News, NewsKind, OrderSummary
+from ec_gateway.platforms.interface import News, NewsKind, OrderSummary, UnreadableOrder
+from ec_gateway.platforms.unreadable import text_of
 from erp.orders.selectors import Standing, orders_placed_since, standings
 
 Cause = ReconciliationRow.Cause
 
 # Younger news may still be on their way through the inbox.
 A_MOMENT = dt.timedelta(minutes=2)
+# Where no order of this number stands here, these say that it has not come in.
+NOT_HERE = (Cause.THERE_NOT_HERE, Cause.WAITS_IN_INBOX, Cause.UNREADABLE_THERE)
+# How much of an entry that cannot be read a report shows, in characters.
+MOST_SHOWN = 2_000
 
 
 @dataclass(slots=True)
@@ -45,9 +50,9 @@ class OrderComparison:
     seen: set[str] = field(default_factory=set)
     differences: list[OrderDifference] = field(default_factory=list)
 
-    def add_page(self, site: EcSite, page: Sequence[OrderSummary], *, at: dt.datetime) -> None:
-        """Compare one page of the site's list with what stands here."""
-        theirs = {item.external_id: item for item in page}
+    def add_page(self, site: EcSite, page: Sequence[OrderSummary | UnreadableOrder], *, at: dt.datetime) -> None:
+        """Compare one page of the site's list with what stands here. What cannot be read is a difference, and stops nothing."""
+        theirs = {item.external_id: item for item in page if isinstance(item, OrderSummary)}
         known = standings(channel_id=site.channel_id, external_ids=theirs)
         doubtful = [item for key, item in theirs.items() if _has_doubt(item, known.get(key))]
         inbox = newest_events(site.pk, [item.external_id for item in doubtful])
@@ -57,6 +62,18 @@ class OrderComparison:
             found = _difference(item, known.get(item.external_id), inbox.get(item.external_id), at)
             if found is not None:
                 self.differences.append(found)
+        self._add_unreadable(site, [item for item in page if isinstance(item, UnreadableOrder)])
+
+    def _add_unreadable(self, site: EcSite, entries: Sequence[UnreadableOrder]) -> None:
+        known = standings(channel_id=site.channel_id, external_ids=filter(None, (item.external_id for item in entries)))
+        for item in entries:
+            self.compared += 1
+            self.seen |= {item.external_id} - {""}
+            standing = known.get(item.external_id)
+            evidence = {"problem": text_of(item.problem)[:MOST_SHOWN], "entry": text_of(item.raw)[:MOST_SHOWN]}
+            if standing is not None:
+                evidence["number"] = standing.number
+            self.differences.append(OrderDifference(Cause.UNREADABLE_THERE, item.external_id, evidence, standing))
 
     def add_unseen(self, site: EcSite, *, since: dt.datetime, until: dt.datetime) -> None:
         """Orders that were placed in this time by our books and that the site did not name."""
@@ -108,7 +125,7 @@ def missing_units(site: EcSite, differences: Iterable[OrderDifference]) -> dict[
     """SKU → order → units, of orders that have not come in, as far as the site told what is in them."""
     sold: list[tuple[str, str, int]] = []
     for difference in differences:
-        if difference.cause not in (Cause.THERE_NOT_HERE, Cause.WAITS_IN_INBOX) or difference.standing is not None:
+        if difference.cause not in NOT_HERE or difference.standing is not None:
             continue
         for line in _lines(difference.document):
             for code in (line.get("sku"), line.get("channel_item_code")):

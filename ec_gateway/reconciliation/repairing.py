@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from ec_gateway.models import EcSite, ReconciliationRow, ReconciliationRun
@@ -92,10 +93,17 @@ def _repair(row: ReconciliationRow, site: EcSite, difference: OrderDifference, a
 
 def tell_staff(*, run: ReconciliationRun, site: EcSite, at: dt.datetime, by: Actor) -> None:
     """One task per site for orders that only a person can judge, one for what only one side lists; a run without any closes them."""
-    orders = ReconciliationRow.objects.filter(run=run, repair=Repair.TASK)
+    left = Q(repair=Repair.TASK) | Q(cause=Cause.UNREADABLE_THERE)
+    orders = ReconciliationRow.objects.filter(left, run=run, kind=ReconciliationRow.Kind.ORDER)
     listings = ReconciliationRow.objects.filter(run=run, cause__in=[Cause.NOT_LISTED_HERE, Cause.NOT_LISTED_THERE])
     found = {
-        TASK_ORDERS: (orders.count(), list(orders.order_by("pk").values_list("external_id", flat=True)[:20])),
+        TASK_ORDERS: (
+            orders.count(),
+            [
+                name or _("without a number")
+                for name in orders.order_by("pk").values_list("external_id", flat=True)[:20]
+            ],
+        ),
         TASK_LISTINGS: (listings.count(), list(listings.order_by("pk").values_list("external_code", flat=True)[:20])),
     }
     texts = {

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from ec_gateway.models import Activity, ReconciliationRow, ReconciliationRun
 from ec_gateway.platforms.calling import Line, trouble_of
-from ec_gateway.platforms.interface import News, Platform
+from ec_gateway.platforms.interface import News, Platform, PlatformError
 from ec_gateway.platforms.patience import Wait, call_patiently, pages
 from ec_gateway.reconciliation import repairing, staging, stock
-from ec_gateway.reconciliation.orders import OrderComparison, OrderDifference, missing_units
+from ec_gateway.reconciliation.orders import MOST_SHOWN, OrderComparison, OrderDifference, missing_units
 from ec_gateway.services import leases
 from erp.core.actors import Actor
 
@@ -132,14 +132,21 @@ def _read_orders(session: _Session) -> None:
 def _ask_about(session: _Session, differences: list[OrderDifference]) -> None:
     """What the site says of each order that differs: what is in it, and whether it really does not know it."""
     for number, difference in enumerate(list(differences)):
-        if difference.cause == Cause.WAITS_IN_INBOX:
+        if difference.cause == Cause.WAITS_IN_INBOX or not difference.external_id:
             continue
         if number >= MOST_QUESTIONS:
             difference.evidence["asked"] = False
             continue
         external_id = difference.external_id
         ask = _asking(external_id)
-        difference.hear(call_patiently(session.line, ask, wait=session.wait))
+        try:
+            difference.hear(call_patiently(session.line, ask, wait=session.wait))
+        except PlatformError as fault:
+            if fault.is_retryable or fault.is_unauthorised:
+                raise
+            difference.evidence["answer"] = str(fault)[
+                :MOST_SHOWN
+            ]  # of this one order; the others can still be compared
         if difference.cause == Cause.HERE_NOT_THERE and difference.news:
             differences.remove(difference)  # it knows the order after all: its list was older
         session.keep()

@@ -1,16 +1,18 @@
-"""Where a site shows something else than we allow, as far as the last comparison found it and nothing has set it right since."""
+"""Where a site shows something else than we allow, or has other orders, as far as the last comparison found it and nothing has set it right since."""
 
 from __future__ import annotations
 
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
-from ec_gateway.models import EcSite, ReconciliationRow, ReconciliationRun, SitePush
+from ec_gateway.models import EcSite, InboundEvent, ReconciliationRow, ReconciliationRun, SitePush
 
-Cause, State = ReconciliationRow.Cause, ReconciliationRun.State
+Cause, Kind, State = ReconciliationRow.Cause, ReconciliationRow.Kind, ReconciliationRun.State
 
 
 def open_drift(site: EcSite) -> list[ReconciliationRow]:
-    """Rows of the last finished run whose figure the site has not acknowledged since. What was only a matter of moments is none."""
+    """Rows of the last finished run: figures that the site has not acknowledged since, orders of which no news was applied since. What was only
+    a matter of moments is none."""
     return list(open_drift_rows().filter(run__site=site).select_related("sku").order_by("pk"))
 
 
@@ -18,11 +20,34 @@ def open_drift_rows() -> QuerySet[ReconciliationRow]:
     """The same of all sites, as a query for lists."""
     finished = ReconciliationRun.objects.filter(state=State.DONE)
     latest = finished.order_by().values("site").annotate(latest=Max("pk")).values("latest")
+    rows = ReconciliationRow.objects.filter(run__in=latest)
+    return rows.filter(_open_stock() | _open_orders())
+
+
+def _open_stock() -> Q:
     acknowledged = SitePush.objects.filter(
         site=OuterRef("run__site"),
         sku=OuterRef("sku"),
         dirty_since__isnull=True,
         shown_at__gte=OuterRef("run__finished_at"),
     )
-    rows = ReconciliationRow.objects.filter(run__in=latest, kind=ReconciliationRow.Kind.STOCK)
-    return rows.exclude(cause=Cause.TIMING_ONLY).exclude(ours=F("theirs")).exclude(Exists(acknowledged))
+    has_come_right = Q(cause=Cause.TIMING_ONLY) | Q(ours=F("theirs"), ours__isnull=False) | Q(Exists(acknowledged))
+    return Q(kind=Kind.STOCK) & ~has_come_right
+
+
+# Where the order was not here, news of it that change nothing say that it is here now.
+_CAME = (Cause.THERE_NOT_HERE, Cause.WAITS_IN_INBOX)
+
+
+def _open_orders() -> Q:
+    """An entry that cannot be read is open until a comparison can read it."""
+    heard = InboundEvent.objects.filter(
+        site=OuterRef("run__site"),
+        external_id=OuterRef("external_id"),
+        kind__in=[InboundEvent.Kind.ORDER, InboundEvent.Kind.CANCEL],
+        processed_at__gte=Coalesce(OuterRef("repaired_at"), OuterRef("run__started_at")),
+    )
+    applied = Q(Exists(heard.filter(state=InboundEvent.State.DONE)))
+    known = Q(Exists(heard.filter(state__in=[InboundEvent.State.UNCHANGED, InboundEvent.State.STALE])))
+    has_come_right = applied | (Q(cause__in=_CAME) & known)
+    return Q(kind=Kind.ORDER) & (Q(cause=Cause.UNREADABLE_THERE) | ~has_come_right)

@@ -25,7 +25,7 @@ def register_queues() -> None:
     register(*(_inbox(state) for state in UNFINISHED))
     register(
         WorkQueue(
-            "ec_gateway.drift", _("Stock that differs on EC sites"), lambda _viewer: open_drift_rows(),
+            "ec_gateway.drift", _("Stock and orders that differ on EC sites"), lambda _viewer: open_drift_rows(),
             "admin:ec_gateway_reconciliationrow_changelist", "open=1", worked_by="ec_gateway.change_reconciliationrun",
             since="run__finished_at",
         ),

@@ -22,6 +22,7 @@ from ec_gateway.platforms.interface import (
     QuantityPush,
     ShipmentPush,
     ShownQuantity,
+    UnreadableOrder,
 )
 from erp.core.errors import InvalidInput, Problem
 from tests.ec_gateway.factories import NOON, ROBOT
@@ -33,7 +34,7 @@ class FakePlatform:
 
     changes: list[News] = field(default_factory=list)
     stock: dict[str, int] = field(default_factory=dict)
-    summaries: list[OrderSummary] = field(default_factory=list)
+    summaries: list[OrderSummary | UnreadableOrder] = field(default_factory=list)
     fails: list[PlatformError] = field(default_factory=list)
     webhooks_on: bool | None = True
     page_size: int = 2
@@ -75,9 +76,9 @@ class FakePlatform:
                 self._answer(f"read_quantities {place}")
             yield ShownQuantity(code, quantity)
 
-    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary]:
+    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary | UnreadableOrder]:
         self._answer("list_orders")
-        yield from (item for item in self.summaries if item.changed_at >= since)
+        yield from (item for item in self.summaries if isinstance(item, UnreadableOrder) or item.changed_at >= since)
 
     def push_shipment(self, shipment: ShipmentPush) -> None:
         raise AssertionError("the inbox pushes nothing")

@@ -25,6 +25,7 @@ from ec_gateway.platforms.interface import (
     QuantityPush,
     ShipmentPush,
     ShownQuantity,
+    UnreadableOrder,
 )
 from erp.core.errors import InvalidInput
 from tests.ec_gateway.counterpart import Reply, running
@@ -305,6 +306,29 @@ def test_the_list_of_orders_for_reconciliation(counterpart):
 
     assert found == [OrderSummary("A", NOON, False, Decimal(1980)), OrderSummary("B", NOON, False, None)]
     assert counterpart.requests[0].query["since"] == NOON.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("entry", "number", "faults"),
+    [
+        ({"external_id": "A", "changed_at": "yesterday", "is_cancelled": False, "total": "1"}, "A", ["/changed_at"]),
+        ({"external_id": "A", "changed_at": "0001-01-01T00:00:00Z", "is_cancelled": 0}, "A", ["/changed_at", "/is_cancelled"]),
+        ({"changed_at": NOON.isoformat(), "is_cancelled": False, "total": "NaN"}, "", ["/external_id", "/total"]),
+        ({"external_id": "a\x00b", "changed_at": NOON.isoformat(), "is_cancelled": False}, "a\ufffdb", ["/external_id"]),
+        ({"external_id": 7, "changed_at": NOON.isoformat(), "is_cancelled": False, "total": []}, "7", ["/external_id", "/total"]),
+        ("A", "", [""]),
+    ],
+)  # fmt: skip
+def test_an_entry_of_the_list_that_cannot_be_read_stops_nothing(counterpart, entry, number, faults):
+    good = {"external_id": "B", "changed_at": NOON.isoformat(), "is_cancelled": True, "total": 1980}
+    counterpart.answers["/mamori/order-list"] = {"orders": [entry, good], "next": None}
+
+    unreadable, readable = platform(counterpart.url).list_orders(since=NOON)
+
+    assert readable == OrderSummary("B", NOON, True, Decimal(1980))
+    assert isinstance(unreadable, UnreadableOrder)
+    assert (unreadable.external_id, unreadable.raw) == (number, entry)
+    assert [part.partition(": ")[0] for part in unreadable.problem.split("; ")] == faults or faults == [""]
 
 
 def test_a_site_that_cannot_say_whether_webhooks_are_on(counterpart):

@@ -10,12 +10,13 @@ from django.db import transaction
 from catalog.models import KitComponent
 from ec_gateway.inbox.working import work_off
 from ec_gateway.models import InboundEvent, ReconciliationRow, ReconciliationRun, SiteActivity, SitePush
-from ec_gateway.platforms.interface import OrderSummary, PlatformError
+from ec_gateway.platforms.interface import OrderSummary, PlatformError, UnreadableOrder
 from ec_gateway.platforms.taking_in import take_in
 from ec_gateway.reconciliation import reconcile, repairing
 from ec_gateway.reconciliation.scheduling import due_sites
 from ec_gateway.selectors import open_drift
 from ec_gateway.services import echoes, leases, pushes
+from erp.core import work_queues
 from erp.core.clock import TOKYO
 from erp.core.models import StaffTask
 from erp.inventory.selectors import available_to_promise
@@ -278,6 +279,82 @@ def test_an_order_that_the_site_s_list_left_out_and_the_site_knows_is_no_differe
     assert rows(run(site, platform)) == []
 
 
+def test_an_entry_that_cannot_be_read_is_a_row_and_the_rest_is_compared():
+    site, place = shop()
+    item = sku()
+    stock(item, place, 50)
+    for name in ("here", "total"):
+        placed(site.channel, order(order_line(item), external_id=name, ordered_at=LONG_AGO))
+    listed(site, item)
+    told(site, item, 48)
+    entries = [
+        UnreadableOrder("", "it has no number", {"total": "1"}),
+        UnreadableOrder("here", "/changed_at: no time", {"external_id": "here", "changed_at": "soon"}),
+        UnreadableOrder("new\ufffd", "/changed_at: no time", {"external_id": "new\x00"}),
+        UnreadableOrder("new", "/total: no number", {"external_id": "new", "total": "NaN"}),
+    ]
+    platform = FakePlatform(
+        stock={item.code: 46},
+        changes=[order_news("new", item, quantity=2, changed_at=LONG_AGO)],
+        summaries=[*entries[:2], summary("total", "2200"), *entries[2:]],
+    )
+
+    outcome = run(site, platform)
+
+    assert outcome.run.state == "DONE"
+    assert rows(outcome) == [
+        ("ORDER_NOT_IMPORTED", item.code, 48, 46, "NONE"),
+        ("TOTAL_DIFFERS", "total", None, None, "TASK"),
+        ("UNREADABLE_THERE", "", None, None, "TASK"),
+        ("UNREADABLE_THERE", "here", None, None, "TASK"),
+        ("UNREADABLE_THERE", "new\ufffd", None, None, "TASK"),
+        ("UNREADABLE_THERE", "new", None, None, "FETCHED"),
+    ]
+    assert outcome.run.orders_compared == 5
+    row = ReconciliationRow.objects.get(external_id="here")
+    number = Order.objects.get(external_id="here").number
+    entry = '{"changed_at":"soon","external_id":"here"}'
+    assert row.evidence == {"problem": "/changed_at: no time", "entry": entry, "number": number}
+    task = StaffTask.objects.get(kind="ORDERS_DIFFER")
+    assert all(name in task.detail for name in ("5", "here", "new", "番号なし"))
+    work_off(site_id=site.pk, holder="test", clock=lambda: after(60), jitter=lambda: 0.5)
+    assert Order.objects.filter(external_id="new").exists()
+    assert sorted(row.external_id for row in open_drift(site) if row.kind == "ORDER") == [
+        "", "here", "new", "new\ufffd", "total",
+    ]  # fmt: skip
+
+    platform.summaries = [summary("new", "2200"), summary("here"), summary("total")]
+    run(site, platform, at=after(600))
+
+    assert open_drift(site) == []
+    assert tasks() == []
+
+
+def test_one_order_that_the_site_cannot_be_asked_about_does_not_end_the_run():
+    site, place = shop()
+    item = sku()
+    stock(item, place, 5)
+    platform = FakePlatform(changes=[order_news("B", item)], summaries=[summary("A"), summary("B")])
+    ask, asked = platform.fetch_order, []
+
+    def fetch_order(*, external_id):
+        asked.append(external_id)
+        if external_id == "A":
+            raise PlatformError("not as agreed", is_retryable=False)
+        return ask(external_id=external_id)
+
+    platform.fetch_order = fetch_order
+
+    outcome = run(site, platform)
+
+    assert asked == ["A", "B"]
+    assert rows(outcome) == [
+        ("THERE_NOT_HERE", "A", None, None, "TASK"),
+        ("THERE_NOT_HERE", "B", None, None, "FETCHED"),
+    ]
+    assert ReconciliationRow.objects.get(external_id="A").evidence["answer"] == "not as agreed"
+
+
 def test_what_only_one_side_lists():
     site, place, item, platform = one_item()
     ours_only, off = sku(), sku()
@@ -453,6 +530,38 @@ def test_a_run_that_another_one_ended_does_not_call_itself_done(monkeypatch):
     first, second = ReconciliationRun.objects.order_by("pk")
     assert (first.state, first.error) == ("BROKEN_OFF", "killed")
     assert (second.state, rows(meanwhile[0])) == ("DONE", [("SHOP_SIDE_EDIT", item.code, 5, 9, "PUSH_AGAIN")])
+
+
+def test_an_order_is_open_drift_until_its_news_are_applied():
+    site, place = shop()
+    item = sku()
+    stock(item, place, 50)
+    for name in ("gone", "cancelled", "total"):
+        placed(site.channel, order(order_line(item), external_id=name, ordered_at=LONG_AGO))
+    take_in(site_id=site.pk, news=[order_news("waits", item)], source="WEBHOOK", at=NOON)
+    platform = FakePlatform(
+        changes=[
+            news("CANCEL", "c-1", "cancelled", LONG_AGO, {"external_id": "cancelled"}),
+            order_news("missing", item, changed_at=LONG_AGO),
+            news("ORDER", "e-2", "refused", LONG_AGO, {"external_id": "refused"}),
+        ],
+        summaries=[
+            summary("cancelled", is_cancelled=True),
+            *(summary(name) for name in ("missing", "refused", "waits")),
+            summary("total", "2200"),
+        ],
+    )
+    run(site, platform)
+
+    def open_orders():
+        return sorted(row.external_id for row in open_drift(site))
+
+    assert open_orders() == ["cancelled", "gone", "missing", "refused", "total", "waits"]
+    queue = work_queues.named("ec_gateway.drift")
+    assert work_queues.measure(queue).count == 6
+    work_off(site_id=site.pk, holder="test", clock=lambda: after(60), jitter=lambda: 0.5)
+    assert open_orders() == ["gone", "refused", "total"]
+    assert work_queues.measure(queue).count == 3
 
 
 def test_open_drift_is_what_the_last_finished_run_found_until_the_site_acknowledges():

@@ -32,12 +32,13 @@ from ec_gateway.platforms.interface import (
     QuantityPush,
     ShipmentPush,
     ShownQuantity,
+    UnreadableOrder,
 )
 from ec_gateway.platforms.setup import SetupReader
 from ec_gateway.platforms.shopify import parcels, queries
 from ec_gateway.platforms.shopify.client import ShopifyClient
 from ec_gateway.platforms.shopify.orders import Wording, news_of
-from ec_gateway.platforms.unreadable import read_each
+from ec_gateway.platforms.unreadable import read_each, summaries_of
 from erp.core.clock import NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
 
@@ -206,23 +207,12 @@ class ShopifyPlatform:
                 return
             after = levels["pageInfo"]["endCursor"]
 
-    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary]:
+    def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary | UnreadableOrder]:
         after = None
         while True:
             search = {"query": f"updated_at:>='{since.isoformat()}'", "first": LEVELS_PAGE, "after": after}
             found = self._client.ask(queries.LIST_ORDERS, search)["orders"]
-            for order in found["nodes"]:
-                try:
-                    changed_at = moment_of(order["updatedAt"])
-                except NotAMoment as fault:
-                    told = _("Order %(id)s: %(why)s") % {"id": order["legacyResourceId"], "why": fault.detail}
-                    raise PlatformError(told, is_retryable=False) from fault
-                yield OrderSummary(
-                    order["legacyResourceId"],
-                    changed_at,
-                    order["cancelledAt"] is not None,
-                    Decimal(str(order["totalPriceSet"]["shopMoney"]["amount"])),
-                )
+            yield from summaries_of(found["nodes"], _summary, name=_number_in)
             if not found["pageInfo"]["hasNextPage"]:
                 return
             after = found["pageInfo"]["endCursor"]
@@ -278,6 +268,16 @@ def _place_in_time(text: str) -> dt.datetime:
 
 def _number_in(order: Mapping[str, Any]) -> str:
     return str(order.get("legacyResourceId") or "")
+
+
+def _summary(order: Mapping[str, Any]) -> OrderSummary:
+    """Raises InvalidInput."""
+    try:
+        changed_at = moment_of(order["updatedAt"])
+    except NotAMoment as fault:
+        raise InvalidInput([Problem("/updatedAt", fault.code, fault.detail)]) from fault
+    total = Decimal(str(order["totalPriceSet"]["shopMoney"]["amount"]))
+    return OrderSummary(order["legacyResourceId"], changed_at, order["cancelledAt"] is not None, total)
 
 
 def _order_number(topic: str, raw: Mapping[str, Any]) -> str:

@@ -17,10 +17,12 @@ from ec_gateway.platforms import connect
 from ec_gateway.platforms.interface import (
     BadSignature,
     NewsKind,
+    OrderSummary,
     PlatformError,
     PushOutcome,
     QuantityPush,
     ShipmentPush,
+    UnreadableOrder,
 )
 from ec_gateway.platforms.shopify import queries
 from erp.core.errors import InvalidInput
@@ -299,6 +301,16 @@ class TestOrders:
 
         assert (summary.external_id, summary.is_cancelled, summary.total) == ("1001", True, 7390)
         assert platform.fetch_order(external_id="9") == []
+
+    def test_an_order_whose_date_cannot_be_read_stands_beside_the_others(self, shop, platform):
+        shop.orders["1001"] = self.full(updatedAt="9999-12-31T23:59:59Z")
+        shop.orders["1002"] = order(1002, line(1, "A", "1100.0"), total="1100.0")
+
+        found = {item.external_id: item for item in platform.list_orders(since=NOON - HOUR * 24)}
+
+        assert isinstance(found["1001"], UnreadableOrder)
+        assert found["1001"].problem.startswith("/updatedAt: ")
+        assert isinstance(found["1002"], OrderSummary)
 
 
 class TestShipments:
