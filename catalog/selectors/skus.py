@@ -92,6 +92,31 @@ def sku_ids(codes: Iterable[str]) -> dict[str, int]:
     return dict(rows.ask("SELECT code, id FROM catalog_sku WHERE code = ANY(%s::text[])", [list(set(codes))]).all())
 
 
+# What is printed on goods and labels, the best known first. A channel's or supplier's own code may mean something else elsewhere.
+SCANNED = (SkuCode.Kind.GTIN13, SkuCode.Kind.GTIN8, SkuCode.Kind.GTIN14, SkuCode.Kind.IN_STORE)
+
+
+def scanned_codes(ids: Iterable[int], *, on: date) -> dict[int, list[str]]:
+    """SKU id → the codes that a scanner may read on its pieces on a day, JAN first. SKUs without any are missing in the answer."""
+    found: dict[int, list[str]] = {}
+    known = SkuCode.objects.filter(sku_id__in=set(ids), kind__in=SCANNED)
+    valid = known.exclude(valid_from__gt=on).exclude(valid_to__lt=on)
+    ranked = sorted(
+        valid.values_list("sku_id", "kind", "code"), key=lambda row: (SCANNED.index(SkuCode.Kind(row[1])), row[2])
+    )
+    for sku_id, _kind, code in ranked:
+        found.setdefault(sku_id, []).append(code)
+    return found
+
+
+def skus_scanned(codes: Iterable[str], *, on: date) -> dict[str, int]:
+    """A scanned code, or a typed SKU → SKU id. Unknown ones are missing in the answer."""
+    wanted = set(codes)
+    known = SkuCode.objects.filter(code__in=wanted, kind__in=SCANNED)
+    valid = known.exclude(valid_from__gt=on).exclude(valid_to__lt=on)
+    return dict(valid.values_list("code", "sku_id")) | sku_ids(wanted)
+
+
 def style_codes(ids: Iterable[int]) -> dict[int, str]:
     """Style id → code. Unknown ids are missing in the answer."""
     return dict(Product.objects.filter(pk__in=set(ids)).values_list("pk", "code"))

@@ -102,7 +102,8 @@ ROLES = (
     )),
     Role("倉庫", "soko", "Warehouse: ships, takes back, receives, moves and counts. Sees no costs.", frozenset(
         {ALL_LOCATIONS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
-        | {"inventory.return_stock"}
+        | {"inventory.return_stock", "inventory.delete_shelf"}
+        | keeps("inventory.shelf")
         | acts_on("orders.shipment", "orders.shipmentline", *TASKS)
         | looks_at("orders.order", "orders.orderline", "orders.delivery", "orders.orderhold", *PARCELS, *STYLES, *STOCK, "inventory.reason")
         | looks_at("ec_gateway.shipmentnotice", *COMPANY)
@@ -145,7 +146,7 @@ ROLES = (
         {ALL_LOCATIONS, SEE_COSTS}
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
-        | looks_at("inventory.channellocation", "inventory.shopstaff", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
+        | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
         | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun")
         | looks_at("core.feedepoch", "auth.user", "auth.group")
     )),

@@ -48,7 +48,7 @@ ROOMS = (
     Room("stock", pgettext_lazy("room", "Stock"), "inventory_2", (
         "inventory.stockbalance", "inventory_availability", "inventory.expectedreceipt", "inventory.reservation", "inventory.hold",
         "inventory.stockdocument", "inventory.stockmovement", "inventory.provisionalreceipt", "inventory_stock_then", "inventory.costbalance",
-        "inventory_valuation", "inventory.channelbuffer", "inventory.channellocation",
+        "inventory_valuation", "inventory.channelbuffer", "inventory.channellocation", "inventory.shelf",
     )),
     Room("products", pgettext_lazy("room", "Products"), "checkroom", (
         "catalog.product", "catalog.sku", "catalog.skucode", "catalog.price", "catalog.pricelist", "catalog.supplier", "catalog.brand",

@@ -64,6 +64,20 @@ class LinesField(forms.CharField):
         return lines
 
 
+class ShelvesField(forms.CharField):
+    """One line each: a SKU and its shelf, parted by comma, tab or space. Without a shelf the SKU is taken off."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> dict[int, str]:
+        typed = [re.split(r"[\t,]+|\s+", line.strip(), maxsplit=1) for line in super().clean(value).splitlines()]
+        named = {parts[0]: parts[1].strip() if len(parts) > 1 else "" for parts in typed if parts[0]}
+        known = dict(Sku.objects.filter(code__in=named).values_list("code", "pk"))
+        if unknown := sorted(set(named) - set(known)):
+            raise forms.ValidationError(gettext("No such SKU: %(sku)s.") % {"sku": ", ".join(unknown)})
+        return {known[code]: shelf for code, shelf in named.items()}
+
+
 class AmountsField(forms.CharField):
     """One line each: a SKU or a line number, and whole yen, parted by comma, tab or space."""
 
@@ -173,6 +187,13 @@ class AdjustmentForm(forms.Form):
 
 def place_field(label: Any) -> forms.ModelChoiceField[Location]:
     return forms.ModelChoiceField(label=label, queryset=Location.objects.filter(is_active=True).order_by("code"))
+
+
+class ShelvesForm(forms.Form):
+    location = place_field(_("location"))
+    lines = ShelvesField(
+        label=_("lines"), help_text=_("One line each: SKU, shelf. Without a shelf the SKU is taken off its shelf.")
+    )
 
 
 class TransferForm(forms.Form):

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import MasterAdmin
+from erp.core.admin import MasterAdmin, PageLink
 from erp.inventory import services
-from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Reason, ShopStaff
+from erp.inventory.admin.forms import ShelvesForm
+from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Reason, Shelf, ShopStaff
 
 
 @admin.register(CostPool)
@@ -42,6 +47,43 @@ class LocationAdmin(MasterAdmin):
         super().save_model(request, obj, form, change)
         if {"is_active", "kind", "holder_channel"} & set(form.changed_data):
             self.serve(request, services.announce_place, location_id=obj.pk)
+
+
+@admin.register(Shelf)
+class ShelfAdmin(MasterAdmin):
+    """棚番: typed one by one, or pasted for a whole location."""
+
+    list_display = ["code", "location", "sku"]
+    list_select_related = ["location", "sku"]
+    list_filter = ["location"]
+    search_fields = ["code", "sku__code__exact"]
+    autocomplete_fields = ["location"]
+    raw_id_fields = ["sku"]
+    ordering = ["location_id", "code", "id"]
+    list_links = [PageLink("admin:inventory_shelves", _("Enter shelves"), "act")]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return [] if obj is None else ["location", "sku"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("inventory.delete_shelf")
+
+    def get_urls(self) -> list[Any]:
+        own = path("enter/", self.admin_site.admin_view(self.enter), name="inventory_shelves")
+        return [own, *super().get_urls()]
+
+    def enter(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        form = ShelvesForm(request.POST or None)
+
+        def act() -> HttpResponse:
+            place, shelves = form.cleaned_data["location"], form.cleaned_data["lines"]
+            changed = self.serve(request, services.set_shelves, location_id=place.pk, shelves=shelves)
+            told = ngettext("%(count)d shelf changed.", "%(count)d shelves changed.", changed) % {"count": changed}
+            return self.done(request, told, "admin:inventory_shelf_changelist")
+
+        return self.service_page(request, form=form, title=gettext("Enter shelves"), act=act, submit=gettext("Save"))
 
 
 @admin.register(ShopStaff)

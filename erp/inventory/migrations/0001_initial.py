@@ -587,6 +587,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Shelf",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=30, verbose_name="shelf")),
+                (
+                    "location",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.location",
+                        verbose_name="location",
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.sku",
+                        verbose_name="SKU",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "shelf",
+                "verbose_name_plural": "shelves",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("location", "sku"),
+                        name="one_shelf_per_location_and_sku",
+                        violation_error_message="This SKU has a shelf at this location already.",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="ShopStaff",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
         append_only("inventory_stockmovement"),
         born_with_header("inventory_stockmovement", header="inventory_stockdocument", key="document_id"),
         audited("inventory_location"),
+        audited("inventory_shelf"),
         audited("inventory_shopstaff"),
         audited("inventory_costpool"),
         audited("inventory_channellocation"),

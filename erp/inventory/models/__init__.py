@@ -14,6 +14,7 @@ from erp.inventory.models.masters import (
     CostPool,
     Location,
     Reason,
+    Shelf,
     ShopStaff,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "ProvisionalReceipt",
     "Reason",
     "Reservation",
+    "Shelf",
     "ShopStaff",
     "StockBalance",
     "StockDocument",

@@ -100,6 +100,30 @@ class ChannelLocation(models.Model):
         return f"{self.pk}"
 
 
+class Shelf(models.Model):
+    """Where in a location a SKU lies (棚番). Picking lists go along the shelves; what has none comes last."""
+
+    location = models.ForeignKey(
+        Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
+    code = models.CharField(_("shelf"), max_length=30)
+
+    class Meta:
+        verbose_name = _("shelf")
+        verbose_name_plural = _("shelves")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["location", "sku"],
+                name="one_shelf_per_location_and_sku",
+                violation_error_message=_("This SKU has a shelf at this location already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
 class ShopStaff(models.Model):
     """Who works in which shop (店舗担当). Whoever may not work with every location works with these only."""
 

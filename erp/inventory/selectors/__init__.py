@@ -28,6 +28,7 @@ from erp.inventory.selectors.places import (
     counter_location_id,
     location_id_of,
     place_names,
+    shelves,
     shop_location_ids,
     transit_location_id,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "product_stock",
     "question_of_code",
     "reserved",
+    "shelves",
     "shop_channels_of",
     "shop_location_ids",
     "stock_as_of",

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from erp.core.errors import NotFound
-from erp.inventory.models import NOT_FOR_SALE, ChannelLocation, Location
+from erp.inventory.models import NOT_FOR_SALE, ChannelLocation, Location, Shelf
 
 
 def transit_location_id() -> int:
@@ -44,6 +44,12 @@ def counter_location_id(channel_id: int) -> int:
     if key is None:
         raise NotFound(_("The sales channel has no place to sell from."))
     return key
+
+
+def shelves(*, location_ids: Iterable[int], sku_ids: Iterable[int]) -> dict[tuple[int, int], str]:
+    """(location, SKU) → shelf. What has no shelf is missing in the answer."""
+    found = Shelf.objects.filter(location_id__in=set(location_ids), sku_id__in=set(sku_ids))
+    return {(place, sku): code for place, sku, code in found.values_list("location_id", "sku_id", "code")}
 
 
 def place_names(location_ids: Iterable[int]) -> dict[int, str]:

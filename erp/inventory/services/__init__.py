@@ -33,6 +33,7 @@ from erp.inventory.services.places import (
     open_consigned_locations,
     open_location,
     sell_from,
+    set_shelves,
 )
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_exchange, release, reserve
@@ -89,6 +90,7 @@ __all__ = [
     "reserve",
     "return_to_supplier",
     "sell_from",
+    "set_shelves",
     "sweep_expired_holds",
     "take_sold",
     "transfer",

@@ -13,7 +13,7 @@ from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotFound, Problem
 from erp.core.models import Channel
 from erp.core.use_case import use_case
-from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, ShopStaff
+from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Shelf, ShopStaff
 from erp.inventory.selectors import consigned_location_ids
 
 
@@ -77,6 +77,41 @@ def keep_back(*, channel_id: int, sku_id: int | None, quantity: int, at: dt.date
         return
     ChannelBuffer.objects.update_or_create(**row, defaults={"quantity": quantity})
     announce_rules(channel_id=channel_id, sku_ids=[] if sku_id is None else [sku_id], at=at, by=by)
+
+
+@use_case
+def set_shelves(*, location_id: int, shelves: Mapping[int, str], at: dt.datetime, by: Actor) -> int:
+    """Say where SKUs lie at a location (棚番), by SKU id; an empty shelf takes the SKU off its shelf. Other SKUs stay where they are.
+
+    Returns how many changed; the same again changes nothing. Raises InvalidInput for a shelf that is too long.
+    """
+    cleaned = {sku_id: code.strip() for sku_id, code in shelves.items()}
+    longest = Shelf._meta.get_field("code").max_length or 0
+    problems = [
+        Problem(f"/shelves/{sku_id}", "too_long", _("At most %(most)d characters.") % {"most": longest})
+        for sku_id, code in cleaned.items()
+        if len(code) > longest
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    locks.hold(f"shelves:{location_id}")
+    known = {row.sku_id: row for row in Shelf.objects.filter(location_id=location_id, sku_id__in=cleaned)}
+    changed = {sku_id: code for sku_id, code in cleaned.items() if code != getattr(known.get(sku_id), "code", "")}
+    Shelf.objects.filter(
+        location_id=location_id, sku_id__in=[key for key, code in changed.items() if not code]
+    ).delete()
+    moved = [known[key] for key, code in changed.items() if code and key in known]
+    for row in moved:
+        row.code = changed[row.sku_id]
+    Shelf.objects.bulk_update(moved, ["code"])
+    Shelf.objects.bulk_create(
+        [
+            Shelf(location_id=location_id, sku_id=key, code=code)
+            for key, code in sorted(changed.items())
+            if code and key not in known
+        ]
+    )
+    return len(changed)
 
 
 @use_case

@@ -20,8 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.admin import ActionForm, ReadOnlyInline
 from erp.core.clock import business_date
 from erp.core.money import ZERO
+from erp.core.pdf import Paper
 from erp.orders import services
-from erp.orders.admin import sales_reports
+from erp.orders.admin import papers, sales_reports
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors.queues import untracked
@@ -90,11 +91,50 @@ class ShipmentAdmin(OfChannels):
     ordering = ["-id"]
     inlines = [ShipmentLineInline]
     action_form = ParcelForm
-    actions = ["confirm", "track", "deliver", "accept", "call_back", "refuse"]
+    actions = [
+        "print_picking_list", "print_delivery_notes", "print_gift_notes", "confirm", "track", "deliver", "accept", "call_back",
+        "refuse",
+    ]  # fmt: skip
 
     @admin.display(description=_("recipient"))
     def recipient(self, shipment: Shipment) -> str:
         return shipment.delivery.recipient_name
+
+    def has_print_permission(self, request: HttpRequest) -> bool:
+        """Papers name who gets the goods, and where."""
+        return self.has_view_permission(request) and request.user.has_perm("orders.view_delivery")
+
+    @admin.action(description=_("Picking list (PDF)"), permissions=["print"])
+    def print_picking_list(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
+        return self._print(request, queryset, papers.picking_list_pdf, "picking-list")
+
+    @admin.action(description=_("Delivery notes (PDF)"), permissions=["print"])
+    def print_delivery_notes(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
+        return self._print(request, queryset, papers.delivery_notes_pdf, "delivery-notes")
+
+    @admin.action(description=_("Delivery notes without prices (PDF)"), permissions=["print"])
+    def print_gift_notes(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
+        return self._print(request, queryset, partial(papers.delivery_notes_pdf, always_hidden=True), "gift-notes")
+
+    def _print(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Shipment],
+        paper_of: Callable[[list[int]], Paper | None],
+        name: str,
+    ) -> HttpResponse | None:
+        keys = list(queryset.order_by("pk").values_list("pk", flat=True)[: papers.MOST_PARCELS + 1])
+        if len(keys) > papers.MOST_PARCELS:
+            told = _("At most %(most)d shipments go on one paper. Choose fewer.") % {"most": papers.MOST_PARCELS}
+            self.message_user(request, told, messages.ERROR)
+            return None
+        paper = paper_of(keys)
+        if paper is None:
+            self.message_user(
+                request, _("None of these shipments can be printed: look at their state."), messages.ERROR
+            )
+            return None
+        return papers.download(paper, f"{name}-{timezone.localtime():%Y%m%d-%H%M}.pdf")
 
     @admin.action(description=_("Confirm shipment"), permissions=["act"])
     def confirm(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
