@@ -11,6 +11,10 @@ class OrderConflict(Conflict):
     code = "idempotency_conflict"
 
 
+class SaleConflict(OrderConflict):
+    """Other content came under the number of a sale of a till: a task of the sale itself."""
+
+
 class StaleRevision(DomainError):
     """An older revision than the recorded one. It is kept in the message log and changes nothing."""
 

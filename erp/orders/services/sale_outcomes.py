@@ -10,7 +10,7 @@ from typing import Any
 from erp.core.actors import Actor
 from erp.core.errors import DomainError, InvalidInput, Problem
 from erp.core.models import MessageLog
-from erp.orders.exceptions import OrderConflict
+from erp.orders.exceptions import SaleConflict
 from erp.orders.models import OrderHold
 from erp.orders.services.documents import OrderInput
 from erp.orders.services.drafting import Draft
@@ -79,12 +79,12 @@ def report_outcomes(
 ) -> None:
     """Make a task of each that is refused, and close that of each that is in the books now. Follows the storing of the messages, ``bodies``.
 
-    Other content under the number of a sale (OrderConflict) is a task of the sale's own.
+    Other content under the number of a sale (SaleConflict) is a task of the sale's own.
     """
     refused = [
         RefusedSale(receipt.external_id, bodies[index], refusal)
         for index, receipt in enumerate(receipts)
-        if (refusal := outcomes[index].refusal) is not None and not isinstance(refusal, OrderConflict)
+        if (refusal := outcomes[index].refusal) is not None and not isinstance(refusal, SaleConflict)
     ]
     report_refused(refused, channel_id=channel_id, at=at, by=by)
     recorded = (told.external_id for told in outcomes.values() if told.refusal is None)

@@ -28,7 +28,7 @@ from erp.core.use_case import use_case
 from erp.inventory.selectors import counter_location_id
 from erp.inventory.services import CounterSale, Issued, PhysicalLine, take_sold
 from erp.orders import selectors
-from erp.orders.exceptions import OrderConflict
+from erp.orders.exceptions import SaleConflict
 from erp.orders.models import Delivery, Order, OrderEvent, OrderHold, OrderLine, OrderState, Shipment, ShipmentLine
 from erp.orders.services import parcels
 from erp.orders.services.amounts import rate_totals, scale_to_gross
@@ -146,8 +146,8 @@ def _tell_apart(drafts: Mapping[int, Draft], context: Context, outcomes: dict[in
     return tell_apart(drafts, fingerprints, known, outcomes, refuse=_other_content)
 
 
-def _other_content(external_id: str) -> OrderConflict:
-    return OrderConflict(_("Sale %(id)s is recorded with other content.") % {"id": external_id})
+def _other_content(external_id: str) -> SaleConflict:
+    return SaleConflict(_("Sale %(id)s is recorded with other content.") % {"id": external_id})
 
 
 def _record(
@@ -351,7 +351,7 @@ def _report_conflicts(
     drafts: Mapping[int, Draft], outcomes: Mapping[int, SaleOutcome], context: Context, *, at: dt.datetime, by: Actor
 ) -> None:
     """Two tills with one number: the second sale is not in the books, so a person has to know."""
-    names = {drafts[i].order.external_id for i, found in outcomes.items() if isinstance(found.refusal, OrderConflict)}
+    names = {drafts[i].order.external_id for i, found in outcomes.items() if isinstance(found.refusal, SaleConflict)}
     if not names:
         return
     recorded = selectors.recorded_orders(channel_id=context.channel.pk, external_ids=names)

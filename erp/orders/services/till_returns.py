@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounting.services import EntryDraft, Party, hold_open_dates, post_entries
 from erp.core import changes, locks, messages, numbering, rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.errors import Conflict, InvalidInput, Problem
+from erp.core.errors import InvalidInput, Problem
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
 from erp.core.money import ZERO, round_fraction
@@ -26,6 +26,7 @@ from erp.core.use_case import use_case
 from erp.inventory.selectors import counter_location_id, location_id_of, unit_worth
 from erp.inventory.services import PutBack
 from erp.orders import postings
+from erp.orders.exceptions import OrderConflict
 from erp.orders.models import OrderHold, PaymentMethod, Return, ReturnLine
 from erp.orders.postings import Dimensions, Document, MoneyPart, SalePart
 from erp.orders.services import return_documents
@@ -133,8 +134,8 @@ def _tell_apart(
     return tell_apart(drafts, fingerprints, known, outcomes, refuse=_other_content)
 
 
-def _other_content(external_id: str) -> Conflict:
-    return Conflict(_("Return %(id)s is recorded with other content.") % {"id": external_id})
+def _other_content(external_id: str) -> OrderConflict:
+    return OrderConflict(_("Return %(id)s is recorded with other content.") % {"id": external_id})
 
 
 def _record(

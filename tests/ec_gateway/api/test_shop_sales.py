@@ -223,7 +223,7 @@ def test_other_content_under_its_number_is_told_and_changes_nothing(counter):
 
     [result] = send(channel, back(shirt, quantity=3))
 
-    assert (result["status"], result["code"]) == (409, "conflict")
+    assert (result["status"], result["code"]) == (409, "idempotency_conflict")
     assert figures(shirt, place) == (11, 0)
     assert [kind for kind, _detail in open_tasks()] == ["SALE_REFUSED"]
 
