@@ -1,4 +1,4 @@
-"""The small client of docs/api.md runs as it is printed there."""
+"""The small client runs as it is printed in both guides."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from tests.ec_gateway.api.world import NOON
 from tests.inventory.factories import stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
-@pytest.fixture
-def printed(monkeypatch) -> Iterator[dict[str, Any]]:
+@pytest.fixture(params=["api.md", "manual/ja/api.md"])
+def printed(request) -> Iterator[dict[str, Any]]:
     """The names of the page's Python, calling this process instead of a network, without waiting."""
-    [source] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    page = DOCS / request.param
+    [source] = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(source, str(PAGE), "exec"), names)
+    exec(compile(source, str(page), "exec"), names)
     application = get_wsgi_application()
 
     def connect(**options: Any) -> httpx.Client:
@@ -48,12 +49,20 @@ def mamori(printed, world) -> Any:
     return printed["Mamori"]("http://localhost", api_key(site(world.channel))[1])
 
 
-def test_the_client_places_an_order_once(mamori):
+def test_the_client_places_an_order_once(mamori, printed):
     first, again = mamori.place(ORDER), mamori.place(ORDER)
 
     assert first["number"] == again["number"]
-    with pytest.raises(ValueError, match="/total"):
+    with pytest.raises(printed["Refused"], match=r"400 invalid_input: .*\n  /total: "):
         mamori.place({**ORDER, "total": "many"})
+
+
+def test_the_client_tells_why_it_is_refused(printed, world):
+    mamori = printed["Mamori"]("http://localhost", "no.key")
+
+    with pytest.raises(printed["Refused"], match=r"^401 key_unknown: この") as refused:
+        next(mamori.follow_stock(None))
+    assert refused.value.problem["status"] == 401
 
 
 def test_the_client_follows_stock_through_a_restore(mamori, world):
