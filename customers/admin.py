@@ -7,7 +7,9 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -24,7 +26,7 @@ from customers.models import (
     MergeEvent,
     ShipTo,
 )
-from erp.core.admin import MasterAdmin, ReadOnlyAdmin, ReadOnlyInline, TabularInline
+from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin, ReadOnlyInline, TabularInline
 
 
 class RecordInline(ReadOnlyInline):
@@ -35,10 +37,16 @@ class RecordInline(ReadOnlyInline):
 
 @admin.register(GoldenCustomer)
 class GoldenCustomerAdmin(ReadOnlyAdmin):
-    list_display = ["id", "display_name", "created_at"]
+    list_display = ["id", "display_name", "card", "created_at"]
     search_fields = ["display_name", "records__email__exact", "records__phone__exact"]
     ordering = ["-id"]
     inlines = [RecordInline]
+    object_links = (PageLink("admin:insights_customer_card", _("Customer card")),)
+
+    @admin.display(description=_("Customer card"))
+    def card(self, golden: GoldenCustomer) -> str:
+        url = reverse("admin:insights_customer_card", args=[golden.pk])
+        return format_html('<a href="{}">{}</a>', url, gettext("Open the card"))
 
 
 class IdentityInline(ReadOnlyInline):
@@ -158,4 +166,5 @@ class AccountAdmin(MasterAdmin):
     autocomplete_fields = ["bill_to", "department", "price_list"]
     raw_id_fields = ["record"]
     ordering = ["code"]
+    object_links = (PageLink("admin:insights_account_card", _("Customer card")),)
     inlines = [ShipToInline, ContactInline]

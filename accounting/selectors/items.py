@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -64,6 +64,17 @@ def items_of_party(
         AND (%(dated_by)s::date IS NULL OR i.item_date <= %(dated_by)s) AND (%(due_by)s::date IS NULL OR i.due_date <= %(due_by)s)"""
     values = {"kind": party.kind, "party": party.id, "dated_by": dated_by, "due_by": due_by}
     return _items(condition, values, roles, with_settled=False)
+
+
+def items_of_parties(parties: Mapping[str, Iterable[int]]) -> list[OpenItemView]:
+    """What is open of many parties, given by kind, oldest first."""
+    named = [(kind, key) for kind, keys in parties.items() for key in keys]
+    return _items(
+        "AND (i.party_kind, i.party_id) IN (SELECT * FROM unnest(%(kinds)s::text[], %(parties)s::bigint[]))",
+        {"kinds": [kind for kind, _key in named], "parties": [key for _kind, key in named]},
+        (),
+        with_settled=False,
+    )
 
 
 def items_of_documents(documents: Iterable[tuple[str, int]]) -> list[OpenItemView]:

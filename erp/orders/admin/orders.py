@@ -55,6 +55,12 @@ class OrderAdmin(OfChannels):
         "cancel",
     ]
 
+    # The pages of a customer lead to their orders.
+    OF_A_CUSTOMER = ("customer_record__golden__id__exact", "account__id__exact")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup in self.OF_A_CUSTOMER or super().lookup_allowed(lookup, value, request)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         rows: QuerySet[Order] = super().get_queryset(request)
         return rows.select_related("channel", "customer_record", "account", "bill_to")
