@@ -38,6 +38,7 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog.selectors import verification
+        from catalog.services.masters import register_masters
         from erp.core import ownership
         from erp.core.checks import Check, register
 
@@ -55,3 +56,4 @@ class CatalogConfig(AppConfig):
         ownership.register("product", owner=ec, delivery=never, fields=PRESENTED)
         ownership.register("price", owner=mamori, delivery=read, fields=PRICES)
         ownership.register("price", owner=ec, delivery=never, fields=["sale_price", "coupons"])
+        register_masters()

@@ -16,8 +16,10 @@ class EcGatewayConfig(AppConfig):
         from ec_gateway.signs import register_signs
         from ec_gateway.traces import register_traces
         from erp.core import changes, documents, guards
+        from erp.imports import services as imports
 
         changes.listen(wakes.wake_publishers)
+        imports.listen(wakes.wake_importers)
         guards.register("event_stays_as_it_came", _("What a site sent is kept as it came."))
         register_queues()
         register_signs()

@@ -49,6 +49,7 @@ JOBS = (
     Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),
     Job("waiting-orders", "erp.orders.services.allocate_waiting", every=5 * MINUTE),
+    Job("imports", "erp.jobs.work_off_imports", every=MINUTE / 4),
     Job("ec-inboxes", "ec_gateway.inbox.sweeping.wake_sites", every=MINUTE / 2, queue="ec_gateway"),
     Job("publishing", "ec_gateway.publishing.sweep", every=MINUTE / 12, queue="ec_gateway"),
     Job("listings", "ec_gateway.publishing.tend_listings", every=5 * MINUTE),
@@ -75,6 +76,12 @@ def run_job(*, name: str, **_: object) -> None:
     for job in JOBS:
         if job.name == name:
             run_once_per_slot(job, at=timezone.now())
+
+
+@shared_task(name="erp.jobs.work_on_imports", acks_late=True, ignore_result=True)
+def work_on_imports(**_: object) -> None:
+    """Somebody gave a worker an import to do. Whoever comes takes the oldest that nobody has."""
+    work_off_imports(at=timezone.now(), by=Actor.job("imports"))
 
 
 def run_once_per_slot(job: Job, *, at: datetime) -> bool:
@@ -119,6 +126,13 @@ def sweep_expired_holds(*, at: datetime, by: Actor) -> int:
     while count := services.sweep_expired_holds(at=at, by=by):
         swept += count
     return swept
+
+
+def work_off_imports(*, at: datetime, by: Actor) -> int:
+    """Imports of masters that wait for a worker, or whose worker is gone. Each of its chunks asks the clock anew. Returns how many."""
+    from erp.imports.running import work_off
+
+    return work_off(clock=timezone.now)
 
 
 def clear_sessions(*, at: datetime, by: Actor) -> None:

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_filters",
     "erp.core",
+    "erp.imports",
     "catalog",
     "customers",
     "accounting",

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.admin.announcing import NamingAdmin
 from catalog.models import Brand, Category, Color, Season, Size, Supplier
 from erp.core.identifiers import is_corporate_number, normalise_registration_number
+from erp.imports.lists import Exchange
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -21,7 +22,7 @@ else:
 
 
 @admin.register(Brand, Category)
-class NamedAdmin(NamingAdmin):
+class NamedAdmin(Exchange, NamingAdmin):
     list_display = ["code", "name"]
     search_fields = ["code", "name"]
     ordering = ["code"]
@@ -51,7 +52,7 @@ class SupplierForm(ModelForm):
 
 
 @admin.register(Supplier)
-class SupplierAdmin(NamingAdmin):
+class SupplierAdmin(Exchange, NamingAdmin):
     form = SupplierForm
     list_display = ["code", "name", "registration_number", "is_subcontract_act", "lead_time_days", "is_active"]
     list_filter = ["is_subcontract_act", "is_active"]

@@ -10,10 +10,11 @@ from django.http import HttpRequest
 from catalog import services
 from catalog.models import Price, PriceList
 from erp.core.admin import MasterAdmin
+from erp.imports.lists import Exchange
 
 
 @admin.register(PriceList)
-class PriceListAdmin(MasterAdmin):
+class PriceListAdmin(Exchange, MasterAdmin):
     list_display = ["code", "name", "tax_mode", "currency", "channel", "is_standard", "rank"]
     list_select_related = ["channel"]
     search_fields = ["code", "name"]
@@ -26,7 +27,7 @@ class PriceListAdmin(MasterAdmin):
 
 
 @admin.register(Price)
-class PriceAdmin(MasterAdmin):
+class PriceAdmin(Exchange, MasterAdmin):
     list_display = ["price_list", "product", "sku", "price", "valid_from", "valid_to"]
     list_select_related = ["price_list", "product", "sku"]
     list_filter = ["price_list"]

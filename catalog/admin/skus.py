@@ -21,6 +21,7 @@ from catalog.services.codes import GTIN_KINDS
 from erp.core.admin import PageLink, ReadOnlyAdmin, ReadOnlyInline, TabularInline
 from erp.core.identifiers import classify_gtin
 from erp.core.models import Channel
+from erp.imports.lists import Exchange
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -98,7 +99,7 @@ class SkuForm(ModelForm):
 
 
 @admin.register(Sku)
-class SkuAdmin(AnnouncingAdmin):
+class SkuAdmin(Exchange, AnnouncingAdmin):
     form = SkuForm
     list_display = ["code", "product", "color", "size", "is_kit", "is_active"]
     list_select_related = ["product", "color", "size"]
@@ -153,7 +154,7 @@ class SkuAdmin(AnnouncingAdmin):
 
 
 @admin.register(SkuCode)
-class SkuCodeAdmin(ReadOnlyAdmin):
+class SkuCodeAdmin(Exchange, ReadOnlyAdmin):
     """Whose code is this? Codes are edited under their SKU."""
 
     list_display = ["code", "kind", "sku", "channel", "supplier", "valid_from", "valid_to"]

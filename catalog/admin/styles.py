@@ -23,6 +23,7 @@ from catalog.models import Color, Product, Size, Sku
 from catalog.services.styles import CODE_PATTERN
 from erp.core.admin import ActionForm, PageLink
 from erp.core.errors import InvalidInput
+from erp.imports.lists import Exchange
 
 
 class UploadForm(forms.Form):
@@ -49,7 +50,7 @@ class LifeCycleForm(ActionForm):
 
 
 @admin.register(Product)
-class ProductAdmin(AnnouncingAdmin):
+class ProductAdmin(Exchange, AnnouncingAdmin):
     list_display = ["code", "name", "brand", "season", "category", "tax_class", "life_cycle", "release_date"]
     list_select_related = ["brand", "season", "category"]
     list_filter = ["life_cycle", "tax_class", "season", "brand"]

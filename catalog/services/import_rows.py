@@ -52,12 +52,12 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 }
 # One transaction writes them all, and the change feed waits for it.
 MAX_ROWS = 20_000
-TAX_CLASSES = {
-    TaxClass.STANDARD: ("標準", "課税", "10%"),
-    TaxClass.REDUCED: ("軽減", "軽減8%", "8%"),
-    TaxClass.ZERO_RATED: ("免税",),
-    TaxClass.EXEMPT: ("非課税",),
-    TaxClass.OUT_OF_SCOPE: ("対象外", "不課税"),
+TAX_CLASSES: dict[str, tuple[str, ...]] = {
+    TaxClass.STANDARD.value: ("標準", "課税", "10%"),
+    TaxClass.REDUCED.value: ("軽減", "軽減8%", "8%"),
+    TaxClass.ZERO_RATED.value: ("免税",),
+    TaxClass.EXEMPT.value: ("非課税",),
+    TaxClass.OUT_OF_SCOPE.value: ("対象外", "不課税"),
 }
 LENGTHS = {
     "style": Product._meta.get_field("code").max_length,
@@ -254,8 +254,8 @@ def _date(column: str, text: str) -> date:
 def _tax_class(column: str, text: str) -> str:
     plain = _plain(text)
     for tax_class, words in TAX_CLASSES.items():
-        if plain in (tax_class.value.lower(), *words):
-            return tax_class.value
+        if plain in (tax_class.lower(), *words):
+            return tax_class
     raise _BadCellError("bad_tax_class", _("No tax class: %(text)s") % {"text": _shortened(text)})
 
 

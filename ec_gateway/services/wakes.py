@@ -19,6 +19,9 @@ from ec_gateway.services import leases
 
 QUEUE = "ec_gateway"
 PUBLISH_ALL = "ec_gateway.publish_all"
+# Work of the house, done by its own workers.
+HOUSE_QUEUE = "celery"
+WORK_ON_IMPORTS = "erp.jobs.work_on_imports"
 TASKS = {
     Activity.PUBLISH: "ec_gateway.publish_site",
     Activity.POLL: "ec_gateway.poll_site",
@@ -37,6 +40,7 @@ class WakeUp:
     task: str
     site_id: int | None = None
     lingers: bool = True
+    queue: str = QUEUE
 
 
 def wake(*, site_id: int, activity: Activity) -> None:
@@ -55,11 +59,16 @@ def wake_publishers() -> None:
     _sender.send(WakeUp(PUBLISH_ALL))
 
 
+def wake_importers() -> None:
+    """An import of masters waits for a worker. Returns at once."""
+    _sender.send(WakeUp(WORK_ON_IMPORTS, queue=HOUSE_QUEUE))
+
+
 def _to_broker(wake_up: WakeUp) -> None:
     from erp.celery import app
 
     kwargs = {} if wake_up.site_id is None else {"site_id": wake_up.site_id, "lingers": wake_up.lingers}
-    app.send_task(wake_up.task, kwargs=kwargs, queue=QUEUE, expires=EXPIRES_S, ignore_result=True, retry=False)
+    app.send_task(wake_up.task, kwargs=kwargs, queue=wake_up.queue, expires=EXPIRES_S, ignore_result=True, retry=False)
 
 
 class Sender:

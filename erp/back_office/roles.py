@@ -91,13 +91,15 @@ SITES = (
 )  # fmt: skip
 COMPANY = ("core.channel", "core.department")
 TASKS = ("core.stafftask",)
+# Files of masters: each of the masters that the role keeps, and no other.
+IMPORTS = ("imports.importrun",)
 
 ROLES = (
     Role("受注担当", "juchu", "Order desk: takes orders from 確認待ち to 出荷指示, keeps trade accounts and customers.", frozenset(
         {ALL_LOCATIONS}
         | acts_on("orders.order", "orders.orderhold", "orders.orderline", "customers.customerrecord", "customers.mergeevent", *TASKS)
         | looks_at(*ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, *STOCK, *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *COMPANY)
-        | keeps("inventory.hold", "orders.salesreport", "customers.account", "customers.shipto", "customers.contact")
+        | keeps("inventory.hold", "orders.salesreport", "customers.account", "customers.shipto", "customers.contact", *IMPORTS)
         | looks_at("ec_gateway.inboundevent", "ec_gateway.orderseen")
     )),
     Role("倉庫", "soko", "Warehouse: ships, takes back, receives, moves and counts. Sees no costs.", frozenset(
@@ -117,11 +119,11 @@ ROLES = (
         | acts_on("accounting.journalentry", "accounting.period", "orders.orderpayment", *TASKS)
         | keeps("accounting.journalentry", "accounting.exportrun", "accounting.ledgeraccount")
         | keeps("accounting.accountrole", "accounting.exporttaxlabel", "core.taxrate", "core.deductibleshare")
-        | keeps("customers.creditgroup", "customers.billto", "inventory.costpool", "inventory.reason")
+        | keeps("customers.creditgroup", "customers.billto", "inventory.costpool", "inventory.reason", *IMPORTS)
     )),
     Role("商品管理", "md", "Merchandise (MD): styles, SKUs, prices, costs, suppliers, what should arrive. Pays nobody.", frozenset(
         {ALL_LOCATIONS, SEE_COSTS}
-        | keeps(*STYLES, "catalog.supplier", "catalog.skucost", "inventory.expectedreceipt", "inventory.channelbuffer")
+        | keeps(*STYLES, "catalog.supplier", "catalog.skucost", "inventory.expectedreceipt", "inventory.channelbuffer", *IMPORTS)
         | {"catalog.delete_skucode", "inventory.delete_channelbuffer"}
         | looks_at(*STOCK, "inventory.channellocation", "inventory.costbalance", "inventory.costpool", "inventory.reason", *COMPANY)
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "ec_gateway.listing", *SCORES)
@@ -139,7 +141,7 @@ ROLES = (
         | looks_at(*SITES, *ORDER, "orders.orderpayment", "orders.parkedmessage", *PARCELS, *STYLES, *STOCK, *SCORES, *COMPANY)
         | acts_on("ec_gateway.sitestate", "ec_gateway.inboundevent", "ec_gateway.sitepush", "ec_gateway.shipmentnotice", *TASKS)
         | acts_on("ec_gateway.reconciliationrun")
-        | keeps("ec_gateway.listing", "inventory.channelbuffer", "inventory.channellocation", "insights.segment")
+        | keeps("ec_gateway.listing", "inventory.channelbuffer", "inventory.channellocation", "insights.segment", *IMPORTS)
         | {"inventory.delete_channelbuffer", "inventory.delete_channellocation"}
     )),
     Role("経営", "keiei", "Management: looks at everything, writes nothing.", frozenset(
@@ -148,12 +150,12 @@ ROLES = (
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
         | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
         | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun")
-        | looks_at("core.feedepoch", "auth.user", "auth.group")
+        | looks_at("core.feedepoch", "auth.user", "auth.group", *IMPORTS)
     )),
     Role("システム管理", "system", "System: users, channels, places, EC sites with their keys, counterparties. No trade.", frozenset(
         {ALL_LOCATIONS}
         | keeps("auth.user", "inventory.shopstaff", "core.companyprofile", *COMPANY, "inventory.location", "ec_gateway.ecsite")
-        | keeps("ec_gateway.apikey", "accounting.counterparty", "accounting.paymentroute", "insights.rfmdefinition")
+        | keeps("ec_gateway.apikey", "accounting.counterparty", "accounting.paymentroute", "insights.rfmdefinition", *IMPORTS)
         | {"inventory.delete_shopstaff"}
         | looks_at(*SITES, "auth.group", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun", "core.feedepoch", "core.taxrate")
         | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", "inventory.channelbuffer", *SCORES)

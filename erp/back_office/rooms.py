@@ -79,8 +79,8 @@ ROOMS = (
         "core.jobrun", "core.feedepoch",
     )),
 )  # fmt: skip
-# Before all rooms: the first page, and the tasks of every room.
-FIRST = ("core.stafftask",)
+# Before all rooms: the first page, the tasks of every room, and the files of its masters.
+FIRST = ("core.stafftask", "imports.importrun")
 
 
 def open_rooms(request: HttpRequest) -> Iterator[tuple[Room, list[Door]]]:

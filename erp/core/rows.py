@@ -316,7 +316,7 @@ class _Plan:
         fields = {field.column: field for field in model._meta.concrete_fields}
         table = f'"{model._meta.db_table}"'
         names = ", ".join(f'"{column}"' for column in columns)
-        typed = ", ".join(f'"{column}" {_type_of(fields[column])}' for column in columns)
+        typed = ", ".join(f'"{column}" {column_type(fields[column])}' for column in columns)
         settings = ", ".join(f'"{column}" = new."{column}"' for column in columns[1:])
         self.columns = columns
         self.json_columns = [i for i, column in enumerate(columns) if isinstance(fields[column], models.JSONField)]
@@ -378,7 +378,8 @@ def _ids_statement(tables: tuple[type[models.Model] | str, ...]) -> str:
     return f"SELECT {blocks}"
 
 
-def _type_of(field: models.Field[Any, Any]) -> str:
+def column_type(field: models.Field[Any, Any]) -> str:
+    """The type of a field's column, as it is declared in a record set."""
     kind = str(field.rel_db_type(connection) if field.is_relation else field.cast_db_type(connection))
     return _BASE_TYPES.get(kind, kind)
 
