@@ -50,6 +50,8 @@ JOBS = (
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),
     Job("waiting-orders", "erp.orders.services.allocate_waiting", every=5 * MINUTE),
     Job("imports", "erp.jobs.work_off_imports", every=MINUTE / 4),
+    Job("mails", "erp.correspondence.services.deliver_due", every=MINUTE, queue="ec_gateway"),
+    Job("payment-reminders", "erp.orders.services.remind_of_payments", daily_at=(10, 0)),
     Job("ec-inboxes", "ec_gateway.inbox.sweeping.wake_sites", every=MINUTE / 2, queue="ec_gateway"),
     Job("publishing", "ec_gateway.publishing.sweep", every=MINUTE / 12, queue="ec_gateway"),
     Job("listings", "ec_gateway.publishing.tend_listings", every=5 * MINUTE),

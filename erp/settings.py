@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "django_filters",
     "erp.core",
     "erp.imports",
+    "erp.correspondence",
     "catalog",
     "customers",
     "accounting",
@@ -320,6 +321,14 @@ if min(CHANGES_KEPT_DAYS, JOB_RUNS_KEPT_DAYS) < 0:
 # --- Orders -----------------------------------------------------------------------------------------------------------
 # How many days before the wished date an order is shipped.
 SHIP_DAYS_BEFORE_WISH = env.int("SHIP_DAYS_BEFORE_WISH", default=2)
+
+# --- Mail -------------------------------------------------------------------------------------------------------------
+# The server that mails to shoppers go out by: smtp+tls://user:password@mail.example.co.jp:587 (also smtp://, smtp+ssl://). Without it they
+# are kept and not sent. consolemail: and filemail:///folder are for trying.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+EMAIL_IS_CONFIGURED = bool(EMAIL_URL)
+vars().update(env.email_url("EMAIL_URL", default="dummymail:"))
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_S", default=20)
 
 # --- EC sites ---------------------------------------------------------------------------------------------------------
 # The proxy through which sites are called, if there is one.

@@ -89,6 +89,8 @@ SITES = (
     "ec_gateway.sitepush", "ec_gateway.shipmentnotice", "ec_gateway.reconciliationrun", "ec_gateway.reconciliationrow", "ec_gateway.listing",
     "ec_gateway.apikey", "core.messagelog",
 )  # fmt: skip
+MAILS = ("correspondence.mail", "correspondence.mailevent")
+MAIL_WORDS = ("correspondence.mailtemplate", "correspondence.channelmail", "correspondence.mailrule")
 COMPANY = ("core.channel", "core.department")
 TASKS = ("core.stafftask",)
 # Files of masters: each of the masters that the role keeps, and no other.
@@ -100,7 +102,9 @@ ROLES = (
         | acts_on("orders.order", "orders.orderhold", "orders.orderline", "customers.customerrecord", "customers.mergeevent", *TASKS)
         | looks_at(*ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, *STOCK, *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *COMPANY)
         | keeps("inventory.hold", "orders.salesreport", "customers.account", "customers.shipto", "customers.contact", *IMPORTS)
-        | looks_at("ec_gateway.inboundevent", "ec_gateway.orderseen")
+        | looks_at("ec_gateway.inboundevent", "ec_gateway.orderseen", *MAILS, *MAIL_WORDS)
+        | acts_on("correspondence.mail")
+        | keeps("correspondence.mailtemplate")
     )),
     Role("倉庫", "soko", "Warehouse: ships, takes back, receives, moves and counts. Sees no costs.", frozenset(
         {ALL_LOCATIONS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
@@ -142,6 +146,10 @@ ROLES = (
         | acts_on("ec_gateway.sitestate", "ec_gateway.inboundevent", "ec_gateway.sitepush", "ec_gateway.shipmentnotice", *TASKS)
         | acts_on("ec_gateway.reconciliationrun")
         | keeps("ec_gateway.listing", "inventory.channelbuffer", "inventory.channellocation", "insights.segment", *IMPORTS)
+        | acts_on("correspondence.mail")
+        | looks_at(*MAILS)
+        | keeps(*MAIL_WORDS)
+        | {"correspondence.delete_mailtemplate"}
         | {"inventory.delete_channelbuffer", "inventory.delete_channellocation"}
     )),
     Role("経営", "keiei", "Management: looks at everything, writes nothing.", frozenset(
@@ -149,6 +157,7 @@ ROLES = (
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
         | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
+        | looks_at(*MAILS, *MAIL_WORDS)
         | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun")
         | looks_at("core.feedepoch", "auth.user", "auth.group", *IMPORTS)
     )),
@@ -160,6 +169,7 @@ ROLES = (
         | looks_at(*SITES, "auth.group", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun", "core.feedepoch", "core.taxrate")
         | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", "inventory.channelbuffer", *SCORES)
         | acts_on("ec_gateway.sitestate", *TASKS)
+        | looks_at(*MAIL_WORDS)
     )),
 )  # fmt: skip
 

@@ -41,6 +41,7 @@ class Door:
 ROOMS = (
     Room("orders", pgettext_lazy("room", "Orders"), "receipt_long", (
         "orders.order", "orders_release", "orders.orderhold", "orders.orderline", "orders.orderpayment", "orders.parkedmessage",
+        "correspondence.mail",
     )),
     Room("shipping", pgettext_lazy("room", "Shipping"), "local_shipping", (
         "orders.shipment", "orders.shipmentline", "orders.return", "orders.salesreport",
@@ -73,7 +74,8 @@ ROOMS = (
         "ec_gateway.ecsite", "ec_gateway.apikey", "core_owners",
     )),
     Room("settings", pgettext_lazy("room", "Settings"), "settings", (
-        "core_health", "core.companyprofile", "core.channel", "core.department", "inventory.location", "inventory.costpool", "inventory.reason",
+        "core_health", "core.companyprofile", "core.channel", "correspondence.channelmail", "correspondence.mailtemplate", "core.department",
+        "inventory.location", "inventory.costpool", "inventory.reason",
         "core.taxrate", "core.deductibleshare",
         "auth.user", "inventory.shopstaff", "auth.group", "core.auditrow", "core.verifyrun", "core.backuprun",
         "core.jobrun", "core.feedepoch",

@@ -34,10 +34,12 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from erp.core import documents, ownership
+        from erp.orders.selectors.letters import register_letters
         from erp.orders.selectors.queues import register_queues
         from erp.orders.selectors.verification import register_checks
 
         register_checks()
+        register_letters()
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)

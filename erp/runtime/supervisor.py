@@ -114,6 +114,10 @@ class Instance:
         # This command is for trying and developing, and listens on the loopback only.
         self.environment = {"DEBUG": "true", **os.environ, "DJANGO_SETTINGS_MODULE": "erp.settings"}
         self.environment["PYTHONUNBUFFERED"] = "1"
+        # Mails to shoppers become files to read; whoever names a server has them sent.
+        self.environment.setdefault(
+            "EMAIL_URL", f"filemail:///{self.installation.folder(self.installation.var / 'mails')}"
+        )
         self.practice_sites: list[practice.PracticeSite] = []
         self._practice_count = practice_sites
         self._demo_told = -1

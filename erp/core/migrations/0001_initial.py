@@ -273,15 +273,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "mail_sender",
-                    models.CharField(
-                        choices=[("MAMORI", "Mamori"), ("EC", "EC site or mall")],
-                        default="EC",
-                        max_length=10,
-                        verbose_name="mail sender",
-                    ),
-                ),
-                (
                     "default_priority",
                     models.PositiveSmallIntegerField(
                         default=50,

@@ -76,7 +76,6 @@ class Channel(models.Model):
         _("revenue basis"), max_length=20, choices=RevenueBasis.choices, default=RevenueBasis.SHIPMENT
     )
     invoice_issuer = models.CharField(_("invoice issuer"), max_length=10, choices=Issuer.choices, default=Issuer.MAMORI)
-    mail_sender = models.CharField(_("mail sender"), max_length=10, choices=Issuer.choices, default=Issuer.EC)
     default_priority = models.PositiveSmallIntegerField(
         _("allocation priority"),
         default=50,

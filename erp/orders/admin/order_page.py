@@ -96,6 +96,8 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "entries": selectors.entries_of(sheet) if may("accounting.view_journalentry") else None,
         "items": selectors.items_of(sheet) if may("accounting.view_openitem") else None,
         "tasks": selectors.tasks_of(sheet) if may("core.view_stafftask") else None,
+        "mails": selectors.mails_of(order) if may("correspondence.view_mail") else None,
+        "writes_mails": may("correspondence.change_mail"),
         "messages_raw": _raw(order) if may("core.view_messagelog") else None,
     }  # fmt: skip
 

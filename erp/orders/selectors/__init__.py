@@ -6,6 +6,7 @@ from erp.orders.selectors.order_sheet import (
     SheetLine,
     entries_of,
     items_of,
+    mails_of,
     messages_of,
     order_sheet,
     tasks_of,
@@ -19,6 +20,7 @@ from erp.orders.selectors.order_views import (
     orders_view,
 )
 from erp.orders.selectors.orders import (
+    DuePayment,
     Need,
     Queued,
     RecordedOrder,
@@ -35,6 +37,7 @@ from erp.orders.selectors.orders import (
     orders_being_picked,
     orders_to_serve,
     parcels_being_picked,
+    payments_due,
     payments_of,
     recorded_charges,
     recorded_orders,
@@ -45,6 +48,7 @@ from erp.orders.selectors.remaining import came_back_unsold, still_to_be_sold
 from erp.orders.selectors.standings import Standing, orders_placed_since, standings
 
 __all__ = [
+    "DuePayment",
     "LineView",
     "Need",
     "OrderSheet",
@@ -67,6 +71,7 @@ __all__ = [
     "entries_of",
     "items_of",
     "listed_orders",
+    "mails_of",
     "messages_of",
     "open_needs",
     "order_heads",
@@ -77,6 +82,7 @@ __all__ = [
     "orders_to_serve",
     "orders_view",
     "parcels_being_picked",
+    "payments_due",
     "payments_of",
     "recorded_charges",
     "recorded_orders",

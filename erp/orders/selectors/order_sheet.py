@@ -9,6 +9,8 @@ from decimal import Decimal
 from accounting import selectors as books
 from erp.core.models import MessageLog, StaffTask
 from erp.core.money import ZERO
+from erp.correspondence import selectors as correspondence
+from erp.correspondence.models import Mail
 from erp.inventory.selectors import issued_values, place_names, reserved
 from erp.orders.models import (
     Delivery,
@@ -231,6 +233,11 @@ def messages_of(order: Order) -> list[MessageLog]:
     """The latest raw messages about the order, newest first."""
     found = MessageLog.objects.filter(channel=order.channel_id, external_id=order.external_id)
     return list(found.order_by("-pk")[:MESSAGES_SHOWN])
+
+
+def mails_of(order: Order) -> list[Mail]:
+    """What was, or is to be, written to the shopper, the newest first."""
+    return correspondence.mails_of("ORDER", order.pk)
 
 
 def _with_places(order: Order, lines: Sequence[OrderLine], contents: Sequence[ShipmentLine]) -> tuple[SheetLine, ...]:

@@ -20,6 +20,7 @@ from erp.orders.models import (
     OrderLine,
     OrderPayment,
     OrderState,
+    PaymentStatus,
     Shipment,
 )
 
@@ -253,3 +254,24 @@ def returns_by_message(*, channel_id: int, numbers: Sequence[str], separator: st
     with connection.cursor() as cursor:
         cursor.execute(_RETURNS_BY_MESSAGE, [separator, channel_id, separator, list(numbers)])
         return list(cursor.fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class DuePayment:
+    """A payment in advance that has not come, and its order."""
+
+    payment_id: int
+    due_at: dt.datetime
+    order_id: int
+    number: str
+    channel_id: int
+
+
+def payments_due(*, after: dt.datetime, until: dt.datetime) -> list[DuePayment]:
+    """Payments in advance that orders still wait for and that are due between two moments."""
+    found = OrderPayment.objects.filter(
+        must_be_paid_first=True, status=PaymentStatus.PENDING, amount__gt=0, due_at__gt=after, due_at__lte=until,
+        order__state=OrderState.AWAITING_PAYMENT,
+    )  # fmt: skip
+    names = ("pk", "due_at", "order_id", "order__number", "order__channel_id")
+    return [DuePayment(*row) for row in found.order_by("pk").values_list(*names)]

@@ -29,6 +29,7 @@ from erp.orders.services.documents import (
 )
 from erp.orders.services.exchanges import Exchange, part_exchanges
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
+from erp.orders.services.letters import remind_of_payments
 from erp.orders.services.payment_news import PaymentNews, find_payment_problems
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
@@ -119,6 +120,7 @@ __all__ = [
     "release_as_seen",
     "release_orders",
     "release_totals",
+    "remind_of_payments",
     "report_sales",
     "resolve_hold",
     "set_tracking",

@@ -16,6 +16,7 @@ from erp.inventory.selectors import reserved
 from erp.inventory.services import Demand, reserve
 from erp.orders import selectors
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderState
+from erp.orders.services import letters
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -68,6 +69,7 @@ def reconsider_lost_reservations(*, at: dt.datetime, by: Actor) -> int:
     states = move_states(order_ids=ids, at=at, by=by)
     whole = [order_id for order_id, state in states.items() if state != OrderState.AWAITING_STOCK]
     close_shortages(whole, at=at, by=by)
+    letters.tell_still_short(set(ids) - set(whole), at=at, by=by)
     return len(whole)
 
 
@@ -77,6 +79,7 @@ def close_shortages(order_ids: Sequence[int], *, resolution: str = "allocated", 
         staff_tasks.close_open(
             kind=kind, subject_type="ORDER", subject_ids=order_ids, resolution=resolution, at=at, by=by
         )
+    letters.short_no_more(order_ids, at=at, by=by)
 
 
 _LOCK_ORDERS = "SELECT id FROM orders_order WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"

@@ -38,7 +38,7 @@ from erp.orders.models import (
     Shipment,
     ShipmentLine,
 )
-from erp.orders.services import carrying, late_revisions, refunds, surplus
+from erp.orders.services import carrying, late_revisions, letters, refunds, surplus
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
 from erp.orders.services.drafting import Draft, ask_context, draft_order
@@ -98,7 +98,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     staff_tasks.close_open(
         kind="PAYMENT_SHORT", subject_type="ORDER", subject_ids=[order.pk], resolution="amended", at=at, by=by
     )
-    placing.report_shortages([draft], placing.allocated_lines([draft], written, granted), at=at, by=by)
+    short = placing.report_shortages([draft], placing.allocated_lines([draft], written, granted), at=at, by=by)
     deposits.post_advance_receipts([draft], written, at=at, by=by)
     row = order_row(
         draft, state=order.state, exposure=exposures.get(order.pk, ZERO), at=at, by=by, version=order.version + 1
@@ -109,6 +109,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     rows.insert(OrderHold, HOLD_COLUMNS, hold_rows(draft, at=at, by=by))
     detail = _("Revision %(revision)s") % {"revision": draft.order.revision}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "AMENDED", "", "", detail, at, str(by))])
+    letters.tell_amended(draft, is_short=bool(short), at=at, by=by)
     if draft.priced is not None:
         # As long as the amounts are not known, nobody can say that there is too much.
         refunds.pay_what_was_reported(order.pk, at=at, by=by)

@@ -20,7 +20,7 @@ from erp.inventory.services import release
 from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
-from erp.orders.services import late_revisions, surplus
+from erp.orders.services import late_revisions, letters, surplus
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.deposits import owe_deposits_back
 from erp.orders.services.sales import announce_of
@@ -95,7 +95,9 @@ def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) 
         cancelled_at=at, cancel_reason=reason[:200], exposure_amount=ZERO, version=F("version") + 1
     )
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "CANCELLED", "", "", reason[:300], at, str(by))])
+    was_short = letters.is_short(order.pk)
     close_shortages([order.pk], resolution="cancelled", at=at, by=by)
+    letters.tell_cancelled(order, was_short=was_short, at=at, by=by)
     owe_deposits_back(order, at=at, by=by)
     surplus.tell(order.pk, at=at, by=by)
     late_revisions.close(order.pk, resolution=_("Order cancelled."), at=at, by=by)

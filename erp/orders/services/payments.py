@@ -23,6 +23,7 @@ from erp.core.use_case import use_case
 from erp.orders import selectors
 from erp.orders.exceptions import OrderConflict
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, ParkedMessage, PaymentEvent, PaymentStatus
+from erp.orders.services import letters
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
 from erp.orders.services.payment_news import PaymentNews, refuse_malformed
 from erp.orders.services.refunds import ask_about_refund, pay_refund
@@ -200,6 +201,7 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     post_receipt(order, payment, received, at=at, by=by)
     if is_whole:
         _resolve_difference(order.pk, at=at, by=by)
+        letters.tell_paid(payment, order, at=at, by=by)
     if received and (owed := owe_back_what_no_sale_takes(order, at=at, by=by)):
         detail = _("%(amount)s came in after the order was cancelled or its goods came back. It is owed back.")
         finding = staff_tasks.Finding(

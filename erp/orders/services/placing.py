@@ -27,7 +27,7 @@ from erp.core.use_case import pipelined
 from erp.inventory.services import Granted, reserve
 from erp.orders.exceptions import OrderConflict, StaleRevision
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderType, ParkedMessage
-from erp.orders.services import amending, deposits, late_revisions, parking
+from erp.orders.services import amending, deposits, late_revisions, letters, parking
 from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
 from erp.orders.services.drafting import Draft, Reason, ask_context, draft_order
 from erp.orders.services.states import OrderFacts, is_payment_settled, state_of
@@ -235,11 +235,11 @@ def _record(
     events: list[tuple[object, ...]] = [
         (draft.order_id, "PLACED", "", states[draft.order_id], "", at, str(by)) for draft in drafts
     ]
-    events += [
-        (item.subject_id, "OVERSOLD", "", "", item.detail[:300], at, str(by))
-        for item in report_shortages(drafts, allocations, at=at, by=by)
-    ]
+    findings = report_shortages(drafts, allocations, at=at, by=by)
+    short = {item.subject_id for item in findings}
+    events += [(item.subject_id, "OVERSOLD", "", "", item.detail[:300], at, str(by)) for item in findings]
     last_writes.insert(OrderEvent, EVENT_COLUMNS, events)
+    letters.tell_placed(drafts, short, batch=last_writes, at=at, by=by)
     keys_changed = [draft.order.external_id for draft in drafts]
     changes.record(topic="order", keys=keys_changed, audience=channel.code, batch=last_writes)
     if parked or any(payment.received for draft in drafts for payment in draft.payments):

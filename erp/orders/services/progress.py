@@ -15,7 +15,7 @@ from erp.core.models import RevenueBasis
 from erp.core.use_case import use_case
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import OrderEvent, Shipment
-from erp.orders.services import parcels, sales_reports
+from erp.orders.services import letters, parcels, sales_reports
 from erp.orders.services.outside import Selling, sell, whatever_is_left
 from erp.orders.services.sales import announce_shipments
 from erp.orders.services.states import move_states
@@ -70,6 +70,7 @@ def set_tracking(*, shipment_id: int, carrier: str, tracking_number: str, at: dt
     batch.insert(OrderEvent, EVENT_COLUMNS, [(parcel.order_id, "TRACKING", "", "", detail[:300], at, str(by))])
     announce_shipments([parcel], batch)
     batch.run()
+    letters.tell_tracked(parcel.id, at=at)
     return True
 
 

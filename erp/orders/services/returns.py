@@ -24,7 +24,7 @@ from erp.orders import selectors
 from erp.orders.exceptions import OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
-from erp.orders.services import return_documents, unsold
+from erp.orders.services import letters, return_documents, unsold
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
@@ -127,7 +127,10 @@ def _take_back(
             (t.order.pk, "RETURNED", "", "", f"{t.document.number} {t.request.reason}"[:300], at, str(by))
             for t in fresh
         ]
-        rows.insert(OrderEvent, EVENT_COLUMNS, events)
+        batch = rows.Batch()
+        batch.insert(OrderEvent, EVENT_COLUMNS, events)
+        letters.tell_returned(kind, documents, {t.order.pk: t.order.number for t in fresh}, batch, at=at, by=by)
+        batch.run()
         unsold.close_empty_parcels(fresh)
         changes.record(topic="return", keys=[taking.document.number for taking in fresh], audience=channel.code)
         announce(selectors.order_heads({taking.order.pk for taking in fresh}))

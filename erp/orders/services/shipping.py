@@ -25,7 +25,7 @@ from erp.inventory.services import Issue, Issued, issue_reserved, open_consigned
 from erp.orders import postings
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Shipment, ShipmentLine
-from erp.orders.services import parcels, sales
+from erp.orders.services import letters, parcels, sales
 from erp.orders.services.parcels import Parcel
 from erp.orders.services.recognition import recognise
 from erp.orders.services.states import move_states
@@ -70,6 +70,8 @@ def ship(
     recognise(sold, cost_roles=_cost_by_role(issued), batch=batch, on=on, at=at, by=by)
     _post_transit([parcel for parcel in leaving if parcel not in sold], issued, batch, on=on, at=at, by=by)
     sales.announce_shipments(leaving, batch)
+    untracked = frozenset(key for key, request in todo.items() if not request.tracking_number)
+    letters.tell_shipped(leaving, untracked, on=on, batch=batch, at=at, by=by)
     move_states(order_ids=[parcel.order_id for parcel in leaving], batch=batch, at=at, by=by)
     batch.run()
     return {**states, **dict.fromkeys(todo, Shipment.State.SHIPPED.value)}

@@ -1,0 +1,27 @@
+"""What this room refuses."""
+
+from __future__ import annotations
+
+from erp.core.errors import InvalidInput, NotAllowedNow, NotFound
+
+
+class BadTemplate(InvalidInput):
+    """A template that cannot be filled. ``problems`` names every placeholder that does not exist, or stands where it must not."""
+
+    code = "bad_template"
+
+
+class MailNotFound(NotFound):
+    code = "mail_not_found"
+
+
+class MailIsOver(NotAllowedNow):
+    """The mail is sent, being sent or discarded: nothing about it can be changed."""
+
+    code = "mail_is_over"
+
+
+class ChannelDoesNotWrite(NotAllowedNow):
+    """Nobody said in whose name mails of this channel go out."""
+
+    code = "channel_does_not_write"

@@ -1,0 +1,57 @@
+"""Questions about mails. Nothing here locks or writes."""
+
+from erp.correspondence.selectors.mails import (
+    Written,
+    as_it_goes_out,
+    contents_of,
+    every_placeholder,
+    is_writing,
+    mail_with_channel,
+    mails_in,
+    mails_of,
+    setting_of,
+    template_of,
+    templates_for,
+    topic_of,
+    write,
+)
+from erp.correspondence.selectors.templates import Text, check, fill, find_problems, one_line
+from erp.correspondence.selectors.writers import (
+    Attachment,
+    Contents,
+    Placeholder,
+    Topic,
+    Writer,
+    placeholders_of,
+    register,
+    writer_of,
+)
+
+__all__ = [
+    "Attachment",
+    "Contents",
+    "Placeholder",
+    "Text",
+    "Topic",
+    "Writer",
+    "Written",
+    "as_it_goes_out",
+    "check",
+    "contents_of",
+    "every_placeholder",
+    "fill",
+    "find_problems",
+    "is_writing",
+    "mail_with_channel",
+    "mails_in",
+    "mails_of",
+    "one_line",
+    "placeholders_of",
+    "register",
+    "setting_of",
+    "template_of",
+    "templates_for",
+    "topic_of",
+    "write",
+    "writer_of",
+]

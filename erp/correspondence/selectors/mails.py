@@ -1,0 +1,139 @@
+"""Questions about mails: who sends which kind, in which words, and what was written about a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from erp.core.models import Channel
+from erp.correspondence.exceptions import ChannelDoesNotWrite, MailNotFound
+from erp.correspondence.models import ChannelMail, Mail, MailKind, MailTemplate
+from erp.correspondence.selectors import templates
+from erp.correspondence.selectors.templates import Text, one_line
+from erp.correspondence.selectors.writers import Attachment, Contents, Placeholder, Topic, writer_of
+
+# Every mail can say these, whatever it is about.
+SHOP, SENDER, SIGNATURE = "ショップ名", "差出人", "署名"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A mail as it would go out now. ``problem`` says why it cannot."""
+
+    recipient: str
+    from_header: str
+    reply_to: str
+    text: Text
+    problem: str
+    attachments: Sequence[Attachment]
+
+
+def setting_of(channel_id: int) -> ChannelMail:
+    """Raises ChannelDoesNotWrite."""
+    found = ChannelMail.objects.select_related("channel").filter(channel=channel_id).first()
+    if found is None:
+        name = Channel.objects.filter(pk=channel_id).values_list("name", flat=True).first()
+        raise ChannelDoesNotWrite(
+            _("Say first in whose name mails of %(channel)s go out (mail settings of channels).") % {"channel": name}
+        )
+    return found
+
+
+def template_of(kind: str, channel_id: int, *, name: str = "") -> MailTemplate | None:
+    """The words of a kind of mail: those of the channel, else those of the company."""
+    found = MailTemplate.objects.filter(Q(channel=channel_id) | Q(channel=None), kind=kind, name=name)
+    return found.order_by(F("channel").asc(nulls_last=True)).first()
+
+
+def templates_for(channel_id: int) -> list[MailTemplate]:
+    """Every template that a mail of this channel may be written by, each kind and name once."""
+    found = MailTemplate.objects.filter(Q(channel=channel_id) | Q(channel=None))
+    chosen: dict[tuple[str, str], MailTemplate] = {}
+    for template in found.order_by(F("channel").asc(nulls_last=True), "pk"):
+        chosen.setdefault((template.kind, template.name), template)
+    order = list(MailKind.values)
+    return sorted(chosen.values(), key=lambda item: (order.index(item.kind), item.name))
+
+
+def write(topic: Topic, *, channel_id: int, template: MailTemplate | None) -> Written:
+    """A mail about a topic in the words of a template. Raises ChannelDoesNotWrite."""
+    setting = setting_of(channel_id)
+    contents = contents_of(topic, setting)
+    text = templates.fill(template.subject, template.body, contents.values) if template else Text("", "")
+    return Written(
+        recipient=contents.recipient,
+        from_header=f"{one_line(setting.from_name)} <{setting.from_address}>",
+        reply_to=setting.reply_to,
+        text=text,
+        problem=contents.problem or ("" if template else _("There is no template of this kind.")),
+        attachments=contents.attachments,
+    )
+
+
+def as_it_goes_out(mail: Mail) -> Written:
+    """A mail that is about to be sent: with the words it has already, or those of its template. What keeps it from going out is its
+    ``problem``."""
+    template = None if mail.body else template_of(mail.kind, mail.channel_id)
+    try:
+        written = write(topic_of(mail), channel_id=mail.channel_id, template=template)
+    except ChannelDoesNotWrite as refusal:
+        return Written("", "", "", Text("", ""), str(refusal.detail), ())
+    if not mail.body:
+        return written
+    # Written by hand, or at an earlier attempt. Whoever typed an address means it.
+    problem = "" if mail.recipient else written.problem
+    return replace(
+        written, recipient=mail.recipient or written.recipient, text=Text(mail.subject, mail.body), problem=problem
+    )
+
+
+def contents_of(topic: Topic, setting: ChannelMail) -> Contents:
+    contents = writer_of(topic.kind).write(topic)
+    shared = {
+        SHOP: one_line(setting.channel.name),
+        SENDER: one_line(setting.from_name),
+        SIGNATURE: setting.signature.replace("\r\n", "\n").strip("\n"),
+    }
+    return Contents(contents.recipient, {**contents.values, **shared}, contents.problem, contents.attachments)
+
+
+def every_placeholder(kind: str) -> list[Placeholder]:
+    """Of a kind of mail, those of its documents and those that every mail has."""
+    from django.utils.translation import gettext_lazy
+
+    return [
+        *writer_of(kind).placeholders(kind),
+        Placeholder(SHOP, gettext_lazy("Name of the sales channel")),
+        Placeholder(SENDER, gettext_lazy("Sender's name of the channel")),
+        Placeholder(SIGNATURE, gettext_lazy("Signature of the channel"), is_block=True),
+    ]
+
+
+def topic_of(mail: Mail) -> Topic:
+    return Topic(mail.kind, mail.document_id, mail.about_type, mail.about_id)
+
+
+def mail_with_channel(mail_id: int) -> Mail:
+    """Raises MailNotFound."""
+    found = Mail.objects.select_related("channel").filter(pk=mail_id).first()
+    if found is None:
+        raise MailNotFound(_("There is no such mail."))
+    return found
+
+
+def mails_of(document_type: str, document_id: int) -> list[Mail]:
+    """What was, or is to be, written about a document, the newest first."""
+    found = Mail.objects.filter(document_type=document_type, document_id=document_id)
+    return list(found.defer("body").order_by("-pk"))
+
+
+def mails_in(*states: str) -> QuerySet[Mail, Any]:
+    return Mail.objects.filter(state__in=states)
+
+
+def is_writing(channel_id: int) -> bool:
+    return ChannelMail.objects.filter(channel=channel_id).exists()
