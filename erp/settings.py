@@ -3,6 +3,7 @@
 Nothing here connects to anything: with no ``DATABASE_URL`` the address is that of the embedded server, running or not.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
@@ -75,6 +77,7 @@ INSTALLED_APPS = [
     "erp.core",
     "erp.imports",
     "erp.correspondence",
+    "erp.access",
     "catalog",
     "customers",
     "accounting",
@@ -95,12 +98,15 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "erp.access.pages.gate.Gate",
     "erp.core.middleware.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "erp.core.middleware.GuardMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "erp.back_office.disclosure.Disclosure",
 ]
+LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 ROOT_URLCONF = "erp.urls"
 WSGI_APPLICATION = "erp.wsgi.application"
@@ -119,10 +125,64 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Signing in (docs/security.md) ------------------------------------------------------------------------------------
+# How many proxies of ours stand before the web server and append to X-Forwarded-For; 0: the header is not read.
+PROXY_COUNT = env.int("PROXY_COUNT", default=0)
+# Tries to sign in before a user name has to wait: from one address, from anywhere, and tries from one address with any name. The two
+# latter may be 0, for no limit.
+SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=5)
+SIGN_IN_FAILURES_PER_USER = env.int("SIGN_IN_FAILURES_PER_USER", default=30)
+SIGN_IN_FAILURES_PER_ADDRESS = env.int("SIGN_IN_FAILURES_PER_ADDRESS", default=60)
+SIGN_IN_COOL_OFF = timedelta(minutes=env.int("SIGN_IN_COOL_OFF_MINUTES", default=15))
+# A session ends when it was not used for so long, and after so long in any case.
+SESSION_IDLE_TIME = timedelta(minutes=env.int("SESSION_IDLE_MINUTES", default=60))
+SESSION_LIFETIME = timedelta(hours=env.int("SESSION_LIFETIME_HOURS", default=12))
+# The house judges by its own rows; what the browser keeps lasts longer, so that the page can say why a session is over.
+SESSION_COOKIE_AGE = int((SESSION_LIFETIME + timedelta(days=1)).total_seconds())
+SESSION_EXPIRE_AT_BROWSER_CLOSE = env.bool("SESSION_EXPIRE_AT_BROWSER_CLOSE", default=True)
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# A name that browsers take over HTTPS from this very host only.
+SESSION_COOKIE_NAME = "__Host-mamori-session" if HTTPS else "mamori-session"
+CSRF_COOKIE_NAME = "__Host-mamori-csrf" if HTTPS else "mamori-csrf"
+# Keys that are rotated out: what they sealed or signed is still read.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+PASSWORD_MIN_LENGTH = env.int("PASSWORD_MIN_LENGTH", default=12)
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": PASSWORD_MIN_LENGTH},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "erp.access.services.passwords.DiffersFromCurrentValidator"},
 ]
+# Roles whose users must have a second factor; "superuser" for those who may do everything. Users for practice never must.
+SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=[] if DEBUG else ["superuser", "システム管理", "経理"])
+# What the authenticator app shows beside the user name.
+SECOND_FACTOR_ISSUER = env.str("SECOND_FACTOR_ISSUER", default="Mamori")
+# How many days the access log is kept; 0 for ever. The database refuses to forget what is younger than 90 days.
+ACCESS_LOG_KEPT_DAYS = env.int("ACCESS_LOG_KEPT_DAYS", default=1_100)
+if (
+    min(
+        SIGN_IN_FAILURES,
+        SIGN_IN_COOL_OFF.total_seconds(),
+        SESSION_IDLE_TIME.total_seconds(),
+        SESSION_LIFETIME.total_seconds(),
+    )
+    < 1
+):
+    raise ImproperlyConfigured(
+        "SIGN_IN_FAILURES, SIGN_IN_COOL_OFF_MINUTES, SESSION_IDLE_MINUTES and SESSION_LIFETIME_HOURS are 1 or more."
+    )
+if min(PROXY_COUNT, SIGN_IN_FAILURES_PER_USER, SIGN_IN_FAILURES_PER_ADDRESS) < 0:
+    raise ImproperlyConfigured("PROXY_COUNT, SIGN_IN_FAILURES_PER_USER and SIGN_IN_FAILURES_PER_ADDRESS are 0 or more.")
+if PASSWORD_MIN_LENGTH < 8:
+    raise ImproperlyConfigured("PASSWORD_MIN_LENGTH is 8 or more.")
+if 0 != ACCESS_LOG_KEPT_DAYS < 90:
+    raise ImproperlyConfigured("ACCESS_LOG_KEPT_DAYS is 0, or 90 or more.")
 
 
 # --- Database ---------------------------------------------------------------------------------------------------------
@@ -212,6 +272,12 @@ UNFOLD: dict[str, Any] = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("core/favicon.svg")}],
     "STYLES": [lambda request: static("core/admin.css")],
     "SIDEBAR": {"navigation": "erp.back_office.rooms.navigation"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My access"), "link": reverse_lazy("admin:access_own")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "BORDER_RADIUS": "4px",
     "COLORS": {
         "primary": {

@@ -73,7 +73,8 @@ def days_work(count: int) -> None:
 def statements(client: Any, url: str) -> list[str]:
     with CaptureQueriesContext(connection) as queries:
         assert client.get(url).status_code == 200
-    return [query["sql"] for query in queries]
+    # Once a minute a session notes that it is in use, whatever the page.
+    return [query["sql"] for query in queries if 'UPDATE "access_staffsession"' not in query["sql"]]
 
 
 @pytest.mark.parametrize("name", OWN_PAGES)

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 
 from ec_gateway.models import ApiKey
 from erp.core.actors import Actor
+from erp.core.addresses import address_of
 
 KEYWORD = "Api-Key"
 LAST_USED_EVERY = dt.timedelta(minutes=1)
@@ -36,7 +37,7 @@ class Client:
     currency: str
 
     def actor(self, request: Request) -> Actor:
-        return Actor.channel(self.channel_code, f"{request.META.get('REMOTE_ADDR', '')} {request.path}"[:200])
+        return Actor.channel(self.channel_code, f"{address_of(request)} {request.path}"[:200])
 
 
 # The column of the statement below that a question beside it (``ApiView.question_beside``) reads the channel from.

@@ -8,11 +8,16 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.db.models import Model
-from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from erp.access import services as access
+from erp.access.models import SecondFactor, StaffAccess, StaffSession
+from erp.access.pages import session_id_of, visit_of
+from erp.access.selectors import open_sessions
 from erp.back_office.roles import APART, ROLES
 from erp.core.admin import ServiceAdmin
 
@@ -37,7 +42,10 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
     form = UserChangeForm  # type: ignore[assignment] # its own user model is any
     add_form = AdminUserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "last_name", "first_name", "email", "is_staff", "is_active", "last_login"]
+    list_display = [
+        "username", "last_name", "first_name", "email", "is_staff", "is_active", "last_login", "terms", "second_factor",
+    ]  # fmt: skip
+    actions = ["remove_factor", "sign_out"]
     list_filter = ["groups", "is_staff", "is_active"]
     ordering = ["username"]
     filter_horizontal = []
@@ -47,6 +55,86 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
     readonly_fields = ["last_login", "date_joined"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        terms = StaffAccess.objects.filter(user=OuterRef("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                is_practice=Exists(terms.filter(is_practice=True)),
+                must_change=Exists(terms.filter(must_change_password=True)),
+                has_factor=Exists(SecondFactor.objects.filter(user=OuterRef("pk"))),
+            )
+        )
+
+    @admin.display(description=_("Signing in"))
+    def terms(self, user: Any) -> str:
+        if user.is_practice:
+            return gettext("For practice: password stays")
+        return gettext("Must choose a password") if user.must_change else ""
+
+    @admin.display(description=_("Second factor"), boolean=True)
+    def second_factor(self, user: Any) -> bool:
+        return bool(user.has_factor)
+
+    @admin.action(description=_("Remove the second factor of the selected users"), permissions=["act"])
+    def remove_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For whoever lost their device. Their sessions end, and the access log says who did it."""
+        for user in self._in_reach(request, queryset):
+            gone = self.serve(
+                request, access.remove_factor, user_id=user.pk, user=request.user, visit=visit_of(request)
+            )
+            told = gettext("%(user)s: the second factor was removed.") if gone else gettext("%(user)s has none.")
+            self.message_user(request, told % {"user": user}, messages.SUCCESS if gone else messages.WARNING)
+
+    @admin.action(description=_("Sign the selected users out everywhere"), permissions=["act"])
+    def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in self._in_reach(request, queryset):
+            count = self.serve(
+                request,
+                access.end_sessions,
+                session_ids=[session.pk for session in open_sessions(user.pk, at=timezone.now())],
+                end=StaffSession.End.ENDED_BY_STAFF,
+                user=request.user,
+                visit=visit_of(request),
+            )
+            told = ngettext("%(user)s: %(count)d session was ended.", "%(user)s: %(count)d sessions were ended.", count)
+            self.message_user(request, told % {"user": user, "count": count}, messages.SUCCESS)
+
+    def _in_reach(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
+        """Oneself has a page of one's own for this; a superuser is reached by superusers only."""
+        reached = []
+        for user in queryset.order_by("pk"):
+            if user.pk == request.user.pk:
+                told = gettext("Your own access is on the page “My access”.")
+                self.message_user(request, told, messages.WARNING)
+            elif not self.has_change_permission(request, user):
+                told = gettext("%(user)s may do everything and is out of your reach.")
+                self.message_user(request, told % {"user": user}, messages.ERROR)
+            else:
+                reached.append(user)
+        return reached
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change and obj.has_usable_password():
+            self._password_given(request, obj.pk)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Who gets a password from another person chooses one of their own at the next sign-in."""
+        before = User.objects.filter(pk=id).values_list("password", flat=True).first()
+        answer = super().user_change_password(request, id, form_url)
+        after = User.objects.filter(pk=id).values_list("password", flat=True).first()
+        if before != after and str(request.user.pk) != str(id):
+            self._password_given(request, int(id))
+        elif before != after:
+            user, here = User.objects.get(pk=id), session_id_of(request)
+            self.serve(request, access.password_changed, user=user, session_id=here, visit=visit_of(request))
+        return answer
+
+    def _password_given(self, request: HttpRequest, user_id: int) -> None:
+        self.serve(request, access.give_password, user_id=user_id, user=request.user, visit=visit_of(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         own = ["is_active", "is_staff", "groups"] if obj is not None and obj.pk == request.user.pk else []
@@ -64,6 +152,10 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         user = User.objects.get(pk=form.instance.pk)
+        if change:
+            self.serve(
+                request, access.end_changed_sessions, user_id=user.pk, user=request.user, visit=visit_of(request)
+            )
         if not user.is_superuser:
             held = user.get_all_permissions()
             for duties in APART:

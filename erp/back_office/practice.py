@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from django.contrib.auth.models import Group, User
 
 from catalog.models import SkuCost
+from erp.access.services import set_practice
 from erp.back_office.roles import ROLES
 from erp.core.actors import Actor
 from erp.core.clock import business_date
@@ -33,6 +34,7 @@ def hire_practice_staff(*, passwords: Mapping[str, str], at: dt.datetime, by: Ac
                 role.login, password=passwords[role.login], is_staff=True, last_name=role.name
             )
             user.groups.add(Group.objects.get(name=role.name))
+            set_practice(user_id=user.pk, at=at, by=by)
             if role.name == SHOP_ROLE:
                 shop = next(iter(shop_location_ids()), None) or _open_shop(at=at, by=by)
                 assign_staff(user_id=user.pk, location_id=shop, at=at, by=by)

@@ -95,6 +95,7 @@ COMPANY = ("core.channel", "core.department")
 TASKS = ("core.stafftask",)
 # Files of masters: each of the masters that the role keeps, and no other.
 IMPORTS = ("imports.importrun",)
+DOORS = ("access.staffsession", "access.signinlock", "access.accesslog")
 
 ROLES = (
     Role("受注担当", "juchu", "Order desk: takes orders from 確認待ち to 出荷指示, keeps trade accounts and customers.", frozenset(
@@ -159,14 +160,16 @@ ROLES = (
         | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
         | looks_at(*MAILS, *MAIL_WORDS)
         | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun")
-        | looks_at("core.feedepoch", "auth.user", "auth.group", *IMPORTS)
+        | looks_at("core.feedepoch", "auth.user", "auth.group", *IMPORTS, *DOORS)
     )),
     Role("システム管理", "system", "System: users, channels, places, EC sites with their keys, counterparties. No trade.", frozenset(
         {ALL_LOCATIONS}
         | keeps("auth.user", "inventory.shopstaff", "core.companyprofile", *COMPANY, "inventory.location", "ec_gateway.ecsite")
         | keeps("ec_gateway.apikey", "accounting.counterparty", "accounting.paymentroute", "insights.rfmdefinition", *IMPORTS)
         | {"inventory.delete_shopstaff"}
-        | looks_at(*SITES, "auth.group", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun", "core.feedepoch", "core.taxrate")
+        | acts_on("access.staffsession", "access.signinlock")
+        | looks_at(*SITES, "auth.group", "access.accesslog")
+        | looks_at("core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun", "core.feedepoch", "core.taxrate")
         | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", "inventory.channelbuffer", *SCORES)
         | acts_on("ec_gateway.sitestate", *TASKS)
         | looks_at(*MAIL_WORDS)

@@ -77,7 +77,8 @@ ROOMS = (
         "core_health", "core.companyprofile", "core.channel", "correspondence.channelmail", "correspondence.mailtemplate", "core.department",
         "inventory.location", "inventory.costpool", "inventory.reason",
         "core.taxrate", "core.deductibleshare",
-        "auth.user", "inventory.shopstaff", "auth.group", "core.auditrow", "core.verifyrun", "core.backuprun",
+        "auth.user", "inventory.shopstaff", "auth.group", "access.staffsession", "access.signinlock", "access.accesslog",
+        "core.auditrow", "core.verifyrun", "core.backuprun",
         "core.jobrun", "core.feedepoch",
     )),
 )  # fmt: skip

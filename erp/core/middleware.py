@@ -15,6 +15,7 @@ from psycopg import Error as DriverError
 
 from erp.core import guards
 from erp.core.actors import Actor
+from erp.core.addresses import address_of
 from erp.core.use_case import sign
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ class LanguageMiddleware:
 
 def actor_of(request: HttpRequest) -> Actor:
     """The member of staff behind a request, and from where: address and page."""
-    return Actor.staff(request.user.get_username(), f"{request.META.get('REMOTE_ADDR', '')} {request.path}")
+    return Actor.staff(request.user.get_username(), f"{address_of(request)} {request.path}")
 
 
 class ActorMiddleware:

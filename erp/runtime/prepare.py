@@ -39,8 +39,19 @@ def _ensure_somebody_can_log_in(installation: Installation) -> bool:
     if users.exists():
         return False
     password = installation.secret("admin_password", length=16)
-    users.create_superuser(ADMIN, email="admin@localhost", password=password)
+    admin = users.create_superuser(ADMIN, email="admin@localhost", password=password)
+    _mark_as_practice(admin.pk)
     return True
+
+
+def _mark_as_practice(user_id: int) -> None:
+    """`make run` shows the password on its last line: nobody is asked to change it or for a second factor, and the list of users says so."""
+    from django.utils import timezone
+
+    from erp.access.services import set_practice
+    from erp.core.actors import Actor
+
+    set_practice(user_id=user_id, at=timezone.now(), by=Actor.command("practice"))
 
 
 def _load_demo_company(installation: Installation, *, is_new: bool) -> None:

@@ -66,6 +66,7 @@ def test_reports_need_the_permission_to_look_at_postings(client, name):
     assert client.get(url).status_code == 403
 
     staff.user_permissions.add(Permission.objects.get(codename="view_posting"))
+    client.force_login(staff)
 
     assert client.get(url).status_code == 200
 
@@ -160,6 +161,7 @@ def test_periods_are_opened_closed_and_reopened_with_permission(client):
     assert period.state == "CLOSED"
 
     clerk.user_permissions.add(Permission.objects.get(codename="reopen_period"))
+    client.force_login(clerk)
     client.post(listing, {"action": "reopen", "_selected_action": [period.pk]})
     period.refresh_from_db()
     assert period.state == "OPEN"

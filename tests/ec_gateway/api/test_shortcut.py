@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from django.conf import settings
 from django.test import Client, override_settings
 
 from tests.ec_gateway.api.caller import client_for
@@ -25,7 +26,7 @@ def test_no_session_and_no_form_token_for_a_call():
 def test_pages_keep_theirs():
     page = Client().get("/admin/login/")
 
-    assert "csrftoken" in page.cookies
+    assert settings.CSRF_COOKIE_NAME in page.cookies
     assert page.headers["X-Frame-Options"] == "DENY"
 
 
