@@ -26,6 +26,7 @@ from ec_gateway.platforms.connections import connect
 from ec_gateway.selectors.queues import ending_credentials, ending_keys
 from ec_gateway.services import access, setups, sites
 from erp.core.admin import ActionForm, MasterAdmin
+from erp.core.clock import FIRST_MOMENT, LAST_MOMENT, NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
 
 # The library's own kind of key opens nothing here.
@@ -52,7 +53,7 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is regist
         help_text=_("One per line, name=value. An empty value forgets one. What is stored is never shown."),
     )
     platform = forms.ChoiceField(label=_("platform"), required=False)
-    base_url = forms.URLField(label=_("address"), required=False, assume_scheme="https")
+    base_url = forms.URLField(label=_("URL to connect to"), required=False, assume_scheme="https")
 
     class Meta:
         model = EcSite
@@ -68,6 +69,12 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is regist
             ("", _("only calls our API")),
             *((name, PLATFORM_NAMES.get(name, name)) for name in sorted(PLATFORMS)),
         ]
+
+    def clean_credentials_expire_on(self) -> dt.date | None:
+        day: dt.date | None = self.cleaned_data["credentials_expire_on"]
+        if day is not None and not FIRST_MOMENT.date() < day < LAST_MOMENT.date():
+            raise ValidationError(gettext("This is no date of our time."))
+        return day
 
     def clean_new_credentials(self) -> dict[str, str]:
         found = {}
@@ -86,7 +93,7 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is regist
         if not platform:
             return cleaned
         if not cleaned.get("base_url") and "base_url" not in self.errors:
-            self.add_error("base_url", gettext("A site that is called needs its address."))
+            self.add_error("base_url", gettext("A site that is called needs its URL."))
         unreadable = set(self.errors)
         for problem in self._setup_problems(platform, cleaned):
             part, _slash, name = problem.pointer.lstrip("/").partition("/")
@@ -200,6 +207,18 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg] # its model is registe
         model = ApiKey
         fields = ("site", "name", "scopes", "requests_per_minute", "expiry_date")
 
+    def clean_expiry_date(self) -> dt.datetime | None:
+        ends: dt.datetime | None = self.cleaned_data["expiry_date"]
+        if ends is None or "expiry_date" not in self.changed_data:
+            return ends
+        try:
+            moment_of(ends)
+        except NotAMoment as fault:
+            raise ValidationError(fault.detail) from fault
+        if ends <= timezone.now():
+            raise ValidationError(gettext("This time has passed. To close a key at once, revoke it in the list."))
+        return ends
+
 
 class OverlapForm(ActionForm):
     overlap_days = forms.IntegerField(
@@ -250,7 +269,7 @@ class ApiKeyAdmin(MasterAdmin):
             requests_per_minute=asked["requests_per_minute"],
             expiry_date=asked["expiry_date"],
         )
-        obj.pk, obj.prefix, obj.hashed_key = made.key.pk, made.key.prefix, made.key.hashed_key
+        obj.pk, obj.prefix = made.key.pk, made.key.prefix
         request.new_key = made  # type: ignore[attr-defined] # for the page that follows, and nowhere else
 
     def response_add(self, request: HttpRequest, obj: ApiKey, *args: Any, **options: Any) -> HttpResponse:

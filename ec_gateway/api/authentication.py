@@ -27,7 +27,7 @@ LAST_USED_EVERY = dt.timedelta(minutes=1)
 class Client:
     """The key of a request with its site and channel. A request sees this channel only."""
 
-    key_id: str
+    key_id: int
     prefix: str
     scopes: frozenset[str]
     requests_per_minute: int

@@ -149,7 +149,8 @@ def _drf_answer(error: exceptions.APIException) -> HttpResponse:
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait))
-    default = CODES.get(type(error), error.default_code)
+    kind = next((kind for kind in type(error).__mro__ if kind in CODES), None)
+    default = CODES[kind] if kind is not None else error.default_code
     named = getattr(error.detail, "code", error.default_code)
     code = default if named == error.default_code else named
     return problem(error.status_code, code, str(error.detail), headers=headers)

@@ -60,6 +60,16 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+class TooManyRequests(Throttled):
+    """In our words alone: DRF would add its own about the time to wait, which ``Retry-After`` says."""
+
+    extra_detail_singular = extra_detail_plural = ""
+
+    def __init__(self, wait_s: int, detail: str) -> None:
+        super().__init__(detail=detail)
+        self.wait = wait_s
+
+
 class ApiView(APIView):
     """``scopes`` names what a key needs per method. Views are given ``self.client`` and ``self.at``, the moment of the request.
 
@@ -134,7 +144,8 @@ class ApiView(APIView):
             counted, self._counted = self._counted, None
             self._allowance = counted()
             if self._allowance.is_exceeded:
-                raise Throttled(self._allowance.reset_s)
+                detail = _("This key has sent more than its %(limit)s requests of this minute.")
+                raise TooManyRequests(self._allowance.reset_s, detail % {"limit": self._allowance.limit})
 
     def actor(self, request: Request) -> Actor:
         return self.client.actor(request)

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                         verbose_name="platform",
                     ),
                 ),
-                ("base_url", models.URLField(blank=True, verbose_name="address")),
+                ("base_url", models.URLField(blank=True, verbose_name="URL to connect to")),
                 ("settings", models.JSONField(blank=True, default=dict, verbose_name="platform settings")),
                 ("sealed_credentials", models.BinaryField(default=b"", verbose_name="credentials")),
                 (
@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "EC site",
                 "verbose_name_plural": "EC sites",
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
@@ -98,36 +99,29 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApiKey",
             fields=[
-                (
-                    "id",
-                    models.CharField(editable=False, max_length=150, primary_key=True, serialize=False, unique=True),
-                ),
-                ("prefix", models.CharField(editable=False, max_length=8, unique=True)),
                 ("hashed_key", models.CharField(editable=False, max_length=150)),
-                ("created", models.DateTimeField(auto_now_add=True, db_index=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "prefix",
+                    models.CharField(editable=False, max_length=8, unique=True, verbose_name="prefix"),
+                ),
                 (
                     "name",
                     models.CharField(
-                        default=None,
-                        help_text="A free-form name for the API key. Need not be unique. 50 characters max.",
+                        help_text="What staff call it. Keys that replace each other have the same name.",
                         max_length=50,
+                        verbose_name="name",
                     ),
                 ),
-                (
-                    "revoked",
-                    models.BooleanField(
-                        blank=True,
-                        default=False,
-                        help_text="If the API key is revoked, clients cannot use it anymore. (This cannot be undone.)",
-                    ),
-                ),
+                ("created", models.DateTimeField(auto_now_add=True, db_index=True, verbose_name="created at")),
+                ("revoked", models.BooleanField(default=False, editable=False, verbose_name="revoked")),
                 (
                     "expiry_date",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Once API key expires, clients cannot use it anymore.",
+                        help_text="Empty: until it is replaced or revoked.",
                         null=True,
-                        verbose_name="Expires",
+                        verbose_name="valid until",
                     ),
                 ),
                 (

@@ -34,12 +34,11 @@ class Migration(migrations.Migration):
     dependencies = [("ec_gateway", "0001_initial"), ("core", "0001_initial")]
 
     operations = [
-        audited("ec_gateway_ecsite"),
+        audited("ec_gateway_ecsite", hidden=["sealed_credentials"]),
         audited(
             "ec_gateway_apikey",
-            # Its primary key holds the hash and is longer than an audit row's.
-            key="prefix",
             columns=["name", "revoked", "expiry_date", "scopes", "requests_per_minute", "site_id"],
+            hidden=["hashed_key"],
         ),
         audited("ec_gateway_listing"),
         never_deleted("ec_gateway_inboundevent"),

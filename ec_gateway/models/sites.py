@@ -5,13 +5,22 @@ Masters (``EcSite``, ``ApiKey``, ``Listing``) are audited; what changes every se
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from rest_framework_api_key.models import AbstractAPIKey
+from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
 
 from erp.core.models import Channel
+
+
+class SiteManager(models.Manager["EcSite"]):
+    """A site comes with its channel: that is what it is called."""
+
+    def get_queryset(self) -> models.QuerySet[EcSite]:
+        return super().get_queryset().select_related("channel")
 
 
 class EcSite(models.Model):
@@ -26,7 +35,7 @@ class EcSite(models.Model):
     platform = models.CharField(
         _("platform"), max_length=30, blank=True, help_text=_("Empty: the site only calls our API.")
     )
-    base_url = models.URLField(_("address"), blank=True)
+    base_url = models.URLField(_("URL to connect to"), blank=True)
     settings = models.JSONField(_("platform settings"), default=dict, blank=True)
     # Encrypted JSON: signing secrets and tokens. Written and read by ``ec_gateway.credentials`` only, never shown.
     sealed_credentials = models.BinaryField(_("credentials"), default=b"", editable=False)
@@ -34,16 +43,39 @@ class EcSite(models.Model):
     is_publishing = models.BooleanField(_("stock and shipments are pushed"), default=True)
     is_polling = models.BooleanField(_("orders are polled"), default=True)
 
+    objects = SiteManager()
+
     class Meta:
         verbose_name = _("EC site")
         verbose_name_plural = _("EC sites")
+        base_manager_name = "objects"
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.platform or 'API'}"
+        channel = self._state.fields_cache.get("channel")
+        return f"{self.pk} {self.platform or 'API'}" if channel is None else str(channel)
+
+
+class KeyManager(BaseAPIKeyManager):
+    """Makes keys whose row has a number of its own: the library's would carry the hash into addresses and logs."""
+
+    def assign_key(self, obj: AbstractAPIKey) -> str:
+        key, obj.prefix, obj.hashed_key = self.key_generator.generate()
+        return key
 
 
 class ApiKey(AbstractAPIKey):
     """A key of one EC site, stored hashed. Several may be valid at once, so that a key is rotated without a pause."""
+
+    id = models.BigAutoField(primary_key=True)  # type: ignore[assignment] # a text in the library
+    prefix = models.CharField(_("prefix"), max_length=8, unique=True, editable=False)
+    name = models.CharField(
+        _("name"), max_length=50, help_text=_("What staff call it. Keys that replace each other have the same name.")
+    )
+    created = models.DateTimeField(_("created at"), auto_now_add=True, db_index=True)
+    revoked = models.BooleanField(_("revoked"), default=False, editable=False)
+    expiry_date = models.DateTimeField(
+        _("valid until"), null=True, blank=True, help_text=_("Empty: until it is replaced or revoked.")
+    )
 
     class Scope(models.TextChoices):
         STOCK_READ = "stock:read", _("Read stock")
@@ -62,6 +94,8 @@ class ApiKey(AbstractAPIKey):
     )
     requests_per_minute = models.PositiveIntegerField(_("requests per minute"), default=6000)
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True, editable=False)
+
+    objects: ClassVar[KeyManager] = KeyManager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("API key")

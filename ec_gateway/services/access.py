@@ -54,7 +54,7 @@ def create_key(
 
 
 @use_case
-def rotate_key(*, key_id: str, overlap: dt.timedelta, at: dt.datetime, by: Actor) -> NewKey:
+def rotate_key(*, key_id: int, overlap: dt.timedelta, at: dt.datetime, by: Actor) -> NewKey:
     """A new key that may what the old one may and lives as long; the old one ends after ``overlap``, in which the site changes over.
 
     Raises:
@@ -82,7 +82,7 @@ def rotate_key(*, key_id: str, overlap: dt.timedelta, at: dt.datetime, by: Actor
 
 
 @use_case
-def revoke_keys(*, key_ids: Sequence[str], at: dt.datetime, by: Actor) -> int:
+def revoke_keys(*, key_ids: Sequence[int], at: dt.datetime, by: Actor) -> int:
     """From the next request on nobody comes in with them. Cannot be undone. Returns how many were not revoked before."""
     return ApiKey.objects.filter(pk__in=key_ids, revoked=False).update(revoked=True)
 

@@ -38,7 +38,7 @@ END $$;
 AUDIT_FUNCTION = """
 CREATE FUNCTION mamori_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
-    old_row jsonb; new_row jsonb; row_key text;
+    old_row jsonb; new_row jsonb; row_key text; hidden text[] := TG_ARGV[1:];
     who text := coalesce(nullif(current_setting('mamori.actor', true), ''), 'database:' || session_user);
     whence text := coalesce(nullif(current_setting('mamori.source', true), ''),
         concat_ws(' ', current_setting('application_name', true), host(inet_client_addr())));
@@ -55,6 +55,10 @@ BEGIN
         SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(n.key, n.value) INTO old_row, new_row
         FROM jsonb_each(old_row) o JOIN jsonb_each(new_row) n USING (key) WHERE o.value IS DISTINCT FROM n.value;
         IF old_row IS NULL THEN RETURN NULL; END IF;
+    END IF;
+    IF cardinality(hidden) > 0 THEN
+        SELECT jsonb_object_agg(key, CASE WHEN key = ANY(hidden) THEN '"***"' ELSE value END) INTO old_row FROM jsonb_each(old_row);
+        SELECT jsonb_object_agg(key, CASE WHEN key = ANY(hidden) THEN '"***"' ELSE value END) INTO new_row FROM jsonb_each(new_row);
     END IF;
     INSERT INTO core_auditrow (table_name, row_id, action, before, after, actor, source, recorded_at)
     VALUES (TG_TABLE_NAME, coalesce(row_key, ''), TG_OP, old_row, new_row, left(who, 100), left(whence, 200), clock_timestamp());
@@ -100,16 +104,21 @@ def born_with_header(table: str, *, header: str, key: str) -> RunSQL:
     )
 
 
-def audited(table: str, *, inserts: bool = True, key: str = "id", columns: Sequence[str] = ()) -> RunSQL:
+def audited(
+    table: str, *, inserts: bool = True, key: str = "id", columns: Sequence[str] = (), hidden: Sequence[str] = ()
+) -> RunSQL:
     """Every change of ``table`` lands in the audit trail. Documents whose own row says who made them skip ``inserts``.
+
+    Of ``hidden`` columns, hashes and sealed secrets, only that they changed is told.
 
     With ``columns`` only updates that set one of them do: for a row that is a master and carries a running figure with its own ledger.
     """
+    arguments = ", ".join(f"'{name}'" for name in (key, *hidden))
     events = ["INSERT"] * inserts + ["UPDATE OF " + ", ".join(columns) if columns else "UPDATE", "DELETE"]
     return RunSQL(
         f"CREATE TRIGGER {table}_audit AFTER {' OR '.join(events)} ON {table}"
-        f" FOR EACH ROW EXECUTE FUNCTION mamori_audit('{key}');"
-        f"CREATE TRIGGER {table}_audit_truncate AFTER TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION mamori_audit('{key}');",
+        f" FOR EACH ROW EXECUTE FUNCTION mamori_audit({arguments});"
+        f"CREATE TRIGGER {table}_audit_truncate AFTER TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION mamori_audit({arguments});",
         f"DROP TRIGGER {table}_audit ON {table}; DROP TRIGGER {table}_audit_truncate ON {table};",
     )
 

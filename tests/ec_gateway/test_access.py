@@ -74,7 +74,7 @@ def test_a_key_that_opens_nothing_is_not_replaced(fields):
 
 def test_unknown_keys_and_sites_are_not_found():
     with pytest.raises(NotFound):
-        access.rotate_key(key_id="x", overlap=DAY, **WHEN)
+        access.rotate_key(key_id=0, overlap=DAY, **WHEN)
     with pytest.raises(NotFound):
         access.set_credentials(site_id=0, given={}, **WHEN)
 
@@ -104,8 +104,19 @@ def test_every_change_of_a_key_is_audited_without_its_hash_as_a_name():
     key = new_key().key
     access.revoke_keys(key_ids=[key.pk], **WHEN)
 
-    trail = AuditRow.objects.filter(table_name="ec_gateway_apikey", row_id=key.prefix).order_by("pk")
+    trail = AuditRow.objects.filter(table_name="ec_gateway_apikey", row_id=str(key.pk)).order_by("pk")
     assert [(row.action, row.actor) for row in trail] == [("INSERT", "staff:mika"), ("UPDATE", "staff:mika")]
+    assert [row.after.get("hashed_key") for row in trail] == ["***", None]
+    assert (trail[1].before, trail[1].after) == ({"revoked": False}, {"revoked": True})
+
+
+def test_of_credentials_the_trail_says_only_that_they_changed():
+    shop = site()
+
+    access.set_credentials(site_id=shop.pk, given={"token": "new"}, **WHEN)
+
+    row = AuditRow.objects.filter(table_name="ec_gateway_ecsite", row_id=str(shop.pk)).latest("pk")
+    assert (row.action, row.before, row.after) == ("UPDATE", *[{"sealed_credentials": "***"}] * 2)
 
 
 # The warning
@@ -175,6 +186,42 @@ def test_a_key_is_replaced_and_revoked_from_the_list(staff):
     assert ApiKey.objects.count() == 2
     staff.post(url, {"action": "revoke", "_selected_action": keys, "overlap_days": "3"})
     assert ApiClient(secret).get("/stock").status_code == 401
+
+
+@pytest.mark.parametrize("year", ["0001", "1988", "2201", "9999", "2020"])
+def test_an_end_that_is_none_is_told_in_the_form(staff, year):
+    shop = site()
+    form = {"site": shop.pk, "name": "shop", "scopes": ["stock:read"], "requests_per_minute": 600}
+
+    page = staff.post(
+        reverse("admin:ec_gateway_apikey_add"), {**form, "expiry_date_0": f"{year}-01-01", "expiry_date_1": "00:00:00"}
+    )
+
+    assert page.status_code == 200
+    assert page.context["adminform"].form.errors.keys() == {"expiry_date"}
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2200-01-01"])
+def test_credentials_end_in_our_time(staff, day):
+    shop = site()
+    form = {"platform": "", "base_url": "", "settings": "{}", "credentials_expire_on": day}
+
+    page = staff.post(reverse("admin:ec_gateway_ecsite_change", args=[shop.pk]), form)
+
+    assert page.context["adminform"].form.errors.keys() == {"credentials_expire_on"}
+
+
+def test_nothing_that_comes_of_the_secret_is_in_an_address_or_the_audit_trail(staff):
+    made = new_key()
+
+    page = staff.get(reverse("admin:ec_gateway_apikey_changelist")).content.decode()
+    history = staff.get(reverse("admin:ec_gateway_apikey_history", args=[made.key.pk]), follow=True).content.decode()
+
+    assert f"/apikey/{made.key.pk}/" in page
+    told = page + history + str(list(AuditRow.objects.values()))
+    assert "pbkdf2" not in told
+    assert made.key.hashed_key.rpartition("$")[2] not in told
 
 
 def test_credentials_go_in_and_are_never_shown(staff):

@@ -124,7 +124,7 @@ def test_drift_stands_on_the_first_page_with_the_terms_of_our_figure(staff):
     site, place = shop()
     item = drifted(site, place)
 
-    queue = queues(staff)["ECサイトとの在庫差異"]
+    queue = queues(staff)["ECサイトとの差異"]
 
     assert queue.text == "1"
     assert item.code in staff.get(queue.url).content.decode()

@@ -242,6 +242,7 @@ def test_every_answer_says_what_is_left_and_429_says_when_to_come_again(counter)
     assert 0 < int(good.headers["RateLimit-Reset"]) <= 60
     assert missing.status_code == 404
     assert refusal(refused) == (429, "too_many_requests")
+    assert refused.json()["detail"] == "このキーは、1分あたりの上限(2 件)を超えました。"
     assert refused.headers["Retry-After"] == refused.headers["RateLimit-Reset"]
     assert refused.headers["RateLimit-Remaining"] == "0"
 
