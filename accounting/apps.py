@@ -11,6 +11,7 @@ class AccountingConfig(AppConfig):
     verbose_name = _("Accounting")
 
     def ready(self) -> None:
+        from accounting.selectors.finding import register_findables
         from accounting.selectors.queues import register_queues
         from accounting.selectors.verification import register_checks
         from accounting.services.reference_data import load_reference_data
@@ -24,6 +25,7 @@ class AccountingConfig(AppConfig):
         guards.register("posting_fits_its_account", _("A line does not fit its account, its open item or its entry."))
         ownership.register("accounting", owner=ownership.Owner.MAMORI, delivery=ownership.Delivery.NEVER, fields=OWNED)
         register_queues()
+        register_findables()
         entry, settlement = "admin:accounting_journalentry_change", "admin:accounting_settlement_change"
         for kind, label, url_name in (
             ("ENTRY", _("Journal entry"), entry),

@@ -38,10 +38,12 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog.selectors import verification
+        from catalog.selectors.finding import register_findables
         from catalog.services.masters import register_masters
         from erp.core import ownership
         from erp.core.checks import Check, register
 
+        register_findables()
         register(
             Check(
                 promise="P3",

@@ -5,12 +5,14 @@ Mamori owns all of it; the EC site owns how it is shown.
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Pairs
 from erp.core.models import Channel, TaxClass
 
 
@@ -113,6 +115,10 @@ class Supplier(models.Model):
     class Meta:
         verbose_name = _("supplier")
         verbose_name_plural = _("suppliers")
+        indexes = [
+            models.Index(fields=["registration_number"], name="supplier_by_registration"),
+            GinIndex(Pairs("code"), Pairs("name"), Pairs("kana"), name="supplier_by_name"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(registration_number="") | Q(registration_number__regex=r"^T[1-9][0-9]{12}$"),
@@ -172,6 +178,7 @@ class Product(models.Model):
     class Meta:
         verbose_name = _("style")
         verbose_name_plural = _("styles")
+        indexes = [GinIndex(Pairs("code"), Pairs("name"), Pairs("kana"), name="style_by_name")]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
@@ -196,6 +203,7 @@ class Sku(models.Model):
     class Meta:
         verbose_name = _("SKU")
         verbose_name_plural = _("SKUs")
+        indexes = [GinIndex(Pairs("code"), name="sku_by_part_of_code")]
         constraints = [
             models.UniqueConstraint(
                 fields=["product", "color", "size"],

@@ -38,7 +38,7 @@ class RecordInline(ReadOnlyInline):
 @admin.register(GoldenCustomer)
 class GoldenCustomerAdmin(ReadOnlyAdmin):
     list_display = ["id", "display_name", "card", "created_at"]
-    search_fields = ["display_name", "records__email__exact", "records__phone__exact"]
+    search_fields = ["display_name", "records__email__folded", "records__phone__digits"]
     ordering = ["-id"]
     inlines = [RecordInline]
     object_links = (PageLink("admin:insights_customer_card", _("Customer card")),)
@@ -65,7 +65,10 @@ class CustomerRecordAdmin(ReadOnlyAdmin):
     list_display = ["id", "golden", "channel", "company", "family_name", "given_name", "email", "phone"]
     list_select_related = ["golden", "channel"]
     list_filter = ["kind", "channel"]
-    search_fields = ["email__exact", "phone__exact", "family_name", "company", "identities__external_id__exact"]
+    search_fields = [
+        "email__folded", "phone__digits", "family_name+given_name", "family_kana+given_kana", "company",
+        "identities__external_id__folded",
+    ]  # fmt: skip
     ordering = ["-id"]
     inlines = [IdentityInline, MergeInline]
     actions = ["merge"]

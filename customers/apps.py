@@ -27,9 +27,11 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         from customers.selectors import verification
+        from customers.selectors.finding import register_findables
         from erp.core import guards, ownership
         from erp.core.checks import Check, register
 
+        register_findables()
         guards.register("merge_explains_move", _("A customer record moves by a merge only."))
         register(
             Check(

@@ -5,12 +5,14 @@ A merge re-points source records, it never copies or deletes; documents keep nam
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from erp.core.fields import CurrentXid, FiniteDecimalField, Xid8Field
+from erp.core.folding import Digits, Folded, Pairs
 from erp.core.models import Channel, Department, RevenueBasis, RoundingMethod
 
 
@@ -24,6 +26,7 @@ class GoldenCustomer(models.Model):
     class Meta:
         verbose_name = _("golden customer")
         verbose_name_plural = _("golden customers")
+        indexes = [GinIndex(Pairs("display_name"), name="golden_customer_by_name")]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.display_name}"
@@ -71,6 +74,14 @@ class CustomerRecord(models.Model):
             models.Index(fields=["phone"], name="customer_by_phone"),
             models.Index(fields=["email"], name="customer_by_email"),
             models.Index(fields=["family_kana", "given_kana"], name="customer_by_kana"),
+            models.Index(Digits("phone"), condition=Q(phone__gt=""), name="customer_by_digits"),
+            models.Index(Folded("email"), condition=Q(email__gt=""), name="customer_by_folded_email"),
+            GinIndex(
+                Pairs("family_name", "given_name"),
+                Pairs("family_kana", "given_kana"),
+                Pairs("company"),
+                name="customer_by_name",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -92,6 +103,7 @@ class ChannelIdentity(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["channel", "external_id"], name="one_identity_per_channel_and_external_id")
         ]
+        indexes = [models.Index(Folded("external_id"), name="identity_by_external_id")]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.external_id}"
@@ -205,6 +217,10 @@ class BillTo(models.Model):
     class Meta:
         verbose_name = _("bill-to")
         verbose_name_plural = _("bill-tos")
+        indexes = [
+            models.Index(fields=["corporate_number"], name="bill_to_by_corporate_number"),
+            GinIndex(Pairs("code"), Pairs("name"), Pairs("kana"), name="bill_to_by_name"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(closing_day__gte=1, closing_day__lte=31, payment_day__gte=1, payment_day__lte=31),
@@ -258,6 +274,7 @@ class Account(models.Model):
     class Meta:
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
+        indexes = [GinIndex(Pairs("code"), Pairs("name"), Pairs("kana"), name="account_by_name")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(wholesale_percent__isnull=True) | Q(wholesale_percent__gte=0, wholesale_percent__lte=100),
@@ -311,6 +328,11 @@ class Contact(models.Model):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
+        indexes = [
+            models.Index(Digits("phone"), condition=Q(phone__gt=""), name="contact_by_phone"),
+            models.Index(Folded("email"), condition=Q(email__gt=""), name="contact_by_email"),
+            GinIndex(Pairs("name"), name="contact_by_name"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.name}"

@@ -147,7 +147,7 @@ class OpenItemAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_select_related = ["account"]
     list_filter = [RemainingFilter, "side", "party_kind"]
-    search_fields = ["party_label", "document_label__exact"]
+    search_fields = ["party_label", "document_label__folded"]
     ordering = ["-id"]
     inlines = [SettlingInline]
     actions = ["record_payout", "record_receipt", "pay_supplier", "pay_refund"]

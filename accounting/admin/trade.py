@@ -36,7 +36,7 @@ class SettlementAdmin(ReadOnlyAdmin):
         "settled_amount", "actor",
     ]  # fmt: skip
     list_filter = ["kind", "settled_on"]
-    search_fields = ["external_id__exact", "party_label"]
+    search_fields = ["external_id__folded", "party_label"]
     ordering = ["-id"]
 
 

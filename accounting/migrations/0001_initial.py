@@ -5,9 +5,11 @@ import django.contrib.postgres.fields.ranges
 import django.db.models.functions.comparison
 import django.db.models.deletion
 import django.db.models.expressions
+import django.contrib.postgres.indexes
 from django.db import migrations, models
 
 import erp.core.fields
+import erp.core.folding
 
 
 class Migration(migrations.Migration):
@@ -837,5 +839,51 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="posting",
             constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="posting_has_an_amount"),
+        ),
+        migrations.AddIndex(
+            model_name="billableitem",
+            index=models.Index(fields=["document_number"], name="billable_by_number"),
+        ),
+        migrations.AddIndex(
+            model_name="billableitem",
+            index=models.Index(
+                condition=models.Q(("order_number__gt", "")), fields=["order_number"], name="billable_by_order"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="billableitem",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("addressee"), name="billable_by_addressee"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="journalentry",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("description"), name="entry_by_description"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="openitem",
+            index=models.Index(
+                erp.core.folding.Folded("document_label"),
+                condition=models.Q(("document_label__gt", "")),
+                name="open_item_by_label",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="openitem",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("party_label"), name="open_item_by_party_label"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="settlement",
+            index=models.Index(erp.core.folding.Folded("external_id"), name="settlement_by_reference"),
+        ),
+        migrations.AddIndex(
+            model_name="settlement",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("party_label"), name="settlement_by_party_label"
+            ),
         ),
     ]

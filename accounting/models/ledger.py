@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounting.models.chart import LedgerAccount, PartyKind, Side
 from erp.core.fields import CurrentXid, FiniteDecimalField, Xid8Field
+from erp.core.folding import Folded, Pairs
 from erp.core.models import Channel, Department
 
 
@@ -44,6 +46,7 @@ class JournalEntry(models.Model):
             models.Index(fields=["entry_date", "id"], name="entry_by_date"),
             models.Index(fields=["source_type", "source_id"], name="entry_by_source"),
             models.Index(fields=["created_xid"], name="entry_by_xid"),
+            GinIndex(Pairs("description"), name="entry_by_description"),
         ]
 
     def __str__(self) -> str:
@@ -99,6 +102,8 @@ class OpenItem(models.Model):
                 name="open_item_by_party",
             ),
             models.Index(fields=["due_date"], condition=~Q(settled_amount=F("amount")), name="open_item_by_due_date"),
+            models.Index(Folded("document_label"), condition=Q(document_label__gt=""), name="open_item_by_label"),
+            GinIndex(Pairs("party_label"), name="open_item_by_party_label"),
         ]
 
     def __str__(self) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounting.models.chart import PartyKind
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Folded, Pairs
 from erp.core.models import Channel
 
 
@@ -63,6 +65,9 @@ class BillableItem(models.Model):
         indexes = [
             models.Index(fields=["document_type", "document_id"], name="billable_by_document"),
             models.Index(fields=["bill_to_id", "transaction_date"], name="billable_by_bill_to"),
+            models.Index(fields=["document_number"], name="billable_by_number"),
+            models.Index(fields=["order_number"], condition=Q(order_number__gt=""), name="billable_by_order"),
+            GinIndex(Pairs("addressee"), name="billable_by_addressee"),
         ]
 
     def __str__(self) -> str:
@@ -107,6 +112,10 @@ class Settlement(models.Model):
                 condition=Q(bank_amount__gte=0, fee_amount__gte=0, promotion_amount__gte=0),
                 name="settlement_amounts_not_negative",
             ),
+        ]
+        indexes = [
+            models.Index(Folded("external_id"), name="settlement_by_reference"),
+            GinIndex(Pairs("party_label"), name="settlement_by_party_label"),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,9 @@
 import django.db.models.deletion
+import django.contrib.postgres.indexes
 from django.db import migrations, models
 
 import erp.core.fields
+import erp.core.folding
 
 
 class Migration(migrations.Migration):
@@ -529,5 +531,74 @@ class Migration(migrations.Migration):
                 name="one_ship_to_per_account_and_code",
                 violation_error_message="The account has a ship-to of this code already.",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="account",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("code"),
+                erp.core.folding.Pairs("name"),
+                erp.core.folding.Pairs("kana"),
+                name="account_by_name",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="billto",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("code"),
+                erp.core.folding.Pairs("name"),
+                erp.core.folding.Pairs("kana"),
+                name="bill_to_by_name",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="channelidentity",
+            index=models.Index(erp.core.folding.Folded("external_id"), name="identity_by_external_id"),
+        ),
+        migrations.AddIndex(
+            model_name="customerrecord",
+            index=models.Index(
+                erp.core.folding.Digits("phone"), condition=models.Q(("phone__gt", "")), name="customer_by_digits"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="customerrecord",
+            index=models.Index(
+                erp.core.folding.Folded("email"), condition=models.Q(("email__gt", "")), name="customer_by_folded_email"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="customerrecord",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("family_name", "given_name"),
+                erp.core.folding.Pairs("family_kana", "given_kana"),
+                erp.core.folding.Pairs("company"),
+                name="customer_by_name",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="goldencustomer",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("display_name"), name="golden_customer_by_name"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="billto",
+            index=models.Index(fields=["corporate_number"], name="bill_to_by_corporate_number"),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                erp.core.folding.Digits("phone"), condition=models.Q(("phone__gt", "")), name="contact_by_phone"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                erp.core.folding.Folded("email"), condition=models.Q(("email__gt", "")), name="contact_by_email"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=django.contrib.postgres.indexes.GinIndex(erp.core.folding.Pairs("name"), name="contact_by_name"),
         ),
     ]

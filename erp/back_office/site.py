@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from erp.access import services as access
 from erp.access.pages import own, session_id_of, signing, visit_of
-from erp.back_office import home, rooms
+from erp.back_office import home, rooms, search
 from erp.core.middleware import actor_of
 from erp.core.retries import retried
 
@@ -45,6 +45,7 @@ class BackOffice(ThemedSite):
 
     def get_urls(self) -> list[Any]:
         doors = [
+            path("find/", self.admin_view(search.search_view), name="find"),
             path("login/code/", self.code, name="access_code"),
             path("my-access/", self.admin_view(self.own_access), name="access_own"),
             path("my-access/second-factor/", self.admin_view(self.second_factor), name="access_factor"),

@@ -23,6 +23,7 @@ class InventoryConfig(AppConfig):
 
     def ready(self) -> None:
         from erp.core import documents, ownership
+        from erp.inventory.selectors.finding import register_findables
         from erp.inventory.selectors.queues import register_queues
         from erp.inventory.selectors.verification import register_checks
         from erp.inventory.services.reference_data import load_reference_data
@@ -46,3 +47,4 @@ class InventoryConfig(AppConfig):
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])
         register_queues()
+        register_findables()

@@ -34,6 +34,7 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from erp.core import documents, ownership
+        from erp.orders.selectors.finding import register_findables
         from erp.orders.selectors.letters import register_letters
         from erp.orders.selectors.queues import register_queues
         from erp.orders.selectors.verification import register_checks
@@ -48,3 +49,4 @@ class OrdersConfig(AppConfig):
         documents.register("SALES_REPORT", label=_("Sales report"), url_name="admin:orders_salesreport_change")
         documents.register("RETURN", label=_("Return"), url_name="admin:orders_return_change")
         register_queues()
+        register_findables()

@@ -53,6 +53,7 @@ def test_a_user_without_a_role_opens_the_frame_only():
         "access_factor",
         "access_code",
         "search",
+        "find",
         "view_on_site",
         "",
     }

@@ -23,9 +23,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from psycopg import Error as DriverError
 
-from erp.core import guards
+from erp.core import finding, guards
 from erp.core.actors import Actor
-from erp.core.admin.figures import FiguresInFields, with_figures, without_costs
+from erp.core.admin.figures import FiguresInFields, shown_to, with_figures
 from erp.core.admin.paging import FastPaginator
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
@@ -86,6 +86,8 @@ class ServiceAdmin(ThemedAdmin):
     list_per_page = 50
     # Columns and fields that only those see who may know what goods cost.
     costs: ClassVar[Sequence[str]] = ()
+    # Those that only those see who may know what sales amount to.
+    amounts: ClassVar[Sequence[str]] = ()
     # Offered in the head of the list, and in the head of one document with its id.
     list_links: ClassVar[Sequence[PageLink]] = ()
     object_links: ClassVar[Sequence[PageLink]] = ()
@@ -99,11 +101,16 @@ class ServiceAdmin(ThemedAdmin):
         return paginator
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        shown = without_costs(request, super().get_list_display(request), self.costs)
+        shown = shown_to(request, self, super().get_list_display(request))
         return [
             name if name in self.list_editable else figure
             for name, figure in zip(shown, with_figures(self.model, shown), strict=True)
         ]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return finding.search(queryset, self.get_search_fields(request), search_term), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         links = self._links(request, self.list_links)

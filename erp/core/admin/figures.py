@@ -14,7 +14,7 @@ from django.utils.html import format_html
 
 from erp.core import documents
 from erp.core.money import written
-from erp.core.permissions import SEE_COSTS
+from erp.core.permissions import SEE_AMOUNTS, SEE_COSTS
 
 
 def document_link(document_type: str, document_id: int, label: str = "") -> str:
@@ -71,12 +71,16 @@ def with_figures(model: type[Model], names: Iterable[Any]) -> list[Any]:
     ]
 
 
-def without_costs(request: HttpRequest, names: Iterable[Any], costs: Sequence[str]) -> list[Any]:
-    """``names`` for this user: what goods cost is shown to those only who may know it."""
-    if not costs or request.user.has_perm(SEE_COSTS):
-        return list(names)
-    kept = [without_costs(request, name, costs) if isinstance(name, list | tuple) else name for name in names]
-    return [name for name in kept if name not in costs]
+def shown_to(request: HttpRequest, page: Any, names: Iterable[Any]) -> list[Any]:
+    """``names`` for this user: what goods cost, and what sales amount to, are shown to those only who may know them."""
+    may = request.user.has_perm
+    hidden = {*(() if may(SEE_COSTS) else page.costs), *(() if may(SEE_AMOUNTS) else page.amounts)}
+    return _without(hidden, names) if hidden else list(names)
+
+
+def _without(hidden: set[str], names: Iterable[Any]) -> list[Any]:
+    kept = [_without(hidden, name) if isinstance(name, list | tuple) else name for name in names]
+    return [name for name in kept if isinstance(name, list) or name not in hidden]
 
 
 class FiguresInFields:
@@ -84,10 +88,11 @@ class FiguresInFields:
 
     model: type[Model]
     costs: ClassVar[Sequence[str]] = ()
+    amounts: ClassVar[Sequence[str]] = ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         sets = [
-            (title, options, without_costs(request, options["fields"], self.costs))
+            (title, options, shown_to(request, self, options["fields"]))
             for title, options in super().get_fieldsets(request, obj)  # type: ignore[misc]
         ]
         return [(title, {**options, "fields": with_figures(self.model, fields)}) for title, options, fields in sets]

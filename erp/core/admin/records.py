@@ -65,8 +65,16 @@ class AuditRowAdmin(ReadOnlyAdmin):
 
     list_display = ["id", "recorded_at", "table_name", "row_id", "action", "actor", "source"]
     list_filter = ["action"]
-    search_fields = ["table_name__exact", "row_id__exact", "actor__exact"]
+    search_fields = ["table_name__exact", "actor__exact"]
     ordering = ["-id"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditRow], search_term: str
+    ) -> tuple[QuerySet[AuditRow], bool]:
+        table, _space, row = search_term.strip().partition(" ")
+        if row:
+            return queryset.filter(table_name=table, row_id=row.strip()), False
+        return super().get_search_results(request, queryset, search_term)
 
 
 @admin.register(JobRun)

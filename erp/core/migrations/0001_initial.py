@@ -2,9 +2,12 @@ import django.contrib.postgres.constraints
 import django.contrib.postgres.fields.ranges
 import django.db.models.functions.comparison
 import django.db.models.deletion
+import django.contrib.postgres.indexes
 from django.db import migrations, models
 
 import erp.core.fields
+import erp.core.folding
+from erp.core import folding
 from erp.core.triggers import APPEND_ONLY_FUNCTION, AUDIT_FUNCTION, BORN_WITH_HEADER_FUNCTION
 
 EXTENSIONS = "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gist;"
@@ -45,6 +48,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(EXTENSIONS, migrations.RunSQL.noop),
         migrations.RunSQL(SEQUENCES, DROP_SEQUENCES),
         migrations.RunSQL(FUNCTIONS, DROP_FUNCTIONS),
+        migrations.RunSQL(folding.functions(), folding.DROP_FUNCTIONS),
         migrations.RunSQL(CHANGE_FEED, "DROP TABLE core_changerow;"),
         migrations.CreateModel(
             name="ChangeRow",
@@ -205,7 +209,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "company profile",
                 "verbose_name_plural": "company profile",
-                "permissions": [("see_costs", "Can see costs, margins and the value of stock")],
+                "permissions": [
+                    ("see_costs", "Can see costs, margins and the value of stock"),
+                    ("see_amounts", "Can see what sales amount to"),
+                ],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("id", 1)),
@@ -531,5 +538,15 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        migrations.AddIndex(
+            model_name="stafftask",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("subject_label"), name="task_by_subject_label"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="auditrow",
+            index=models.Index(fields=["actor", "id"], name="audit_by_actor"),
         ),
     ]

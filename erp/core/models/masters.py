@@ -179,7 +179,10 @@ class CompanyProfile(models.Model):
     class Meta:
         verbose_name = _("company profile")
         verbose_name_plural = _("company profile")
-        permissions = [("see_costs", "Can see costs, margins and the value of stock")]
+        permissions = [
+            ("see_costs", "Can see costs, margins and the value of stock"),
+            ("see_amounts", "Can see what sales amount to"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(id=1),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import CurrentXid, Xid8Field
+from erp.core.folding import Pairs
 from erp.core.models.masters import Channel
 
 
@@ -77,6 +79,7 @@ class StaffTask(models.Model):
                 name="one_open_task_per_kind_and_subject",
             )
         ]
+        indexes = [GinIndex(Pairs("subject_label"), name="task_by_subject_label")]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.kind} {self.subject_label}"
@@ -106,6 +109,7 @@ class AuditRow(models.Model):
         verbose_name_plural = _("audit trail")
         indexes = [
             models.Index(fields=["table_name", "row_id", "id"], name="audit_by_row"),
+            models.Index(fields=["actor", "id"], name="audit_by_actor"),
             models.Index(fields=["recorded_at"], name="audit_by_time"),
         ]
 

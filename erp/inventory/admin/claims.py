@@ -74,7 +74,7 @@ class HoldAdmin(OfPlaces):
     list_display = ["ref", "channel", "kind", "owner_label", "created_at", "expires_at", "closed_at", "actor"]
     list_select_related = ["channel"]
     list_filter = ["channel", "kind", EndsFilter, ("closed_at", admin.EmptyFieldListFilter)]
-    search_fields = ["ref__exact", "owner_label"]
+    search_fields = ["ref__folded", "owner_label"]
     ordering = ["-id"]
     inlines = [HoldLineInline]
     action_form = ExtendForm
@@ -160,7 +160,7 @@ class ExpectedReceiptAdmin(OfPlaces):
     ]  # fmt: skip
     list_select_related = ["sku", "location", "supplier"]
     list_filter = [OpenFilter, "location"]
-    search_fields = ["external_id__exact", "sku__code__exact"]
+    search_fields = ["external_id__folded", "sku__code__exact"]
     ordering = ["expected_date", "id"]
     actions = ["cancel"]
 

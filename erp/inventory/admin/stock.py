@@ -188,7 +188,7 @@ class StockDocumentAdmin(OfPlaces):
     readonly_fields = ["source"]
     list_select_related = ["supplier"]
     list_filter = ["kind", UninvoicedFilter]
-    search_fields = ["external_id__exact", "source_id__exact"]
+    search_fields = ["external_id__folded", "source_id__exact"]
     ordering = ["-id"]
     inlines = [StockMovementInline]
 

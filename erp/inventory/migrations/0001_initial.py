@@ -3,6 +3,8 @@
 import django.db.models.deletion
 import django.db.models.expressions
 import erp.core.fields
+import erp.core.folding
+import django.contrib.postgres.indexes
 from django.db import migrations, models
 
 
@@ -925,6 +927,34 @@ class Migration(migrations.Migration):
             model_name="stockmovement",
             constraint=models.CheckConstraint(
                 condition=models.Q(("on_hand_after__gte", 0)), name="stock_never_negative"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="hold",
+            index=models.Index(erp.core.folding.Folded("ref"), name="hold_by_ref"),
+        ),
+        migrations.AddIndex(
+            model_name="hold",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("owner_label"), name="hold_by_owner_label"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="stockdocument",
+            index=models.Index(
+                erp.core.folding.Folded("external_id"),
+                condition=models.Q(("external_id__gt", "")),
+                name="stock_document_by_paper",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="expectedreceipt",
+            index=models.Index(erp.core.folding.Folded("external_id"), name="expected_receipt_by_paper"),
+        ),
+        migrations.AddIndex(
+            model_name="location",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("code"), erp.core.folding.Pairs("name"), name="location_by_name"
             ),
         ),
     ]

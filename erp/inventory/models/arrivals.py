@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Folded
 from erp.core.models import Channel
 from erp.inventory.models.ledger import StockDocument
 from erp.inventory.models.masters import Location
@@ -57,6 +58,7 @@ class ExpectedReceipt(models.Model):
         ]
         indexes = [
             models.Index(fields=["sku", "expected_date"], name="expected_receipt_by_date"),
+            models.Index(Folded("external_id"), name="expected_receipt_by_paper"),
             models.Index(
                 fields=["expected_date", "id"],
                 condition=Q(cancelled_at__isnull=True, received_quantity__lt=F("quantity")),

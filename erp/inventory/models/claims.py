@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.folding import Folded, Pairs
 from erp.core.models import Channel
 from erp.inventory.models.masters import Location
 
@@ -78,7 +80,11 @@ class Hold(models.Model):
                 violation_error_message=_("This channel has a hold of this reference already."),
             )
         ]
-        indexes = [models.Index(fields=["expires_at"], condition=Q(closed_at__isnull=True), name="open_hold_by_expiry")]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(closed_at__isnull=True), name="open_hold_by_expiry"),
+            models.Index(Folded("ref"), name="hold_by_ref"),
+            GinIndex(Pairs("owner_label"), name="hold_by_owner_label"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.ref}"

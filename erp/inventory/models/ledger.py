@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import CurrentXid, FiniteDecimalField, Xid8Field
+from erp.core.folding import Folded
 from erp.core.models import Channel
 from erp.inventory.models.masters import CostPool, Location, Reason
 
@@ -127,6 +128,7 @@ class StockDocument(models.Model):
             models.Index(
                 fields=["occurred_at", "id"], condition=Q(awaits_invoice=True), name="receipt_before_its_invoice"
             ),
+            models.Index(Folded("external_id"), condition=Q(external_id__gt=""), name="stock_document_by_paper"),
         ]
 
     def __str__(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.folding import Pairs
 from erp.core.models import Channel
 
 
@@ -49,6 +51,7 @@ class Location(models.Model):
     class Meta:
         verbose_name = _("location")
         verbose_name_plural = _("locations")
+        indexes = [GinIndex(Pairs("code"), Pairs("name"), name="location_by_name")]
         permissions = [("all_locations", "Works with the stock of every location")]
         constraints = [
             models.CheckConstraint(

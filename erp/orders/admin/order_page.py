@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import ServiceAdmin
 from erp.core.messages import encode
-from erp.core.permissions import SEE_AUDIT
+from erp.core.permissions import SEE_AMOUNTS, SEE_AUDIT
 from erp.orders import selectors
 from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, Shipment
 
@@ -68,6 +68,7 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "sees_deliveries": may("orders.view_delivery"),
         "sees_holds": may("orders.view_orderhold"),
         "sees_amounts": may("orders.view_ordertaxtotal"),
+        "sees_gross": may(SEE_AMOUNTS),
         "sees_payments": may("orders.view_orderpayment"),
         "sees_shipments": may("orders.view_shipment"),
         "sees_returns": may("orders.view_return"),

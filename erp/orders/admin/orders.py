@@ -38,8 +38,11 @@ class OrderAdmin(OfChannels):
     ]  # fmt: skip
     list_select_related = ["channel"]
     list_filter = ["state", "channel", "order_type"]
-    search_fields = ["number__exact", "external_id__exact", "orderer_phone__exact", "orderer_name", "orderer_kana"]
-    search_help_text = _("Order number, channel's number, phone, name or kana")
+    search_fields = [
+        "number__exact", "external_id__folded", "orderer_phone__digits", "orderer_email__folded", "customer_po_number__folded",
+        "orderer_name", "orderer_kana",
+    ]  # fmt: skip
+    search_help_text = _("Number, phone, e-mail, name or kana")
     date_hierarchy = None
     ordering = ["-id"]
     action_form = ReasonForm

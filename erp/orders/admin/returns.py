@@ -9,12 +9,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from erp.core.admin import ReadOnlyInline
-from erp.orders.admin.channels import OfChannels
+from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import Return, ReturnLine
 
 
 class ReturnLineInline(ReadOnlyInline):
     model = ReturnLine
+    amounts = AMOUNTS
     costs = ("cost_amount",)
     fields = [
         "description", "sku", "condition", "quantity", "tax_code", "net_amount", "tax_amount", "gross_amount", "cost_amount",
@@ -40,6 +41,6 @@ class ReturnAdmin(OfChannels):
     ]
     list_select_related = ["channel", "order"]
     list_filter = ["kind", "channel", "has_original"]
-    search_fields = ["number__exact", "external_id__exact", "order__number__exact"]
+    search_fields = ["number__exact", "external_id__folded", "order__number__exact"]
     ordering = ["-id"]
     inlines = [ReturnLineInline]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.admin import ReadOnlyInline
 from erp.core.errors import InvalidInput, Problem
 from erp.orders import services
-from erp.orders.admin.channels import OfChannels
+from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import SalesReport, SalesReportLine, ShipmentLine
 from erp.orders.selectors.units import outside
 
@@ -88,6 +88,7 @@ def report(page: ShipmentLineAdmin, request: HttpRequest, keys: list[int]) -> Ht
 
 class ReportLineInline(ReadOnlyInline):
     model = SalesReportLine
+    amounts = AMOUNTS
     costs = ("cost_amount",)
     fields = ["shipment", "item", "quantity", "net_amount", "tax_amount", "gross_amount", "cost_amount"]
     readonly_fields = ["shipment", "item"]
@@ -111,6 +112,6 @@ class SalesReportAdmin(OfChannels):
     list_display = ["number", "channel", "external_id", "report_date", "gross_amount", "cost_amount", "actor"]
     list_select_related = ["channel"]
     list_filter = ["channel", "report_date"]
-    search_fields = ["number__exact", "external_id__exact"]
+    search_fields = ["number__exact", "external_id__folded"]
     ordering = ["-id"]
     inlines = [ReportLineInline]

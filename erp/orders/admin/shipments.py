@@ -23,7 +23,7 @@ from erp.core.money import ZERO
 from erp.core.pdf import Paper
 from erp.orders import services
 from erp.orders.admin import papers, sales_reports
-from erp.orders.admin.channels import OfChannels
+from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors.queues import untracked
 
@@ -43,6 +43,7 @@ class ParcelForm(ActionForm):
 
 class ShipmentLineInline(ReadOnlyInline):
     model = ShipmentLine
+    amounts = AMOUNTS
     costs = ("cost_amount",)
     fields = [
         "order_line_name",
@@ -87,7 +88,7 @@ class ShipmentAdmin(OfChannels):
     ]  # fmt: skip
     list_select_related = ["order", "delivery"]
     list_filter = ["state", TrackingFilter, "order__channel"]
-    search_fields = ["number__exact", "order__number__exact", "tracking_number__exact", "order__external_id__exact"]
+    search_fields = ["number__exact", "order__number__exact", "tracking_number__folded", "order__external_id__folded"]
     ordering = ["-id"]
     inlines = [ShipmentLineInline]
     action_form = ParcelForm
@@ -239,7 +240,7 @@ class ShipmentLineAdmin(OfChannels):
     list_filter = ["shipment__revenue_basis", "shipment__state"]
     list_select_related = ["shipment__order", "order_line"]
     search_fields = [
-        "shipment__number__exact", "shipment__order__number__exact", "shipment__tracking_number__exact",
+        "shipment__number__exact", "shipment__order__number__exact", "shipment__tracking_number__folded",
         "order_line__sku_code__exact",
     ]  # fmt: skip
     ordering = ["-id"]

@@ -55,7 +55,7 @@ class OrderHoldAdmin(OfChannels):
     list_display = ["order", "reason", "detail", "opened_at", "opened_by", "resolved_at", "resolved_by", "resolution"]
     list_select_related = ["order"]
     list_filter = [OpenFilter, "reason", "order__channel"]
-    search_fields = ["order__number__exact", "order__external_id__exact"]
+    search_fields = ["order__number__exact", "order__external_id__folded"]
     ordering = ["opened_at", "id"]
     action_form = ResolutionForm
     actions = ["resolve"]
@@ -124,7 +124,7 @@ class OrderPaymentAdmin(OfChannels):
     ]  # fmt: skip
     list_select_related = ["order"]
     list_filter = ["status", "method"]
-    search_fields = ["order__number__exact", "order__external_id__exact", "reference__exact"]
+    search_fields = ["order__number__exact", "order__external_id__folded", "reference__folded"]
     ordering = ["-id"]
     actions = ["confirm_payment", "confirm_refund"]
 

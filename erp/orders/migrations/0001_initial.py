@@ -2,9 +2,11 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
+import django.contrib.postgres.indexes
 from django.db import migrations, models
 
 import erp.core.fields
+import erp.core.folding
 
 
 class Migration(migrations.Migration):
@@ -1281,14 +1283,6 @@ class Migration(migrations.Migration):
             model_name="order",
             index=models.Index(fields=["order_date", "id"], name="order_by_date"),
         ),
-        migrations.AddIndex(
-            model_name="order",
-            index=models.Index(
-                condition=models.Q(("orderer_phone", ""), _negated=True),
-                fields=["orderer_phone"],
-                name="order_by_phone",
-            ),
-        ),
         migrations.AddConstraint(
             model_name="order",
             constraint=models.UniqueConstraint(
@@ -1398,14 +1392,6 @@ class Migration(migrations.Migration):
             model_name="shipment",
             index=models.Index(
                 condition=models.Q(("state", "INSTRUCTED")), fields=["state", "id"], name="shipment_being_picked"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="shipment",
-            index=models.Index(
-                condition=models.Q(("tracking_number", ""), _negated=True),
-                fields=["tracking_number"],
-                name="shipment_by_tracking",
             ),
         ),
         migrations.AddIndex(
@@ -1589,5 +1575,81 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="salesreportline",
             constraint=models.CheckConstraint(condition=models.Q(("quantity__gt", 0)), name="report_line_has_pieces"),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(erp.core.folding.Folded("external_id"), name="order_by_external_id"),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                erp.core.folding.Digits("orderer_phone"),
+                condition=models.Q(("orderer_phone__gt", "")),
+                name="order_by_phone",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                erp.core.folding.Folded("orderer_email"),
+                condition=models.Q(("orderer_email__gt", "")),
+                name="order_by_email",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                erp.core.folding.Folded("customer_po_number"),
+                condition=models.Q(("customer_po_number__gt", "")),
+                name="order_by_po_number",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("orderer_name"), erp.core.folding.Pairs("orderer_kana"), name="order_by_name"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="orderline",
+            index=models.Index(fields=["sku_code"], name="order_line_by_sku_code"),
+        ),
+        migrations.AddIndex(
+            model_name="orderpayment",
+            index=models.Index(
+                erp.core.folding.Folded("reference"),
+                condition=models.Q(("reference__gt", "")),
+                name="payment_by_reference",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="return",
+            index=models.Index(erp.core.folding.Folded("external_id"), name="return_by_external_id"),
+        ),
+        migrations.AddIndex(
+            model_name="salesreport",
+            index=models.Index(erp.core.folding.Folded("external_id"), name="sales_report_by_external_id"),
+        ),
+        migrations.AddIndex(
+            model_name="shipment",
+            index=models.Index(
+                erp.core.folding.Folded("tracking_number"),
+                condition=models.Q(("tracking_number__gt", "")),
+                name="shipment_by_tracking",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                erp.core.folding.Digits("recipient_phone"),
+                condition=models.Q(("recipient_phone__gt", "")),
+                name="delivery_by_phone",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=django.contrib.postgres.indexes.GinIndex(
+                erp.core.folding.Pairs("recipient_name"), name="delivery_by_name"
+            ),
         ),
     ]

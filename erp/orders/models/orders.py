@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Digits, Folded, Pairs
 from erp.core.models import Channel, RevenueBasis, TaxClass
 
 
@@ -116,7 +118,13 @@ class Order(models.Model):
                 fields=["state", "id"], condition=~Q(state__in=["SHIPPED", "CANCELLED"]), name="open_order_by_state"
             ),
             models.Index(fields=["order_date", "id"], name="order_by_date"),
-            models.Index(fields=["orderer_phone"], condition=~Q(orderer_phone=""), name="order_by_phone"),
+            models.Index(Folded("external_id"), name="order_by_external_id"),
+            models.Index(Digits("orderer_phone"), condition=Q(orderer_phone__gt=""), name="order_by_phone"),
+            models.Index(Folded("orderer_email"), condition=Q(orderer_email__gt=""), name="order_by_email"),
+            models.Index(
+                Folded("customer_po_number"), condition=Q(customer_po_number__gt=""), name="order_by_po_number"
+            ),
+            GinIndex(Pairs("orderer_name"), Pairs("orderer_kana"), name="order_by_name"),
         ]
 
     def __str__(self) -> str:
@@ -151,6 +159,10 @@ class Delivery(models.Model):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         constraints = [models.UniqueConstraint(fields=["order", "ref"], name="one_delivery_per_order_and_ref")]
+        indexes = [
+            models.Index(Digits("recipient_phone"), condition=Q(recipient_phone__gt=""), name="delivery_by_phone"),
+            GinIndex(Pairs("recipient_name"), name="delivery_by_name"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.ref}"
@@ -208,6 +220,7 @@ class OrderLine(models.Model):
                 name="not_more_returned_than_shipped",
             ),
         ]
+        indexes = [models.Index(fields=["sku_code"], name="order_line_by_sku_code")]
 
     def __str__(self) -> str:
         return f"{self.pk}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Folded
 from erp.orders.models.orders import Order
 
 
@@ -83,6 +85,7 @@ class OrderPayment(models.Model):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         constraints = [models.UniqueConstraint(fields=["order", "line_no"], name="one_payment_per_order_and_line")]
+        indexes = [models.Index(Folded("reference"), condition=Q(reference__gt=""), name="payment_by_reference")]
 
     def __str__(self) -> str:
         return f"{self.pk}"

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Folded
 from erp.core.models import Channel
 from erp.orders.models.shipments import ShipmentLine
 
@@ -38,6 +39,7 @@ class SalesReport(models.Model):
                 name="sales_report_net_and_tax_make_gross",
             ),
         ]
+        indexes = [models.Index(Folded("external_id"), name="sales_report_by_external_id")]
 
     def __str__(self) -> str:
         return self.number

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Folded
 from erp.core.models import Channel
 from erp.orders.models.orders import Order, OrderFee
 from erp.orders.models.shipments import ShipmentLine
@@ -56,6 +57,7 @@ class Return(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["channel", "external_id"], name="one_return_per_channel_and_external_id")
         ]
+        indexes = [models.Index(Folded("external_id"), name="return_by_external_id")]
 
     def __str__(self) -> str:
         return self.number

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Folded
 from erp.core.models import RevenueBasis
 from erp.orders.models.orders import Delivery, Order, OrderLine
 
@@ -55,7 +56,7 @@ class Shipment(models.Model):
         ]
         indexes = [
             models.Index(fields=["state", "id"], condition=Q(state="INSTRUCTED"), name="shipment_being_picked"),
-            models.Index(fields=["tracking_number"], condition=~Q(tracking_number=""), name="shipment_by_tracking"),
+            models.Index(Folded("tracking_number"), condition=Q(tracking_number__gt=""), name="shipment_by_tracking"),
             models.Index(fields=["ship_date", "id"], name="shipment_by_date"),
         ]
 

@@ -1,0 +1,316 @@
+"""The one search finds every kind in every form of writing, for those who may open it, by an index and with a constant number of questions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounting.models import JournalEntry
+from catalog.models import SkuCode, Supplier
+from customers.models import Account, BillTo, ChannelIdentity, CustomerRecord, GoldenCustomer
+from erp.back_office import search
+from erp.core import finding
+from erp.inventory.models import Hold, ShopStaff
+from erp.inventory.services import ExpectedLine, ReceiptLine, expect_receipt, receive
+from erp.orders import services
+from erp.orders.models import Order, OrderPayment
+from tests.inventory.factories import channel as new_channel
+from tests.inventory.factories import location, stock
+from tests.inventory.factories import sku as new_sku
+from tests.orders.factories import DESK, NOON, line, order, placed, shipped, shop
+
+pytestmark = pytest.mark.django_db
+JAN = "4901234567894"
+
+
+@pytest.fixture
+def staff(client):
+    client.force_login(User.objects.create_superuser("mika"))
+    return client
+
+
+def found(client, typed: str) -> dict[str, list[str]]:
+    """The names of the hits by kind."""
+    groups = client.get("/admin/find/", {"q": typed, "stay": "1"}).context["groups"]
+    return {group.title: [hit.name for hit in group.hits] for group in groups}
+
+
+def renamed(sold: Order, **fields) -> Order:
+    Order.objects.filter(pk=sold.pk).update(**fields)
+    sold.refresh_from_db()
+    return sold
+
+
+@pytest.fixture
+def sold():
+    channel, place = shop()
+    goods = new_sku()
+    stock(goods, place, 10)
+    order_ = placed(channel, order(line(goods, 1), external_id="Web-No.7"))
+    return renamed(
+        order_, orderer_name="髙橋 花子", orderer_kana="タカハシ ハナコ", orderer_phone="090-1234-5678", orderer_email="Hana@example.jp",
+        customer_po_number="PO/2026-15",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "高橋", "髙橋", "高橋花子", "高橋　花子", "花子 高橋", "橋花", "高", "タカハシ", "ﾀｶﾊｼ", "たかはし", "たかはし はなこ", "ﾊﾅｺ",
+        "09012345678", "０９０ー１２３４ー５６７８", "090-1234-5678", "+81 90 1234 5678", "+81(0)90-1234-5678", "090(1234)5678",
+        "Web-No.7", "web-no.7", "ＷＥＢ－ＮＯ．７", "webno7", "hana@example.jp", "ＨＡＮＡ@example.jp", "po2026-15",
+    ],
+)  # fmt: skip
+def test_an_order_is_found_however_it_is_written(staff, sold, typed):
+    assert found(staff, typed)["受注"] == [sold.number]
+
+
+@pytest.mark.parametrize(
+    "typed", ["高田", "花", "090-1234-567", "Web-No.8", "橋高", "ハシタカ", "hana@example.com", "%", "_", "^高"]
+)
+def test_what_is_written_otherwise_is_not_found(staff, sold, typed):
+    assert "受注" not in found(staff, typed)
+
+
+@pytest.mark.parametrize(
+    ("stored", "typed"),
+    [("𠮷田", "吉田"), ("吉田", "𠮷田"), ("山﨑", "山崎"), ("渡邉", "渡辺"), ("渡邊", "渡邉"), ("齋藤", "斉藤"), ("濵田", "浜田"), ("葛󠄀城", "葛城"),
+     ("廣瀨", "広瀬"), ("澤村", "沢村"), ("嶋田", "島田"), ("ﾌｼﾞﾓﾄ", "藤本"), ("ジユンコ", "じゅんこ")],
+)  # fmt: skip
+def test_variants_of_kanji_and_kana_are_one(staff, sold, stored, typed):
+    renamed(sold, orderer_name=stored)
+
+    assert ("受注" in found(staff, typed)) is (typed != "藤本")
+
+
+def test_our_numbers_need_neither_zeros_nor_hyphens(staff, sold):
+    bare = str(int(sold.number[3:]))
+
+    for typed in (sold.number, sold.number.lower(), f"so{bare}", f"SO-{bare}", f"ＳＯ－{bare}", bare):
+        assert found(staff, typed)["受注"] == [sold.number], typed
+
+
+def test_every_kind_is_found_by_its_own_numbers(staff, sold):
+    [parcel] = shipped(sold)
+    services.set_tracking(shipment_id=parcel.pk, carrier="yamato", tracking_number="4411-2233-4455", at=NOON, by=DESK)
+    [parcel_line] = parcel.lines.all()
+    returned = services.record_return(
+        order_id=sold.pk, external_id="RMA 1", lines=[services.ReturnedLine(parcel_line.pk, 1, "SELLABLE")], reason="size", at=NOON, by=DESK,
+    )  # fmt: skip
+    goods = new_sku()
+    SkuCode.objects.create(sku=goods, kind="GTIN13", code=JAN)
+    type(goods.product).objects.filter(pk=goods.product_id).update(name="リネン襯衣", kana="リネンシャツ")
+    golden = GoldenCustomer.objects.create(created_at=NOON, display_name="𠮷川 一郎")
+    record = CustomerRecord.objects.create(
+        golden=golden, family_name="𠮷川", given_name="一郎", family_kana="ヨシカワ", given_kana="イチロウ", phone="03-1111-2222",
+        email="y@example.jp", created_at=NOON, source_updated_at=NOON,
+    )  # fmt: skip
+    ChannelIdentity.objects.create(channel=sold.channel, external_id="MEM-0077", record=record)
+    bill_to = BillTo.objects.create(code="B-10", name="株式会社青山", kana="アオヤマ")
+    Account.objects.create(code="A-10", name="青山 本店", kana="アオヤマホンテン", bill_to=bill_to)
+    supplier = Supplier.objects.create(code="V-5", name="東京繊維", kana="トウキョウセンイ")
+    place = location()
+    expected_line = ExpectedLine(1, goods.pk, 3, dt.date(2026, 12, 1))
+    expect_receipt(
+        external_id="PO-991", location_id=place.pk, lines=[expected_line], supplier_id=supplier.pk, at=NOON, by=DESK
+    )
+    Hold.objects.create(
+        channel=sold.channel, ref="cart-9", kind="KEEP", owner_label="髙島", expires_at=NOON, created_at=NOON, actor="x", fingerprint="",
+        wanted=[],
+    )  # fmt: skip
+    receive(
+        external_id="RC-2026/3", location_id=place.pk, lines=[ReceiptLine(1, goods.pk, 2, Decimal(300))], occurred_at=NOON, at=NOON, by=DESK,
+    )  # fmt: skip
+    entry = JournalEntry.objects.order_by("pk").first()
+    OrderPayment.objects.filter(order=sold).update(reference="CH_9-A")
+
+    expected = {
+        parcel.number: ("出荷", parcel.number),
+        "441122334455": ("出荷", parcel.number),
+        "４４１１－２２３３－４４５５": ("出荷", parcel.number),
+        returned.number: ("返品", returned.number),
+        "rma1": ("返品", returned.number),
+        "ch9a": ("受注", sold.number),
+        goods.code: ("SKU", goods.code),
+        goods.code[1:]: ("SKU", goods.code),
+        JAN: ("SKU", goods.code),
+        "４９０１２３４５６７８９４": ("SKU", goods.code),
+        goods.product.code: ("品番", goods.product.code),
+        "りねんしゃつ": ("品番", goods.product.code),
+        "吉川": ("統合顧客", golden.display_name),
+        "よしかわいちろう": ("統合顧客", golden.display_name),
+        "0311112222": ("統合顧客", golden.display_name),
+        "Y@EXAMPLE.JP": ("統合顧客", golden.display_name),
+        "mem0077": ("統合顧客", golden.display_name),
+        "a10": ("得意先", "A-10"),
+        "アオヤマホンテン": ("得意先", "A-10"),
+        "株式会社青山": ("請求先", "B-10"),
+        "東京繊維": ("仕入先", "V-5"),
+        "po991": ("入荷予定", "PO-991-1"),
+        "CART9": ("仮引当・取り置き", "cart-9"),
+        "高島": ("仮引当・取り置き", "cart-9"),
+        place.code: ("場所", place.code),
+        "ｒｃ２０２６３": ("受払伝票", "RC-2026/3"),
+        entry.number: ("仕訳", entry.number),
+    }  # fmt: skip
+    missed = {
+        typed: found(staff, typed)
+        for typed, (kind, name) in expected.items()
+        if name not in found(staff, typed).get(kind, [])
+    }
+    assert missed == {}
+
+
+def test_what_is_scanned_leads_straight_to_its_page(staff, sold):
+    goods = new_sku()
+    SkuCode.objects.create(sku=goods, kind="GTIN13", code=JAN)
+    renamed(sold, orderer_name=f"{JAN} 様")
+
+    assert staff.get("/admin/find/", {"q": JAN}).headers["Location"] == f"/admin/catalog/sku/{goods.pk}/change/"
+    assert (
+        staff.get("/admin/find/", {"q": f"{sold.number}\r"}).headers["Location"]
+        == f"/admin/orders/order/{sold.pk}/change/"
+    )
+
+
+def test_more_than_one_hit_is_shown_to_choose(staff, sold):
+    again = placed(sold.channel, order(line(new_sku(), 1), external_id="x"))
+    renamed(again, orderer_name="高橋 太郎")
+
+    assert staff.get("/admin/find/", {"q": "高橋"}).status_code == 200
+    assert found(staff, "高橋")["受注"] == [again.number, sold.number]
+
+
+def test_a_search_for_nothing_tells_how_to_search(staff):
+    for typed in ("", "   ", "-", "\x00", "ない名前", "x" * 500):
+        page = staff.get("/admin/find/", {"q": typed})
+        assert page.status_code == 200
+        assert page.context["groups"] == []
+        assert "高橋" in page.content.decode()
+
+
+def test_a_kind_shows_the_newest_and_says_that_there_are_more(staff, sold):
+    for number in range(search.SHOWN + 3):
+        renamed(placed(sold.channel, order(line(new_sku(), 1), external_id=f"n{number}")), orderer_name="高橋")
+
+    [group] = staff.get("/admin/find/", {"q": "高橋"}).context["groups"]
+
+    assert (len(group.hits), group.has_more) == (search.SHOWN, True)
+    assert group.hits[0].name == Order.objects.latest("pk").number
+
+
+def test_users_find_only_what_they_may_open(client, sold):
+    user = User.objects.create_user("aoi", is_staff=True)
+    client.force_login(user)
+    assert found(client, "高橋") == {}
+
+    user.groups.add(Group.objects.get(name="商品管理"))
+    Account.objects.create(code="A-1", name="高橋商店", bill_to=BillTo.objects.create(code="B-1", name="高橋商店"))
+    assert list(found(client, "高橋")) == ["受注"]
+    client.logout()
+    assert client.get("/admin/find/", {"q": "高橋"}).headers["Location"].startswith("/admin/login/")
+
+
+def test_staff_of_a_shop_find_the_sales_of_their_shop(client, sold):
+    ginza = location("SHOP")
+    till = new_channel(ginza, kind="SHOP")
+    own = renamed(placed(till, order(line(new_sku(), 1), external_id="till-1")), orderer_name="高橋")
+    user = User.objects.create_user("aoi", is_staff=True)
+    user.groups.add(Group.objects.get(name="店舗"))
+    ShopStaff.objects.create(user=user, location=ginza)
+    client.force_login(user)
+
+    assert found(client, "高橋") == {"受注": [own.number]}
+    assert found(client, sold.number) == {}
+
+
+def test_who_packs_does_not_see_what_an_order_amounts_to(client, staff, sold):
+    seen = staff.get("/admin/find/", {"q": "高橋", "stay": "1"}).context["groups"][0].hits[0].facts
+    user = User.objects.create_user("soko", is_staff=True)
+    user.groups.add(Group.objects.get(name="倉庫"))
+    client.force_login(user)
+    packed = client.get("/admin/find/", {"q": "高橋", "stay": "1"}).context["groups"][0].hits[0].facts
+
+    assert [fact for fact in seen if fact not in packed] == [f"¥{sold.total:,.0f}"]
+
+
+def test_the_number_of_questions_does_not_grow_and_nothing_is_counted(staff, sold):
+    def asked() -> list[str]:
+        with CaptureQueriesContext(connection) as queries:
+            staff.get("/admin/find/", {"q": "高橋 花子"})
+        return [query["sql"] for query in queries]
+
+    renamed(placed(sold.channel, order(line(new_sku(), 1), external_id="x")), orderer_name="高橋花子")
+    asked()
+    few = asked()
+    for number in range(5):
+        renamed(placed(sold.channel, order(line(new_sku(), 1), external_id=f"y{number}")), orderer_name="髙橋花子")
+    many = asked()
+
+    assert len(many) == len(few)
+    assert len(few) <= len(finding.registered()) + 6
+    assert not [sql for sql in many if "COUNT(" in sql.upper()]
+
+
+@pytest.mark.parametrize("findable", finding.registered(), ids=lambda findable: findable.model)
+def test_every_column_has_an_index_for_short_terms_and_for_long_ones(findable):
+    """Each column in its own table. Only scans that need a condition of an index are allowed; a column without one is read from end to end."""
+    with connection.cursor() as cursor:
+        for way in ("seqscan", "indexscan", "indexonlyscan"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        for spec in findable.fields:
+            model, column = apps.get_model(findable.model), spec
+            while (relation := column.partition("__")[0]) in {
+                field.name for field in model._meta.get_fields() if field.is_relation
+            }:
+                model, column = model._meta.get_field(relation).related_model, column.replace(f"{relation}__", "")
+            conditions = [
+                condition
+                for typed in ("高橋", "高橋 花子", "a@b.jp", "090-1234-5678", "SO-00000042", JAN, "42")
+                for _is_exact, condition in finding._conditions(model, [column], finding.Sought.of(typed))
+            ]
+            assert conditions, spec
+            for condition in conditions:
+                query, values = model._default_manager.filter(condition).values("pk").query.sql_with_params()
+                cursor.execute(f"EXPLAIN {query}", values)
+                plan = "\n".join(row for (row,) in cursor.fetchall())
+                assert "Index Cond" in plan, f"{spec}\n{plan}"
+                assert "Seq Scan" not in plan, f"{spec}\n{plan}"
+
+
+def test_everything_that_can_be_found_has_a_page_that_opens(staff, sold):
+    for findable in finding.registered():
+        assert apps.get_model(findable.model) in admin.site._registry
+
+
+def test_the_search_is_on_every_page(staff):
+    page = staff.get("/admin/core/department/").content.decode()
+
+    assert 'id="find"' in page
+    assert "/static/core/finding.js" in page
+
+
+def test_who_packs_sees_no_amounts_in_lists_and_documents(client, staff, sold):
+    [parcel] = shipped(sold)
+    pages = [
+        "/admin/orders/order/",
+        f"/admin/orders/order/{sold.pk}/change/",
+        "/admin/orders/orderline/",
+        "/admin/orders/shipment/",
+    ]
+    pages += [f"/admin/orders/shipment/{parcel.pk}/change/", "/admin/orders/shipmentline/"]
+    amount = f">{sold.total:,.0f}<"
+    seen = {page for page in pages if amount in staff.get(page).content.decode()}
+    user = User.objects.create_user("soko", is_staff=True)
+    user.groups.add(Group.objects.get(name="倉庫"))
+    client.force_login(user)
+
+    assert seen
+    assert [page for page in pages if amount in client.get(page).content.decode()] == []
