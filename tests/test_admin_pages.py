@@ -26,6 +26,8 @@ OWN_PAGES = [
     "admin:accounting_subsidiary_ledger",
     "admin:accounting_aging",
     "admin:orders_release",
+    "admin:orders_labels",
+    "admin:orders_tracking",
     "admin:inventory_availability",
     "admin:inventory_receive",
     "admin:inventory_adjust",

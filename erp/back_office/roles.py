@@ -69,6 +69,8 @@ PARCELS = (
     "orders.returnline",
     "orders.salesreport",
     "orders.salesreportline",
+    "orders.labelrun",
+    "orders.labelrunline",
 )
 STOCK = (
     "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
@@ -155,6 +157,7 @@ ROLES = (
     )),
     Role("経営", "keiei", "Management: looks at everything, writes nothing.", frozenset(
         {ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
+        | looks_at("orders.carrieraccount")
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
         | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
@@ -166,6 +169,7 @@ ROLES = (
         {ALL_LOCATIONS}
         | keeps("auth.user", "inventory.shopstaff", "core.companyprofile", *COMPANY, "inventory.location", "ec_gateway.ecsite")
         | keeps("ec_gateway.apikey", "accounting.counterparty", "accounting.paymentroute", "insights.rfmdefinition", *IMPORTS)
+        | keeps("orders.carrieraccount")
         | {"inventory.delete_shopstaff"}
         | acts_on("access.staffsession", "access.signinlock")
         | looks_at(*SITES, "auth.group", "access.accesslog")

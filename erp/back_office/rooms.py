@@ -44,7 +44,7 @@ ROOMS = (
         "correspondence.mail",
     )),
     Room("shipping", pgettext_lazy("room", "Shipping"), "local_shipping", (
-        "orders.shipment", "orders.shipmentline", "orders.return", "orders.salesreport",
+        "orders.shipment", "orders_labels", "orders_tracking", "orders.shipmentline", "orders.return", "orders.salesreport", "orders.labelrun",
     )),
     Room("stock", pgettext_lazy("room", "Stock"), "inventory_2", (
         "inventory.stockbalance", "inventory_availability", "inventory.expectedreceipt", "inventory.reservation", "inventory.hold",
@@ -75,7 +75,7 @@ ROOMS = (
     )),
     Room("settings", pgettext_lazy("room", "Settings"), "settings", (
         "core_health", "core.companyprofile", "core.channel", "correspondence.channelmail", "correspondence.mailtemplate", "core.department",
-        "inventory.location", "inventory.costpool", "inventory.reason",
+        "orders.carrieraccount", "inventory.location", "inventory.costpool", "inventory.reason",
         "core.taxrate", "core.deductibleshare",
         "auth.user", "inventory.shopstaff", "auth.group", "access.staffsession", "access.signinlock", "access.accesslog",
         "core.auditrow", "core.verifyrun", "core.backuprun",

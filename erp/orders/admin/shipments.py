@@ -17,12 +17,12 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ActionForm, ReadOnlyInline
+from erp.core.admin import ActionForm, PageLink, ReadOnlyInline
 from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
 from erp.orders import services
-from erp.orders.admin import papers, sales_reports
+from erp.orders.admin import labels, papers, sales_reports
 from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors.queues import untracked
@@ -92,10 +92,27 @@ class ShipmentAdmin(OfChannels):
     ordering = ["-id"]
     inlines = [ShipmentLineInline]
     action_form = ParcelForm
+    list_links = (
+        PageLink("admin:orders_labels", _("Label data for carriers"), "act"),
+        PageLink("admin:orders_tracking", _("Take in tracking numbers"), "act"),
+    )
     actions = [
         "print_picking_list", "print_delivery_notes", "print_gift_notes", "confirm", "track", "deliver", "accept", "call_back",
         "refuse",
     ]  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = [("labels", labels.label_page), ("tracking", labels.tracking_page)]
+        own = [
+            path(f"{name}/", self.admin_site.admin_view(partial(self._own_page, page)), name=f"orders_{name}")
+            for name, page in pages
+        ]
+        return [*own, *super().get_urls()]
+
+    def _own_page(self, page: Callable[[Any, HttpRequest], HttpResponse], request: HttpRequest) -> HttpResponse:
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        return page(self, request)
 
     @admin.display(description=_("recipient"))
     def recipient(self, shipment: Shipment) -> str:

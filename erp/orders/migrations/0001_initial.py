@@ -1651,5 +1651,128 @@ class Migration(migrations.Migration):
             index=django.contrib.postgres.indexes.GinIndex(
                 erp.core.folding.Pairs("recipient_name"), name="delivery_by_name"
             ),
+        migrations.CreateModel(
+            name="CarrierAccount",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "carrier",
+                    models.CharField(
+                        choices=[
+                            ("yamato", "Yamato (B2 Cloud)"),
+                            ("sagawa", "Sagawa (e-Hiden III)"),
+                            ("japanpost", "Japan Post (Yu-Pri R)"),
+                        ],
+                        max_length=12,
+                        unique=True,
+                        verbose_name="carrier",
+                    ),
+                ),
+                (
+                    "customer_code",
+                    models.CharField(
+                        blank=True,
+                        help_text="Yamato: 請求先顧客コード. Sagawa: お客様コード (12 digits).",
+                        max_length=15,
+                        verbose_name="customer code",
+                    ),
+                ),
+                (
+                    "branch_code",
+                    models.CharField(
+                        blank=True, help_text="Yamato: 請求先分類コード.", max_length=3, verbose_name="branch code"
+                    ),
+                ),
+                (
+                    "freight_number",
+                    models.CharField(
+                        blank=True, help_text="Yamato: 運賃管理番号.", max_length=2, verbose_name="freight number"
+                    ),
+                ),
+                ("goods_name", models.CharField(default="衣料品", max_length=25, verbose_name="goods on labels")),
+                (
+                    "prepaid_form",
+                    models.CharField(
+                        blank=True,
+                        help_text="Japan Post: 送り状種別.",
+                        max_length=20,
+                        verbose_name="form of prepaid labels",
+                    ),
+                ),
+                (
+                    "cod_form",
+                    models.CharField(
+                        blank=True,
+                        help_text="Japan Post: 送り状種別.",
+                        max_length=20,
+                        verbose_name="form of cash-on-delivery labels",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "carrier contract",
+                "verbose_name_plural": "carrier contracts",
+            },
+        ),
+        migrations.CreateModel(
+            name="LabelRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "carrier",
+                    models.CharField(
+                        choices=[
+                            ("yamato", "Yamato (B2 Cloud)"),
+                            ("sagawa", "Sagawa (e-Hiden III)"),
+                            ("japanpost", "Japan Post (Yu-Pri R)"),
+                        ],
+                        max_length=12,
+                        verbose_name="carrier",
+                    ),
+                ),
+                ("ship_date", models.DateField(verbose_name="ship date")),
+                ("parcel_count", models.PositiveIntegerField(verbose_name="parcels")),
+                ("written_at", models.DateTimeField(verbose_name="written at")),
+                ("actor", models.CharField(max_length=100, verbose_name="actor")),
+            ],
+            options={
+                "verbose_name": "label file",
+                "verbose_name_plural": "label files",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("parcel_count__gt", 0)), name="label_file_has_parcels")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="LabelRunLine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="orders.labelrun",
+                        verbose_name="label file",
+                    ),
+                ),
+                (
+                    "shipment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="label_lines",
+                        to="orders.shipment",
+                        verbose_name="shipment",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "parcel of a label file",
+                "verbose_name_plural": "parcels of label files",
+                "constraints": [
+                    models.UniqueConstraint(fields=("run", "shipment"), name="one_line_per_label_file_and_shipment")
+                ],
+            },
         ),
     ]

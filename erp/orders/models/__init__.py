@@ -1,5 +1,6 @@
 """Orders and what becomes of them: order → reservation → shipment → sale, cancellation and return. Every act leaves an event with who and why."""
 
+from erp.orders.models.carriers import Carrier, CarrierAccount, LabelRun, LabelRunLine
 from erp.orders.models.orders import (
     Delivery,
     Order,
@@ -18,7 +19,11 @@ from erp.orders.models.returns import Return, ReturnLine
 from erp.orders.models.shipments import Shipment, ShipmentLine
 
 __all__ = [
+    "Carrier",
+    "CarrierAccount",
     "Delivery",
+    "LabelRun",
+    "LabelRunLine",
     "LateRevision",
     "Order",
     "OrderAdjustment",

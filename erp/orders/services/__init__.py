@@ -29,6 +29,7 @@ from erp.orders.services.documents import (
 )
 from erp.orders.services.exchanges import Exchange, part_exchanges
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
+from erp.orders.services.label_files import find_label_problems, write_label_file
 from erp.orders.services.letters import remind_of_payments
 from erp.orders.services.payment_news import PaymentNews, find_payment_problems
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
@@ -49,10 +50,20 @@ from erp.orders.services.shop_sales import (
     record_shop_sales,
 )
 from erp.orders.services.till_returns import TillReturn, record_till_returns
+from erp.orders.services.tracking_files import (
+    MOST_ROWS,
+    Judged,
+    TrackingRow,
+    Verdict,
+    judge,
+    read_tracking_file,
+    take_tracking,
+)
 from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, record_unlinked_returns
 from erp.orders.services.validation import find_problems
 
 __all__ = [
+    "MOST_ROWS",
     "AdjustmentInput",
     "AllocatedLine",
     "ChannelReturn",
@@ -61,6 +72,7 @@ __all__ = [
     "DeliveryInput",
     "Exchange",
     "FeeInput",
+    "Judged",
     "LineInput",
     "OrderInput",
     "OrderOutcome",
@@ -81,8 +93,10 @@ __all__ = [
     "SoldUnits",
     "StatedTax",
     "TillReturn",
+    "TrackingRow",
     "UnlinkedLine",
     "UnlinkedReturn",
+    "Verdict",
     "accept",
     "advance_due_orders",
     "allocate_orders",
@@ -94,6 +108,7 @@ __all__ = [
     "cancel_release",
     "confirm_refund",
     "deliver",
+    "find_label_problems",
     "find_payment_problems",
     "find_problems",
     "find_return_problems",
@@ -101,12 +116,14 @@ __all__ = [
     "hear_payment_news",
     "hold_order",
     "in_words_of_a_sale",
+    "judge",
     "keep_refused_sales",
     "make_final",
     "part_exchanges",
     "place_order",
     "place_orders",
     "plan_releases",
+    "read_tracking_file",
     "reconsider_lost_reservations",
     "record_channel_return",
     "record_charges",
@@ -125,4 +142,6 @@ __all__ = [
     "resolve_hold",
     "set_tracking",
     "ship",
+    "take_tracking",
+    "write_label_file",
 ]

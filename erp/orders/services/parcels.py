@@ -122,6 +122,7 @@ class Parcel:
     version: int
     gross_amount: Decimal
     carrier: str
+    tracking_number: str
     recipient_name: str
     order: ParcelOrder
     lines: list[ParcelLine] = field(default_factory=list)
@@ -156,7 +157,8 @@ def lock(ids: Iterable[int]) -> dict[int, Parcel]:
 
 
 _PARCELS = """
-SELECT s.id, s.number, s.order_id, s.delivery_id, s.state, s.revenue_basis, s.revenue_date, s.version, s.gross_amount, d.carrier,
+SELECT s.id, s.number, s.order_id, s.delivery_id, s.state, s.revenue_basis, s.revenue_date, s.version, s.gross_amount,
+       coalesce(nullif(s.carrier, ''), d.carrier), s.tracking_number,
        d.recipient_name,
        o.id, o.number, o.channel_id, c.code, c.kind, coalesce(a.department_id, c.department_id), o.account_id, o.bill_to_id,
        coalesce(a.name, o.orderer_name), o.customer_record_id, o.customer_po_number, o.orderer_name, o.currency, o.revenue_basis,
@@ -165,7 +167,7 @@ FROM orders_shipment s JOIN orders_order o ON o.id = s.order_id JOIN core_channe
 JOIN orders_delivery d ON d.id = s.delivery_id LEFT JOIN customers_account a ON a.id = o.account_id
 WHERE s.id = ANY(%s::bigint[]) ORDER BY s.id
 """
-_PARCEL_WIDTH = 11
+_PARCEL_WIDTH = 12
 
 _LINES = """
 SELECT part.id, part.shipment_id, part.quantity, part.net_amount, part.tax_amount, part.gross_amount, line.id, line.quantity,

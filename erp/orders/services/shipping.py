@@ -234,8 +234,11 @@ def _write(
         gross, cost = parcel.gross_amount, _cost_of(parcel, issued)
         net = sum((part.net_amount for part in parcel.parts), ZERO)
         request = todo[parcel.id]
-        sent = (Shipment.State.SHIPPED.value, at, on, request.carrier or parcel.carrier, request.tracking_number)
-        headers.append((parcel.id, *sent, net, gross - net, gross, cost, parcel.version + 1, parcel.revenue_date))
+        sent = (Shipment.State.SHIPPED.value, at, on, request.carrier or parcel.carrier)
+        tracking = request.tracking_number or parcel.tracking_number
+        headers.append(
+            (parcel.id, *sent, tracking, net, gross - net, gross, cost, parcel.version + 1, parcel.revenue_date)
+        )
     exposures = {item.order_id: item.order.exposure_amount for item in leaving if item.order.account_id}
     events = [(parcel.order_id, "SHIPPED", "", "", parcel.number, at, str(by)) for parcel in leaving]
     batch.update(ShipmentLine, "id", _WRITTEN_TO_LINES, lines)

@@ -1,0 +1,228 @@
+"""送り状データ out, 送り状番号 in: what goes to the carriers' label software, and what comes back from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from erp.core.admin import MasterAdmin, ReadOnlyAdmin, ReadOnlyInline
+from erp.orders import services
+from erp.orders.models import CarrierAccount, LabelRun, LabelRunLine, Shipment
+from erp.orders.models.carriers import Carrier
+from erp.orders.selectors.labels import ALIASES, runs_of
+from erp.orders.services.label_files import LabelFile
+
+if TYPE_CHECKING:
+    from erp.orders.admin.shipments import ShipmentAdmin
+
+MOST_PARCELS = 500
+
+
+class LabelForm(forms.Form):
+    """Which parcels are shown, and for which day labels are printed."""
+
+    carrier = forms.ChoiceField(label=_("carrier"), choices=Carrier.choices)
+    ship_date = forms.DateField(label=_("ship date"), widget=forms.DateInput(attrs={"type": "date"}))
+    written_too = forms.BooleanField(label=_("also those that are in a file already"), required=False)
+
+
+class TrackingForm(forms.Form):
+    carrier = forms.ChoiceField(
+        label=_("carrier"), choices=[("", _("as the file says")), *Carrier.choices], required=False
+    )
+    file = forms.FileField(
+        label=_("file"),
+        help_text=_(
+            "Result file of B2 Cloud, e-Hiden III or Yu-Pri R, or a CSV with 出荷番号 and 送り状番号; cp932 or UTF-8."
+        ),
+    )
+
+
+def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
+    """Parcels that are being picked for a carrier; those that are ticked are written into a file."""
+    asked = request.POST if request.method == "POST" else request.GET
+    form = LabelForm(asked if "carrier" in asked else {"carrier": Carrier.YAMATO, "ship_date": timezone.localdate()})
+    if not form.is_valid():
+        return _page(page, request, "labels", gettext("Label data for carriers"), form=form, rows=[])
+    carrier, day = form.cleaned_data["carrier"], form.cleaned_data["ship_date"]
+    if request.method == "POST":
+        ticked = [
+            int(key) for key in request.POST.getlist("parcels")[:MOST_PARCELS] if key.isdecimal() and len(key) < 19
+        ]
+        keys = list(page.get_queryset(request).filter(pk__in=ticked).values_list("pk", flat=True))
+        with page.refusals_as_messages(request):
+            written = page.serve(request, services.write_label_file, shipment_ids=keys, carrier=carrier, ship_date=day)
+            return as_download(written)
+    parcels = list(_parcels(page.get_queryset(request), carrier)[: MOST_PARCELS + 1])
+    shown = parcels[:MOST_PARCELS]
+    runs = runs_of(parcel.pk for parcel in shown)
+    if not form.cleaned_data["written_too"]:
+        shown = [parcel for parcel in shown if parcel.pk not in runs]
+    faults = services.find_label_problems(shipment_ids=[parcel.pk for parcel in shown], carrier=carrier, ship_date=day)
+    rows = [(parcel, faults.get(parcel.pk, ()), runs.get(parcel.pk, [])) for parcel in shown]
+    return _page(
+        page,
+        request,
+        "labels",
+        gettext("Label data for carriers"),
+        form=form,
+        rows=rows,
+        more=MOST_PARCELS if len(parcels) > MOST_PARCELS else 0,
+    )
+
+
+def tracking_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
+    """Upload, look at every row, apply. What the preview showed is judged anew before it is applied."""
+    title = gettext("Take in tracking numbers")
+    if request.method == "POST" and "rows" in request.POST:
+        return _apply(page, request, title)
+    form = TrackingForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        with page.refusals_as_messages(request):
+            rows = services.read_tracking_file(form.cleaned_data["file"].read(), carrier=form.cleaned_data["carrier"])
+            judged = [_seen(page, request, each) for each in services.judge(rows)]
+            kept = json.dumps(
+                [[r.line, r.number, r.tracking_number, r.carrier, r.fault] for r in rows], ensure_ascii=False
+            )
+            return _page(page, request, "tracking", title, judged=judged, kept=kept, counts=_counts(judged))
+    return _page(page, request, "tracking", title, form=form)
+
+
+def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpResponse:
+    try:
+        rows = [services.TrackingRow(*row) for row in json.loads(request.POST["rows"])][: services.MOST_ROWS]
+    except (ValueError, TypeError):
+        page.message_user(request, gettext("The rows cannot be read. Upload the file again."), messages.ERROR)
+        return _page(page, request, "tracking", title, form=TrackingForm())
+    replaces, ships = bool(request.POST.get("replace")), bool(request.POST.get("ship"))
+    wanted = {services.Verdict.TAKE} | ({services.Verdict.OTHER} if replaces else set())
+    judged = [_seen(page, request, each) for each in services.judge(rows)]
+    results, done = [], 0
+    for each in judged:
+        parcel = each.shipment
+        is_waiting = ships and parcel is not None and parcel.state == Shipment.State.INSTRUCTED
+        takes = each.verdict in wanted or (each.verdict is services.Verdict.SAME and is_waiting)
+        outcome = ""
+        if takes and parcel is not None:
+            with page.refusals_as_messages(request, parcel.number):
+                page.serve(
+                    request,
+                    services.take_tracking,
+                    shipment_id=parcel.pk,
+                    carrier=each.row.carrier,
+                    tracking_number=each.row.tracking_number,
+                    ship_too=ships,
+                )
+                outcome, done = "done", done + 1
+        results.append((each, outcome))
+    told = ngettext("%(count)d shipment done.", "%(count)d shipments done.", done) % {"count": done}
+    page.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
+    return _page(page, request, "tracking", title, results=results)
+
+
+def _seen(page: ShipmentAdmin, request: HttpRequest, judged: services.Judged) -> services.Judged:
+    """A parcel that this user may not see is none."""
+    parcel = judged.shipment
+    if parcel is None or page.get_queryset(request).filter(pk=parcel.pk).exists():
+        return judged
+    why = gettext("No shipment has this number: %(number)s") % {"number": judged.row.number}
+    return services.Judged(judged.row, services.Verdict.REFUSED, why=why)
+
+
+def _counts(judged: Iterable[services.Judged]) -> dict[str, int]:
+    found = dict.fromkeys((verdict.value for verdict in services.Verdict), 0)
+    for each in judged:
+        found[each.verdict.value] += 1
+    return found
+
+
+def _parcels(parcels: QuerySet[Shipment], carrier: str) -> QuerySet[Shipment]:
+    """Being picked, for this carrier or for none in particular."""
+    names = [name for name, meant in ALIASES.items() if meant == carrier]
+    wanted = Q(delivery__carrier="")
+    for name in names:
+        wanted |= Q(delivery__carrier__iexact=name)
+    found = parcels.filter(state=Shipment.State.INSTRUCTED).filter(wanted)
+    return found.select_related("order", "delivery").order_by("pk")
+
+
+def as_download(written: LabelFile) -> HttpResponse:
+    answer = HttpResponse(written.content, content_type="text/csv; charset=cp932")
+    answer["Content-Disposition"] = f'attachment; filename="{written.name}"'
+    return answer
+
+
+def _page(page: ShipmentAdmin, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
+    shared = {**page.admin_site.each_context(request), "opts": page.opts, "title": title}
+    return TemplateResponse(request, f"admin/orders/shipment/{name}.html", {**shared, **context})
+
+
+@admin.register(CarrierAccount)
+class CarrierAccountAdmin(MasterAdmin):
+    list_display = ["carrier", "customer_code", "branch_code", "freight_number", "goods_name"]
+    ordering = ["carrier"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else ["carrier"]
+
+
+class LabelRunLineInline(ReadOnlyInline):
+    model = LabelRunLine
+    fields = ["shipment", "order", "state", "tracking_number"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request)
+        return found.select_related("shipment__order")
+
+    @admin.display(description=_("order"))
+    def order(self, line: LabelRunLine) -> str:
+        return line.shipment.order.number
+
+    @admin.display(description=_("state"))
+    def state(self, line: LabelRunLine) -> str:
+        return line.shipment.get_state_display()
+
+    @admin.display(description=_("tracking number"))
+    def tracking_number(self, line: LabelRunLine) -> str:
+        return line.shipment.tracking_number
+
+
+@admin.register(LabelRun)
+class LabelRunAdmin(ReadOnlyAdmin):
+    """Which parcels were handed to a carrier's software, when and by whom. Writing them again is a run of its own."""
+
+    list_display = ["id", "carrier", "ship_date", "parcel_count", "written_at", "actor"]
+    list_filter = ["carrier"]
+    search_fields = ["lines__shipment__number__exact"]
+    ordering = ["-id"]
+    inlines = [LabelRunLineInline]
+    actions = ["write_again"]
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.change_shipment")
+
+    @admin.action(description=_("Write the file again"), permissions=["act"])
+    def write_again(self, request: HttpRequest, queryset: QuerySet[LabelRun]) -> HttpResponse | None:
+        if queryset.count() != 1:
+            self.message_user(request, _("Choose one file."), messages.ERROR)
+            return None
+        run = queryset.get()
+        keys = list(run.lines.exclude(shipment__state="CANCELLED").values_list("shipment_id", flat=True))
+        answer: list[HttpResponse] = []
+        with self.refusals_as_messages(request, run):
+            written = self.serve(
+                request, services.write_label_file, shipment_ids=keys, carrier=run.carrier, ship_date=run.ship_date
+            )
+            answer.append(as_download(written))
+        return next(iter(answer), None)

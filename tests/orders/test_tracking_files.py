@@ -1,0 +1,129 @@
+"""送り状番号 in: every row is judged, only good ones are taken, and the same file again changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from erp.core.errors import InvalidInput
+from erp.orders.models import Shipment
+from erp.orders.services import ShipRequest, Verdict, judge, read_tracking_file, ship, take_tracking
+from erp.orders.services.tracking_files import has_seven_check
+from tests.inventory.factories import sku, stock
+from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
+
+pytestmark = pytest.mark.django_db
+GOOD, OTHER = "123456789013", "491234567890"
+
+
+@pytest.fixture
+def parcels() -> tuple[Any, Any]:
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 4)
+    [waiting] = released(placed(channel, order(line(shirt, 1), external_id="A-1")))
+    [gone] = shipped(placed(channel, order(line(shirt, 1), external_id="A-2")))
+    return waiting, gone
+
+
+def test_seven_checks():
+    assert has_seven_check(GOOD)
+    assert not has_seven_check("123456789012")
+
+
+def test_rows_are_judged_with_their_reasons(parcels):
+    waiting, gone = parcels
+    text = "\r\n".join(
+        ["お客様管理番号,送り状種類,クール区分,伝票番号", f"{waiting.number},0,0,1234-5678-9013", "SH-99999999,0,0,491234567890",
+         f"{gone.number},0,0,123456789012", f"{gone.number},0,0,12ab", "x", f"{gone.number},0,0,{GOOD}"]
+    )  # fmt: skip
+
+    judged = judge(read_tracking_file(text.encode("cp932")))
+
+    assert [each.verdict for each in judged] == [Verdict.TAKE, *[Verdict.REFUSED] * 5]
+    assert (judged[0].row.tracking_number, judged[0].row.carrier, judged[0].row.line) == (GOOD, "yamato", 2)
+    told = [each.why for each in judged[1:]]
+    for why, expected in zip(told, ["SH-99999999", "チェックデジット", "数字だけ", "1列", "2行目"], strict=True):
+        assert expected in why
+
+
+def test_files_of_each_carrier_are_known_by_their_names(parcels):
+    waiting, _gone = parcels
+    sagawa = f"お客様管理番号,お問い合せ送り状No.\n{waiting.number},{GOOD}\n"
+    post = f"お客様側管理番号,お問い合わせ番号\n{waiting.number},{GOOD}\n"
+    plain = f"出荷番号,送り状番号,運送会社\n{waiting.number},{GOOD},ヤマト運輸\n"
+    by_order = f"受注番号,送り状番号\n{waiting.order.number},{GOOD}\n"
+
+    found = [read_tracking_file(text.encode("utf-8"))[0].carrier for text in (sagawa, post, plain)]
+    assert found == ["sagawa", "japanpost", "yamato"]
+    [judged] = judge(read_tracking_file(by_order.encode("cp932")))
+    assert judged.shipment.pk == waiting.pk
+    bare = ",".join([waiting.number, "0", "0", GOOD])
+    assert read_tracking_file(bare.encode(), carrier="yamato")[0].tracking_number == GOOD
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\xfe\x00\x81"])
+def test_a_file_that_says_nothing_is_refused(content):
+    with pytest.raises(InvalidInput):
+        read_tracking_file(content)
+
+
+def test_a_parcel_that_waits_keeps_its_number_until_it_leaves(parcels):
+    waiting, _gone = parcels
+    asked = {"shipment_id": waiting.pk, "carrier": "yamato", "tracking_number": GOOD, "at": NOON, "by": DESK}
+
+    assert take_tracking(**asked)
+    assert not take_tracking(**asked)
+    ship(requests=[ShipRequest(waiting.pk)], at=NOON, by=DESK)
+
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.carrier, waiting.tracking_number) == ("SHIPPED", "yamato", GOOD)
+
+
+@pytest.fixture
+def desk(client: Any) -> Any:
+    client.force_login(User.objects.create_superuser("soko"))
+    return client
+
+
+def test_uploaded_looked_at_applied_and_again(desk, parcels):
+    waiting, gone = parcels
+    url = reverse("admin:orders_tracking")
+    text = f"出荷番号,送り状番号,運送会社\n{waiting.number},{GOOD},yamato\n{gone.number},491234567890,other\nSH-1,1,\n"
+
+    page = desk.post(url, {"file": SimpleUploadedFile("a.csv", text.encode("cp932"))})
+    assert page.context["counts"] == {"TAKE": 2, "SAME": 0, "OTHER": 0, "REFUSED": 1}
+    assert not Shipment.objects.exclude(tracking_number="").exists()
+    kept = page.context["kept"]
+    applied = desk.post(url, {"rows": kept, "ship": "1"})
+
+    assert [outcome for _each, outcome in applied.context["results"]] == ["done", "done", ""]
+    waiting.refresh_from_db()
+    gone.refresh_from_db()
+    assert (waiting.state, waiting.tracking_number, gone.tracking_number) == ("SHIPPED", GOOD, OTHER)
+    again = desk.post(url, {"rows": kept, "ship": "1"})
+    assert [each.verdict.name for each, outcome in again.context["results"]] == ["SAME", "SAME", "REFUSED"]
+    assert {outcome for _each, outcome in again.context["results"]} == {""}
+
+
+def test_another_number_is_replaced_only_when_asked_for(desk, parcels):
+    _waiting, gone = parcels
+    url = reverse("admin:orders_tracking")
+    take_tracking(shipment_id=gone.pk, carrier="yamato", tracking_number=GOOD, at=NOON, by=DESK)
+    rows = json.dumps([[2, gone.number, "999999999994", "", ""]])
+
+    desk.post(url, {"rows": rows})
+    gone.refresh_from_db()
+    assert gone.tracking_number == GOOD
+    desk.post(url, {"rows": rows, "replace": "1"})
+    gone.refresh_from_db()
+    assert gone.tracking_number == "999999999994"
+
+
+def test_rows_that_were_tampered_with_are_refused(desk, parcels):
+    assert desk.post(reverse("admin:orders_tracking"), {"rows": "[[1]]"}).status_code == 200
