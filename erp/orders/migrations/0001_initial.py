@@ -1651,6 +1651,7 @@ class Migration(migrations.Migration):
             index=django.contrib.postgres.indexes.GinIndex(
                 erp.core.folding.Pairs("recipient_name"), name="delivery_by_name"
             ),
+        ),
         migrations.CreateModel(
             name="CarrierAccount",
             fields=[
