@@ -46,11 +46,18 @@ class BackOffice(ThemedSite):
     def get_urls(self) -> list[Any]:
         doors = [
             path("find/", self.admin_view(search.search_view), name="find"),
+            path("filters/", self.admin_view(self.filters), name="filters"),
             path("login/code/", self.code, name="access_code"),
             path("my-access/", self.admin_view(self.own_access), name="access_own"),
             path("my-access/second-factor/", self.admin_view(self.second_factor), name="access_factor"),
         ]
         return [*doors, *super().get_urls()]
+
+    def filters(self, request: HttpRequest) -> HttpResponse:
+        # Those pages stand on this site.
+        from erp.core.admin.saved_filters import filters_view
+
+        return filters_view(request)
 
     @method_decorator([sensitive_post_parameters(), never_cache])
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

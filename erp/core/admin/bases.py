@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import structlog
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection
@@ -25,6 +27,7 @@ from psycopg import Error as DriverError
 
 from erp.core import finding, guards
 from erp.core.actors import Actor
+from erp.core.admin import saved_filters
 from erp.core.admin.figures import FiguresInFields, shown_to, with_figures
 from erp.core.admin.paging import FastPaginator
 from erp.core.admin.refusals import for_people
@@ -113,8 +116,34 @@ class ServiceAdmin(ThemedAdmin):
         return finding.search(queryset, self.get_search_fields(request), search_term), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        links = self._links(request, self.list_links)
-        return super().changelist_view(request, {"page_links": links, **(extra_context or {})})
+        chips = saved_filters.chips(self, request)
+        if default := saved_filters.opens_with(self, request, chips):
+            return HttpResponseRedirect(default)
+        asked = request.GET.copy()
+        chosen = asked.pop(saved_filters.CHOSEN, [""])[-1]
+        asked.pop(saved_filters.NONE, None)
+        request.GET = asked  # type: ignore[assignment]
+        context = {
+            "page_links": self._links(request, self.list_links),
+            "saved_filters": chips,
+            # Asked only where something can be saved.
+            "share_with_roles": partial(saved_filters.roles_of, request),
+            "can_save_filter": any(key not in saved_filters.PASSING for key in asked),
+        }
+        saved = next((chip for chip in chips if str(chip.id) == chosen), None)
+        try:
+            answer = super().changelist_view(request, {**context, **(extra_context or {})})
+        except DisallowedModelAdminLookup:
+            if saved is None:
+                raise
+        else:
+            if saved is None or not isinstance(answer, HttpResponseRedirect) or request.method != "GET":
+                return answer
+        told = gettext(
+            "The filter “%(name)s” asks for something that this list does not have any more. Delete it and save it anew."
+        )
+        self.message_user(request, told % {"name": saved.name}, messages.WARNING)
+        return HttpResponseRedirect(f"{request.path}?{saved_filters.NONE}=1")
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
         if document := context.get("original"):

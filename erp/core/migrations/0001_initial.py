@@ -3,6 +3,7 @@ import django.contrib.postgres.fields.ranges
 import django.db.models.functions.comparison
 import django.db.models.deletion
 import django.contrib.postgres.indexes
+from django.conf import settings
 from django.db import migrations, models
 
 import erp.core.fields
@@ -42,7 +43,10 @@ CREATE INDEX change_row_by_xid ON core_changerow (epoch, xid);
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies = [
+        ("auth", "0012_alter_user_first_name_max_length"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
 
     operations = [
         migrations.RunSQL(EXTENSIONS, migrations.RunSQL.noop),
@@ -548,5 +552,88 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="auditrow",
             index=models.Index(fields=["actor", "id"], name="audit_by_actor"),
+        ),
+        migrations.CreateModel(
+            name="SavedFilter",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("page", models.CharField(max_length=100, verbose_name="list")),
+                ("name", models.CharField(max_length=40, verbose_name="name")),
+                (
+                    "parameters",
+                    models.JSONField(
+                        help_text="Pairs of parameter and value, as in the address.", verbose_name="conditions"
+                    ),
+                ),
+                ("order", models.JSONField(default=list, verbose_name="sorted by")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "role",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="auth.group",
+                        verbose_name="shared with",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "saved filter",
+                "verbose_name_plural": "saved filters",
+            },
+        ),
+        migrations.CreateModel(
+            name="DefaultFilter",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("page", models.CharField(max_length=100, verbose_name="list")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                (
+                    "filter",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="defaults",
+                        to="core.savedfilter",
+                        verbose_name="saved filter",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "default filter",
+                "verbose_name_plural": "default filters",
+            },
+        ),
+        migrations.AddIndex(
+            model_name="savedfilter",
+            index=models.Index(fields=["page", "role"], name="filter_by_list"),
+        ),
+        migrations.AddConstraint(
+            model_name="savedfilter",
+            constraint=models.UniqueConstraint(
+                fields=("owner", "page", "name"), name="one_filter_per_owner_list_and_name"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="defaultfilter",
+            constraint=models.UniqueConstraint(fields=("user", "page"), name="one_default_filter_per_user_and_list"),
         ),
     ]

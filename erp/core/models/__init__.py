@@ -1,6 +1,7 @@
 """Tables of the shared kernel. They know channels, tax rows, messages and tasks, but no business document."""
 
 from erp.core.models.feed import ChangeRow, FeedCut, FeedEpoch
+from erp.core.models.filters import DefaultFilter, SavedFilter
 from erp.core.models.masters import (
     Channel,
     CompanyProfile,
@@ -20,6 +21,7 @@ __all__ = [
     "Channel",
     "CompanyProfile",
     "DeductibleShare",
+    "DefaultFilter",
     "Department",
     "FeedCut",
     "FeedEpoch",
@@ -28,6 +30,7 @@ __all__ = [
     "MessageLog",
     "RevenueBasis",
     "RoundingMethod",
+    "SavedFilter",
     "StaffTask",
     "TaxClass",
     "TaxRate",
