@@ -26,6 +26,7 @@ OWN_PAGES = [
     "admin:accounting_subsidiary_ledger",
     "admin:accounting_aging",
     "admin:orders_release",
+    "admin:orders_packing",
     "admin:orders_labels",
     "admin:orders_tracking",
     "admin:inventory_availability",

@@ -44,7 +44,8 @@ ROOMS = (
         "correspondence.mail",
     )),
     Room("shipping", pgettext_lazy("room", "Shipping"), "local_shipping", (
-        "orders.shipment", "orders_labels", "orders_tracking", "orders.shipmentline", "orders.return", "orders.salesreport", "orders.labelrun",
+        "orders.shipment", "orders_packing", "orders_labels", "orders_tracking", "orders.shipmentline", "orders.return",
+        "orders.salesreport", "orders.labelrun",
     )),
     Room("stock", pgettext_lazy("room", "Stock"), "inventory_2", (
         "inventory.stockbalance", "inventory_availability", "inventory.expectedreceipt", "inventory.reservation", "inventory.hold",

@@ -22,7 +22,7 @@ from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
 from erp.orders import services
-from erp.orders.admin import labels, papers, sales_reports
+from erp.orders.admin import labels, packing, papers, sales_reports
 from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors.queues import untracked
@@ -93,6 +93,7 @@ class ShipmentAdmin(OfChannels):
     inlines = [ShipmentLineInline]
     action_form = ParcelForm
     list_links = (
+        PageLink("admin:orders_packing", _("Inspect and ship"), "act"),
         PageLink("admin:orders_labels", _("Label data for carriers"), "act"),
         PageLink("admin:orders_tracking", _("Take in tracking numbers"), "act"),
     )
@@ -102,7 +103,7 @@ class ShipmentAdmin(OfChannels):
     ]  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:
-        pages = [("labels", labels.label_page), ("tracking", labels.tracking_page)]
+        pages = [("packing", packing.packing_page), ("labels", labels.label_page), ("tracking", labels.tracking_page)]
         own = [
             path(f"{name}/", self.admin_site.admin_view(partial(self._own_page, page)), name=f"orders_{name}")
             for name, page in pages
