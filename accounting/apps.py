@@ -14,12 +14,14 @@ class AccountingConfig(AppConfig):
         from accounting.selectors.finding import register_findables
         from accounting.selectors.queues import register_queues
         from accounting.selectors.verification import register_checks
+        from accounting.services.masters import register_masters
         from accounting.services.reference_data import load_reference_data
         from erp.core import documents, guards, ownership
 
         # A flush between tests sends this signal too, so the chart is back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="accounting.reference")
         register_checks()
+        register_masters()
         guards.register("entry_has_lines_and_balances", _("The entry has no lines, or its debit and credit differ."))
         guards.register("books_are_open", _("The books of this date are closed."))
         guards.register("posting_fits_its_account", _("A line does not fit its account, its open item or its entry."))

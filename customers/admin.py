@@ -27,6 +27,7 @@ from customers.models import (
     ShipTo,
 )
 from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin, ReadOnlyInline, TabularInline
+from erp.imports.lists import Exchange
 
 
 class RecordInline(ReadOnlyInline):
@@ -106,7 +107,7 @@ class MergeEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(CreditGroup)
-class CreditGroupAdmin(MasterAdmin):
+class CreditGroupAdmin(Exchange, MasterAdmin):
     list_display = ["code", "name", "policy", "credit_limit", "exposure", "available", "is_frozen", "limit_valid_until"]
     list_filter = ["policy", "is_frozen"]
     search_fields = ["code", "name"]
@@ -140,7 +141,7 @@ class AccountInline(ReadOnlyInline):
 
 
 @admin.register(BillTo)
-class BillToAdmin(MasterAdmin):
+class BillToAdmin(Exchange, MasterAdmin):
     list_display = ["code", "name", "credit_group", "closing_day", "payment_month_offset", "payment_day", "tax_unit"]
     list_select_related = ["credit_group"]
     list_filter = ["tax_unit", "closing_day"]
@@ -161,7 +162,7 @@ class ContactInline(TabularInline):
 
 
 @admin.register(Account)
-class AccountAdmin(MasterAdmin):
+class AccountAdmin(Exchange, MasterAdmin):
     list_display = ["code", "name", "bill_to", "department", "wholesale_percent", "revenue_basis", "is_active"]
     list_select_related = ["bill_to", "department"]
     list_filter = ["is_active", "revenue_basis"]

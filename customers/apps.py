@@ -28,6 +28,7 @@ class CustomersConfig(AppConfig):
     def ready(self) -> None:
         from customers.selectors import verification
         from customers.selectors.finding import register_findables
+        from customers.services.masters import register_masters
         from erp.core import guards, ownership
         from erp.core.checks import Check, register
 
@@ -54,3 +55,4 @@ class CustomersConfig(AppConfig):
         ownership.register("customer", owner=ec, delivery=ownership.Delivery.NEVER, fields=EC_ONLY_FIELDS)
         ownership.register("customer", owner=mamori, delivery=ownership.Delivery.READ_API, fields=MAMORI_FIELDS)
         ownership.register("credit", owner=mamori, delivery=ownership.Delivery.READ_API, fields=CREDIT_FIELDS)
+        register_masters()

@@ -14,10 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from accounting.admin import reports
 from accounting.models import AccountRole, Counterparty, ExportTaxLabel, LedgerAccount, PaymentRoute
 from erp.core.admin import MasterAdmin, PageLink
+from erp.imports.lists import Exchange
 
 
 @admin.register(LedgerAccount)
-class LedgerAccountAdmin(MasterAdmin):
+class LedgerAccountAdmin(Exchange, MasterAdmin):
     """The chart, and the door to the ledgers."""
 
     list_links = (

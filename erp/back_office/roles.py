@@ -112,7 +112,7 @@ ROLES = (
     Role("倉庫", "soko", "Warehouse: ships, takes back, receives, moves and counts. Sees no costs and no amounts of orders.", frozenset(
         {ALL_LOCATIONS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
         | {"inventory.return_stock", "inventory.delete_shelf"}
-        | keeps("inventory.shelf")
+        | keeps("inventory.shelf", *IMPORTS)
         | acts_on("orders.shipment", "orders.shipmentline", *TASKS)
         | looks_at("orders.order", "orders.orderline", "orders.delivery", "orders.orderhold", *PARCELS, *STYLES, *STOCK, "inventory.reason")
         | looks_at("ec_gateway.shipmentnotice", *COMPANY)

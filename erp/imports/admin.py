@@ -149,9 +149,10 @@ class ImportRunAdmin(ReadOnlyAdmin):
         """All rows of a master, also of those that have no list of their own."""
         master = self._master(request, imports=False)
         found = master.model._default_manager.all()
-        limit = master.scope(request.user) if master.scope is not None else None
+        if (reach := master.reach_of(request.user)) is not None:
+            found = found.filter(reach.q)
         try:
-            return answer_with(master, found if limit is None else found.filter(limit), request.GET.get("_as", ""))
+            return answer_with(master, found, request.GET.get("_as", ""))
         except InvalidInput as refusal:
             self.message_user(request, for_people(refusal), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:imports_masters"))

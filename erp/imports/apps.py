@@ -6,3 +6,8 @@ class ImportsConfig(AppConfig):
     name = "erp.imports"
     label = "imports"
     verbose_name = _("Import of masters")
+
+    def ready(self) -> None:
+        from erp.imports.kernel import register_masters
+
+        register_masters()

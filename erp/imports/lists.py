@@ -76,9 +76,8 @@ class Exchange(ServiceAdmin):
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         request.GET = filters  # type: ignore[assignment] # the list reads its filters here
         found = self.get_changelist_instance(request).get_queryset(request)
-        limit = self.master.scope(request.user) if self.master.scope is not None else None
-        if limit is not None:
-            found = found.filter(limit)
+        if (reach := self.master.reach_of(request.user)) is not None:
+            found = found.filter(reach.q)
         try:
             return answer_with(self.master, found, form)
         except InvalidInput as refusal:

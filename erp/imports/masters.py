@@ -66,12 +66,24 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """The rows that a user works with: those whose ``column`` is one of ``ids``."""
+
+    column: str
+    ids: frozenset[int]
+
+    @property
+    def q(self) -> Q:
+        return Q(**{f"{self.column}__in": self.ids})
+
+
+@dataclass(frozen=True, slots=True)
 class Master:
     """``key`` names fields that together name one row. ``clean`` may correct the values it is given, by field, and names what is wrong with them.
 
-    ``needs`` are permissions beside adding or changing rows. ``scope`` limits a user to some rows; None is all. ``refers`` answers which of
-    some ids something names that no foreign key shows. ``lock_first`` takes locks that come before the rows themselves.
-    ``running`` are columns that change by themselves; ``assumed`` are values of fields of which a file says nothing.
+    ``needs`` are permissions beside adding or changing rows. ``scope`` limits a user to some rows. ``lock_first`` takes locks that
+    come before the rows themselves. ``running`` are columns that change by themselves; ``assumed`` are values of fields of which a file says
+    nothing. ``asset`` is what the ownership registry calls the master, ``foreign`` what staff call fields that the EC site owns.
     """
 
     code: str
@@ -83,8 +95,7 @@ class Master:
     asset: str = ""
     foreign: Mapping[str, tuple[str, ...]] | None = None
     needs: tuple[str, ...] = ()
-    scope: Callable[[Any], Q | None] | None = None
-    refers: Callable[[Sequence[int]], set[int]] | None = None
+    scope: Callable[[Any], Reach | None] | None = None
     lock_first: Callable[[Sequence[int]], None] | None = None
     running: tuple[str, ...] = ("version",)
     assumed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -119,21 +130,36 @@ class Master:
         own = f"{meta.app_label}.{verb}_{meta.model_name}"
         return bool(user.has_perm(own) and all(user.has_perm(name) for name in self.needs))
 
+    def reach_of(self, user: Any) -> Reach | None:
+        """What limits a user; None for all rows."""
+        return self.scope(user) if self.scope is not None else None
+
     def may_import(self, user: Any) -> bool:
         return self.may(user, "add") or self.may(user, "change")
 
 
 _masters: dict[str, Master] = {}
+# By kind of master, who answers which of some ids are named by a value, where no foreign key shows it.
+_references: dict[str, list[Callable[[Sequence[int]], set[int]]]] = {}
 
 
 def register(*masters: Master) -> None:
     """For ``AppConfig.ready``. A field that the EC site owns is no column of ours."""
     for master in masters:
         for name in (*master.key, *(column.field for column in master.columns)):
-            master.column(name)
+            assert master.column(name).field == master.field(name).name
             if (master.asset, name) in {(fact.asset, fact.field) for fact in ownership.registered()}:
                 assert ownership.owner_of(master.asset, name) is ownership.Owner.MAMORI, name
         _masters[master.code] = master
+
+
+def add_references(kind: str, asked: Callable[[Sequence[int]], set[int]]) -> None:
+    """For rooms above the one that owns a master: rows of it that they name by a value only stay when an import is undone."""
+    _references.setdefault(kind, []).append(asked)
+
+
+def named_by_value(master: Master, ids: Sequence[int]) -> set[int]:
+    return {pk for asked in _references.get(master.code, ()) for pk in asked(ids)}
 
 
 def registered() -> list[Master]:

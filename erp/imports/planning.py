@@ -308,13 +308,15 @@ def _allow(frame: Frame, planned: Sequence[Planned]) -> None:
             row.refuse("", gettext("It is not there, and you may not add rows here."))
         elif row.changes and not row.is_new and not may_change:
             row.refuse("", gettext("It is different, and you may not change rows here."))
-    limit = master.scope(frame.user) if master.scope is not None else None
-    if limit is None:
+    reach = master.reach_of(frame.user)
+    if reach is None:
         return
     there = {row.instance.pk for row in planned if row.instance is not None and not row.is_new}
-    own = set(master.model._default_manager.filter(limit, pk__in=there).values_list("pk", flat=True))
+    own = set(master.model._default_manager.filter(reach.q, pk__in=there).values_list("pk", flat=True))
     for row in planned:
-        if row.is_new or (row.instance is not None and row.instance.pk not in own):
+        # Where it is, and where the file would have it.
+        is_own = row.instance is None or row.is_new or row.instance.pk in own
+        if not is_own or (row.instance is not None and getattr(row.instance, reach.column) not in reach.ids):
             row.refuse("", gettext("It belongs to places that you do not work with."))
 
 

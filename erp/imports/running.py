@@ -32,7 +32,7 @@ from erp.core.errors import DomainError
 from erp.core.retries import is_passing, retried
 from erp.core.use_case import use_case
 from erp.imports import files
-from erp.imports.masters import Master, Written, named
+from erp.imports.masters import Master, Written, named, named_by_value
 from erp.imports.models import ImportRow, ImportRun
 from erp.imports.planning import CHANGED, NEW, REFUSED, UNCHANGED, Frame, Planned, label_of, plan
 
@@ -438,7 +438,7 @@ def _referred(master: Master, ids: Sequence[int]) -> dict[int, list[str]]:
         naming = other._default_manager.filter(**{f"{relation.field.name}__in": ids})  # type: ignore[union-attr]
         for pk in naming.order_by().values_list(relation.field.attname, flat=True).distinct():  # type: ignore[union-attr]
             found.setdefault(pk, []).append(str(other._meta.verbose_name_plural))  # type: ignore[union-attr]
-    for pk in master.refers(ids) if master.refers is not None else ():
+    for pk in named_by_value(master, ids):
         found.setdefault(pk, []).append(gettext("documents"))
     return found
 

@@ -26,6 +26,7 @@ class InventoryConfig(AppConfig):
         from erp.inventory.selectors.finding import register_findables
         from erp.inventory.selectors.queues import register_queues
         from erp.inventory.selectors.verification import register_checks
+        from erp.inventory.services.masters import register_masters
         from erp.inventory.services.reference_data import load_reference_data
 
         # A flush between tests sends this signal too, so the rows are back after each one.
@@ -48,3 +49,4 @@ class InventoryConfig(AppConfig):
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])
         register_queues()
         register_findables()
+        register_masters()

@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import MasterAdmin, PageLink
+from erp.imports.lists import Exchange
 from erp.inventory import services
 from erp.inventory.admin.forms import ShelvesForm
 from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Reason, Shelf, ShopStaff
@@ -30,7 +31,7 @@ class CostPoolAdmin(MasterAdmin):
 
 
 @admin.register(Location)
-class LocationAdmin(MasterAdmin):
+class LocationAdmin(Exchange, MasterAdmin):
     list_display = ["code", "name", "kind", "cost_pool", "holder_channel", "is_active"]
     list_select_related = ["cost_pool", "holder_channel"]
     list_filter = ["kind", "is_active"]
@@ -50,7 +51,7 @@ class LocationAdmin(MasterAdmin):
 
 
 @admin.register(Shelf)
-class ShelfAdmin(MasterAdmin):
+class ShelfAdmin(Exchange, MasterAdmin):
     """棚番: typed one by one, or pasted for a whole location."""
 
     list_display = ["code", "location", "sku"]
@@ -135,7 +136,7 @@ class SettingAdmin(MasterAdmin):
 
 
 @admin.register(ChannelLocation)
-class ChannelLocationAdmin(SettingAdmin):
+class ChannelLocationAdmin(Exchange, SettingAdmin):
     list_display = ["channel", "location", "rank"]
     list_display_links = ["channel", "location"]
     list_select_related = ["channel", "location"]
@@ -150,7 +151,7 @@ class ChannelLocationAdmin(SettingAdmin):
 
 
 @admin.register(ChannelBuffer)
-class ChannelBufferAdmin(SettingAdmin):
+class ChannelBufferAdmin(Exchange, SettingAdmin):
     list_display = ["channel", "sku", "quantity"]
     list_select_related = ["channel", "sku"]
     list_filter = ["channel"]
