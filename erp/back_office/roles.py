@@ -93,6 +93,8 @@ SITES = (
 )  # fmt: skip
 MAILS = ("correspondence.mail", "correspondence.mailevent")
 MAIL_WORDS = ("correspondence.mailtemplate", "correspondence.channelmail", "correspondence.mailrule")
+# What is sold where and to whom, with amounts.
+SALES = "insights.analyse_sales"
 COMPANY = ("core.channel", "core.department")
 TASKS = ("core.stafftask",)
 # Files of masters: each of the masters that the role keeps, and no other.
@@ -101,7 +103,7 @@ DOORS = ("access.staffsession", "access.signinlock", "access.accesslog")
 
 ROLES = (
     Role("受注担当", "juchu", "Order desk: takes orders from 確認待ち to 出荷指示, keeps trade accounts and customers.", frozenset(
-        {ALL_LOCATIONS, SEE_AMOUNTS}
+        {SALES, ALL_LOCATIONS, SEE_AMOUNTS}
         | acts_on("orders.order", "orders.orderhold", "orders.orderline", "customers.customerrecord", "customers.mergeevent", *TASKS)
         | looks_at(*ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, *STOCK, *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *COMPANY)
         | keeps("inventory.hold", "orders.salesreport", "customers.account", "customers.shipto", "customers.contact", *IMPORTS)
@@ -118,7 +120,7 @@ ROLES = (
         | looks_at("ec_gateway.shipmentnotice", *COMPANY)
     )),
     Role("経理", "keiri", "Accounting: journals, receipts and payments, closing, credit terms, the value of stock.", frozenset(
-        {ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS, "accounting.reopen_period", "accounting.add_settlement"}
+        {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS, "accounting.reopen_period", "accounting.add_settlement"}
         | {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock"}
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", *STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason")
         | looks_at(*STYLES, "catalog.supplier", "catalog.skucost", *PEOPLE, *TRADE_ACCOUNTS, *COMPANY, "core.companyprofile")
@@ -129,7 +131,7 @@ ROLES = (
         | keeps("customers.creditgroup", "customers.billto", "inventory.costpool", "inventory.reason", *IMPORTS)
     )),
     Role("商品管理", "md", "Merchandise (MD): styles, SKUs, prices, costs, suppliers, what should arrive. Pays nobody.", frozenset(
-        {ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
+        {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
         | keeps(*STYLES, "catalog.supplier", "catalog.skucost", "inventory.expectedreceipt", "inventory.channelbuffer", *IMPORTS)
         | {"catalog.delete_skucode", "inventory.delete_channelbuffer"}
         | looks_at(*STOCK, "inventory.channellocation", "inventory.costbalance", "inventory.costpool", "inventory.reason", *COMPANY)
@@ -137,14 +139,14 @@ ROLES = (
         | acts_on(*TASKS)
     )),
     Role("店舗", "tenpo", "Shop: the stock of its own shop, counts and moves it, keeps pieces for customers, sees its own sales.", frozenset(
-        {SEE_AMOUNTS, "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
+        {SALES, SEE_AMOUNTS, "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
         | looks_at("inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.expectedreceipt")
         | looks_at("inventory.provisionalreceipt", "inventory.reservation", "inventory.holdline", "inventory.reason", *STYLES)
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "orders.shipment", "orders.shipmentline")
         | keeps("inventory.hold")
     )),
     Role("EC運営", "ec", "EC sites: connections, inbox, what sites are told, comparison with them, safety stock per channel.", frozenset(
-        {ALL_LOCATIONS, SEE_AMOUNTS}
+        {SALES, ALL_LOCATIONS, SEE_AMOUNTS}
         | looks_at(*SITES, *ORDER, "orders.orderpayment", "orders.parkedmessage", *PARCELS, *STYLES, *STOCK, *SCORES, *COMPANY)
         | acts_on("ec_gateway.sitestate", "ec_gateway.inboundevent", "ec_gateway.sitepush", "ec_gateway.shipmentnotice", *TASKS)
         | acts_on("ec_gateway.reconciliationrun")
@@ -156,7 +158,7 @@ ROLES = (
         | {"inventory.delete_channelbuffer", "inventory.delete_channellocation"}
     )),
     Role("経営", "keiei", "Management: looks at everything, writes nothing.", frozenset(
-        {ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
+        {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
         | looks_at("orders.carrieraccount")
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")

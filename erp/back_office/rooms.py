@@ -59,6 +59,7 @@ ROOMS = (
     Room("customers", pgettext_lazy("room", "Customers"), "groups", (
         "customers.goldencustomer", "customers.customerrecord", "customers.mergeevent", "customers.account", "customers.billto",
         "customers.creditgroup", "customers.exposureentry", "insights.customerrfm", "insights.segment", "insights.rfmdefinition",
+        "insights_sales",
     )),
     Room("billing", pgettext_lazy("room", "Billing and receipts"), "payments", (
         "accounting.billableitem", "accounting.openitem", "accounting.settlement", "accounting_aging", "accounting.counterparty",

@@ -114,6 +114,7 @@ class CustomerRfm(models.Model):
     class Meta:
         verbose_name = _("RFM of a customer")
         verbose_name_plural = _("RFM of customers")
+        permissions = [("analyse_sales", "Can analyse sales")]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.r}{self.f}{self.m}"

@@ -15,9 +15,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.services import undo_merge
-from erp.core.admin import MasterAdmin, ReadOnlyAdmin
+from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin
 from erp.insights import selectors
-from erp.insights.admin import customer_card
+from erp.insights.admin import customer_card, sales
 from erp.insights.models import CustomerRfm, RfmDefinition, Segment
 from erp.inventory.selectors import shop_channels_of
 
@@ -60,6 +60,7 @@ class CustomerRfmAdmin(ReadOnlyAdmin):
     list_filter = ["segment", "r", "f", "m"]
     search_fields = ["golden__display_name"]
     ordering = ["pk"]
+    list_links = (PageLink("admin:insights_sales", _("Sales analysis"), "insights.analyse_sales"),)
 
     @admin.display(description=_("RFM"))
     def scores(self, row: CustomerRfm) -> str:
@@ -76,6 +77,8 @@ class CustomerRfmAdmin(ReadOnlyAdmin):
             path("customer/<int:golden_id>/", wrap(self.customer_card), name="insights_customer_card"),
             path("customer/<int:golden_id>/undo/", wrap(self.undo_merge), name="insights_undo_merge"),
             path("account/<int:account_id>/", wrap(self.account_card), name="insights_account_card"),
+            path("sales/", wrap(self.sales), name="insights_sales"),
+            path("sales/lines/", wrap(self.sales_lines), name="insights_sales_lines"),
         ]
         return [*own, *super().get_urls()]
 
@@ -102,6 +105,16 @@ class CustomerRfmAdmin(ReadOnlyAdmin):
                 self.serve(request, undo_merge, merge_id=int(key))
                 self.message_user(request, gettext("Merge %d undone.") % int(key), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:insights_customer_card", args=[golden_id]))
+
+    def sales(self, request: HttpRequest) -> HttpResponse:
+        """どの商品が・どのチャネルで・誰に. The staff of a shop see what was sold there."""
+        self._demand(request, "insights.analyse_sales")
+        return sales.page(self, request)
+
+    def sales_lines(self, request: HttpRequest) -> HttpResponse:
+        """The order lines behind a number of that page."""
+        self._demand(request, "insights.analyse_sales")
+        return sales.lines(self, request)
 
     def _card(self, request: HttpRequest, card: selectors.CustomerCard | None) -> HttpResponse:
         if card is None:

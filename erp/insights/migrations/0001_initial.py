@@ -204,6 +204,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "RFM of a customer",
                 "verbose_name_plural": "RFM of customers",
+                "permissions": [("analyse_sales", "Can analyse sales")],
             },
         ),
     ]

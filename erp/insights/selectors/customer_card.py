@@ -353,7 +353,8 @@ def _ask(statement: str, bought: dict[str, Any]) -> list[tuple[Any, ...]]:
         cursor.execute(
             statement.replace("{mine}", _MINE).replace("{counts}", _COUNTS), {**bought, "currency": COMPANY_CURRENCY}
         )
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def _channel_sums(bought: dict[str, Any]) -> list[ChannelSum]:
