@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import ExposureEntry
 from erp.core.admin import ServiceAdmin
-from erp.core.permissions import SEE_COSTS
+from erp.core.permissions import SEE_AMOUNTS, SEE_COSTS
 from erp.insights.selectors import CustomerCard
 from erp.insights.selectors.customer_card import Exposure
 
@@ -40,7 +40,7 @@ def context(page: ServiceAdmin, request: HttpRequest, card: CustomerCard) -> dic
         "sees_accounts": may("customers.view_account"),
         "sees_credit": may("customers.view_creditgroup"),
         "sees_scores": may("insights.view_customerrfm"),
-        "sees_orders": may("orders.view_order"),
+        "sees_orders": may("orders.view_order") and may(SEE_AMOUNTS),
         "sees_returns": may("orders.view_return"),
         "sees_items": may("accounting.view_openitem"),
         "sees_costs": may(SEE_COSTS),
