@@ -200,7 +200,7 @@ class CancellationSerializer(Described):
 class ReturnedUnitsSerializer(Described):
     within = "orders.returns"
 
-    line_id = serializers.CharField(min_length=1)
+    line_id = serializers.CharField(min_length=1, max_length=60)
     quantity = serializers.IntegerField(min_value=1, max_value=1_000_000)
     condition = choice(CONDITIONS)
 

@@ -30,6 +30,7 @@ from erp.orders.services.returns import record_return
 
 MESSAGE_KIND = "return"
 MAX_LINES = 2_000
+LONGEST_LINE_ID = 60  # as an order may name its lines
 Outcome = MessageLog.Outcome
 
 
@@ -114,6 +115,9 @@ def find_return_problems(request: ChannelReturn, *, at: dt.datetime) -> list[Pro
         problems.append(Problem("/lines", "bad_line_count", detail))
     seen = set()
     for index, line in enumerate(request.lines):
+        if not 1 <= len(line.line_id) <= LONGEST_LINE_ID:
+            detail = _("A line id of 1 to %(most)s characters is needed.") % {"most": LONGEST_LINE_ID}
+            problems.append(Problem(f"/lines/{index}/line_id", "bad_line_id", detail))
         if not 1 <= line.quantity <= 1_000_000:
             detail = _("1 to %(most)s pieces are possible.") % {"most": 1_000_000}
             problems.append(Problem(f"/lines/{index}/quantity", "bad_quantity", detail))

@@ -495,6 +495,18 @@ def test_a_return_of_an_earlier_day_waits_for_its_order_too(stocked):
     assert not ParkedMessage.objects.filter(applied_at__isnull=True).exists()
 
 
+@pytest.mark.parametrize("line_id", ["", "x" * 61])
+def test_a_return_of_a_line_that_no_order_could_have_is_not_parked(stocked, line_id):
+    channel, _place, _shirt = stocked
+
+    answer = client_for(channel).post(
+        "/orders/A-1/returns", {"external_id": "R-1", "lines": [{"line_id": line_id, "quantity": 1}]}
+    )
+
+    assert refusal(answer) == (400, "invalid_input", [("/lines/0/line_id", "bad_line_id")])
+    assert not ParkedMessage.objects.exists()
+
+
 FAILURE = {"event_id": "e-1", "kind": "failed", "occurred_at": "2026-11-23T10:00:00+09:00"}
 
 
@@ -594,7 +606,7 @@ def test_a_return_comes_back_by_line_id_once(stocked):
          {"/lines/0/condition", "/lines/0/quantity"}),
         ("returns", {"external_id": "", "lines": [{"line_id": "", "quantity": 0, "condition": "x"}, {"line_id": "", "quantity": 1}],
                      "returned_on": "1990-01-01"},
-         {"/external_id", "/lines/0/quantity", "/lines/0/condition", "/returned_on"}),
+         {"/external_id", "/lines/0/line_id", "/lines/0/quantity", "/lines/0/condition", "/lines/1/line_id", "/returned_on"}),
         ("payment-events", {"event_id": "", "kind": "foo", "occurred_at": "2026-11-23T10:00:00Z", "amount": "-5"},
          {"/event_id", "/kind", "/amount"}),
         ("payment-events", {"event_id": "e", "kind": "paid", "occurred_at": "2026-11-23T10:00:00Z", "amount": "0.5", "z": 1},
