@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import admin, messages
@@ -57,9 +58,9 @@ class WaitingFilter(admin.SimpleListFilter):
 class OfSite(ReadOnlyAdmin):
     list_select_related = ["site__channel"]
 
-    @admin.display(description=_("sales channel"))
+    @admin.display(description=_("sales channel"), ordering="site__channel__code")
     def channel(self, row: Any) -> str:
-        return str(row.site.channel)
+        return str(row.site.channel.code)
 
 
 @admin.register(SiteState)
@@ -117,7 +118,7 @@ class SiteActivityAdmin(OfSite):
 @admin.register(SitePush)
 class SitePushAdmin(OfSite):
     list_display = [
-        "id", "channel", "sku", "shown", "shown_at", "dirty_since", "due_at", "attempts", "error", "edited_quantity", "edited_at",
+        "id", "channel", "sku", "shown", "shown_at", "dirty_since", "due", "attempts", "error", "edited_quantity", "edited_at",
     ]  # fmt: skip
     list_select_related = ["site__channel", "sku"]
     list_filter = [TroubleFilter, WaitingFilter, "site__channel"]
@@ -125,6 +126,11 @@ class SitePushAdmin(OfSite):
     ordering = ["-id"]
     actions = ["send_again"]
     troubled = staticmethod(failed_pushes)
+
+    @admin.display(description=_("next attempt at"), ordering="due_at")
+    def due(self, push: SitePush) -> dt.datetime | None:
+        """What waits for nothing was due for the last time."""
+        return None if push.dirty_since is None else push.due_at
 
     @admin.action(description=_("Send again"), permissions=["act"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[SitePush]) -> None:

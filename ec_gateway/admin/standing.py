@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.utils.formats import date_format
+from django.utils.html import format_html_join
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
@@ -26,7 +27,7 @@ def in_short(site: EcSite) -> str:
         return "-"
     failing = [activity.get_activity_display() for activity in _failing(site)]
     told = gettext("Fails: %(what)s") % {"what": ", ".join(failing)} if failing else ""
-    return " · ".join(filter(None, [connection_of(state), told]))
+    return format_html_join("", "<div>{}</div>", ([line] for line in (connection_of(state), told) if line))
 
 
 def in_full(site: EcSite) -> str:
