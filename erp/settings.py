@@ -397,6 +397,10 @@ EMAIL_IS_CONFIGURED = bool(EMAIL_URL)
 vars().update(env.email_url("EMAIL_URL", default="dummymail:"))
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_S", default=20)
 
+# --- Receipts ---------------------------------------------------------------------------------------------------------
+# Whether a receipt may be made out to 上様, nobody in particular.
+RECEIPTS_TO_NOBODY = env.bool("RECEIPTS_TO_NOBODY", default=False)
+
 # --- EC sites ---------------------------------------------------------------------------------------------------------
 # The proxy through which sites are called, if there is one.
 EC_HTTP_PROXY = env.str("EC_HTTP_PROXY", default="")

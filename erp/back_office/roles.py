@@ -91,6 +91,9 @@ SITES = (
     "ec_gateway.sitepush", "ec_gateway.shipmentnotice", "ec_gateway.reconciliationrun", "ec_gateway.reconciliationrow", "ec_gateway.listing",
     "ec_gateway.apikey", "core.messagelog",
 )  # fmt: skip
+RECEIPTS = ("orders.receipt",)
+# Frozen when issued, so nobody changes one.
+ISSUES_RECEIPTS = {"orders.view_receipt", "orders.add_receipt"}
 MAILS = ("correspondence.mail", "correspondence.mailevent")
 MAIL_WORDS = ("correspondence.mailtemplate", "correspondence.channelmail", "correspondence.mailrule")
 # What is sold where and to whom, with amounts.
@@ -110,6 +113,7 @@ ROLES = (
         | looks_at("ec_gateway.inboundevent", "ec_gateway.orderseen", *MAILS, *MAIL_WORDS)
         | acts_on("correspondence.mail")
         | keeps("correspondence.mailtemplate")
+        | ISSUES_RECEIPTS
     )),
     Role("倉庫", "soko", "Warehouse: ships, takes back, receives, moves and counts. Sees no costs and no amounts of orders.", frozenset(
         {ALL_LOCATIONS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
@@ -128,6 +132,9 @@ ROLES = (
         | acts_on("accounting.journalentry", "accounting.period", "orders.orderpayment", *TASKS)
         | keeps("accounting.journalentry", "accounting.exportrun", "accounting.ledgeraccount")
         | keeps("accounting.accountrole", "accounting.exporttaxlabel", "core.taxrate", "core.deductibleshare")
+        | ISSUES_RECEIPTS
+        | looks_at(*MAILS)
+        | acts_on("correspondence.mail")
         | keeps("customers.creditgroup", "customers.billto", "inventory.costpool", "inventory.reason", *IMPORTS)
     )),
     Role("商品管理", "md", "Merchandise (MD): styles, SKUs, prices, costs, suppliers, what should arrive. Pays nobody.", frozenset(
@@ -155,6 +162,7 @@ ROLES = (
         | looks_at(*MAILS)
         | keeps(*MAIL_WORDS)
         | {"correspondence.delete_mailtemplate"}
+        | ISSUES_RECEIPTS
         | {"inventory.delete_channelbuffer", "inventory.delete_channellocation"}
     )),
     Role("経営", "keiei", "Management: looks at everything, writes nothing.", frozenset(
@@ -163,7 +171,7 @@ ROLES = (
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
         | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
-        | looks_at(*MAILS, *MAIL_WORDS)
+        | looks_at(*MAILS, *MAIL_WORDS, *RECEIPTS)
         | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun")
         | looks_at("core.feedepoch", "auth.user", "auth.group", *IMPORTS, *DOORS)
     )),

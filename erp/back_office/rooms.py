@@ -62,7 +62,7 @@ ROOMS = (
         "insights_sales",
     )),
     Room("billing", pgettext_lazy("room", "Billing and receipts"), "payments", (
-        "accounting.billableitem", "accounting.openitem", "accounting.settlement", "accounting_aging", "accounting.counterparty",
+        "orders.receipt", "accounting.billableitem", "accounting.openitem", "accounting.settlement", "accounting_aging", "accounting.counterparty",
         "accounting.paymentroute",
     )),
     Room("accounting", pgettext_lazy("room", "Accounting"), "account_balance", (

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from django.db import connection
 
-ORDER, SHIPMENT, RETURN, SALES_REPORT, ENTRY, INVOICE = (
+ORDER, SHIPMENT, RETURN, SALES_REPORT, ENTRY, INVOICE, RECEIPT = (
     "order",
     "shipment",
     "return",
     "sales_report",
     "entry",
     "invoice",
+    "receipt",
 )
-PREFIXES = {ORDER: "SO", SHIPMENT: "SH", RETURN: "RT", SALES_REPORT: "SR", ENTRY: "JE", INVOICE: "INV"}
+PREFIXES = {ORDER: "SO", SHIPMENT: "SH", RETURN: "RT", SALES_REPORT: "SR", ENTRY: "JE", INVOICE: "INV", RECEIPT: "RC"}
 
 
 def next_numbers(series: str, count: int = 1) -> list[str]:

@@ -45,5 +45,17 @@ class NotReportable(NotAllowedNow):
     code = "not_reportable"
 
 
+class NotReceiptable(NotAllowedNow):
+    """No receipt can be issued; ``problems`` names every reason."""
+
+    code = "not_receiptable"
+
+
+class ReceiptIssued(Conflict):
+    """The order has its receipt, and nobody said why it is issued again."""
+
+    code = "receipt_issued"
+
+
 class NotCancellable(NotAllowedNow):
     code = "not_cancellable"

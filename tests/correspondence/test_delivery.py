@@ -367,3 +367,18 @@ def test_a_channel_that_lost_its_setting_cannot_write(settings):
         assert server.mails == []
 
     assert the_mail().state == "UNDELIVERABLE"
+
+
+def test_a_mail_that_cannot_be_written_holds_up_no_other(settings):
+    channel = ordered(2)
+    broken = Mail.objects.earliest("pk")
+    Mail.objects.filter(pk=broken.pk).update(document_id=0)
+
+    with mail_server(settings) as server:
+        assert run() == "1 sent"
+        assert run(NOON + MINUTE) == "0 sent"
+        assert len(server.mails) == 1
+
+    broken.refresh_from_db()
+    assert broken.state == "FAILED"
+    assert channel.pk == broken.channel_id

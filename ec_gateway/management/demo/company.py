@@ -22,6 +22,8 @@ from erp.core.actors import Actor
 from erp.core.identifiers import corporate_number_check_digit
 from erp.core.models import Channel, CompanyProfile, Department, RevenueBasis
 from erp.core.use_case import use_case
+from erp.correspondence.models import ChannelMail, MailKind, MailRule, Sender
+from erp.correspondence.services import complete_rules
 from erp.inventory.services import keep_back, open_location, sell_from
 
 NAME = "株式会社ユラフウ"
@@ -94,6 +96,24 @@ def found_company(*, today: dt.date, first: dt.date, at: dt.datetime, by: Actor)
     PriceList.objects.get_or_create(
         code="WHOLESALE", defaults={"name": "卸価格表(下代)", "tax_mode": PriceList.TaxMode.EXCLUDED, "rank": 50}
     )
+
+
+@use_case
+def write_to_shoppers(*, at: dt.datetime, by: Actor) -> None:
+    """From the last evening on, one EC site leaves its mails to Mamori; apologies and cancellations are looked at first. Repeatable."""
+    setting, _is_new = ChannelMail.objects.get_or_create(
+        channel=Channel.objects.get(code=EC_WOMEN),
+        defaults={
+            "from_name": "ユラリノ公式ストア",
+            "from_address": "store@yurarino.example.jp",
+            "reply_to": "support@yurarino.example.jp",
+            "signature": f"{NAME} ユラリノ公式ストア\nお問い合わせ: support@yurarino.example.jp(平日10時~17時)",
+        },
+    )
+    complete_rules(setting_id=setting.pk, at=at, by=by)
+    looked_at = (MailKind.SHORTAGE, MailKind.CANCELLED)
+    MailRule.objects.filter(setting=setting).update(sender=Sender.MAMORI)
+    MailRule.objects.filter(setting=setting, kind__in=looked_at).update(sender=Sender.MAMORI_CHECKED)
 
 
 def _write_dictionaries(today: dt.date) -> None:

@@ -165,6 +165,7 @@ class Story:
     def _end(self, stage: Stage) -> None:
         """The evening before today."""
         day = self.plan.last
+        company.write_to_shoppers(at=moment(day, 17, 15), by=BY)
         parcels.release_last(stage)
         desk.amend(stage.acts(day, Kind.AMEND_LATE), at=moment(day, 17, 45))
         parcels.call_back(stage, day)

@@ -19,7 +19,7 @@ DROP_FUNCTIONS = (
 )
 
 # The series of erp.core.numbering. Frozen here: a new series comes with a new migration.
-SERIES = ("order", "shipment", "return", "sales_report", "entry", "invoice")
+SERIES = ("order", "shipment", "return", "sales_report", "entry", "invoice", "receipt")
 SEQUENCES = "".join(f"CREATE SEQUENCE core_number_{series};" for series in SERIES)
 DROP_SEQUENCES = "".join(f"DROP SEQUENCE core_number_{series};" for series in SERIES)
 

@@ -32,7 +32,7 @@ class TemplateForm(ModelForm):
     class Meta:
         model = MailTemplate
         fields = ["channel", "kind", "name", "subject", "body"]
-        widgets = {"body": BODY}
+        widgets = {"subject": forms.TextInput(attrs={"class": "letter-subject"}), "body": BODY}
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data

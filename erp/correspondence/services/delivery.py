@@ -19,7 +19,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils.translation import gettext as _
 
 from erp.core import staff_tasks
@@ -73,7 +73,7 @@ def _hand_over(taken: Sequence[int], claim: uuid.UUID, now: Callable[[], dt.date
     try:
         server.open()
         for mail_id in taken:
-            message = retried(begin, mail_id=mail_id, claim=claim, at=now(), by=by)
+            message = _written(mail_id, claim, now, by)
             if message is None:
                 continue
             if (verdict := _send(server, message)) is None:
@@ -93,6 +93,19 @@ def _hand_over(taken: Sequence[int], claim: uuid.UUID, now: Callable[[], dt.date
     finally:
         _close(server)
     return sent
+
+
+def _written(mail_id: int, claim: uuid.UUID, now: Callable[[], dt.datetime], by: Actor) -> EmailMessage | None:
+    """A mail that cannot be written because of an error of ours is left to staff, so that it holds up no other."""
+    try:
+        return retried(begin, mail_id=mail_id, claim=claim, at=now(), by=by)
+    except DatabaseError:
+        raise
+    except Exception as fault:
+        log.exception("mail cannot be written", mail=mail_id)
+        reason = _("The mail cannot be written: %(said)s") % {"said": f"{type(fault).__name__} {fault}"[:300]}
+        retried(give_up_unwritten, mail_id=mail_id, claim=claim, reason=reason, at=now(), by=by)
+        return None
 
 
 def _send(server: BaseEmailBackend, message: EmailMessage) -> Verdict | None:
@@ -165,6 +178,13 @@ def begin(*, mail_id: int, claim: uuid.UUID, at: dt.datetime, by: Actor) -> Emai
         "recipient", "subject", "body", "from_header", "reply_to", "message_id", "state", "attempts",
     ])  # fmt: skip
     return _message(mail, written)
+
+
+@use_case
+def give_up_unwritten(*, mail_id: int, claim: uuid.UUID, reason: str, at: dt.datetime, by: Actor) -> None:
+    """No server has heard of it."""
+    if (mail := _mine(mail_id, claim, State.CLAIMED)) is not None:
+        _end(mail, State.FAILED, reason, at=at, by=by)
 
 
 @use_case

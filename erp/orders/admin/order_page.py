@@ -98,6 +98,8 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "items": selectors.items_of(sheet) if may("accounting.view_openitem") else None,
         "tasks": selectors.tasks_of(sheet) if may("core.view_stafftask") else None,
         "mails": selectors.mails_of(order) if may("correspondence.view_mail") else None,
+        "receipts": selectors.receipts_of(order) if may("orders.view_receipt") else None,
+        "issues_receipts": may("orders.add_receipt"),
         "writes_mails": may("correspondence.change_mail"),
         "messages_raw": _raw(order) if may("core.view_messagelog") else None,
     }  # fmt: skip

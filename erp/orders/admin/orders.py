@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 
 from erp.core.admin import ActionForm, PageLink
 from erp.orders import services
-from erp.orders.admin import order_mail, order_page, release
+from erp.orders.admin import order_mail, order_page, receipts, release
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import Order
 
@@ -72,7 +72,8 @@ class OrderAdmin(OfChannels):
         act = path("<int:order_id>/act/", self.admin_site.admin_view(self.act), name="orders_order_act")
         releasing = path("release/", self.admin_site.admin_view(self.release_page), name="orders_release")
         mail = path("<int:order_id>/mail/", self.admin_site.admin_view(self.mail), name="orders_order_mail")
-        return [act, releasing, mail, *super().get_urls()]
+        receipt = path("<int:order_id>/receipt/", self.admin_site.admin_view(self.receipt), name="orders_order_receipt")
+        return [act, releasing, mail, receipt, *super().get_urls()]
 
     def release_page(self, request: HttpRequest) -> HttpResponse:
         """出荷指示 of what waits for it: a preview, and its confirmation."""
@@ -105,6 +106,11 @@ class OrderAdmin(OfChannels):
         if not self.has_view_permission(request):
             raise PermissionDenied
         return order_mail.write(self, request, get_object_or_404(self.get_queryset(request), pk=order_id))
+
+    def receipt(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return receipts.issue(self, request, get_object_or_404(self.get_queryset(request), pk=order_id))
 
     @admin.action(description=_("Allocate stock"), permissions=["act"])
     def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:

@@ -1776,4 +1776,60 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="Receipt",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=20, unique=True, verbose_name="receipt number")),
+                ("issue", models.PositiveSmallIntegerField(verbose_name="issue")),
+                (
+                    "medium",
+                    models.CharField(
+                        choices=[("ELECTRONIC", "PDF by mail"), ("PAPER", "On paper")],
+                        max_length=12,
+                        verbose_name="form of the receipt",
+                    ),
+                ),
+                ("addressee", models.CharField(max_length=100, verbose_name="addressee")),
+                ("proviso", models.CharField(max_length=100, verbose_name="proviso")),
+                ("issued_on", models.DateField(verbose_name="issued on")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "amount",
+                    erp.core.fields.FiniteDecimalField(decimal_places=2, max_digits=16, verbose_name="amount received"),
+                ),
+                ("content", models.JSONField(verbose_name="content")),
+                ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason of issuing again")),
+                ("token", models.CharField(max_length=40, verbose_name="token")),
+                ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
+                ("actor", models.CharField(max_length=100, verbose_name="actor")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="receipts",
+                        to="orders.order",
+                        verbose_name="order",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "official receipt",
+                "verbose_name_plural": "official receipts",
+                "constraints": [
+                    models.UniqueConstraint(fields=("order", "issue"), name="one_receipt_per_order_and_issue"),
+                    models.UniqueConstraint(fields=("order", "token"), name="one_receipt_per_order_and_token"),
+                    models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="receipt_has_an_amount"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("issue", 1),
+                            models.Q(("issue__gt", 1), models.Q(("reason", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="receipt_issued_again_says_why",
+                    ),
+                ],
+            },
+        ),
     ]

@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
         append_only("orders_orderevent"),
         append_only("orders_paymentevent"),
         append_only("orders_laterevision"),
+        append_only("orders_receipt"),
         append_only("orders_salesreport"),
         append_only("orders_salesreportline"),
         append_only("orders_labelrun"),

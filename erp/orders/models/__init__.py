@@ -14,6 +14,7 @@ from erp.orders.models.orders import (
 )
 from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus
 from erp.orders.models.progress import LateRevision, OrderEvent, OrderHold, ParkedMessage
+from erp.orders.models.receipts import Receipt
 from erp.orders.models.reports import SalesReport, SalesReportLine
 from erp.orders.models.returns import Return, ReturnLine
 from erp.orders.models.shipments import Shipment, ShipmentLine
@@ -40,6 +41,7 @@ __all__ = [
     "PaymentEvent",
     "PaymentMethod",
     "PaymentStatus",
+    "Receipt",
     "Return",
     "ReturnLine",
     "SalesReport",

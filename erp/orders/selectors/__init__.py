@@ -44,6 +44,14 @@ from erp.orders.selectors.orders import (
     returnable,
     returns_by_message,
 )
+from erp.orders.selectors.receipts import (
+    ReceiptSheet,
+    content_of,
+    find_word_problems,
+    receipt_pdf,
+    receipt_sheet,
+    receipts_of,
+)
 from erp.orders.selectors.remaining import came_back_unsold, still_to_be_sold
 from erp.orders.selectors.standings import Standing, orders_placed_since, standings
 
@@ -54,6 +62,7 @@ __all__ = [
     "OrderSheet",
     "OrderView",
     "Queued",
+    "ReceiptSheet",
     "RecordedOrder",
     "Returnable",
     "SheetItem",
@@ -67,8 +76,10 @@ __all__ = [
     "channel_id_of",
     "channel_with_currency",
     "charge_nets",
+    "content_of",
     "due_orders",
     "entries_of",
+    "find_word_problems",
     "items_of",
     "listed_orders",
     "mails_of",
@@ -84,6 +95,9 @@ __all__ = [
     "parcels_being_picked",
     "payments_due",
     "payments_of",
+    "receipt_pdf",
+    "receipt_sheet",
+    "receipts_of",
     "recorded_charges",
     "recorded_orders",
     "returnable",

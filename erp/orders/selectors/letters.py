@@ -18,7 +18,7 @@ from erp.core.clock import TOKYO
 from erp.core.models import TaxRate
 from erp.core.money import COMPANY_CURRENCY, ZERO, written
 from erp.correspondence.models import MailKind
-from erp.correspondence.selectors import Contents, Placeholder, Topic, Writer, one_line
+from erp.correspondence.selectors import Attachment, Contents, Placeholder, Topic, Writer, one_line
 from erp.correspondence.selectors import register as register_writer
 from erp.orders.models import (
     Delivery,
@@ -31,6 +31,7 @@ from erp.orders.models import (
     PaymentEvent,
     PaymentMethod,
     PaymentStatus,
+    Receipt,
     Return,
     ReturnLine,
     Shipment,
@@ -136,7 +137,7 @@ def write(topic: Topic) -> Contents:
     values |= _common(order)
     if topic.kind in _SPECIAL:
         values |= _SPECIAL[topic.kind](order, topic)
-    return Contents(order.orderer_email.strip(), values, why_unreachable(order))
+    return Contents(order.orderer_email.strip(), values, why_unreachable(order), _attached(topic))
 
 
 def why_unreachable(order: Order) -> str:
@@ -150,6 +151,21 @@ def why_unreachable(order: Order) -> str:
             "it": order.orderer_email
         }
     return ""
+
+
+def _attached(topic: Topic) -> list[Attachment]:
+    """The receipt that a mail brings."""
+    from erp.orders.selectors.receipts import receipt_pdf  # which says payments in the words of this page
+
+    found = Receipt.objects.filter(pk=topic.about_id or 0).first() if topic.about_type == "RECEIPT" else None
+    return [Attachment(f"{found.number}.pdf", "application/pdf", receipt_pdf(found).content)] if found else []
+
+
+def _receipt(order: Order, topic: Topic) -> dict[str, str]:
+    receipt = Receipt.objects.filter(order=order, pk=topic.about_id or 0).first()
+    if receipt is None:
+        return {}
+    return {"領収書番号": receipt.number, "領収金額": _money(receipt.amount, receipt.currency)}
 
 
 def _common(order: Order) -> dict[str, str]:
@@ -257,6 +273,7 @@ _SPECIAL: dict[str, Callable[[Order, Topic], dict[str, str]]] = {
     MailKind.SHORTAGE: _short,
     MailKind.CANCELLED: _cancelled,
     MailKind.RETURNED: _returned,
+    MailKind.RECEIPT: _receipt,
 }
 
 

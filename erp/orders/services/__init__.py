@@ -35,6 +35,7 @@ from erp.orders.services.payment_news import PaymentNews, find_payment_problems
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.progress import accept, deliver, set_tracking
+from erp.orders.services.receipts import issue_receipt
 from erp.orders.services.refunds import confirm_refund
 from erp.orders.services.refused_sales import RefusedSale, keep_refused_sales
 from erp.orders.services.release_plans import PlaceTotal, ReleasePlan, plan_releases, release_totals
@@ -118,6 +119,7 @@ __all__ = [
     "hear_payment_news",
     "hold_order",
     "in_words_of_a_sale",
+    "issue_receipt",
     "judge",
     "keep_refused_sales",
     "make_final",
