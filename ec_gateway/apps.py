@@ -1,6 +1,23 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+# What tasks are called.
+TASKS = {
+    "ACCESS_EXPIRES": _("Key or credentials end soon"),
+    "SITE_PAUSED": _("Site is not talked to"),
+    "SITE_SETUP": _("Set-up of a site cannot be used"),
+    "SITE_ACTIVITY_FAILS": _("Work for a site fails"),
+    "EC_UNKNOWN_ITEM": _("The site does not know the item"),
+    "EC_PUSH_REFUSED": _("The site refused our stock"),
+    "EC_SHIPMENT_REFUSED": _("The site refused a shipment"),
+    "INBOX_REFUSED": _("News with wrong content"),
+    "INBOX_FAILED": _("News that could not be applied"),
+    "MESSAGE_FAILED": _("Message that could not be worked off"),
+    "WEBHOOKS_OFF": _("Webhooks do not arrive"),
+    "ORDERS_DIFFER": _("Orders differ"),
+    "LISTINGS_DIFFER": _("Listings differ"),
+}
+
 
 class EcGatewayConfig(AppConfig):
     name = "ec_gateway"
@@ -15,13 +32,14 @@ class EcGatewayConfig(AppConfig):
         from ec_gateway.services import wakes
         from ec_gateway.signs import register_signs
         from ec_gateway.traces import register_traces
-        from erp.core import changes, documents, guards
+        from erp.core import changes, documents, guards, task_kinds
         from erp.imports import services as imports
 
         changes.listen(wakes.wake_publishers)
         imports.listen(wakes.wake_importers)
         guards.register("event_stays_as_it_came", _("What a site sent is kept as it came."))
         register_queues()
+        task_kinds.register(TASKS)
         register_signs()
         register_traces()
         for kind, label, model in (

@@ -71,7 +71,7 @@ class Figure:
 
     title: StrOrPromise
     value: Decimal
-    before: Decimal
+    before: Decimal | None
     compared: StrOrPromise
 
     @property
@@ -80,11 +80,11 @@ class Figure:
 
     @property
     def before_text(self) -> str:
-        return _yen(self.before)
+        return gettext("no data of the year before") if self.before is None else _yen(self.before)
 
     @property
     def percent(self) -> Decimal | None:
-        return self.value * 100 / self.before if self.before > 0 else None
+        return self.value * 100 / self.before if self.before is not None and self.before > 0 else None
 
 
 def home_of(request: HttpRequest) -> Home:
@@ -125,14 +125,19 @@ def _figures(today: dt.date) -> list[Figure]:
         *_earned(
             _("Sales of this month"), _("Margin of this month"), month, month_before, _("up to this day last year")
         ),
-        Figure(_("Value of stock"), in_stock, stock_in_books(last_year), _("this day last year")),
+        Figure(_("Value of stock"), in_stock, stock_in_books(last_year) or None, _("this day last year")),
     ]
 
 
 def _earned(
     sales: StrOrPromise, margin: StrOrPromise, now: Trading, before: Trading, compared: StrOrPromise
 ) -> Sequence[Figure]:
-    return (Figure(sales, now.sales, before.sales, compared), Figure(margin, now.margin, before.margin, compared))
+    # Where nothing was sold and nothing went out, these books had not begun or the house was shut: nothing to compare with.
+    is_known = before.sales != 0 or before.cost != 0
+    return (
+        Figure(sales, now.sales, before.sales if is_known else None, compared),
+        Figure(margin, now.margin, before.margin if is_known else None, compared),
+    )
 
 
 def _yen(amount: Decimal) -> str:

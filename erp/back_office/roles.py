@@ -106,7 +106,7 @@ DOORS = ("access.staffsession", "access.signinlock", "access.accesslog")
 
 ROLES = (
     Role("受注担当", "juchu", "Order desk: takes orders from 確認待ち to 出荷指示, keeps trade accounts and customers.", frozenset(
-        {SALES, ALL_LOCATIONS, SEE_AMOUNTS}
+        {SALES, "orders.read_messages", ALL_LOCATIONS, SEE_AMOUNTS}
         | acts_on("orders.order", "orders.orderhold", "orders.orderline", "customers.customerrecord", "customers.mergeevent", *TASKS)
         | looks_at(*ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, *STOCK, *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *COMPANY)
         | keeps("inventory.hold", "orders.salesreport", "customers.account", "customers.shipto", "customers.contact", *IMPORTS)

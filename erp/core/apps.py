@@ -21,7 +21,7 @@ class CoreConfig(AppConfig):
     verbose_name = _("Shared kernel")
 
     def ready(self) -> None:
-        from erp.core import checks, documents, guards, ownership, selectors, signs, work_queues
+        from erp.core import checks, documents, guards, ownership, selectors, signs, task_kinds, work_queues
         from erp.core.reference import load_reference_data
 
         # A flush between tests sends this signal too, so the rows are back after each one.
@@ -53,3 +53,4 @@ class CoreConfig(AppConfig):
             )
         )
         signs.register_signs()
+        task_kinds.register({"VERIFY_": _("Verification")})

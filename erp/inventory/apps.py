@@ -22,7 +22,7 @@ class InventoryConfig(AppConfig):
     verbose_name = _("Inventory")
 
     def ready(self) -> None:
-        from erp.core import documents, ownership
+        from erp.core import documents, ownership, task_kinds
         from erp.inventory.selectors.finding import register_findables
         from erp.inventory.selectors.queues import register_queues
         from erp.inventory.selectors.verification import register_checks
@@ -47,6 +47,13 @@ class InventoryConfig(AppConfig):
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])
+        task_kinds.register(
+            {
+                "RESERVATION_LOST": _("Reserved pieces are gone"),
+                "HOLD_LOST": _("Kept pieces are gone"),
+                "STOCKTAKE": _("Stock to be counted"),
+            }
+        )
         register_queues()
         register_findables()
         register_masters()

@@ -26,6 +26,26 @@ AFTER_ACCEPTANCE = [
     "late_revision",
 ]
 
+# What tasks are called.
+TASKS = {
+    "OVERSOLD": _("Oversold"),
+    "AMEND_AFTER_RELEASE": _("Revision after release"),
+    "CANCEL_WHILE_PICKING": _("Cancellation while being picked"),
+    "PAYMENT_SHORT": _("Paid too little"),
+    "UNKNOWN_PAYMENT": _("News of an unknown payment"),
+    "REFUND_DUE": _("Refund is due"),
+    "REFUND_OF_DIFFERENCE": _("Refund of a difference"),
+    "REFUND_NOT_OWED": _("Refund that is not owed"),
+    "MONEY_NOT_BOOKED": _("Money that is not booked"),
+    "RETURN_BEFORE_SHIPMENT": _("Return before the shipment"),
+    "RETURN_TO_CHECK": _("Return to be checked"),
+    "SALE_REFUSED": _("Shop sale that was refused"),
+    "SALE_CONFLICT": _("Shop sale under a known number"),
+    "SALE_SKU_UNKNOWN": _("Shop sale of an unknown SKU"),
+    "SALE_TO_CHECK": _("Shop sale to be checked"),
+    "SALE_IN_CLOSED_PERIOD": _("Shop sale of a closed month"),
+}
+
 
 class OrdersConfig(AppConfig):
     name = "erp.orders"
@@ -33,7 +53,7 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from erp.core import documents, ownership
+        from erp.core import documents, ownership, task_kinds
         from erp.orders.selectors.finding import register_findables
         from erp.orders.selectors.letters import register_letters
         from erp.orders.selectors.queues import register_queues
@@ -44,6 +64,7 @@ class OrdersConfig(AppConfig):
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
+        task_kinds.register(TASKS)
         documents.register("ORDER", label=_("Order"), url_name="admin:orders_order_change")
         documents.register("SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change")
         documents.register("SALES_REPORT", label=_("Sales report"), url_name="admin:orders_salesreport_change")

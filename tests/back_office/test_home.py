@@ -340,6 +340,17 @@ def test_sales_margin_and_stock_stand_beside_last_year(client, as_role):
     assert found["在庫金額"][0] == 0
 
 
+def test_where_the_books_had_not_begun_a_year_before_nothing_is_compared(client, as_role):
+    as_role("経営")
+    with time_machine.travel(dt.datetime(2026, 11, 25, 3, tzinfo=dt.UTC), tick=False):
+        trade_of(dt.date(2026, 11, 24), 2200)
+
+        found = figures(client)
+
+    assert found["昨日の売上"] == (2000, None)
+    assert found["今月の粗利"] == (1600, None)
+
+
 def test_who_may_not_know_costs_sees_no_money(client, as_role):
     as_role("受注担当")
 
@@ -368,6 +379,8 @@ def test_a_year_before_a_leap_day_is_a_day(day, before):
 
 def test_without_a_last_year_there_is_no_percentage():
     assert home.Figure("x", Decimal(5), Decimal(0), "y").percent is None
+    assert home.Figure("x", Decimal(5), None, "y").percent is None
+    assert home.Figure("x", Decimal(5), None, "y").before_text == "―(前年データなし)"
     assert home.Figure("x", Decimal(5), Decimal(4), "y").percent == 125
 
 

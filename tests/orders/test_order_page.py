@@ -282,3 +282,14 @@ def test_the_order_desk_releases_but_does_not_ship(client):
     [parcel] = released(record)
 
     assert act(staff, record, "shipment", "confirm", parcel.pk).status_code == 403
+
+
+def test_the_order_desk_reads_what_the_channel_sent_and_not_the_log(client):
+    record, _parcel, _place = sold()
+    desk = of_role(client, "受注担当")
+
+    page = desk.get(address(record))
+
+    assert [message.direction for message, _body in page.context["messages_raw"]] == ["IN"]
+    assert record.external_id in page.context["messages_raw"][0][1]
+    assert desk.get(reverse("admin:core_messagelog_changelist")).status_code == 403

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ASSETS: dict[str, StrOrPromise] = {
     "stock": _("Stock"), "orders": _("Orders"), "customer": _("Customers"), "credit": pgettext_lazy("asset", "Credit"), "product": _("Products"),
-    "price": _("Prices"), "accounting": _("Accounting"),
+    "price": _("Prices"), "accounting": _("Accounting"), "correspondence": _("Mails to shoppers"),
 }  # fmt: skip
 OWNERS: dict[Owner, StrOrPromise] = {Owner.MAMORI: _("Mamori (core system)"), Owner.EC: _("EC site")}
 WAYS: dict[Delivery, StrOrPromise] = {

@@ -14,7 +14,7 @@ from django.urls import path
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core import staff_tasks
+from erp.core import staff_tasks, task_kinds
 from erp.core.admin import health
 from erp.core.admin.bases import ActionForm, PageLink, ReadOnlyAdmin
 from erp.core.admin.figures import document_link
@@ -36,14 +36,38 @@ class CloseTaskForm(ActionForm):
     resolution = forms.CharField(label=_("resolution"), required=False)
 
 
+class KindFilter(admin.SimpleListFilter):
+    """By what people call the kind; of verification, every promise is a kind of its own."""
+
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return sorted(((kind, str(label)) for kind, label in task_kinds.registered().items()), key=lambda pair: pair[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StaffTask]) -> QuerySet[StaffTask]:
+        kind = self.value()
+        if not kind:
+            return queryset
+        return queryset.filter(kind__startswith=kind) if kind.endswith("_") else queryset.filter(kind=kind)
+
+
 @admin.register(StaffTask)
 class StaffTaskAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "subject", "detail", "due_at", "opened_at", "closed_at", "closed_by"]
-    list_filter = [("closed_at", admin.EmptyFieldListFilter)]
+    list_display = ["id", "kind_name", "subject", "detail", "due_at", "opened_at", "closed_at", "closed_by"]
+    list_filter = [("closed_at", admin.EmptyFieldListFilter), KindFilter]
+    fields = [
+        "kind_name", "kind", "subject", "detail", "due_at", "opened_at", "opened_by", "closed_at", "closed_by", "resolution",
+    ]  # fmt: skip
+    readonly_fields = ["kind_name", "subject"]
     search_fields = ["kind__exact", "subject_label"]
     ordering = ["-id"]
     action_form = CloseTaskForm
     actions = ["close"]
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_name(self, task: StaffTask) -> str:
+        return task_kinds.label_of(task.kind)
 
     @admin.display(description=_("subject"), ordering="subject_label")
     def subject(self, task: StaffTask) -> str:

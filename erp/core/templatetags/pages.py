@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from erp.core.money import written
+from erp.core.task_kinds import label_of
 
 register = template.Library()
 
@@ -23,6 +24,12 @@ register = template.Library()
 def figure(value: Decimal | int | None) -> str:
     """An amount or a number of pieces; a dash for what is not known."""
     return "–" if value is None else format_html('<span class="figure">{}</span>', written(value))
+
+
+@register.filter
+def task_kind(kind: str) -> str:
+    """What people call the kind of a task."""
+    return label_of(kind)
 
 
 @register.filter

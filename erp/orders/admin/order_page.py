@@ -101,7 +101,7 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "receipts": selectors.receipts_of(order) if may("orders.view_receipt") else None,
         "issues_receipts": may("orders.add_receipt"),
         "writes_mails": may("correspondence.change_mail"),
-        "messages_raw": _raw(order) if may("core.view_messagelog") else None,
+        "messages_raw": _raw(order, request),
     }  # fmt: skip
 
 
@@ -132,8 +132,13 @@ def _acts(page: ServiceAdmin, request: HttpRequest, sheet: selectors.OrderSheet)
     }
 
 
-def _raw(order: Order) -> list[tuple[Any, str]]:
+def _raw(order: Order, request: HttpRequest) -> list[tuple[Any, str]] | None:
+    """What was sent about the order: all of it for those who read the log, what the channel said for those who work on orders."""
+    sees_all = request.user.has_perm("core.view_messagelog")
+    if not sees_all and not request.user.has_perm("orders.read_messages"):
+        return None
     return [
         (message, json.dumps(json.loads(encode(message.body)), ensure_ascii=False, indent=1))
         for message in selectors.messages_of(order)
+        if sees_all or message.direction == message.Direction.IN
     ]

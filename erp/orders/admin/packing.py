@@ -120,7 +120,9 @@ def _not_waiting(parcel: Shipment) -> tuple[str, str]:
 def _parcel(page: ShipmentAdmin, request: HttpRequest, key: str) -> Shipment | None:
     if not key.isdecimal() or len(key) > 18:
         return None
-    found: Shipment | None = page.get_queryset(request).select_related("order__channel", "delivery").filter(pk=int(key)).first()
+    found: Shipment | None = (
+        page.get_queryset(request).select_related("order__channel", "delivery").filter(pk=int(key)).first()
+    )
     return found
 
 

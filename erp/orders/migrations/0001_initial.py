@@ -189,6 +189,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "order",
                 "verbose_name_plural": "orders",
+                "permissions": [("read_messages", "Can read what a channel sent about an order")],
             },
         ),
         migrations.CreateModel(

@@ -1,0 +1,29 @@
+"""What kinds of tasks are called by people. Each app names its own in ``AppConfig.ready``; code and searches keep the short code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+_labels: dict[str, StrOrPromise] = {}
+
+
+def register(labels: Mapping[str, StrOrPromise]) -> None:
+    """A code that ends in an underscore names all kinds that begin with it; what follows stands behind its label."""
+    _labels.update(labels)
+
+
+def registered() -> dict[str, StrOrPromise]:
+    return dict(_labels)
+
+
+def label_of(kind: str) -> str:
+    """The kind itself where nobody named it."""
+    if kind in _labels:
+        return str(_labels[kind])
+    family, _sign, rest = kind.rpartition("_")
+    known = _labels.get(f"{family}_")
+    return f"{known} {rest}" if known else kind

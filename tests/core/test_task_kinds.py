@@ -1,0 +1,46 @@
+"""Tasks are called by words: every kind that the manual explains has one, and the list filters by it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+
+from erp.core import task_kinds
+from erp.core.models import StaffTask
+from erp.runtime.installation import PROJECT
+from tests.orders.factories import NOON
+
+
+def test_every_kind_of_the_manual_has_a_name_for_people():
+    manual = (PROJECT / "docs/manual/ja/README.md").read_text(encoding="utf-8")
+    table = manual.partition("## 要対応の種別")[2].partition("\n## ")[0]
+    kinds = re.findall(r"^\| ([A-Z_]+)", table, re.MULTILINE)
+
+    assert len(kinds) > 30
+    assert [kind for kind in kinds if task_kinds.label_of(kind) == kind] == []
+
+
+def test_a_family_of_kinds_is_named_once_and_an_unknown_kind_by_itself():
+    assert task_kinds.label_of("VERIFY_P6") == "整合性検査 P6"
+    assert task_kinds.label_of("AMEND_AFTER_RELEASE") == "出荷指示後の受注変更"
+    assert task_kinds.label_of("NEW_TO_ALL") == "NEW_TO_ALL"
+
+
+@pytest.mark.django_db
+def test_the_list_shows_names_and_filters_by_them(client):
+    client.force_login(User.objects.create_superuser("mika"))
+    for number, kind in enumerate(("OVERSOLD", "VERIFY_P1", "VERIFY_P6")):
+        StaffTask.objects.create(
+            kind=kind, subject_type="ORDER", subject_id=number, detail="x", opened_at=NOON, opened_by="test"
+        )
+
+    page = client.get("/admin/core/stafftask/")
+    verified = client.get("/admin/core/stafftask/?kind=VERIFY_")
+    one = client.get(f"/admin/core/stafftask/{StaffTask.objects.get(kind='OVERSOLD').pk}/change/")
+
+    assert "売り越し" in page.content.decode()
+    assert "整合性検査 P6" in page.content.decode()
+    assert {task.kind for task in verified.context["cl"].result_list} == {"VERIFY_P1", "VERIFY_P6"}
+    assert "売り越し" in one.content.decode()
