@@ -59,7 +59,7 @@ class ProductAdmin(Exchange, AnnouncingAdmin):
     readonly_fields = ["version", "matrix"]
     ordering = ["code"]
     inlines = [PriceInline]
-    list_links = (PageLink("admin:catalog_product_import", _("Import a file"), "import"),)
+    list_links = (PageLink("admin:catalog_product_import", _("Import a file of styles with their SKUs"), "import"),)
     object_links = (
         PageLink("admin:inventory_product_stock", _("Stock of the style"), "inventory.view_stockbalance"),
         PageLink("admin:catalog_product_matrix", _("Make colour × size"), "matrix"),

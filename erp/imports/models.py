@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class ImportRun(models.Model):
@@ -98,10 +99,10 @@ class ImportRow(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        NEW = "NEW", _("New")
+        NEW = "NEW", pgettext_lazy("row of a file", "New")
         CHANGED = "CHANGED", _("Changed")
         UNCHANGED = "UNCHANGED", _("Unchanged")
-        REFUSED = "REFUSED", _("Refused")
+        REFUSED = "REFUSED", pgettext_lazy("row of a file", "Refused")
 
     class Undo(models.TextChoices):
         RESTORED = "RESTORED", _("Restored")

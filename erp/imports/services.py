@@ -108,7 +108,7 @@ def _refuse_bad_columns(master: Master, headings: Sequence[str], mapping: Sequen
         if name not in mapping
     ]
     if owned:
-        raise NotOwner(_("The EC site owns what stands in some columns."), problems=[*owned, *problems])
+        raise NotOwner("", problems=[*owned, *problems])
     if problems:
         raise InvalidInput(problems)
 

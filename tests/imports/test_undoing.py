@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.models import Brand, Price, Product, Sku, SkuCode
 from erp.core.models import AuditRow, ChangeRow
-from erp.imports import running, services
+from erp.imports import planning, running, services
 from erp.imports.models import ImportRow, ImportRun
 from tests.catalog.factories import product, sku, standard_list
 from tests.imports.files import by_of, checked, csv_file, executed, imported, staff, undone
@@ -123,6 +123,28 @@ def test_two_files_at_once_on_the_same_rows_the_later_one_is_told():
     assert "現在「甲」、検査時「前」" in told[0]
     assert "検査の後にほかの人が登録しました" in told[1]
     assert Product.objects.get(code="TS-1").name == "甲"
+
+
+def test_what_only_the_database_sees_is_refused_alone_and_the_rest_goes_in(monkeypatch):
+    """As if somebody made the same style between our look and our write."""
+    run = checked("products", csv_file(["品番", "品名"], *[[f"TS-{number}", f"名{number}"] for number in range(9)]))
+    product("TS-5", name="先に")
+    real = planning.plan
+
+    def blind(frame, rows, *, lock=False):
+        planned = real(frame, rows, lock=lock)
+        for row in planned:
+            if getattr(row.instance, "code", "") == "TS-5":
+                row.is_new, row.instance = True, Product(code="TS-5", name="名5")
+                row.changes = {"code": [None, "TS-5"], "name": [None, "名5"]}
+        return planned
+
+    monkeypatch.setattr(running, "plan", blind)
+    executed(run)
+
+    assert (run.state, run.applied_count, run.refused_count, run.done_count) == ("APPLIED", 8, 1, 9)
+    assert "既に存在します" in run.rows.get(outcome="REFUSED").problems[0][1]
+    assert (Product.objects.count(), Product.objects.get(code="TS-5").name) == (9, "先に")
 
 
 class Killed(BaseException):

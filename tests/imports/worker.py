@@ -26,7 +26,7 @@ if __name__ == "__main__":
         print("chunk", flush=True)
         time.sleep(0.05)
 
-    running.Pace.took = noted
+    setattr(running.Pace, "took", noted)  # noqa: B010 # a method is watched
     while not running.work_off(clock=timezone.now):
         time.sleep(0.1)
     print("done", flush=True)
