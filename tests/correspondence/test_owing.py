@@ -194,7 +194,7 @@ def test_the_database_lets_no_mail_be_deleted_and_no_sent_one_change():
     MailEvent.objects.create(mail=Mail.objects.get(), kind="SENT", recorded_at=NOON, actor="x")
 
     for statement in (
-        "UPDATE correspondence_mail SET body = ''",
+        "UPDATE correspondence_mail SET body = 'other words'",
         "DELETE FROM correspondence_mail",
         "UPDATE correspondence_mailevent SET detail = 'x'",
         "DELETE FROM correspondence_mailevent",

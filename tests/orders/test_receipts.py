@@ -140,6 +140,13 @@ def test_a_card_is_charged_with_the_sale():
     assert (why_not(record), sheet(record).amount) == ([], 2200)
 
 
+def test_money_that_the_books_do_not_keep_has_no_receipt():
+    record = sold()
+    Order.objects.filter(pk=record.pk).update(currency="USD")
+
+    assert why_not(record) == ["other_currency"]
+
+
 def test_one_issuer_per_channel():
     record = sold()
     record.channel.invoice_issuer = "EC"

@@ -42,7 +42,7 @@ class ReasonForm(ActionForm):
 
 @admin.register(Mail)
 class MailAdmin(ReadOnlyAdmin):
-    list_display = ["mail", "state", "channel", "document", "recipient", "owed_at", "sent_at", "why"]
+    list_display = ["mail", "state", "document", "recipient", "owed_at", "sent_at", "sold_through", "why"]
     list_select_related = ["channel"]
     list_filter = ["state", "kind", "channel"]
     search_fields = ["document_label__exact", "recipient"]
@@ -90,7 +90,11 @@ class MailAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("kind"), ordering="kind")
     def mail(self, mail: Mail) -> str:
-        return str(mail.get_kind_display())
+        return format_html('<span class="one-line">{}</span>', mail.get_kind_display())
+
+    @admin.display(description=_("sales channel"), ordering="channel__code")
+    def sold_through(self, mail: Mail) -> str:
+        return mail.channel.code
 
     @admin.display(description=_("document number"), ordering="document_label")
     def document(self, mail: Mail) -> str:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -38,6 +39,7 @@ from erp.orders.models import (
     ShipmentLine,
 )
 from erp.orders.selectors.carriers import carrier_name, tracking_url
+from erp.orders.selectors.delivery_notes import slot_in_words
 from erp.orders.selectors.order_sheet import order_sheet
 
 SAMPLES = 20
@@ -130,6 +132,7 @@ def samples(channel_id: int | None) -> list[tuple[int, str]]:
     return list(found.order_by("-pk").values_list("pk", "number")[:SAMPLES])
 
 
+@translation.override("ja")
 def write(topic: Topic) -> Contents:
     """Every value of a kind of mail about an order."""
     order = Order.objects.select_related("channel", "customer_record").get(pk=topic.document_id)
@@ -366,12 +369,7 @@ def _address(delivery: Delivery) -> str:
 
 
 def _wish(delivery: Delivery) -> str:
-    slot = delivery.time_slot
-    hours = ""
-    if len(slot) == 4 and slot.isdecimal():
-        hours = f"{int(slot[:2])}時~{int(slot[2:])}時"
-    elif slot:
-        hours = {"AM": "午前中", "am": "午前中", "MORNING": "午前中"}.get(slot, one_line(slot))
+    hours = slot_in_words(one_line(delivery.time_slot)) if delivery.time_slot else ""
     return " ".join(filter(None, [_date(delivery.wish_date), hours]))
 
 

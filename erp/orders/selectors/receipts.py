@@ -273,6 +273,9 @@ def _why_not(order: Order, amount: Decimal, paid: Iterable[tuple[OrderPayment, D
     if order.total is None:
         yield Problem("/order", "amount_unknown", _("The amounts of the order are not known yet."))
         return
+    if order.currency != COMPANY_CURRENCY:
+        told = _("The order is in %(currency)s, which the books do not keep.") % {"currency": order.currency}
+        yield Problem("/order", "other_currency", told)
     elsewhere = {
         PaymentMethod.COD: _("Paid on delivery: the slip of the carrier is the receipt."),
         PaymentMethod.DEFERRED: _("Paid later: the slip of the payment company is the receipt."),

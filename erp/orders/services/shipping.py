@@ -70,7 +70,7 @@ def ship(
     recognise(sold, cost_roles=_cost_by_role(issued), batch=batch, on=on, at=at, by=by)
     _post_transit([parcel for parcel in leaving if parcel not in sold], issued, batch, on=on, at=at, by=by)
     sales.announce_shipments(leaving, batch)
-    untracked = frozenset(key for key, request in todo.items() if not request.tracking_number)
+    untracked = frozenset(key for key in todo if not (todo[key].tracking_number or found[key].tracking_number))
     letters.tell_shipped(leaving, untracked, on=on, batch=batch, at=at, by=by)
     move_states(order_ids=[parcel.order_id for parcel in leaving], batch=batch, at=at, by=by)
     batch.run()
