@@ -63,6 +63,7 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is regist
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.fields["settings"].widget.attrs["rows"] = 4
         platform = self.fields["platform"]
         assert isinstance(platform, forms.ChoiceField)
         platform.choices = [
@@ -230,7 +231,7 @@ class OverlapForm(ActionForm):
 class ApiKeyAdmin(MasterAdmin):
     form = KeyForm
     action_form = OverlapForm
-    list_display = ["prefix", "name", "site", "scope_names", "expiry_date", "revoked", "last_used_at", "created"]
+    list_display = ["prefix", "name", "channel", "scope_names", "expiry_date", "revoked", "last_used_at", "created"]
     list_select_related = ["site__channel"]
     list_filter = ["revoked", EndsFilter, "site__channel"]
     ending = staticmethod(ending_keys)
@@ -238,11 +239,17 @@ class ApiKeyAdmin(MasterAdmin):
     ordering = ["-created"]
     actions = ["rotate", "revoke"]
 
+    @admin.display(description=_("EC site"), ordering="site__channel__code")
+    def channel(self, key: ApiKey) -> str:
+        return str(key.site.channel.code)
+
     @admin.display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:
         """With the names that the API gives them: the developer of the site reads those."""
         labels = dict(ApiKey.Scope.choices)
-        return format_html_join("", "<div>{} ({})</div>", [(labels.get(scope, scope), scope) for scope in key.scopes])
+        return format_html_join(
+            "", '<div class="nowrap">{} ({})</div>', [(labels.get(scope, scope), scope) for scope in key.scopes]
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         if obj is None:

@@ -66,7 +66,7 @@ class OfSite(ReadOnlyAdmin):
 @admin.register(SiteState)
 class SiteStateAdmin(OfSite):
     list_display = [
-        "channel", "connection", "open_until", "failures_in_row", "waiting_since", "last_success_at", "last_error_at", "last_error", "setup_error",
+        "channel", "connection", "open_until", "failures_in_row", "waiting_since", "last_success_at", "last_error_at", "why_not",
     ]  # fmt: skip
     list_filter = [TroubleFilter]
     search_fields = ["site__channel__code", "site__channel__name"]
@@ -83,6 +83,10 @@ class SiteStateAdmin(OfSite):
     @admin.display(description=_("connection"))
     def connection(self, state: SiteState) -> str:
         return connection_of(state)
+
+    @admin.display(description=_("last error"))
+    def why_not(self, state: SiteState) -> str:
+        return state.setup_error or state.last_error or "-"
 
     @admin.display(description=_("stock waits since"))
     def waiting_since(self, state: Any) -> Any:
@@ -106,8 +110,7 @@ class SiteStateAdmin(OfSite):
 @admin.register(SiteActivity)
 class SiteActivityAdmin(OfSite):
     list_display = [
-        "channel", "activity", "finished_at", "detail", "failures_in_row", "last_error_at", "last_error", "cursor", "lease_holder",
-        "lease_until",
+        "channel", "activity", "finished_at", "detail", "failures_in_row", "last_error_at", "last_error", "lease_until",
     ]  # fmt: skip
     list_filter = [TroubleFilter, "activity", "site__channel"]
     troubled = staticmethod(failing_activities)

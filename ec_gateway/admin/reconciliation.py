@@ -83,7 +83,7 @@ class OpenFilter(admin.SimpleListFilter):
 @admin.register(ReconciliationRow)
 class ReconciliationRowAdmin(ReadOnlyAdmin):
     list_display = [
-        "run_id", "channel", "cause", "sku", "external_code", "external_id", "ours", "theirs", "told", "repair", "repaired_at",
+        "in_run", "channel", "cause", "item", "external_id", "ours", "theirs", "told", "repair", "repaired_at",
     ]  # fmt: skip
     list_select_related = ["run__site__channel", "sku"]
     list_filter = [OpenFilter, "kind", "cause", "repair", "run__site__channel"]
@@ -95,9 +95,18 @@ class ReconciliationRowAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     readonly_fields = ["our_terms", "what_proves_it"]
 
-    @admin.display(description=_("sales channel"))
+    @admin.display(description=_("reconciliation"), ordering="run")
+    def in_run(self, row: ReconciliationRow) -> int:
+        return row.run_id
+
+    @admin.display(description=_("sales channel"), ordering="run__site__channel__code")
     def channel(self, row: ReconciliationRow) -> str:
         return row.run.site.channel.code
+
+    @admin.display(description=_("SKU"), ordering="external_code")
+    def item(self, row: ReconciliationRow) -> str:
+        """With the site's own code where it is another one."""
+        return " / ".join(dict.fromkeys(filter(None, [row.sku.code if row.sku else "", row.external_code]))) or "-"
 
     @admin.display(description=_("terms of our figure"))
     def our_terms(self, row: ReconciliationRow) -> str:
