@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+import re
+import zipfile
 from decimal import Decimal
 
 import pytest
@@ -221,6 +224,13 @@ def test_the_download_has_every_row_and_the_total(staff, trade):
 
     told = staff.get(URL, {**SPAN, "rows": "category", "measure": "sales", "format": "csv"}).content.decode("utf-8-sig")
     crossed = staff.get(URL, {**SPAN, "rows": "category", "columns": "channel", "measure": "sales", "format": "csv"})
+
+    book = staff.get(URL, {**SPAN, "rows": "category", "measure": "sales", "format": "xlsx"})
+    with zipfile.ZipFile(io.BytesIO(b"".join(book.streaming_content))) as parts:
+        sheet = parts.read("xl/worksheets/sheet1.xml").decode()
+    assert "=SUM(A1)" in sheet
+    assert "<f>" not in sheet
+    assert re.search(r"<v>28000(\.0+)?</v>", sheet)
 
     head, coats, _shirts, total = [row.split(",") for row in told.splitlines()]
     assert head[0] == "商品グループ"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 
 from django import forms
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -23,6 +23,8 @@ from erp.core.admin import ServiceAdmin
 from erp.core.clock import business_date
 from erp.core.money import ZERO, written
 from erp.core.permissions import SEE_COSTS
+from erp.imports.exporting import workbook
+from erp.imports.values import neutral
 from erp.insights.selectors.sales import (
     DIMENSIONS,
     Answer,
@@ -125,7 +127,7 @@ class Row:
         return self.now.sales * 100 / self.before.sales if self.before is not None and self.before.sales > 0 else None
 
 
-def page(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse:
+def page(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse | FileResponse:
     with_margin = request.user.has_perm(SEE_COSTS)
     channels = shop_channels_of(request.user)
     today = business_date(timezone.now())
@@ -143,13 +145,13 @@ def page(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse:
         answer = _kept(question, with_margin)
         measure = form.cleaned_data["measure"]
         sheet = _Sheet(answer, measure, request)
-        if request.GET.get("format") == "csv":
-            return _csv(sheet, with_margin)
+        if write := DOWNLOADS.get(request.GET.get("format", "")):
+            return write(f"sales-{question.first}-{question.last}", _table(sheet, with_margin))
         context |= {
             "answer": answer, "measure": measure, "measure_title": MEASURES[measure], "dimension": DIMENSIONS[question.rows].title,
             "rows": sheet.rows(ROWS_SHOWN), "total": sheet.total(), "heads": sheet.heads(), "bars": sheet.bars(),
             "chart_height": min(len(answer.rows), BARS_SHOWN) * BAR_HEIGHT + 8, "is_additive": measure in ADDITIVE,
-            "narrowed": sheet.narrowed(), "csv": _with(request, format="csv"),
+            "narrowed": sheet.narrowed(), "csv": _with(request, format="csv"), "xlsx": _with(request, format="xlsx"),
             "before": (a_year_before(question.first), a_year_before(question.last)),
         }  # fmt: skip
     return TemplateResponse(request, "insights/sales.html", context)
@@ -370,36 +372,53 @@ def _text(value: Decimal | int | None) -> str:
     return "–" if value is None else written(value)
 
 
-def _csv(sheet: _Sheet, with_margin: bool) -> HttpResponse:
-    """The table as it is shown, all of its rows; figures without marks, so that a spreadsheet reads them."""
+def _table(sheet: _Sheet, with_margin: bool) -> list[list[Any]]:
+    """The table as it is shown, all of its rows, with the head before and the total behind; figures as numbers, empty where there is none."""
+    head = [str(DIMENSIONS[sheet.question.rows].title)]
+    rows = [*sheet.rows(None), sheet.total()]
+    if sheet.question.columns:
+        written_rows = [
+            [row.label, *(_number(text) for text, _url in row.values), sheet.value(row.now)] for row in rows
+        ]
+        return [[*head, *sheet.heads(), gettext("total")], *written_rows]
+    margin = [gettext("Margin"), gettext("Margin rate")] if with_margin else []
+    head += [
+        gettext("Pieces"), gettext("Pieces, a year before"), gettext("Sales (without tax)"), gettext("Sales, a year before"), *margin,
+        pgettext("number", "Customers"), gettext("Customers, a year before"), gettext("Sales per customer"),
+    ]  # fmt: skip
+    table: list[list[Any]] = [head]
+    for row in rows:
+        now, before = row.now, row.before
+        earned = (
+            [now.margin, None if now.margin_percent is None else round(now.margin_percent, 1)] if with_margin else []
+        )
+        was = (None, None, None) if before is None else (before.units, before.sales, before.customers)
+        table.append(
+            [row.label, now.units, was[0], now.sales, was[1], *earned, now.customers, was[2], now.per_customer]
+        )
+    return table
+
+
+def _number(text: str) -> Decimal | None:
+    return None if text == "–" else Decimal(text.replace(",", ""))
+
+
+def _csv(name: str, table: Sequence[Sequence[Any]]) -> HttpResponse:
     # The mark at the start lets a spreadsheet see that this is UTF-8.
     answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    first, last = sheet.question.first, sheet.question.last
-    answer["Content-Disposition"] = f'attachment; filename="sales-{first}-{last}.csv"'
+    answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     writer = csv.writer(answer)
-    head = [str(DIMENSIONS[sheet.question.rows].title)]
-    if sheet.question.columns:
-        writer.writerow([*head, *(_harmless(name) for name in sheet.heads()), gettext("total")])
-        for row in [*sheet.rows(None), sheet.total()]:
-            values = [text.replace(",", "") for text, _url in row.values]
-            writer.writerow([_harmless(row.label), *values, sheet.value(row.now)])
-        return answer
-    margin = [gettext("Margin"), gettext("Margin rate")] if with_margin else []
-    writer.writerow([
-        *head, gettext("Pieces"), gettext("Pieces, a year before"), gettext("Sales (without tax)"), gettext("Sales, a year before"), *margin,
-        pgettext("number", "Customers"), gettext("Customers, a year before"), gettext("Sales per customer"),
-    ])  # fmt: skip
-    for row in [*sheet.rows(None), sheet.total()]:
-        now, before = row.now, row.before
-        percent = now.margin_percent
-        earned = [now.margin, "" if percent is None else round(percent, 1)] if with_margin else []
-        writer.writerow([
-            _harmless(row.label), now.units, "" if before is None else before.units, now.sales, "" if before is None else before.sales, *earned,
-            now.customers, "" if before is None else before.customers, now.per_customer or "",
-        ])  # fmt: skip
+    writer.writerows([[neutral(value) if isinstance(value, str) else value for value in row] for row in table])
     return answer
 
 
-def _harmless(text: str) -> str:
-    """A name that a spreadsheet would take for a formula is text."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
+def _xlsx(name: str, table: Sequence[Sequence[Any]]) -> FileResponse:
+    book = workbook(gettext("Sales analysis"), table[0], table[1:])
+    return FileResponse(book, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX)
+
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+DOWNLOADS: dict[str, Callable[[str, Sequence[Sequence[Any]]], HttpResponse | FileResponse]] = {
+    "csv": _csv,
+    "xlsx": _xlsx,
+}
