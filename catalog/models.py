@@ -203,7 +203,11 @@ class Sku(models.Model):
     class Meta:
         verbose_name = _("SKU")
         verbose_name_plural = _("SKUs")
-        indexes = [GinIndex(Pairs("code"), name="sku_by_part_of_code")]
+        indexes = [
+            GinIndex(Pairs("code"), name="sku_by_part_of_code"),
+            models.Index(fields=["code"], condition=Q(is_kit=True), name="sku_that_is_a_kit"),
+            models.Index(fields=["code"], condition=Q(is_active=False), name="sku_out_of_use"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["product", "color", "size"],

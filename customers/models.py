@@ -74,6 +74,7 @@ class CustomerRecord(models.Model):
             models.Index(fields=["phone"], name="customer_by_phone"),
             models.Index(fields=["email"], name="customer_by_email"),
             models.Index(fields=["family_kana", "given_kana"], name="customer_by_kana"),
+            models.Index(fields=["id"], condition=Q(kind="COMPANY"), name="customer_that_is_a_company"),
             models.Index(Digits("phone"), condition=Q(phone__gt=""), name="customer_by_digits"),
             models.Index(Folded("email"), condition=Q(email__gt=""), name="customer_by_folded_email"),
             GinIndex(

@@ -11,7 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from erp.core.admin.paging import FastPaginator
 from erp.orders import services
+from erp.orders.models import Order
 from tests.inventory.factories import sku as new_sku
 from tests.inventory.factories import stock
 from tests.orders.factories import DESK, NOON, line, order, placed, shipped, shop
@@ -136,6 +138,33 @@ def test_a_longer_list_does_not_ask_more(staff):
     days_work(4)
 
     assert {url: len(statements(staff, url)) for url in urls} == few
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_no_list_counts_a_table_to_its_end(staff, model):
+    """Neither as it stands nor with a choice of a filter nor searched: what is counted is counted up to a limit."""
+    url = page(model, "changelist")
+    shown = staff.get(url, {"_all": "1"}).context["cl"]
+    choices = [choice["query_string"] for spec in shown.filter_specs for choice in list(spec.choices(shown))[1:2]]
+
+    for query in ("?_all=1", "?q=42", *choices):
+        with CaptureQueriesContext(connection) as queries:
+            staff.get(url + query)
+        counted = [sql for sql in (query["sql"] for query in queries) if "COUNT(" in sql.upper()]
+        assert [sql for sql in counted if "LIMIT" not in sql] == []
+
+
+def test_a_long_table_is_sorted_only_as_an_index_knows(staff, monkeypatch):
+    url = page(Order, "changelist")
+    free = staff.get(url, {"o": "6"}).context["cl"]
+    monkeypatch.setattr(FastPaginator, "estimate", staticmethod(lambda _model: 1_000_000))
+
+    long = staff.get(url, {"o": "6.-5.7"}).context["cl"]
+
+    assert "orderer_name" in free.sortable_by
+    assert free.get_ordering_field_columns() == {6: "asc"}
+    assert long.sortable_by == ["number", "order_date"]
+    assert long.get_ordering_field_columns() == {5: "desc"}
 
 
 def test_amounts_are_written_as_people_write_them(staff):

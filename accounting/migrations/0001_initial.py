@@ -886,4 +886,16 @@ class Migration(migrations.Migration):
                 erp.core.folding.Pairs("party_label"), name="settlement_by_party_label"
             ),
         ),
+        migrations.AddIndex(
+            model_name="journalentry",
+            index=models.Index(
+                condition=models.Q(("kind", "AUTOMATIC"), _negated=True),
+                fields=["kind", "id"],
+                name="entry_made_by_hand",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="posting",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["entry_date"], name="posting_by_date"),
+        ),
     ]

@@ -656,4 +656,12 @@ class Migration(migrations.Migration):
             model_name="supplier",
             index=models.Index(fields=["registration_number"], name="supplier_by_registration"),
         ),
+        migrations.AddIndex(
+            model_name="sku",
+            index=models.Index(condition=models.Q(("is_kit", True)), fields=["code"], name="sku_that_is_a_kit"),
+        ),
+        migrations.AddIndex(
+            model_name="sku",
+            index=models.Index(condition=models.Q(("is_active", False)), fields=["code"], name="sku_out_of_use"),
+        ),
     ]

@@ -601,4 +601,10 @@ class Migration(migrations.Migration):
             model_name="contact",
             index=django.contrib.postgres.indexes.GinIndex(erp.core.folding.Pairs("name"), name="contact_by_name"),
         ),
+        migrations.AddIndex(
+            model_name="customerrecord",
+            index=models.Index(
+                condition=models.Q(("kind", "COMPANY")), fields=["id"], name="customer_that_is_a_company"
+            ),
+        ),
     ]

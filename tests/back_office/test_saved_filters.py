@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,7 +32,7 @@ def save(client, name: str, query: str, **form) -> SavedFilter:
     return SavedFilter.objects.get(name=name)
 
 
-def chips(client, path: str = LIST, query: str = "_all=1") -> dict[str, object]:
+def chips(client, path: str = LIST, query: str = "_all=1") -> dict[str, Any]:
     return {chip.name: chip for chip in client.get(f"{path}?{query}").context["saved_filters"]}
 
 

@@ -27,7 +27,7 @@ from psycopg import Error as DriverError
 
 from erp.core import finding, guards
 from erp.core.actors import Actor
-from erp.core.admin import saved_filters
+from erp.core.admin import saved_filters, sorting
 from erp.core.admin.figures import FiguresInFields, shown_to, with_figures
 from erp.core.admin.paging import FastPaginator
 from erp.core.admin.refusals import for_people
@@ -110,6 +110,23 @@ class ServiceAdmin(ThemedAdmin):
             for name, figure in zip(shown, with_figures(self.model, shown), strict=True)
         ]
 
+    def get_sortable_by(self, request: HttpRequest) -> list[Any]:
+        """A long table is sorted by those columns only of which an index knows the order; a short one by any."""
+        columns = super().get_sortable_by(request)
+        if FastPaginator.estimate(self.model) < FastPaginator.BELIEVE_FROM:
+            return list(columns)
+        return [column for column in columns if sorting.has_order(self.opts.model, sorting.field_of(self, column))]
+
+    def _sorted_as_possible(self, request: HttpRequest, places: str) -> str:
+        """Of the columns that an address sorts by, those that may be: Django would sort by any."""
+        shown, sortable = (
+            saved_filters.columns(self, request),
+            set(map(str, map(saved_filters.name_of, self.get_sortable_by(request)))),
+        )
+        return ".".join(
+            place for place in places.split(".") if saved_filters.column_at(shown, place).lstrip("-") in sortable
+        )
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -122,6 +139,8 @@ class ServiceAdmin(ThemedAdmin):
         asked = request.GET.copy()
         chosen = asked.pop(saved_filters.CHOSEN, [""])[-1]
         asked.pop(saved_filters.NONE, None)
+        if places := asked.get(saved_filters.ORDER, ""):
+            asked[saved_filters.ORDER] = self._sorted_as_possible(request, places)
         request.GET = asked  # type: ignore[assignment]
         context = {
             "page_links": self._links(request, self.list_links),

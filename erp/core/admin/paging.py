@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 
 class FastPaginator(Paginator[Any]):
@@ -29,7 +29,7 @@ class FastPaginator(Paginator[Any]):
     def count(self) -> int:
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
         reach = self.page_number * self.per_page
-        estimate = 0 if rows.query.where else self._estimate(rows)
+        estimate = 0 if rows.query.where else self.estimate(rows.model)
         if estimate >= self.BELIEVE_FROM and reach + self.per_page < estimate:
             self.is_estimated = True
             return estimate
@@ -42,9 +42,8 @@ class FastPaginator(Paginator[Any]):
         return counted
 
     @staticmethod
-    def _estimate(rows: QuerySet[Any]) -> int:
+    def estimate(model: type[Model]) -> int:
+        """As many rows as PostgreSQL believes the table to have."""
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [rows.model._meta.db_table]
-            )
+            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [model._meta.db_table])
             return int(cursor.fetchone()[0])

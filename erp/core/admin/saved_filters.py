@@ -23,7 +23,7 @@ CHOSEN, NONE = "_saved", "_all"
 ORDER = "o"
 # What says where somebody stands in a list, and not what is listed.
 PASSING = (CHOSEN, NONE, "p", "e", "all", "_facets", "_popup", "_to_field")
-LONGEST = 2_000
+LONGEST, LONGEST_NAME = 2_000, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ def chips(page: Any, request: HttpRequest) -> list[Chip]:
 
 def parameters_of(page: Any, request: HttpRequest, saved: SavedFilter) -> tuple[list[tuple[str, str]], list[str]]:
     """The address of a filter for this user, and the columns that it sorts by and that are not on the list any more."""
-    columns = _columns(page, request)
+    shown = columns(page, request)
     places, gone = [], []
     for named in saved.order:
         sign, name = ("-", named[1:]) if named.startswith("-") else ("", named)
-        if name in columns:
-            places.append(f"{sign}{columns.index(name)}")
+        if name in shown:
+            places.append(f"{sign}{shown.index(name)}")
         else:
             gone.append(name)
     order = [(ORDER, ".".join(places))] if places else []
@@ -109,10 +109,10 @@ def _save(page: Any, request: HttpRequest, query: QueryDict) -> str:
     name = " ".join(request.POST.get("name", "").split())
     role = Group.objects.filter(pk=_number(request.POST.get("role", "0"))).first()
     asked = [(key, value) for key, value in _asked(query) if key != ORDER]
-    columns = _columns(page, request)
-    order = [column for place in query.get(ORDER, "").split(".") if (column := _column_at(columns, place))]
+    shown = columns(page, request)
+    order = [column for place in query.get(ORDER, "").split(".") if (column := column_at(shown, place))]
     problems = []
-    if not name or len(name) > SavedFilter._meta.get_field("name").max_length:
+    if not name or len(name) > LONGEST_NAME:
         problems.append(gettext("Give the filter a name of at most 40 characters."))
     if not asked and not order:
         problems.append(gettext("The list shows everything: filter, search or sort first, then save."))
@@ -162,17 +162,19 @@ def _asked(query: QueryDict) -> list[tuple[str, str]]:
     return [(key, str(value)) for key, values in query.lists() if key not in PASSING for value in values if value != ""]
 
 
-def _columns(page: Any, request: HttpRequest) -> list[str]:
-    shown = page.get_list_display(request)
-    names = [column if isinstance(column, str) else column.__name__ for column in shown]
+def name_of(column: Any) -> str:
+    return column if isinstance(column, str) else str(column.__name__)
+
+
+def columns(page: Any, request: HttpRequest) -> list[str]:
+    """The columns of a list for this user, at the places that an address counts."""
+    names = [name_of(column) for column in page.get_list_display(request)]
     return ["action_checkbox", *names] if page.get_actions(request) else names
 
 
-def _column_at(columns: list[str], place: str) -> str:
+def column_at(shown: list[str], place: str) -> str:
     sign, digits = ("-", place[1:]) if place.startswith("-") else ("", place)
-    return (
-        f"{sign}{columns[int(digits)]}" if digits.isdecimal() and len(digits) < 4 and int(digits) < len(columns) else ""
-    )
+    return f"{sign}{shown[int(digits)]}" if digits.isdecimal() and len(digits) < 4 and int(digits) < len(shown) else ""
 
 
 def _number(text: str) -> int:

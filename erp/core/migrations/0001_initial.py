@@ -636,4 +636,20 @@ class Migration(migrations.Migration):
             model_name="defaultfilter",
             constraint=models.UniqueConstraint(fields=("user", "page"), name="one_default_filter_per_user_and_list"),
         ),
+        migrations.AddIndex(
+            model_name="auditrow",
+            index=models.Index(
+                condition=models.Q(("action__in", ["DELETE", "TRUNCATE"])),
+                fields=["action", "id"],
+                name="audit_of_losses",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="messagelog",
+            index=models.Index(
+                condition=models.Q(("outcome", "DONE"), _negated=True),
+                fields=["outcome", "id"],
+                name="message_not_done",
+            ),
+        ),
     ]

@@ -47,6 +47,7 @@ class MessageLog(models.Model):
         verbose_name_plural = _("message log")
         indexes = [
             models.Index(fields=["external_id", "channel"], name="message_by_external_id"),
+            models.Index(fields=["outcome", "id"], condition=~Q(outcome="DONE"), name="message_not_done"),
             models.Index(fields=["recorded_at"], condition=Q(direction="OUT"), name="message_sent_at"),
         ]
 
@@ -110,6 +111,9 @@ class AuditRow(models.Model):
         indexes = [
             models.Index(fields=["table_name", "row_id", "id"], name="audit_by_row"),
             models.Index(fields=["actor", "id"], name="audit_by_actor"),
+            models.Index(
+                fields=["action", "id"], condition=Q(action__in=["DELETE", "TRUNCATE"]), name="audit_of_losses"
+            ),
             models.Index(fields=["recorded_at"], name="audit_by_time"),
         ]
 

@@ -957,4 +957,12 @@ class Migration(migrations.Migration):
                 erp.core.folding.Pairs("code"), erp.core.folding.Pairs("name"), name="location_by_name"
             ),
         ),
+        migrations.AddIndex(
+            model_name="stockdocument",
+            index=models.Index(
+                condition=models.Q(("kind", "ISSUE"), _negated=True),
+                fields=["kind", "id"],
+                name="stock_document_by_kind",
+            ),
+        ),
     ]

@@ -129,6 +129,7 @@ class StockDocument(models.Model):
                 fields=["occurred_at", "id"], condition=Q(awaits_invoice=True), name="receipt_before_its_invoice"
             ),
             models.Index(Folded("external_id"), condition=Q(external_id__gt=""), name="stock_document_by_paper"),
+            models.Index(fields=["kind", "id"], condition=~Q(kind="ISSUE"), name="stock_document_by_kind"),
         ]
 
     def __str__(self) -> str:

@@ -1833,4 +1833,20 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("order_type", "NORMAL"), _negated=True),
+                fields=["order_type", "id"],
+                name="order_of_rare_type",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="orderpayment",
+            index=models.Index(fields=["status", "id"], name="payment_by_status"),
+        ),
+        migrations.AddIndex(
+            model_name="orderpayment",
+            index=models.Index(fields=["method", "id"], name="payment_by_method"),
+        ),
     ]

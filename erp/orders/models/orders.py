@@ -120,6 +120,7 @@ class Order(models.Model):
                 fields=["state", "id"], condition=~Q(state__in=["SHIPPED", "CANCELLED"]), name="open_order_by_state"
             ),
             models.Index(fields=["order_date", "id"], name="order_by_date"),
+            models.Index(fields=["order_type", "id"], condition=~Q(order_type="NORMAL"), name="order_of_rare_type"),
             models.Index(Folded("external_id"), name="order_by_external_id"),
             models.Index(Digits("orderer_phone"), condition=Q(orderer_phone__gt=""), name="order_by_phone"),
             models.Index(Folded("orderer_email"), condition=Q(orderer_email__gt=""), name="order_by_email"),

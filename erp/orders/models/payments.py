@@ -85,7 +85,11 @@ class OrderPayment(models.Model):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         constraints = [models.UniqueConstraint(fields=["order", "line_no"], name="one_payment_per_order_and_line")]
-        indexes = [models.Index(Folded("reference"), condition=Q(reference__gt=""), name="payment_by_reference")]
+        indexes = [
+            models.Index(Folded("reference"), condition=Q(reference__gt=""), name="payment_by_reference"),
+            models.Index(fields=["status", "id"], name="payment_by_status"),
+            models.Index(fields=["method", "id"], name="payment_by_method"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"

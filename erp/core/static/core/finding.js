@@ -45,6 +45,12 @@
     if (event.key === "s") focus(document.getElementById("searchbar"), event);
   }, true);
 
+  // What a list cuts off is read by pointing at it.
+  document.addEventListener("mouseover", (event) => {
+    const cell = event.target.closest?.("#result_list td, #result_list th");
+    if (cell && !cell.title && cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent.trim();
+  });
+
   // The next scan replaces the last one.
   document.addEventListener("focusin", (event) => {
     if (event.target.id === "find" || event.target.id === "searchbar") event.target.select();

@@ -1,0 +1,245 @@
+"""What the lists of the back office cost on tables of a million rows.
+
+python -m benchmarks.lists [--rows N] [--only app.model ...]
+
+Every list with a long table is read as it stands, with each choice of its filters, sorted by each column that it offers, and searched; each is
+compared with the same columns of the newest rows by primary key. Rows are made by ``generate_series`` from the kinds of their columns; checks and
+triggers are put aside for that, since nothing is booked here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from benchmarks.stage import durable_cluster
+
+ROWS = 1_000_000
+WANTED = 2.0
+# What takes no longer than this is not told apart from the noise of a machine.
+NOISE_MS = 10.0
+RUNS = 3
+# What takes longer is slow, and is not waited for again.
+SLOW_MS = 500.0
+LONG = (
+    "orders.order", "orders.orderline", "orders.orderpayment", "orders.orderhold", "orders.shipment", "orders.shipmentline", "orders.return",
+    "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
+    "accounting.journalentry", "accounting.posting", "accounting.openitem", "accounting.billableitem", "accounting.settlement",
+    "customers.goldencustomer", "customers.customerrecord", "catalog.sku", "catalog.skucode", "catalog.price",
+    "core.messagelog", "core.auditrow", "core.stafftask", "ec_gateway.inboundevent", "ec_gateway.orderseen", "ec_gateway.sitepush",
+)  # fmt: skip
+BESIDE = {"orders.shipment": "orders.delivery", "orders.order": "orders.delivery"}
+NAMES = "(ARRAY['佐藤','鈴木','髙橋','田中','渡邉','伊藤','山本','中村','小林','加藤'])[i % 10 + 1] || ' ' || i % 9973"
+
+
+@dataclass(frozen=True)
+class Page:
+    name: str
+    query: str
+    ms: float
+    base_ms: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ms / max(self.base_ms, 0.1)
+
+    @property
+    def is_good(self) -> bool:
+        return self.ratio < WANTED or self.ms < NOISE_MS
+
+    def __str__(self) -> str:
+        mark = "" if self.is_good else " **above**"
+        return f"| {self.name} {self.query} | {self.ms:.1f} ms | {self.base_ms:.1f} ms | {self.ratio:.1f}{mark} |"
+
+
+def measure(*, rows: int = ROWS, only: tuple[str, ...] = ()) -> list[Page]:
+    with durable_cluster():
+        from django.contrib.auth.models import User
+
+        chosen = [label for label in LONG if not only or label in only]
+        fill([*chosen, *{BESIDE[label] for label in chosen if label in BESIDE}], rows)
+        User.objects.create_superuser("bench")
+        return [page for label in chosen for page in pages_of(label)]
+
+
+def fill(labels: list[str], rows: int) -> None:
+    """``rows`` rows in every table of a list, some hundred in the masters beside them. Tables that others point to come first."""
+    from django.apps import apps
+    from django.db import connection
+
+    wanted = {apps.get_model(label): rows for label in labels}
+    masters = {model for model in _below(set(wanted)) if model not in wanted}
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off; SET maintenance_work_mem = '512MB'; SET statement_timeout = 0")
+        for model in _in_order({*wanted, *masters}):
+            table = model._meta.db_table
+            cursor.execute(
+                "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype IN ('c', 'f', 'x')",
+                [table],
+            )
+            for (name,) in cursor.fetchall():
+                cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}" CASCADE')
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            count = wanted.get(model, 200)
+            if model._default_manager.count() >= count:
+                continue
+            fields = [field for field in model._meta.local_concrete_fields if not field.generated]
+            columns = ", ".join(f'"{field.column}"' for field in fields)
+            values = ", ".join(_value(field, {**wanted, **dict.fromkeys(masters, 200)}) for field in fields)
+            began = time.perf_counter()
+            overriding = "OVERRIDING SYSTEM VALUE"
+            cursor.execute(
+                f"INSERT INTO {table} ({columns}) {overriding} SELECT {values} FROM generate_series(100001, {100000 + count}) i"
+            )
+            cursor.execute(f"VACUUM ANALYZE {table}")
+            print(f"{table}: {count:,} rows in {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def _below(models: set[Any]) -> set[Any]:
+    found: set[Any] = set()
+    while models:
+        models = {
+            field.related_model
+            for model in models
+            for field in model._meta.local_concrete_fields
+            if field.many_to_one or field.one_to_one
+        } - found
+        found |= models
+    return {model for model in found if model._meta.app_label not in ("auth", "contenttypes")}
+
+
+def _in_order(models: set[Any]) -> Iterator[Any]:
+    left = sorted(models, key=lambda model: model._meta.label)
+    while left:
+        free = next(
+            model
+            for model in left
+            if not ({f.related_model for f in model._meta.local_concrete_fields} - {model}) & set(left)
+        )
+        left.remove(free)
+        yield free
+
+
+def _value(field: Any, counts: dict[Any, int]) -> str:  # noqa: C901 - one line per kind
+    """SQL for a column, by its kind. Every thousandth row is in another state than the rest, as open work is among what is done."""
+    from django.db import models
+
+    if field.primary_key and not field.is_relation:
+        return "i"
+    if field.many_to_one or field.one_to_one:
+        if field.null and (field.one_to_one or field.name in ("reversal_of", "undoes", "run", "journal_entry")):
+            return "NULL"
+        # What is asked for as one of two keys is spread, so that unique pairs are unique.
+        most = counts.get(field.related_model, 0)
+        return "NULL" if not most else f"100001 + ({'i' if most > 200 else 'i / 5000 + i'}) % {most}"
+    if field.choices:
+        values = [str(value) for value, _label in field.flatchoices]
+        array = "ARRAY['" + "','".join(values) + "']"
+        return f"CASE WHEN i % 1000 = 0 THEN ({array})[i / 1000 % {len(values)} + 1] ELSE '{values[-1]}' END"
+    if isinstance(field, models.CharField | models.TextField):
+        if field.name in (
+            "orderer_name",
+            "recipient_name",
+            "display_name",
+            "family_name",
+            "party_label",
+            "addressee",
+            "owner_label",
+        ):
+            return NAMES
+        if "phone" in field.name:
+            return "'090-' || lpad((i / 10000)::text, 4, '0') || '-' || lpad((i % 10000)::text, 4, '0')"
+        if field.name in ("error", "cancel_reason", "closed_by", "resolution"):
+            return "CASE WHEN i % 1000 = 0 THEN 'x' ELSE '' END"
+        return f"left('{field.name[:2]}' || i, {field.max_length or 100})"
+    if isinstance(field, models.BooleanField):
+        return "i % 1000 = 0"
+    if isinstance(field, models.DateTimeField):
+        return (
+            "CASE WHEN i % 1000 = 0 THEN NULL ELSE now() - (i || ' seconds')::interval END"
+            if field.null
+            else "now() - (i || ' seconds')::interval"
+        )
+    if isinstance(field, models.DateField):
+        return "current_date - i / 1000"
+    if isinstance(field, models.JSONField):
+        return "'{}'"
+    if isinstance(field, models.DecimalField | models.IntegerField):
+        return (
+            "i" if field.name.endswith(("_id", "_seq")) else "i % 30000" if field.name.endswith("_no") else "1 + i % 10"
+        )
+    if field.null:
+        return "NULL"
+    if field.get_internal_type() == "Xid8Field":
+        return "'1'::xid8"
+    return "'{}'"
+
+
+def pages_of(label: str) -> Iterator[Page]:
+    """A list is read as its page reads it, and not drawn: only PostgreSQL's work depends on the length of a table."""
+    from django.apps import apps
+    from django.contrib import admin
+    from django.contrib.auth.models import User
+
+    page, user = admin.site._registry[apps.get_model(label)], User.objects.get(username="bench")
+    base = statistics.median(_by_key(page, user) for _run in range(RUNS + 1))
+    first, _ms = _read(page, user, "")
+    queries = ["", "p=20"]
+    for spec in first.filter_specs:
+        queries += [choice["query_string"][1:] for choice in list(spec.choices(first))[1:4]]
+    for number, column in enumerate(first.list_display):
+        if column in first.sortable_by and first.get_ordering_field(column):
+            queries += [f"o={number}", f"o=-{number}"]
+    queries += [f"q={quote(term)}" for term in ("高橋", "髙橋 77", "090-0010-0007", "SO-00000042", "de100500")]
+    for query in queries:
+        times = [_read(page, user, query)[1]]
+        times += [_read(page, user, query)[1] for _run in range(RUNS - 1) if times[0] < SLOW_MS]
+        yield Page(label, f"?{query}", statistics.median(times), base)
+
+
+def _request(user: Any, query: str) -> Any:
+    from django.test import RequestFactory
+
+    request = RequestFactory().get(f"/?{query}")
+    request.user = user
+    return request
+
+
+def _by_key(page: Any, user: Any) -> float:
+    """The same columns of the newest rows by primary key."""
+    rows = page.get_queryset(_request(user, "")).select_related(*(page.list_select_related or ())).order_by("-pk")
+    began = time.perf_counter()
+    list(rows[: page.list_per_page])
+    return (time.perf_counter() - began) * 1000
+
+
+def _read(page: Any, user: Any, query: str) -> tuple[Any, float]:
+    began = time.perf_counter()
+    shown = page.get_changelist_instance(_request(user, query))
+    list(shown.result_list)
+    return shown, (time.perf_counter() - began) * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--only", nargs="*", default=())
+    asked = parser.parse_args()
+    found = measure(rows=asked.rows, only=tuple(asked.only))
+    bad = [page for page in found if not page.is_good]
+    print(f"{asked.rows:,} rows")
+    print("| page | PostgreSQL worked | by primary key | ratio |\n|---|---|---|---|")
+    for page in sorted(found, key=lambda each: -each.ms)[:60]:
+        print(page)
+    print(
+        f"{len(found)} pages, {len(bad)} above {WANTED:g} x and {NOISE_MS:g} ms; slowest {max(page.ms for page in found):.0f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""By which columns a long table can be sorted: those of which an index knows the order from its first row to its last."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field, UniqueConstraint
+
+
+def field_of(page: Any, column: Any) -> str:
+    """The field that a column of a list sorts by."""
+    source = getattr(page, column, None) if isinstance(column, str) else column
+    order = getattr(source, "admin_order_field", None) if callable(source) else column
+    return str(order or "").lstrip("-")
+
+
+@cache
+def has_order(model: Any, name: str) -> bool:
+    """Whether an index over all rows begins with the field. Foreign keys and choices have few values: their rows would be sorted all the same."""
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return False
+    if not isinstance(field, Field) or field.is_relation or field.choices:
+        return False
+    if field.primary_key or field.unique or getattr(field, "db_index", False):
+        return True
+    keys: list[Any] = [index for index in model._meta.indexes if not index.condition and not index.expressions]
+    keys += [key for key in model._meta.constraints if isinstance(key, UniqueConstraint) and not key.condition]
+    return any(key.fields and key.fields[0].lstrip("-") == name for key in keys)
