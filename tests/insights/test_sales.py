@@ -152,6 +152,8 @@ def test_the_lines_behind_a_number_add_up_to_it(trade):
     assert (total.units, total.sales, total.lines) == (4, 4000, 3)
     assert (sum(one.units for one in lines), sum(one.sales for one in lines)) == (total.units, total.sales)
     assert sum(one.margin for one in lines) == total.margin
+    [unsold] = lines_behind(Question(FIRST, TODAY, "category", "", {"channel": str(trade.far.pk)}), with_margin=True)[1]
+    assert (unsold.sales, unsold.margin) == (4000, None)
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ SELECT grouping(row_key), grouping(column_key), row_key, column_key, is_now, sum
 FROM fact GROUP BY is_now, GROUPING SETS ({sets})
 """
 _LINES = """
-SELECT line_id, order_id, sum(units)::int, sum(sales), sum(net) - sum(cost)
+SELECT line_id, order_id, sum(units)::int, sum(sales), nullif(sum(net) - sum(cost), 0)
 FROM fact WHERE is_now GROUP BY line_id, order_id HAVING sum(units) > 0 ORDER BY sum(sales) DESC, line_id LIMIT %(limit)s
 """
 
@@ -201,13 +201,13 @@ def _order(key: str | None, cell: Cell, is_by_time: bool) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One order line behind a number."""
+    """One order line behind a number. ``margin`` is None where nothing of it was posted as sold, or nothing earned."""
 
     line_id: int
     order_id: int
     units: int
     sales: Decimal
-    margin: Decimal
+    margin: Decimal | None
 
 
 def lines_behind(question: Question, *, with_margin: bool) -> tuple[Figures, list[Line]]:
