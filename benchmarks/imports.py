@@ -1,6 +1,6 @@
 """How long a file of 10,000 rows takes: check, execution, undo. One worker, durability on, and the longest transaction of each.
 
-python -m benchmarks.imports [--rows N]
+python -m benchmarks.imports [--rows N] [--only products|skus|prices]
 
 Styles that are new, then the same styles with another name and their SKUs, then prices of the SKUs. The worker's own code, without Celery around it.
 """
@@ -71,24 +71,37 @@ def measure(kind: str, content: bytes, *, undoes: bool = False) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--only", choices=["products", "skus", "prices"])
+    asked = parser.parse_args()
+    numbers, wanted = range(asked.rows), {asked.only} if asked.only else {"products", "skus", "prices"}
     with durable_cluster():
-        from catalog.models import PriceList
+        from catalog.models import PriceList, Product, Sku
 
         PriceList.objects.create(code="上代", name="上代", tax_mode=PriceList.TaxMode.INCLUDED, is_standard=True)
-        numbers = range(rows)
         print("| file | stages | check and execution | wanted | longest transaction |\n|---|---|---|---|---|")
-        head = ["品番", "品名", "素材", "発売日"]
-        for name in ("商品", "改名"):
+        if "products" in wanted:
+            head = ["品番", "品名", "素材", "発売日"]
+            for name in ("商品", "改名"):
+                content = csv_file(
+                    [head, *([f"S{each:06}", f"{name} {each}", "綿100%", "令和8年12月1日"] for each in numbers)]
+                )
+                print(measure("products", content, undoes=name == "改名"), flush=True)
+        else:
+            Product.objects.bulk_create(Product(code=f"S{each:06}", name=str(each)) for each in numbers)
+        if "skus" in wanted:
             content = csv_file(
-                [head, *([f"S{each:06}", f"{name} {each}", "綿100%", "令和8年12月1日"] for each in numbers)]
+                [["SKU", "品番", "重量(g)"], *([f"S{each:06}-F", f"S{each:06}", "120"] for each in numbers)]
             )
-            print(measure("products", content, undoes=name == "改名"), flush=True)
-        content = csv_file([["SKU", "品番", "重量(g)"], *([f"S{each:06}-F", f"S{each:06}", "120"] for each in numbers)])
-        print(measure("skus", content), flush=True)
-        head = ["価格表", "SKU", "価格", "適用開始日"]
-        content = csv_file([head, *(["上代", f"S{each:06}-F", str(1000 + each % 7), "2026/12/01"] for each in numbers)])
-        print(measure("prices", content, undoes=True), flush=True)
+            print(measure("skus", content), flush=True)
+        else:
+            styles = Product.objects.filter(code__startswith="S").in_bulk(field_name="code")
+            Sku.objects.bulk_create(Sku(code=f"{code}-F", product=style) for code, style in styles.items())
+        if "prices" in wanted:
+            head = ["価格表", "SKU", "価格", "適用開始日"]
+            content = csv_file(
+                [head, *(["上代", f"S{each:06}-F", str(1000 + each % 7), "2026/12/01"] for each in numbers)]
+            )
+            print(measure("prices", content, undoes=True), flush=True)
     return 0
 
 

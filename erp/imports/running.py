@@ -40,7 +40,7 @@ State = ImportRun.State
 STAGES = (State.CHECKING, State.APPLYING, State.UNDOING)
 CLAIM = dt.timedelta(seconds=30)
 # A chunk begins small and grows or shrinks towards this many seconds; the change feed waits for the longest transaction.
-CHUNK_S, FIRST_CHUNK, LARGEST_CHUNK = 1.0, 100, 1_000
+CHUNK_S, FIRST_CHUNK, LARGEST_CHUNK = 1.0, 100, 500
 Clock = Callable[[], dt.datetime]
 
 log = structlog.get_logger(__name__)
@@ -180,7 +180,7 @@ def _check(job: _Job) -> None:
 @transaction.atomic
 def _forget(job: _Job) -> int:
     _hold(job)
-    some = job.run.rows.order_by("pk").values("pk")[: 5 * LARGEST_CHUNK]
+    some = job.run.rows.order_by("pk").values("pk")[:5_000]
     return ImportRow.objects.filter(pk__in=some).delete()[0]
 
 
