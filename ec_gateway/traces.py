@@ -8,12 +8,12 @@ from collections.abc import Callable
 from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 
-from ec_gateway.models import Activity, ApiKey, EcSite, ReconciliationRow, ReconciliationRun, SiteActivity
+from ec_gateway.models import Activity, ApiKey, EcSite, ReconciliationRow, SiteActivity
 from ec_gateway.selectors import open_drift_rows
 from erp.core import ownership
 from erp.core.ownership import Delivery, Trace
 
-Scope = ApiKey.Scope
+Scope, Kind = ApiKey.Scope, ReconciliationRow.Kind
 ROWS = "admin:ec_gateway_reconciliationrow_changelist"
 # Which keys open what a site reads, or says, by itself.
 READ_BY = {
@@ -35,12 +35,11 @@ def register_traces() -> None:
 
 def _stock() -> list[Trace]:
     """What was pushed, and what the last comparison found that nothing has set right since."""
-    drift = dict(open_drift_rows().order_by().values_list("run__site").annotate(count=Count("pk")))
+    drift = _open(Kind.STOCK)
     pushed = _finished(Activity.PUBLISH)
     return [
         Trace(
-            site.channel.code, _("sent"), pushed.get(site.pk), drift.get(site.pk, 0), ROWS,
-            f"open=1&run__site__channel__id__exact={site.channel_id}",
+            site.channel.code, _("sent"), pushed.get(site.pk), drift.get(site.pk, 0), ROWS, _rows_of(site, Kind.STOCK),
         )
         for site in _sites()
         if site.platform
@@ -48,26 +47,30 @@ def _stock() -> list[Trace]:
 
 
 def _orders() -> list[Trace]:
-    """What was polled, and in which orders the last comparison found a difference. Sites that are not called send by themselves."""
-    latest = (
-        ReconciliationRun.objects.filter(state=ReconciliationRun.State.DONE)
-        .order_by().values("site").annotate(latest=Max("pk")).values("latest")
-    )  # fmt: skip
-    rows = ReconciliationRow.objects.filter(run__in=latest, kind=ReconciliationRow.Kind.ORDER)
-    found = {
-        site: (run, count) for site, run, count in rows.order_by().values_list("run__site", "run").annotate(Count("pk"))
-    }
+    """What was polled, and in which orders the last comparison found a difference that is still open. Sites that are not called send by
+    themselves."""
+    drift = _open(Kind.ORDER)
     polled, sent = _finished(Activity.POLL), {trace.site: trace for trace in _by_key(Scope.ORDERS_WRITE)()}
     traces = []
     for site in _sites():
         code = site.channel.code
         if site.platform:
-            run, count = found.get(site.pk, (0, 0))
-            query = f"kind__exact=ORDER&run__id__exact={run}" if run else "kind__exact=ORDER"
-            traces.append(Trace(code, _("polled"), polled.get(site.pk), count, ROWS, query))
+            traces.append(
+                Trace(code, _("polled"), polled.get(site.pk), drift.get(site.pk, 0), ROWS, _rows_of(site, Kind.ORDER))
+            )
         elif code in sent:
             traces.append(sent[code])
     return traces
+
+
+def _open(kind: ReconciliationRow.Kind) -> dict[int, int]:
+    """How many differences of each site are open."""
+    rows = open_drift_rows().filter(kind=kind).order_by()
+    return dict(rows.values_list("run__site").annotate(count=Count("pk")))
+
+
+def _rows_of(site: EcSite, kind: ReconciliationRow.Kind) -> str:
+    return f"open=1&kind__exact={kind}&run__site__channel__id__exact={site.channel_id}"
 
 
 def _by_key(scope: ApiKey.Scope) -> Callable[[], list[Trace]]:

@@ -38,7 +38,7 @@ class FetchForm(forms.Form):
 @admin.register(InboundEvent)
 class InboundEventAdmin(ReadOnlyAdmin):
     list_display = [
-        "id", "received_at", "channel", "kind", "external_id", "source", "state", "result", "why_not", "attempts",
+        "id", "received_at", "channel", "kind", "external_id", "source", "state", "what_came_of_it", "attempts",
         "next_attempt_at",
     ]  # fmt: skip
     list_select_related = ["site__channel"]
@@ -48,13 +48,15 @@ class InboundEventAdmin(ReadOnlyAdmin):
     list_links = (PageLink("admin:ec_gateway_fetch_order", _("Fetch an order from its site"), "act"),)
     actions = ["apply_again"]
 
-    @admin.display(description=_("sales channel"))
+    @admin.display(description=_("sales channel"), ordering="site__channel__code")
     def channel(self, event: InboundEvent) -> str:
         return event.site.channel.code
 
-    @admin.display(description=_("why not"))
-    def why_not(self, event: InboundEvent) -> str:
-        return event.error if len(event.error) <= 200 else event.error[:200] + "…"
+    @admin.display(description=_("result"))
+    def what_came_of_it(self, event: InboundEvent) -> str:
+        """The document, or why there is none."""
+        why_not = event.error if len(event.error) <= 200 else event.error[:200] + "…"
+        return " · ".join(filter(None, [event.result, why_not])) or "-"
 
     @admin.action(description=_("Apply again"), permissions=["act"])
     def apply_again(self, request: HttpRequest, queryset: QuerySet[InboundEvent]) -> None:

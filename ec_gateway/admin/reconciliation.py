@@ -83,7 +83,7 @@ class OpenFilter(admin.SimpleListFilter):
 @admin.register(ReconciliationRow)
 class ReconciliationRowAdmin(ReadOnlyAdmin):
     list_display = [
-        "in_run", "channel", "cause", "item", "external_id", "ours", "theirs", "told", "repair", "repaired_at",
+        "in_run", "channel", "cause", "item", "external_id", "ours", "theirs", "told", "repair",
     ]  # fmt: skip
     list_select_related = ["run__site__channel", "sku"]
     list_filter = [OpenFilter, "kind", "cause", "repair", "run__site__channel"]
