@@ -121,7 +121,7 @@ class SiteActivityAdmin(OfSite):
 @admin.register(SitePush)
 class SitePushAdmin(OfSite):
     list_display = [
-        "id", "channel", "sku", "shown", "shown_at", "dirty_since", "due", "attempts", "error", "edited_quantity", "edited_at",
+        "id", "channel", "sku", "shown", "dirty_since", "due", "attempts", "error", "edited_quantity",
     ]  # fmt: skip
     list_select_related = ["site__channel", "sku"]
     list_filter = [TroubleFilter, WaitingFilter, "site__channel"]
