@@ -4,10 +4,10 @@ import pytest
 
 from erp.inventory.models import StockBalance
 from erp.orders.models import Order
-from erp.orders.services import place_order
-from tests.inventory.factories import sku, stock
+from erp.orders.services import ShipRequest, allocate_orders, place_order, release_orders, ship
+from tests.inventory.factories import channel, location, sku, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, shop
-from tests.racing import race
+from tests.racing import once_another_waits, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,3 +31,42 @@ def test_two_amendments_that_swap_their_skus_do_not_deadlock():
     assert list(Order.objects.order_by("external_id").values_list("state", flat=True)) == ["READY", "READY"]
     balances = StockBalance.objects.order_by("pk").values_list("on_hand", "allocated")
     assert list(balances) == [(5, 2), (5, 1), (5, 1)]
+
+
+@pytest.fixture
+def crossing():
+    """A cap that channel A sells and a hat that channel B sells, reserved for an order each; channel C sells both. The hat comes first."""
+    here, there = location(), location()
+    a, b, c = channel(there), channel(here), channel(here, there)
+    hat, cap = sku(), sku()
+    waiting = [placed(a, order(line(cap), external_id="A-1")), placed(b, order(line(hat), external_id="B-1"))]
+    stock(hat, here, 5)
+    stock(cap, there, 5)
+
+    def buys_both():
+        both = order(line(hat), line(cap), external_id="C-1")
+        return place_order(channel=c.code, order=both, at=NOON, by=DESK)
+
+    return [record.pk for record in waiting], buys_both, StockBalance.objects.filter(sku=hat)
+
+
+def test_serving_orders_of_several_channels_does_not_deadlock_with_a_sale_of_what_both_sell(crossing):
+    ids, buys_both, hat = crossing
+
+    # The sale stands at the hat first. Locked channel by channel, the others would hold the cap by then, which the sale wants next.
+    outcomes = race(
+        buys_both, once_another_waits(lambda: allocate_orders(order_ids=ids, at=NOON, by=DESK)), hold=hat
+    )
+
+    assert [getattr(outcomes[0], "state", outcomes[0]), outcomes[1]] == ["READY", dict.fromkeys(ids, "READY")]
+
+
+def test_shipping_for_several_channels_does_not_deadlock_with_a_sale_of_what_both_sell(crossing):
+    ids, buys_both, hat = crossing
+    allocate_orders(order_ids=ids, at=NOON, by=DESK)
+    parcels = [key for made in release_orders(order_ids=ids, at=NOON, by=DESK).values() for key in made]
+
+    leaving = [ShipRequest(key) for key in parcels]
+    outcomes = race(buys_both, once_another_waits(lambda: ship(requests=leaving, at=NOON, by=DESK)), hold=hat)
+
+    assert [getattr(outcomes[0], "state", outcomes[0]), outcomes[1]] == ["READY", dict.fromkeys(parcels, "SHIPPED")]

@@ -14,6 +14,8 @@ from erp.inventory.services.issues import (
     bring_back,
     issue_from_transit,
     issue_reserved,
+    lock_ahead,
+    lock_ahead_of_issues,
     put_back,
     put_back_all,
 )
@@ -36,7 +38,7 @@ from erp.inventory.services.places import (
     set_shelves,
 )
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
-from erp.inventory.services.reservations import Demand, Granted, lock_for_exchange, release, reserve
+from erp.inventory.services.reservations import Demand, Granted, lock_for_channels, lock_for_exchange, release, reserve
 from erp.inventory.services.supplier_returns import SupplierReturnLine, return_to_supplier
 from erp.inventory.services.transfers import TransferLine, arrive, transfer
 
@@ -76,6 +78,9 @@ __all__ = [
     "issue_from_transit",
     "issue_reserved",
     "keep_back",
+    "lock_ahead",
+    "lock_ahead_of_issues",
+    "lock_for_channels",
     "lock_for_exchange",
     "open_consigned_locations",
     "open_location",

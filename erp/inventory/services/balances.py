@@ -156,6 +156,20 @@ def lock_exchange(
     locked(_LOCK_FOR_EXCHANGE, parameters)
 
 
+# What each of several channels may sell of its own SKUs.
+_LOCK_SELLABLE_OF_MANY = _lock_statement("""b.id IN (
+    SELECT wanted.id FROM unnest(%s::bigint[], %s::bigint[]) AS n (channel_id, sku_id)
+    JOIN inventory_channellocation cl USING (channel_id) JOIN inventory_location place ON place.id = cl.location_id
+    JOIN inventory_stockbalance wanted ON wanted.location_id = cl.location_id AND wanted.sku_id = n.sku_id
+    WHERE place.is_active AND place.kind <> ALL(%s) AND (place.kind <> 'MALL_HELD' OR place.holder_channel_id = cl.channel_id))""")
+
+
+def lock_sellable_of_many(wanted: Iterable[tuple[int, int]], *, at: dt.datetime) -> None:
+    """Lock what each channel may sell of each SKU, (channel, SKU), in one order over all of them."""
+    channels, skus = _columns(wanted)
+    locked(_LOCK_SELLABLE_OF_MANY, [at, channels, skus, list(NOT_FOR_SALE)])
+
+
 NOT_FOR_SALE_KINDS = rows.array(NOT_FOR_SALE)
 
 

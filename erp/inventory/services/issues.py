@@ -145,6 +145,21 @@ def issue_reserved(
     ]
 
 
+def lock_ahead_of_issues(
+    *, document_type: str, issues: Sequence[Issue], arriving: Sequence[BalanceKey], at: dt.datetime
+) -> None:
+    """Lock, before several ``issue_reserved`` of one transaction, what all of them touch: every balance, then every cost row.
+
+    Each call alone locks in the house's order; the second would go back from cost rows to balances, and two bulk shipments would deadlock.
+    """
+    _lock_reserved(document_type, issues, arriving, 0, after=rows.Batch(), at=at)
+
+
+def lock_ahead(*, leaving: Iterable[BalanceKey] = (), arriving: Iterable[BalanceKey] = (), at: dt.datetime) -> None:
+    """The same before several calls that name their balances themselves: what pieces leave, and what they arrive on (created where missing)."""
+    movements.open_booking(leaving, arriving=arriving, occurred_at=at, at=at)
+
+
 LineKey = tuple[int, int, int]
 """(document, line, SKU)"""
 

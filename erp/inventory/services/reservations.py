@@ -6,7 +6,7 @@ Takes these levels of the house's lock order: balances by primary key, hold line
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -142,6 +142,14 @@ def release(
         freed = cursor.fetchall()
     changes.record(topic="stock", keys=[sku_id for sku_id, _pieces in freed])
     return sum(int(pieces) for _sku, pieces in freed)
+
+
+def lock_for_channels(*, wanted: Collection[tuple[int, int]], at: dt.datetime) -> None:
+    """Lock, before a ``reserve`` for each of several channels in the same transaction, the balances of all: (channel, SKU).
+
+    Each alone locks in primary-key order; one after the other they would not, and would deadlock with whoever sells what both of them sell.
+    """
+    balances.lock_sellable_of_many(wanted, at=at)
 
 
 def lock_for_exchange(

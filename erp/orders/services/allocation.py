@@ -13,7 +13,7 @@ from erp.core.clock import business_date
 from erp.core.models import StaffTask
 from erp.core.use_case import use_case
 from erp.inventory.selectors import reserved
-from erp.inventory.services import Demand, reserve
+from erp.inventory.services import Demand, lock_for_channels, reserve
 from erp.orders import selectors
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderState
 from erp.orders.services import letters
@@ -121,6 +121,9 @@ def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> 
                 by_channel.setdefault(head["channel_id"], []).append(
                     Demand(order_id, need.line_id, need.sku_id, missing, head["priority"])
                 )
+    if len(by_channel) > 1:
+        wanted = {(channel_id, demand.sku_id) for channel_id, demands in by_channel.items() for demand in demands}
+        lock_for_channels(wanted=wanted, at=at)
     for channel_id, demands in sorted(by_channel.items()):
         granted = reserve(channel_id=channel_id, document_type="ORDER", demands=demands, at=at, by=by)
         for grant in granted:

@@ -15,7 +15,7 @@ from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.money import ZERO
 from erp.inventory.selectors import IssuedPart, issued_values
-from erp.inventory.services import TransitIssue, issue_from_transit
+from erp.inventory.services import TransitIssue, issue_from_transit, lock_ahead
 from erp.orders.postings import Document
 from erp.orders.selectors.units import Units, outside
 from erp.orders.services import sales
@@ -74,6 +74,8 @@ def sell(sellings: Sequence[Selling], batch: rows.Batch, *, on: dt.date, at: dt.
                 issue = TransitIssue(document.id, key, part.sku_id, part.quantity, part.value)
                 issues.setdefault((document.type, places[parcel.order_id]), []).append(issue)
                 by_role[role] = by_role.get(role, ZERO) + part.value
+    if len(issues) > 1:
+        lock_ahead(leaving={(part.sku_id, place) for (_type, place), parts in issues.items() for part in parts}, at=at)
     for (source_type, place_id), leaving in sorted(issues.items()):
         issue_from_transit(
             source_type=source_type,

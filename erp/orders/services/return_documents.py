@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.money import ZERO
-from erp.inventory.services import BroughtBack, PutBack, bring_back, put_back_all
+from erp.inventory.services import BroughtBack, PutBack, bring_back, lock_ahead, put_back_all
 from erp.orders.exceptions import OrderConflict
 from erp.orders.models import Return, ReturnLine
 
@@ -120,6 +120,16 @@ def restock(
     documents: Sequence[NewReturn], *, channel_id: int, occurred_at: dt.datetime, at: dt.datetime, by: Actor
 ) -> None:
     back = {item.id: [piece for line in item.lines for piece in line.back] for item in documents}
+    outside = {item.id: [piece for line in item.lines for piece in line.outside] for item in documents}
+    if any(back.values()) and any(outside.values()):
+        lock_ahead(
+            leaving=[(piece.sku_id, piece.from_location_id) for pieces in outside.values() for piece in pieces],
+            arriving=[
+                *((piece.sku_id, piece.location_id) for pieces in back.values() for piece in pieces),
+                *((piece.sku_id, piece.to_location_id) for pieces in outside.values() for piece in pieces),
+            ],
+            at=at,
+        )
     if any(back.values()):
         put_back_all(
             source_type="RETURN",
@@ -129,7 +139,6 @@ def restock(
             at=at,
             by=by,
         )
-    outside = {item.id: [piece for line in item.lines for piece in line.outside] for item in documents}
     if any(outside.values()):
         bring_back(
             source_type="RETURN",

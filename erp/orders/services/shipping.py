@@ -21,7 +21,7 @@ from erp.core.errors import Problem
 from erp.core.models import RevenueBasis
 from erp.core.money import ZERO, share_so_far
 from erp.core.use_case import use_case
-from erp.inventory.services import Issue, Issued, issue_reserved, open_consigned_locations
+from erp.inventory.services import Issue, Issued, issue_reserved, lock_ahead_of_issues, open_consigned_locations
 from erp.orders import postings
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Shipment, ShipmentLine
@@ -174,6 +174,10 @@ def _issue(
             for line in parcel.lines
             for sku_id, per_unit in line.pieces
         )
+    if len(groups) > 1:
+        arriving = [(issue.sku_id, place) for (_channel, place), issues in groups.items() if place for issue in issues]
+        everything = [issue for issues in groups.values() for issue in issues]
+        lock_ahead_of_issues(document_type="ORDER", issues=everything, arriving=arriving, at=at)
     issued: dict[int, list[Issued]] = {}
     for (channel_id, place_id), issues in sorted(groups.items()):
         for part in issue_reserved(
