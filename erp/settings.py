@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "erp.insights",
     "ec_gateway",
     "erp.backup",
+    "erp.proof",
     # The last one: when it is set up, the permissions of all others are there.
     "erp.back_office",
 ]
