@@ -29,6 +29,8 @@ OWN_PAGES = [
     "admin:accounting_aging",
     "admin:orders_release",
     "admin:orders_packing",
+    "admin:orders_take_back",
+    "admin:inventory_inspect",
     "admin:orders_labels",
     "admin:orders_tracking",
     "admin:inventory_availability",

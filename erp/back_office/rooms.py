@@ -44,11 +44,13 @@ ROOMS = (
         "correspondence.mail",
     )),
     Room("shipping", pgettext_lazy("room", "Shipping"), "local_shipping", (
-        "orders.shipment", "orders_packing", "orders_labels", "orders_tracking", "orders.shipmentline", "orders.return",
+        "orders.shipment", "orders_packing", "orders_labels", "orders_tracking", "orders_take_back",
+        "orders.shipmentline", "orders.return",
         "orders.salesreport", "orders.labelrun",
     )),
     Room("stock", pgettext_lazy("room", "Stock"), "inventory_2", (
-        "inventory.stockbalance", "inventory_availability", "inventory.expectedreceipt", "inventory.reservation", "inventory.hold",
+        "inventory.stockbalance", "inventory_availability", "inventory.expectedreceipt", "inventory_inspect",
+        "inventory.reservation", "inventory.hold",
         "inventory.stockdocument", "inventory.stockmovement", "inventory.provisionalreceipt", "inventory_stock_then", "inventory.costbalance",
         "inventory_valuation", "inventory.channelbuffer", "inventory.channellocation", "inventory.shelf",
     )),

@@ -25,7 +25,7 @@ def parcel() -> Any:
     stock(shirt, place, 5)
     stock(coat, place, 5)
     SkuCode.objects.create(sku=shirt, kind="GTIN13", code=JAN)
-    [found] = released(placed(channel, order(line(shirt, 2), line(coat, 1))))
+    found: Any = released(placed(channel, order(line(shirt, 2), line(coat, 1))))[0]
     found.coat = coat.code
     return found
 
@@ -35,7 +35,7 @@ class Scanner:
 
     def __init__(self, client: Any) -> None:
         client.force_login(User.objects.create_superuser("soko"))
-        self.client, self.state = client, {}
+        self.client, self.state = client, dict[str, Any]()
 
     def __call__(self, code: str, **more: str) -> tuple[str, str]:
         page = self.client.post(reverse("admin:orders_packing"), {"code": code, **self.state, **more}).context

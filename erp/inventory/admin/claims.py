@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -10,13 +11,15 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, F, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ActionForm, document_link
+from erp.core.admin import ActionForm, PageLink, document_link
 from erp.core.clock import business_date
 from erp.inventory import services
+from erp.inventory.admin import arrivals
 from erp.inventory.admin.forms import ExpectedForm, HoldForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels, limit_places
 from erp.inventory.models import ExpectedReceipt, Hold, HoldLine, ProvisionalReceipt, Reservation
@@ -163,6 +166,11 @@ class ExpectedReceiptAdmin(OfPlaces):
     search_fields = ["external_id__folded", "sku__code__exact"]
     ordering = ["expected_date", "id"]
     actions = ["cancel"]
+    list_links = (PageLink("admin:inventory_inspect", _("Inspect arrivals"), "inventory.receive_stock"),)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(partial(arrivals.inspection_page, self))
+        return [path("inspect/", view, name="inventory_inspect"), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("inventory.add_expectedreceipt")

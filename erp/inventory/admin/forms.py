@@ -9,11 +9,14 @@ from typing import Any
 
 from django import forms
 from django.db.models import F
+from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Sku, Supplier
+from catalog.selectors import skus_scanned
+from erp.core.clock import business_date
 from erp.core.models import Channel
 from erp.inventory.models import ExpectedReceipt, Hold, Location, Reason, StockDocument, StockMovement
 from erp.inventory.services import (
@@ -45,7 +48,10 @@ class LinesField(forms.CharField):
             ]
         except csv.Error as fault:
             raise forms.ValidationError(gettext("The lines cannot be read: %(why)s") % {"why": fault}) from None
-        known = {sku.code: sku for sku in Sku.objects.filter(code__in=[row[0].strip() for row in typed])}
+        codes = [row[0].strip() for row in typed]
+        ids = skus_scanned(codes, on=business_date(timezone.now()))
+        skus = Sku.objects.in_bulk(set(ids.values()))
+        known = {code: skus[key] for code, key in ids.items()}
         lines, problems = [], []
         for number, row in enumerate(typed, start=1):
             cells = [cell.strip() for cell in row]

@@ -4,6 +4,7 @@ from erp.inventory.services.adjustments import AdjustmentLine, WriteDownLine, ad
 from erp.inventory.services.documents import Booked, BookedLine
 from erp.inventory.services.expectations import ExpectedLine, cancel_expected, expect_receipt
 from erp.inventory.services.holds import HoldDemand, extend_hold, place_hold, release_hold, sweep_expired_holds
+from erp.inventory.services.inspections import InspectedLine, receive_inspected
 from erp.inventory.services.invoices import InvoicedAmount, book_supplier_invoice
 from erp.inventory.services.issues import (
     BroughtBack,
@@ -53,6 +54,7 @@ __all__ = [
     "ExpectedLine",
     "Granted",
     "HoldDemand",
+    "InspectedLine",
     "InvoicedAmount",
     "Issue",
     "Issued",
@@ -88,6 +90,7 @@ __all__ = [
     "put_back",
     "put_back_all",
     "receive",
+    "receive_inspected",
     "record_count",
     "record_physical_fact",
     "release",

@@ -22,7 +22,7 @@ from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
 from erp.orders import services
-from erp.orders.admin import labels, packing, papers, sales_reports
+from erp.orders.admin import labels, packing, papers, sales_reports, taking_back
 from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors.queues import untracked
@@ -94,6 +94,7 @@ class ShipmentAdmin(OfChannels):
     action_form = ParcelForm
     list_links = (
         PageLink("admin:orders_packing", _("Inspect and ship"), "act"),
+        PageLink("admin:orders_take_back", _("Take goods back"), "act"),
         PageLink("admin:orders_labels", _("Label data for carriers"), "act"),
         PageLink("admin:orders_tracking", _("Take in tracking numbers"), "act"),
     )
@@ -103,10 +104,15 @@ class ShipmentAdmin(OfChannels):
     ]  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:
-        pages = [("packing", packing.packing_page), ("labels", labels.label_page), ("tracking", labels.tracking_page)]
+        pages = {
+            "packing": packing.packing_page,
+            "take_back": taking_back.take_back_page,
+            "labels": labels.label_page,
+            "tracking": labels.tracking_page,
+        }
         own = [
             path(f"{name}/", self.admin_site.admin_view(partial(self._own_page, page)), name=f"orders_{name}")
-            for name, page in pages
+            for name, page in pages.items()
         ]
         return [*own, *super().get_urls()]
 

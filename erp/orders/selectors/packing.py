@@ -64,7 +64,9 @@ def items_of(parcel: Shipment, *, on: dt.date) -> list[PackItem]:
     return [
         PackItem(
             sku.code,
-            " ".join(filter(None, (sku.product.name, sku.color and sku.color.name, sku.size and sku.size.name))),
+            " ".join(
+                filter(None, (sku.product.name, sku.color.name if sku.color else "", sku.size.name if sku.size else ""))
+            ),
             (*codes.get(sku.pk, ()), sku.code),
             needed[sku.pk],
         )
