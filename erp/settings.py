@@ -272,7 +272,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("core/favicon.svg")}],
     "STYLES": [lambda request: static("core/admin.css")],
-    "SCRIPTS": [lambda request: static("core/finding.js")],
+    "SCRIPTS": [lambda request: static("core/admin.js"), lambda request: static("core/finding.js")],
     "SIDEBAR": {"navigation": "erp.back_office.rooms.navigation"},
     "ACCOUNT": {
         "navigation": [

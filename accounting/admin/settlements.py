@@ -40,7 +40,8 @@ class SettlingForm(forms.Form):
         super().__init__(*args, **options)
         self.chosen = items
         for item in items:
-            self.fields[f"amount_{item.pk}"] = amount_field("", required=False)
+            field = self.fields[f"amount_{item.pk}"] = amount_field("", required=False)
+            field.widget.attrs["aria-label"] = gettext("Amount to settle of no. %(number)d") % {"number": item.pk}
 
     @property
     def general(self) -> list[forms.BoundField]:

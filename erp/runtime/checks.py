@@ -22,8 +22,11 @@ class Check:
     command: list[str]
 
 
+BROWSER = Check("a browser is there, or cannot be", ["erp.runtime.browser"])
+
+
 def main(arguments: list[str]) -> int:
-    suites = {"lint": _lint, "test": _test, "test-all": _test_all}
+    suites = {"lint": _lint, "test": _test, "test-all": _test_all, "test-browser": _test_browser}
     if len(arguments) != 1 or arguments[0] not in suites:
         sys.stderr.write(f"usage: checks {'|'.join(suites)}\n")
         return 2
@@ -51,7 +54,11 @@ def _test() -> list[Check]:
 
 
 def _test_all() -> list[Check]:
-    return [*_lint(), Check("pytest, slow tests too", _pytest())]
+    return [*_lint(), BROWSER, Check("pytest, slow tests too", _pytest())]
+
+
+def _test_browser() -> list[Check]:
+    return [BROWSER, Check("pytest, in a browser", ["pytest", "-q", "-n", "0", "-m", "browser"])]
 
 
 def _pytest() -> list[str]:

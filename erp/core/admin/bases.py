@@ -16,12 +16,13 @@ from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection
 from django.db.models import Model, QuerySet
-from django.forms import BaseForm
+from django.forms import BaseForm, SplitDateTimeField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from psycopg import Error as DriverError
 
@@ -77,6 +78,13 @@ class TabularInline(ThemedInline):
     """Rows of a master under their master, to edit."""
 
     extra = 0
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """The head of the table names a column for eyes only; each of its fields says its name by itself."""
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None:
+            field.widget.attrs.setdefault("aria-label", capfirst(str(db_field.verbose_name)))
+        return field
 
 
 class ServiceAdmin(ThemedAdmin):
@@ -240,6 +248,7 @@ class ServiceAdmin(ThemedAdmin):
         if request.method == "POST" and form.is_valid():
             with self.refusals_as_messages(request):
                 return act()
+        _name_parts(form)
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
         return TemplateResponse(request, template, {**shared, "submit": submit or gettext("Book"), **context})
 
@@ -253,6 +262,14 @@ class ServiceAdmin(ThemedAdmin):
         except DomainError as refusal:
             self.message_user(request, for_people(refusal), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+def _name_parts(form: BaseForm) -> None:
+    """A moment is typed in two boxes under one label: each says by itself which part it is."""
+    for field in form.fields.values():
+        if isinstance(field, SplitDateTimeField):
+            for part, box in zip((gettext("date"), gettext("time of day")), field.widget.widgets, strict=True):
+                box.attrs["aria-label"] = f"{field.label} {part}"
 
 
 class ReadOnlyAdmin(FiguresInFields, ServiceAdmin):

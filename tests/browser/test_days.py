@@ -1,0 +1,293 @@
+"""The day of every desk, from signing in to what became of it, through the pages alone; the database says whether it is true."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import urllib.request
+from typing import Any
+
+from tests.browser.conftest import Company
+from tests.runtime.families import wait_until
+
+
+def test_the_order_desk_settles_what_waits_and_releases(company: Company, desk: Any) -> None:
+    juchu = desk("juchu")
+    juchu.picture("juchu-today")
+    hold, order, number = company.one(
+        "SELECT h.id, o.id, o.number FROM orders_orderhold h JOIN orders_order o ON o.id = h.order_id"
+        " WHERE h.reason = 'CUSTOMER_NOTE' AND h.resolved_at IS NULL LIMIT 1"
+    )
+
+    juchu.open("/admin/orders/orderhold/")
+    juchu.picture("juchu-holds")
+    juchu.mark(hold)
+    juchu.act("確認待ちを解除する(対応内容を入力)", resolution="お客様に電話で確認済み")
+
+    assert "確認待ちを解除しました" in juchu.text
+    assert company.one("SELECT resolved_by, resolution FROM orders_orderhold WHERE id = %s", hold) == (
+        "staff:juchu",
+        "お客様に電話で確認済み",
+    )
+    juchu.open(f"/admin/orders/order/{order}/change/")
+    assert number in juchu.text
+    juchu.picture("juchu-order-sheet")
+
+    ready = company.one("SELECT id FROM orders_order WHERE state = 'READY' ORDER BY id LIMIT 1")
+    juchu.open("/admin/orders/order/?state__exact=READY")
+    juchu.mark(ready)
+    juchu.act("出荷指示")
+
+    assert company.one("SELECT state FROM orders_order WHERE id = %s", ready) == "PICKING"
+    assert company.ask("SELECT 1 FROM orders_shipment WHERE order_id = %s AND state = 'INSTRUCTED'", ready)
+
+
+def test_the_warehouse_ships_and_sees_no_costs(company: Company, desk: Any) -> None:
+    soko = desk("soko")
+    soko.picture("soko-today")
+    parcel, order = company.one(
+        "SELECT id, order_id FROM orders_shipment WHERE state = 'INSTRUCTED' ORDER BY id LIMIT 1"
+    )
+
+    before = company.one("SELECT sum(on_hand) FROM inventory_stockbalance")
+    gone = company.one("SELECT sum(quantity) FROM orders_shipmentline WHERE shipment_id = %s", parcel)
+
+    soko.open("/admin/orders/shipment/?state__exact=INSTRUCTED")
+    soko.picture("soko-parcels")
+    soko.mark(parcel)
+    soko.act("出荷確定", carrier="yamato", tracking_number="123456789012")
+
+    assert company.one("SELECT state, tracking_number FROM orders_shipment WHERE id = %s", parcel)[1] == "123456789012"
+    assert company.one("SELECT state FROM orders_shipment WHERE id = %s", parcel) in ("SHIPPED", "DELIVERED")
+    # A kit leaves as its components, which may be more pieces than its lines.
+    assert before - company.one("SELECT sum(on_hand) FROM inventory_stockbalance") >= gone > 0
+    soko.open("/admin/inventory/stockbalance/")
+    soko.picture("soko-stock")
+    soko.open("/admin/inventory/stockmovement/")
+    assert "在庫金額" not in soko.page.inner_text("#result_list thead")
+    assert order
+
+
+def test_accounting_matches_money_and_reads_the_books(company: Company, desk: Any) -> None:
+    keiri = desk("keiri")
+    keiri.picture("keiri-today")
+    item, amount = company.one(
+        "SELECT id, remaining_amount FROM accounting_openitem"
+        " WHERE party_kind = 'BILL_TO' AND side = 'DEBIT' AND remaining_amount > 0 ORDER BY id LIMIT 1"
+    )
+    reference = f"銀行-{item}"
+
+    keiri.open("/admin/accounting/openitem/?party_kind__exact=BILL_TO&side__exact=DEBIT")
+    keiri.picture("keiri-open-items")
+    keiri.mark(item)
+    keiri.act("選択した明細の入金を登録")
+    keiri.page.fill("[name=reference]", reference)
+    keiri.page.fill("[name=bank_amount]", str(int(amount)))
+    keiri.picture("keiri-receipt")
+    keiri.page.locator("form.service-form button.act").click()
+    keiri.page.wait_for_load_state("load")
+    keiri.look()
+
+    assert company.one("SELECT remaining_amount FROM accounting_openitem WHERE id = %s", item) == 0
+    assert company.one("SELECT kind, actor FROM accounting_settlement WHERE external_id = %s", reference) == (
+        "RECEIPT",
+        "staff:keiri",
+    )
+    keiri.open(in_the_menu(keiri, "試算表"))
+    debit, credit = company.one(
+        "SELECT sum(amount) FILTER (WHERE side = 'DEBIT'), sum(amount) FILTER (WHERE side = 'CREDIT') FROM accounting_posting"
+    )
+    assert debit == credit
+    keiri.picture("keiri-trial-balance")
+
+
+def in_the_menu(seat: Any, title: str) -> str:
+    """The address of a page of the menu, whatever room is open."""
+    return seat.page.locator("#nav-sidebar a", has_text=re.compile(f"^\\s*{title}\\s*$")).first.evaluate(
+        "each => each.getAttribute('href')"
+    )
+
+
+def test_merchandise_corrects_a_name_and_sees_the_matrix(company: Company, desk: Any) -> None:
+    md = desk("md")
+    md.picture("md-today")
+    style, name = company.one(
+        "SELECT p.id, p.name FROM catalog_product p JOIN catalog_sku s ON s.product_id = p.id GROUP BY p.id"
+        " ORDER BY count(*) DESC, p.id LIMIT 1"
+    )
+
+    md.open(f"/admin/catalog/product/{style}/change/")
+    md.picture("md-product")
+    md.page.fill("[name=name]", f"{name} 改")
+    md.page.locator("button[name=_save], input[name=_save]").first.click()
+    md.page.wait_for_load_state("load")
+    md.look()
+
+    assert company.one("SELECT name FROM catalog_product WHERE id = %s", style) == f"{name} 改"
+    assert company.one(
+        "SELECT actor FROM core_auditrow WHERE table_name = 'catalog_product' AND row_id = %s ORDER BY id DESC LIMIT 1", str(style)
+    ) == "staff:md"  # fmt: skip
+    md.open(f"/admin/inventory/stockbalance/style/{style}/")
+    assert f"{name} 改" in md.text
+    md.picture("md-matrix")
+
+
+def test_a_shop_sees_its_own_stock_and_counts_it(company: Company, desk: Any) -> None:
+    tenpo = desk("tenpo")
+    tenpo.picture("tenpo-today")
+    shop, code = company.one(
+        "SELECT l.id, l.code FROM inventory_shopstaff s JOIN auth_user u ON u.id = s.user_id"
+        " JOIN inventory_location l ON l.id = s.location_id WHERE u.username = 'tenpo'"
+    )
+    sku, sku_id, pieces = company.one(
+        "SELECT s.code, s.id, b.on_hand FROM inventory_stockbalance b JOIN catalog_sku s ON s.id = b.sku_id"
+        " WHERE b.location_id = %s AND b.on_hand > 0 ORDER BY b.id LIMIT 1",
+        shop,
+    )
+
+    tenpo.open("/admin/inventory/stockbalance/")
+    places = {text.strip() for text in tenpo.page.locator("#result_list .field-location").all_inner_texts()}
+    assert places
+    assert all(code in place or place for place in places)
+    assert len(places) == 1
+    tenpo.picture("tenpo-stock")
+
+    now = dt.datetime.now(dt.UTC).astimezone(dt.timezone(dt.timedelta(hours=9)))
+    tenpo.open("/admin/inventory/stockbalance/count/")
+    tenpo.page.fill("[name=external_id]", f"COUNT-{sku}")
+    tenpo.page.locator("[name=location]").select_option(str(shop))
+    tenpo.page.fill("[name=occurred_at_0]", f"{now:%Y-%m-%d}")
+    tenpo.page.fill("[name=occurred_at_1]", f"{now:%H:%M:%S}")
+    tenpo.page.fill("[name=lines]", f"{sku},{pieces + 1}")
+    tenpo.picture("tenpo-count")
+    tenpo.page.locator("form.service-form button.act").click()
+    tenpo.page.wait_for_load_state("load")
+    tenpo.look()
+
+    assert company.one(
+        "SELECT on_hand FROM inventory_stockbalance WHERE sku_id = %s AND location_id = %s", sku_id, shop
+    ) == pieces + 1  # fmt: skip
+
+
+def test_the_ec_desk_finds_a_drift_and_sees_it_repaired(company: Company, desk: Any) -> None:
+    ec = desk("ec")
+    ec.picture("ec-today")
+    site, listed = company.one(
+        "SELECT s.id, l.external_code FROM ec_gateway_ecsite s JOIN core_channel c ON c.id = s.channel_id"
+        " JOIN ec_gateway_listing l ON l.site_id = s.id WHERE c.code = 'PRACTICE-1' ORDER BY l.id LIMIT 1"
+    )
+    on_the_site(company, listed, 777)
+
+    ec.open("/admin/ec_gateway/reconciliationrun/")
+    ec.press("今すぐ照合する")
+    ec.page.locator("[name=site]").select_option(str(site))
+    ec.page.locator("form.service-form button.act").click()
+    ec.page.wait_for_load_state("load")
+    ec.look()
+
+    def repaired() -> tuple[Any, ...] | None:
+        rows = company.ask(
+            "SELECT r.id, r.state FROM ec_gateway_reconciliationrun r WHERE r.site_id = %s AND r.finished_at IS NOT NULL"
+            " ORDER BY r.id DESC LIMIT 1",
+            site,
+        )
+        return rows[0] if rows else None
+
+    run, _state = wait_until(repaired, timeout_s=90)
+    ec.open(f"/admin/ec_gateway/reconciliationrow/?run__id__exact={run}")
+    ec.picture("ec-differences")
+    ec.open("/admin/ec_gateway/sitestate/")
+    ec.picture("ec-sites")
+    wait_until(lambda: shown_on_the_site(company, listed) != 777 or None, timeout_s=60)
+
+
+def on_the_site(company: Company, sku: str, quantity: int) -> None:
+    """As if somebody had typed another figure into the shop."""
+    _of_site(company, f"/control/stock/{sku}", {"quantity": quantity})
+
+
+def shown_on_the_site(company: Company, sku: str) -> int:
+    state = _of_site(company, "/control/state", None)
+    found = re.search(rf'"sku": "{re.escape(sku)}"[^}}]*?"quantity": (\d+)', json.dumps(state))
+    return int(found[1]) if found else -1
+
+
+def _of_site(company: Company, path: str, body: dict[str, Any] | None) -> Any:
+    token = company.installation.secret("practice_control_token", length=32)
+    request = urllib.request.Request(
+        company.sites[0] + path,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        method="GET" if body is None else "PUT",
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read() or b"{}")
+
+
+def test_management_reads_the_figures_and_can_change_nothing(company: Company, desk: Any) -> None:
+    keiei = desk("keiei")
+    before = company.one("SELECT count(*) FROM core_auditrow WHERE actor = 'staff:keiei'")
+
+    assert keiei.page.locator(".figures li").count() >= 5
+    keiei.picture("keiei-today")
+    keiei.open("/admin/orders/order/")
+    assert keiei.page.locator("select[name=action]").count() == 0
+    order = company.one("SELECT id FROM orders_order WHERE state = 'SHIPPED' ORDER BY id LIMIT 1")
+    keiei.open(f"/admin/orders/order/{order}/change/")
+    assert keiei.page.locator(".slip-act button").count() == 0
+    keiei.open("/admin/insights/customerrfm/")
+    keiei.picture("keiei-rfm")
+
+    assert company.one("SELECT count(*) FROM core_auditrow WHERE actor = 'staff:keiei'") == before
+
+
+def test_the_system_desk_lets_a_new_colleague_in_and_reads_the_log(company: Company, desk: Any) -> None:
+    system = desk("system")
+    system.picture("system-today")
+    name, password = "hanako", "initial-of-hanako-1"
+
+    system.open("/admin/auth/user/add/")
+    system.page.fill("[name=username]", name)
+    system.page.fill("[name=password1]", password)
+    system.page.fill("[name=password2]", password)
+    system.page.locator("button[name=_save], input[name=_save]").first.click()
+    system.page.wait_for_load_state("load")
+    system.look()
+    user = company.one("SELECT id FROM auth_user WHERE username = %s", name)
+    system.page.locator("[name=is_staff]").check()
+    system.page.locator("[name=groups]").select_option(label="受注担当")
+    system.page.locator("button[name=_save], input[name=_save]").first.click()
+    system.page.wait_for_load_state("load")
+    system.look()
+    system.picture("system-users")
+
+    hanako = system.beside()
+    hanako.open("/admin/login/")
+    hanako.page.fill("[name=username]", name)
+    hanako.page.fill("[name=password]", password)
+    hanako.press("ログイン")
+    assert hanako.page.url.endswith("/admin/password_change/")
+    hanako.picture("all-first-password")
+    for field, value in (
+        ("old_password", password),
+        ("new_password1", "my-own-words-22"),
+        ("new_password2", "my-own-words-22"),
+    ):
+        hanako.page.fill(f"[name={field}]", value)
+    hanako.page.locator("form button[type=submit]", has_text="パスワードの変更").click()
+    hanako.page.wait_for_load_state("load")
+    hanako.open("/admin/")
+    assert "確認待ち" in hanako.text
+
+    system.open("/admin/access/accesslog/")
+    assert name in system.text
+    assert (
+        company.one("SELECT count(*) FROM access_accesslog WHERE username = %s AND kind = 'PASSWORD_CHANGED'", name)
+        == 1
+    )
+    system.picture("system-access-log")
+    system.open("/admin/access/staffsession/")
+    system.open("/admin/my-access/")
+    system.picture("all-my-access")
+    assert user
