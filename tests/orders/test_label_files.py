@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from erp.core.errors import InvalidInput
-from erp.core.models import CompanyProfile
+from erp.core.models import Channel, CompanyProfile
 from erp.orders.models import CarrierAccount, LabelRun, Order
 from erp.orders.services import DeliveryInput, PaymentInput, find_label_problems, write_label_file
 from erp.orders.services.carriers import japan_post, sagawa, yamato
@@ -101,6 +101,16 @@ def test_a_yamato_row_says_to_whom_from_whom_and_when():
         "請求先顧客コード": "031234567801", "運賃管理番号": "01", "ｺﾚｸﾄ代金引換額（税込)": "",
     }  # fmt: skip
     assert {name: cells[name] for name in expected} == expected
+
+
+def test_the_name_of_the_shop_is_left_out_where_it_does_not_fit():
+    parcel = parcel_for("yamato")
+    Channel.objects.update(name="とても長い名前の公式ストア(練習ストア 表参道)")
+
+    header, row = written("yamato", parcel)
+
+    assert dict(zip(header, row, strict=True))["ご依頼主アパートマンション"] == ""
+    assert problems("sagawa", parcel) == ["運送会社: 受注の指定は yamato です"]
 
 
 def test_cash_on_delivery_is_collected_with_its_tax():

@@ -54,9 +54,7 @@ def test_serving_orders_of_several_channels_does_not_deadlock_with_a_sale_of_wha
     ids, buys_both, hat = crossing
 
     # The sale stands at the hat first. Locked channel by channel, the others would hold the cap by then, which the sale wants next.
-    outcomes = race(
-        buys_both, once_another_waits(lambda: allocate_orders(order_ids=ids, at=NOON, by=DESK)), hold=hat
-    )
+    outcomes = race(buys_both, once_another_waits(lambda: allocate_orders(order_ids=ids, at=NOON, by=DESK)), hold=hat)
 
     assert [getattr(outcomes[0], "state", outcomes[0]), outcomes[1]] == ["READY", dict.fromkeys(ids, "READY")]
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from erp.orders.models.carriers import CarrierAccount
 from erp.orders.selectors.labels import Label
-from erp.orders.services.carriers.layout import Row, digits
+from erp.orders.services.carriers.layout import Row, digits, if_fits
 
 _TENS = [f"０{n}" for n in "１２３４５６７８９"] + ["１０"]
 HEADER = (
@@ -56,7 +56,7 @@ def row_of(label: Label, account: CarrierAccount, *, ship_date: dt.date) -> Row:
         ["ご依頼主 住所１", "ご依頼主 住所２", "ご依頼主 住所３"], sender.street + sender.building, most=50, needed=True
     )
     put("ご依頼主 名称１", sender.name, most=50, needed=True)
-    put("ご依頼主 名称２", sender.company, most=50)
+    put("ご依頼主 名称２", if_fits(sender.company, 50), most=50)
     put("ご依頼主 電話番号", digits(sender.phone), most=15, needed=True)
     put("受注番号", label.order_number, most=20)
     for flag in (

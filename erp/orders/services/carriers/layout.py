@@ -82,6 +82,11 @@ def split(text: str, most: int) -> list[str]:
     return [part for part in parts if part]
 
 
+def if_fits(text: str, most: int) -> str:
+    """What is good to have on a label and nothing is lost without; nothing where it does not fit."""
+    return text if len(text.encode("cp932", "replace")) <= most else ""
+
+
 def wide(text: str) -> str:
     """In full width, as fields that count letters want it."""
     shifted = "".join(chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from erp.orders.models.carriers import CarrierAccount
 from erp.orders.selectors.labels import Label
-from erp.orders.services.carriers.layout import Row, digits, wide
+from erp.orders.services.carriers.layout import Row, digits, if_fits, wide
 
 _WIDE_DIGITS = "１２３４５６７８９"
 HEADER = (
@@ -48,7 +48,12 @@ def row_of(label: Label, account: CarrierAccount, *, ship_date: dt.date) -> Row:
     put("ご依頼主電話番号", digits(sender.phone), most=14, needed=True)
     put("ご依頼主郵便番号", digits(sender.postal_code), most=8, needed=True)
     row.spread(["ご依頼主住所１", "ご依頼主住所２"], wide(sender.street + sender.building), most=32, needed=True)
-    row.spread(["ご依頼主名称１", "ご依頼主名称２"], wide(f"{sender.name}{sender.company}"), most=32, needed=True)
+    row.spread(
+        ["ご依頼主名称１", "ご依頼主名称２"],
+        wide(sender.name) + if_fits(wide(sender.company), 64 - 2 * len(sender.name)),
+        most=32,
+        needed=True,
+    )
     row.spread(["品名１", "品名２"], wide(account.goods_name), most=32, needed=True)
     put("品名３", wide(label.order_number), most=32)
     row.cells |= {"出荷個数": "1", "スピード指定": "000", "クール便指定": "001", "元着区分": "1"}

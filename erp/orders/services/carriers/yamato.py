@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from erp.orders.models.carriers import CarrierAccount
 from erp.orders.selectors.labels import Label
-from erp.orders.services.carriers.layout import Row, digits, split
+from erp.orders.services.carriers.layout import Row, digits, if_fits, split
 
 _MAIL = ("利用区分", "e-mailアドレス", "メッセージ")
 HEADER = (
@@ -65,7 +65,7 @@ def row_of(label: Label, account: CarrierAccount, *, ship_date: dt.date) -> Row:
     put("ご依頼主電話番号", digits(sender.phone), most=15, needed=True)
     put("ご依頼主郵便番号", digits(sender.postal_code), most=8, needed=True)
     put("ご依頼主住所", sender.street, most=64, needed=True)
-    put("ご依頼主アパートマンション", sender.building or sender.company, most=32)
+    put("ご依頼主アパートマンション", sender.building or if_fits(sender.company, 32), most=32)
     put("ご依頼主名", sender.name, most=32, needed=True)
     put("品名１", account.goods_name, most=50, needed=True)
     put("記事", label.order_number, most=44)
