@@ -111,9 +111,9 @@ def search(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> QuerySet[A
     whole = [_keys(rows, condition, REACH) for _is_exact, condition in _conditions(rows.model, fields, sought)]
     if len(sought.words) > 1:
         found = rows
-        for word in map(Sought, sorted(sought.words, key=len, reverse=True)):
+        for word in map(Sought, sought.words):
             found = _among(
-                found, [_keys(found, each, REACH) for _is_exact, each in _conditions(rows.model, fields, word)]
+                found, [_keys(rows, each, REACH) for _is_exact, each in _conditions(rows.model, fields, word)]
             )
         whole.append(_keys(found, Q(), REACH))
     return _among(rows, whole)
