@@ -75,11 +75,14 @@ class ImportRun(models.Model):
         verbose_name_plural = _("imports of masters")
         constraints = [
             models.CheckConstraint(
-                condition=Q(done_count__lte=F("todo_count")), name="an_import_does_not_more_than_there_is"
+                condition=Q(done_count__lte=F("todo_count")),
+                name="an_import_does_not_more_than_there_is",
+                violation_error_message=_("An import does no more rows than there are."),
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["STOPPED", "FAILED"]) | ~Q(broken_off_in=""),
                 name="a_broken_off_import_says_in_what",
+                violation_error_message=_("An import that was broken off says in what."),
             ),
         ]
         indexes = [

@@ -198,6 +198,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("done_count__lte", models.F("todo_count"))),
                 name="an_import_does_not_more_than_there_is",
+                violation_error_message="An import does no more rows than there are.",
             ),
         ),
         migrations.AddConstraint(
@@ -209,6 +210,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="a_broken_off_import_says_in_what",
+                violation_error_message="An import that was broken off says in what.",
             ),
         ),
         migrations.AddIndex(
