@@ -38,8 +38,7 @@ class FetchForm(forms.Form):
 @admin.register(InboundEvent)
 class InboundEventAdmin(ReadOnlyAdmin):
     list_display = [
-        "id", "received_at", "channel", "kind", "external_id", "source", "state", "what_came_of_it", "attempts",
-        "next_attempt_at",
+        "id", "received_at", "channel", "kind", "external_id", "source", "state", "what_came_of_it", "next_attempt_at",
     ]  # fmt: skip
     list_select_related = ["site__channel"]
     list_filter = ["state", "kind", "source", "site__channel"]
