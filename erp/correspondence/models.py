@@ -213,4 +213,4 @@ class MailEvent(models.Model):
         verbose_name_plural = _("events of mails")
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.kind}"
+        return f"{self.pk}"

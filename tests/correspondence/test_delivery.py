@@ -82,7 +82,7 @@ def test_a_mail_arrives_as_a_japanese_shopper_reads_it(settings):
     assert mail["To"] == "yoshino@shop.example"
     assert mail["From"].addresses[0].display_name == "守り商店 銀座"
     assert mail["Reply-To"] == "desk@mamori.example"
-    assert mail["Subject"].strip() == "【銀座本店】ご注文ありがとうございます(注文番号 A-1)"
+    assert mail["Subject"].strip() == "【守り商店 銀座】ご注文ありがとうございます(注文番号 A-1)"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert re.fullmatch(r"<mail-\d+\.[0-9a-f]{32}@mamori\.example>", mail["Message-ID"])
     assert (mail.get_content_type(), mail.get_content_charset()) == ("text/plain", "utf-8")

@@ -12,6 +12,7 @@ from erp.correspondence.selectors import Written
 from erp.correspondence.selectors.templates import LINE_WIDTH, SUBJECT_LENGTH
 from erp.correspondence.services import Words
 
+LINE = forms.TextInput(attrs={"class": "letter-subject"})
 BODY = forms.Textarea(attrs={"rows": 28, "cols": LINE_WIDTH, "class": "letter"})
 
 
@@ -22,8 +23,8 @@ def fresh_token() -> str:
 class WordsForm(forms.Form):
     """A mail as it will go out. The token makes the button that is pressed twice one mail."""
 
-    recipient = forms.CharField(label=_("addressed to"), max_length=254)
-    subject = forms.CharField(label=_("subject line"), max_length=SUBJECT_LENGTH)
+    recipient = forms.CharField(label=_("addressed to"), max_length=254, widget=LINE)
+    subject = forms.CharField(label=_("subject line"), max_length=SUBJECT_LENGTH, widget=LINE)
     body = forms.CharField(label=_("text of the mail"), widget=BODY, strip=False)
     token = forms.CharField(widget=forms.HiddenInput, max_length=40)
 

@@ -53,8 +53,8 @@ class MailAdmin(ReadOnlyAdmin):
     inlines = [EventInline]
     fieldsets = [
         (None, {"fields": [
-            ("mail", "state"), ("document", "channel"), ("sends_to", "from_header"), ("owed_at", "due_at"), ("sent_at", "attempts"),
-            "why", "resend_of", "actor",
+            "mail", "state", "document", "channel", "sends_to", "from_header", "owed_at", "due_at", "sent_at", "attempts", "why", "resend_of",
+            "actor",
         ]}),
         (_("text of the mail"), {"fields": ["words"]}),
     ]  # fmt: skip

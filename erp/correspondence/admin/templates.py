@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.admin import MasterAdmin, PageLink
 from erp.core.errors import DomainError
 from erp.correspondence import selectors
-from erp.correspondence.admin.forms import BODY
+from erp.correspondence.admin.forms import BODY, LINE
 from erp.correspondence.models import ChannelMail, MailKind, MailTemplate
 from erp.correspondence.selectors import Topic
 
@@ -32,7 +32,7 @@ class TemplateForm(ModelForm):
     class Meta:
         model = MailTemplate
         fields = ["channel", "kind", "name", "subject", "body"]
-        widgets = {"subject": forms.TextInput(attrs={"class": "letter-subject"}), "body": BODY}
+        widgets = {"subject": LINE, "body": BODY}
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data

@@ -88,7 +88,7 @@ class ReceiptAdmin(OfChannels):
     search_fields = ["number__exact", "order__number__exact", "order__external_id__exact", "addressee"]
     ordering = ["-id"]
     fields = [
-        ("number", "order"), ("issued_on", "again"), ("addressee", "proviso"), ("amount", "medium"), "reason", ("recorded_at", "actor"),
+        "number", "order", "issued_on", "again", "addressee", "proviso", "amount", "medium", "reason", "recorded_at", "actor",
     ]  # fmt: skip
     readonly_fields = ["again"]
     object_links = (
