@@ -55,7 +55,6 @@ def preview(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order] | No
         totals=services.release_totals(plans),
         in_part=in_part,
         more=MOST_ORDERS if len(keys) > MOST_ORDERS else 0,
-        reads_plans=True,
     )
 
 
