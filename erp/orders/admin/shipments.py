@@ -126,8 +126,9 @@ class ShipmentAdmin(OfChannels):
         return shipment.delivery.recipient_name
 
     def has_print_permission(self, request: HttpRequest) -> bool:
-        """Papers name who gets the goods, and where."""
-        return self.has_view_permission(request) and request.user.has_perm("orders.view_delivery")
+        """Papers name who gets the goods, and where: for those who work with parcels or orders."""
+        works = any(map(request.user.has_perm, ("orders.change_shipment", "orders.change_order")))
+        return works and self.has_view_permission(request) and request.user.has_perm("orders.view_delivery")
 
     @admin.action(description=_("Picking list (PDF)"), permissions=["print"])
     def print_picking_list(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
