@@ -32,7 +32,7 @@ _CODES = "admin juchu soko keiri tenpo keiei system hanako Control Command yamat
 ALLOWED = frozenset(f"{_NAMES} {_CODES}".split())
 # Where texts are data, not ours: what a machine says of itself, a message as it came, an address of a page.
 DATA = "code, pre, textarea, .material-symbols-outlined, script, style, noscript, [lang=en], .field-path, .field-agent, .field-device"
-_WORD = re.compile(r"(?<![\w@./:#=_-])[A-Z]?[a-z]{3,}(?![\w@/=_]|[.:-]\w)")
+_WORD = re.compile(r"(?<![\w@./:#=_-])[A-Z]?[a-z]{3,}(?![\w@/=_*]|[.:-]\w)")
 
 _TEXTS = """
 data => {
@@ -169,16 +169,19 @@ class Desk:
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
         return [tuple(each) for each in self.page.evaluate(_AXE, RULES)]
 
-    def picture(self, name: str, *, of: str = "") -> None:
+    def picture(self, name: str) -> None:
         """Keep this page for the manual, if pictures are wanted."""
         if not WANTS_IMAGES:
             return
         IMAGES.mkdir(parents=True, exist_ok=True)
         file = IMAGES / f"{name}.png"
-        shown = self.page.locator(of).first if of else self.page
-        shown.screenshot(path=file, animations="disabled", scale="css")
-        size = file.stat().st_size
-        assert size <= MOST_BYTES, f"{file.name} takes {size} bytes, more than {MOST_BYTES}"
+        # A dense page is shown down to where it still fits.
+        for height in (900, 720, 560, 420):
+            clip = {"x": 0, "y": 0, "width": 1280, "height": height}
+            self.page.screenshot(path=file, animations="disabled", scale="css", clip=clip)
+            if file.stat().st_size <= MOST_BYTES:
+                return
+        raise AssertionError(f"{file.name} takes {file.stat().st_size} bytes, more than {MOST_BYTES}")
 
     def close(self) -> None:
         """Raises AssertionError naming everything that was wrong on any page."""
