@@ -10,6 +10,7 @@ Rooms register in ``AppConfig.ready`` what the one search finds. Who sees a hit 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -162,12 +163,29 @@ def _conditions(model: type[models.Model], fields: Sequence[str], sought: Sought
                 yield True, Q(**{f"{path}__digits": sought.text, f"{path}__gt": ""})
         elif lookup == "folded":
             yield True, Q(**{f"{path}__folded": sought.text, f"{path}__gt": ""})
-        elif isinstance(_field(model, path), models.CharField | models.TextField):
-            yield True, Q(**{f"{path}__in": sought.numbers})
-            if sought.bare_numbers and path.rpartition("__")[2] == "number":
-                yield False, Q(**{f"{path}__in": sought.bare_numbers})
-        elif sought.text.isascii() and sought.text.isdecimal() and len(sought.text) < 19:
-            yield False, Q(**{path: int(sought.text)})
+        else:
+            yield from _whole(_field(model, path), path, sought)
+
+
+def _whole(field: models.Field[Any, Any], path: str, sought: Sought) -> Iterator[tuple[bool, Q]]:
+    """A column that is compared as it is, where what is sought can stand in it."""
+    if isinstance(field, models.CharField | models.TextField):
+        yield True, Q(**{f"{path}__in": sought.numbers})
+        if sought.bare_numbers and path.rpartition("__")[2] == "number":
+            yield False, Q(**{f"{path}__in": sought.bare_numbers})
+    elif isinstance(field, models.GenericIPAddressField):
+        if _is_address(sought.text):
+            yield True, Q(**{path: sought.text})
+    elif sought.text.isascii() and sought.text.isdecimal() and len(sought.text) < 19:
+        yield False, Q(**{path: int(sought.text)})
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _contains(path: str, words: Sequence[str]) -> Q:

@@ -54,6 +54,7 @@ def test_a_user_without_a_role_opens_the_frame_only():
         "access_code",
         "search",
         "find",
+        "filters",
         "view_on_site",
         "",
     }

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -79,10 +79,12 @@ def opens_with(page: Any, request: HttpRequest, found: list[Chip]) -> str:
 
 def filters_view(request: HttpRequest) -> HttpResponse:
     """What the forms above a list send: save, delete, make or end a default. Leads back to the list."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
     label = request.POST.get("page", "")
     act, _colon, key = (request.POST.get("choice") or request.POST.get("act", "")).partition(":")
     page: Any = next((page for page in admin.site._registry.values() if label_of(page) == label), None)
-    if request.method != "POST" or page is None or not page.has_view_permission(request):
+    if page is None or not page.has_view_permission(request):
         raise PermissionDenied
     list_url = reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
     query = request.POST.get("query", "")[:LONGEST]
