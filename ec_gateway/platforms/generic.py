@@ -32,9 +32,10 @@ from ec_gateway.platforms.interface import (
     ShipmentPush,
     ShownQuantity,
     UnreadableOrder,
+    UnreadableQuantity,
 )
 from ec_gateway.platforms.setup import SetupReader
-from ec_gateway.platforms.unreadable import read_each, summaries_of
+from ec_gateway.platforms.unreadable import figures_of, read_each, summaries_of
 from erp.core.clock import NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
 
@@ -152,12 +153,9 @@ class GenericPlatform:
         of_item = {item["sku"]: item for item in told or () if isinstance(item, dict) and "sku" in item}
         return [_result(push.external_code, of_item.get(push.external_code)) for push in pushes]
 
-    def read_quantities(self) -> Iterator[ShownQuantity]:
+    def read_quantities(self) -> Iterator[ShownQuantity | UnreadableQuantity]:
         for page in self._pages("/mamori/stock", {"limit": STOCK_PER_PAGE}, "items"):
-            try:
-                yield from [ShownQuantity(str(item["sku"]), _whole(item["quantity"])) for item in page]
-            except (KeyError, TypeError, ValueError) as error:
-                raise _not_as_agreed("GET /mamori/stock", error) from error
+            yield from figures_of(page, _figure, name=lambda item: item["sku"])
 
     def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary | UnreadableOrder]:
         for page in self._pages("/mamori/order-list", {"since": since.isoformat()}, "orders"):
@@ -276,6 +274,24 @@ def _summary(item: Any) -> OrderSummary:
     if problems or changed_at is None:
         raise InvalidInput(problems)
     return OrderSummary(str(external_id), changed_at, bool(is_cancelled), total)
+
+
+def _figure(item: Any) -> ShownQuantity:
+    """One entry of what the site shows. Raises InvalidInput naming every fault."""
+    if not isinstance(item, dict):
+        raise InvalidInput([Problem("", "not_an_object", _("A JSON object is needed."))])
+    problems, code, quantity = [], item.get("sku"), 0
+    if isinstance(code, int) and not isinstance(code, bool):
+        code = str(code)  # as some languages write a code of digits only
+    if not isinstance(code, str) or not code:
+        problems.append(Problem("/sku", "required", _("This field is required.")))
+    try:
+        quantity = _whole(item.get("quantity"))
+    except (TypeError, ValueError, OverflowError):
+        problems.append(Problem("/quantity", "not_an_integer", _("A whole number is needed.")))
+    if problems:
+        raise InvalidInput(problems)
+    return ShownQuantity(str(code), quantity)
 
 
 def _order_named(event: Any) -> str:

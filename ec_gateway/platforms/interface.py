@@ -130,6 +130,15 @@ class ShownQuantity:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableQuantity:
+    """An entry of what the site shows that nobody here can read. ``external_code`` as far as it says one, ``problem`` for people."""
+
+    external_code: str
+    problem: str
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
 class ShipmentPush:
     """One parcel that left, for the site to tell its customer. ``lines``: the order's line id → units.
 
@@ -188,8 +197,8 @@ class Platform(Protocol):
     def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushResult]:
         """At most ``limits.batch_size`` items, one result each, in their order."""
 
-    def read_quantities(self) -> Iterator[ShownQuantity]:
-        """Every quantity the site shows, page by page."""
+    def read_quantities(self) -> Iterator[ShownQuantity | UnreadableQuantity]:
+        """Every quantity the site shows, page by page. An entry that cannot be read stands in nobody's way."""
 
     def list_orders(self, *, since: dt.datetime) -> Iterator[OrderSummary | UnreadableOrder]:
         """Every order of the site changed since then. An entry that cannot be read stands in nobody's way."""

@@ -11,11 +11,20 @@ import structlog
 from django.utils.translation import gettext as _
 
 from ec_gateway.json_reader import text_problems
-from ec_gateway.platforms.interface import News, NewsKind, OrderSummary, UnreadableOrder
+from ec_gateway.platforms.interface import (
+    News,
+    NewsKind,
+    OrderSummary,
+    ShownQuantity,
+    UnreadableOrder,
+    UnreadableQuantity,
+)
 from erp.core import messages
 from erp.core.errors import InvalidInput
 
 Item = TypeVar("Item")
+Entry = TypeVar("Entry")
+Unread = TypeVar("Unread")
 
 log = structlog.get_logger(__name__)
 
@@ -52,21 +61,53 @@ def summaries_of(
 
     An edge, as ``read_each``.
     """
+
+    def entry(item: Any) -> OrderSummary:
+        summary = read(item)
+        _refuse_unsafe("external_id", summary.external_id)
+        return summary
+
+    return _entries(items, entry, UnreadableOrder, name)
+
+
+def figures_of(
+    items: Iterable[Any], read: Callable[[Any], ShownQuantity], *, name: Callable[[Any], Any]
+) -> Iterator[ShownQuantity | UnreadableQuantity]:
+    """The same of what a site shows: a figure that cannot be read, or whose code cannot be kept, stands there as unreadable."""
+
+    def entry(item: Any) -> ShownQuantity:
+        shown = read(item)
+        _refuse_unsafe("sku", shown.external_code)
+        return shown
+
+    return _entries(items, entry, UnreadableQuantity, name)
+
+
+def _entries(
+    items: Iterable[Any],
+    read: Callable[[Any], Entry],
+    unread: Callable[[str, str, Any], Unread],
+    name: Callable[[Any], Any],
+) -> Iterator[Entry | Unread]:
     for item in items:
         try:
-            summary = read(item)
-            if unsafe := text_problems({"external_id": summary.external_id}):
-                raise InvalidInput(unsafe)
+            entry = read(item)
         except InvalidInput as problems:
-            yield UnreadableOrder(_number_of(item, name), str(problems), item)
+            yield unread(_name_of(item, name), str(problems), item)
         except Exception as fault:
-            log.exception("order_not_listed")
-            yield UnreadableOrder(_number_of(item, name), not_read(fault), item)
+            log.exception("entry_not_read")
+            yield unread(_name_of(item, name), not_read(fault), item)
         else:
-            yield summary
+            yield entry
 
 
-def _number_of(item: Any, name: Callable[[Any], Any]) -> str:
+def _refuse_unsafe(field: str, text: str) -> None:
+    """Raises InvalidInput for a name under which nothing can be kept."""
+    if unsafe := text_problems({field: text}):
+        raise InvalidInput(unsafe)
+
+
+def _name_of(item: Any, name: Callable[[Any], Any]) -> str:
     with contextlib.suppress(Exception):
         return text_of(name(item))
     return ""

@@ -20,7 +20,7 @@ from erp.core import staff_tasks
 from erp.core.actors import Actor
 from erp.core.models import StaffTask
 
-Cause, Repair = ReconciliationRow.Cause, ReconciliationRow.Repair
+Cause, Kind, Repair = ReconciliationRow.Cause, ReconciliationRow.Kind, ReconciliationRow.Repair
 
 # Pushing again repeats what is true anyway, so it is safe wherever both sides list the SKU and no order is known to be missing.
 PUSHED_AGAIN = [
@@ -41,7 +41,9 @@ SUBJECT = "EC_SITE"
 
 def push_again(*, run: ReconciliationRun, at: dt.datetime) -> int:
     """Mark what drifted to be pushed again, whatever the site shows as far as we know."""
-    waiting = ReconciliationRow.objects.filter(run=run, cause__in=PUSHED_AGAIN, repair=Repair.NONE).order_by("pk")
+    # A figure that cannot be read is replaced by ours where we know which it is.
+    drifted = Q(cause__in=PUSHED_AGAIN) | Q(cause=Cause.UNREADABLE_THERE, kind=Kind.STOCK, sku__isnull=False)
+    waiting = ReconciliationRow.objects.filter(drifted, run=run, repair=Repair.NONE).order_by("pk")
     done = 0
     while rows := list(waiting.values_list("pk", "sku_id")[:CHUNK]):
         with transaction.atomic():
@@ -74,7 +76,7 @@ def write_orders(
 def _row(run: ReconciliationRun, difference: OrderDifference) -> ReconciliationRow:
     return ReconciliationRow(
         run=run,
-        kind=ReconciliationRow.Kind.ORDER,
+        kind=Kind.ORDER,
         cause=difference.cause,
         external_id=difference.external_id[:100],
         evidence=difference.evidence,
@@ -92,10 +94,13 @@ def _repair(row: ReconciliationRow, site: EcSite, difference: OrderDifference, a
 
 
 def tell_staff(*, run: ReconciliationRun, site: EcSite, at: dt.datetime, by: Actor) -> None:
-    """One task per site for orders that only a person can judge, one for what only one side lists; a run without any closes them."""
+    """One task per site for orders that only a person can judge, one for what one side lists alone or tells unreadably; a run without any
+    closes them."""
     left = Q(repair=Repair.TASK) | Q(cause=Cause.UNREADABLE_THERE)
-    orders = ReconciliationRow.objects.filter(left, run=run, kind=ReconciliationRow.Kind.ORDER)
-    listings = ReconciliationRow.objects.filter(run=run, cause__in=[Cause.NOT_LISTED_HERE, Cause.NOT_LISTED_THERE])
+    orders = ReconciliationRow.objects.filter(left, run=run, kind=Kind.ORDER)
+    listings = ReconciliationRow.objects.filter(
+        run=run, kind=Kind.STOCK, cause__in=[Cause.NOT_LISTED_HERE, Cause.NOT_LISTED_THERE, Cause.UNREADABLE_THERE]
+    )
     found = {
         TASK_ORDERS: (
             orders.count(),
@@ -104,11 +109,17 @@ def tell_staff(*, run: ReconciliationRun, site: EcSite, at: dt.datetime, by: Act
                 for name in orders.order_by("pk").values_list("external_id", flat=True)[:20]
             ],
         ),
-        TASK_LISTINGS: (listings.count(), list(listings.order_by("pk").values_list("external_code", flat=True)[:20])),
+        TASK_LISTINGS: (
+            listings.count(),
+            [
+                code or _("without a code")
+                for code in listings.order_by("pk").values_list("external_code", flat=True)[:20]
+            ],
+        ),
     }
     texts = {
         TASK_ORDERS: _("%(count)s orders differ from the site's: %(names)s"),
-        TASK_LISTINGS: _("%(count)s items are listed on one side only: %(names)s"),
+        TASK_LISTINGS: _("%(count)s items are listed on one side only, or cannot be read: %(names)s"),
     }
     with transaction.atomic():
         for kind, (count, names) in found.items():

@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 from django.db import connection, transaction
 
-from ec_gateway.models import EcSite, Listing
-from ec_gateway.platforms.interface import ShownQuantity
+from ec_gateway.models import EcSite, Listing, ReconciliationRow
+from ec_gateway.platforms.interface import ShownQuantity, UnreadableQuantity
+from ec_gateway.platforms.unreadable import text_of
+from ec_gateway.reconciliation.orders import MOST_SHOWN
 from erp.inventory.selectors import available_to_promise
 
 FIRST, SECOND = 1, 2
@@ -19,14 +21,21 @@ CHUNK = 5_000
 
 
 def stage_theirs(
-    *, run_id: int, reading: int, pages: Iterable[list[ShownQuantity]], only: Collection[str] | None = None
+    *,
+    run_id: int,
+    reading: int,
+    pages: Iterable[list[ShownQuantity | UnreadableQuantity]],
+    only: Collection[str] | None = None,
 ) -> Iterator[int]:
     """Keep what the site shows, page by page; yields after each how many figures it brought, so that the caller can keep its lease.
 
-    With ``only``, figures of other codes are passed over.
+    What cannot be read is a difference of its own, written at the first reading. With ``only``, figures of other codes are passed over.
     """
     for page in pages:
-        wanted = page if only is None else [item for item in page if item.external_code in only]
+        figures = [item for item in page if isinstance(item, ShownQuantity)]
+        if reading == FIRST:
+            _keep_unreadable(run_id, [item for item in page if isinstance(item, UnreadableQuantity)])
+        wanted = figures if only is None else [item for item in figures if item.external_code in only]
         if wanted:
             with (
                 connection.cursor() as cursor,
@@ -37,6 +46,19 @@ def stage_theirs(
                 for item in wanted:
                     copy.write_row((run_id, reading, item.external_code.replace("\x00", "\ufffd"), item.quantity))
         yield len(page)
+
+
+def _keep_unreadable(run_id: int, entries: Iterable[UnreadableQuantity]) -> None:
+    ReconciliationRow.objects.bulk_create(
+        ReconciliationRow(
+            run_id=run_id,
+            kind=ReconciliationRow.Kind.STOCK,
+            cause=ReconciliationRow.Cause.UNREADABLE_THERE,
+            external_code=item.external_code[:100],
+            evidence={"problem": text_of(item.problem)[:MOST_SHOWN], "entry": text_of(item.raw)[:MOST_SHOWN]},
+        )
+        for item in entries
+    )
 
 
 def stage_ours(*, run_id: int, site: EcSite, at: dt.datetime) -> Iterator[int]:
@@ -78,16 +100,31 @@ WHERE theirs.quantity IS DISTINCT FROM ours.available
   AND NOT (ours.sku_id IS NULL AND EXISTS (
       SELECT FROM ec_gateway_listing off
       WHERE off.site_id = %(site)s AND off.external_code = theirs.external_code AND NOT off.is_active))
+  AND NOT (theirs.external_code IS NULL AND EXISTS (
+      SELECT FROM ec_gateway_reconciliationrow unread
+      WHERE unread.run_id = %(run)s AND unread.cause = 'UNREADABLE_THERE' AND unread.external_code = ours.external_code))
 ORDER BY 5
+"""
+
+# Beside an entry that cannot be read stands what we know of the listing it names.
+_NAME_UNREADABLE = """
+UPDATE ec_gateway_reconciliationrow unread SET sku_id = listing.sku_id, ours = staged.available, told = push.shown
+FROM ec_gateway_listing listing
+JOIN ec_gateway_stagedavailability staged ON staged.run_id = %(run)s AND staged.sku_id = listing.sku_id
+LEFT JOIN ec_gateway_sitepush push ON push.site_id = listing.site_id AND push.sku_id = listing.sku_id
+WHERE unread.run_id = %(run)s AND unread.kind = 'STOCK' AND unread.cause = 'UNREADABLE_THERE'
+  AND listing.site_id = %(site)s AND listing.is_active AND listing.external_code = unread.external_code
 """
 
 
 def compare(*, run_id: int, site_id: int) -> int:
-    """One statement writes a row for every difference, each still without its cause. Returns how many there are."""
+    """One statement writes a row for every difference of figures, each still without its cause. Returns how many there are."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("ANALYZE ec_gateway_stagedquantity, ec_gateway_stagedavailability")
         cursor.execute(_COMPARE, {"run": run_id, "site": site_id})
-        return int(cursor.rowcount)
+        found = int(cursor.rowcount)
+        cursor.execute(_NAME_UNREADABLE, {"run": run_id, "site": site_id})
+        return found
 
 
 def second_figures(*, run_id: int, codes: Collection[str]) -> dict[str, int]:

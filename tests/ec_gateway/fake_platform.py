@@ -23,6 +23,7 @@ from ec_gateway.platforms.interface import (
     ShipmentPush,
     ShownQuantity,
     UnreadableOrder,
+    UnreadableQuantity,
 )
 from erp.core.errors import InvalidInput, Problem
 from tests.ec_gateway.factories import NOON, ROBOT
@@ -34,6 +35,7 @@ class FakePlatform:
 
     changes: list[News] = field(default_factory=list)
     stock: dict[str, int] = field(default_factory=dict)
+    unread: list[UnreadableQuantity] = field(default_factory=list)
     summaries: list[OrderSummary | UnreadableOrder] = field(default_factory=list)
     fails: list[PlatformError] = field(default_factory=list)
     webhooks_on: bool | None = True
@@ -70,7 +72,8 @@ class FakePlatform:
     def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushResult]:
         raise AssertionError("the inbox pushes nothing")
 
-    def read_quantities(self) -> Iterator[ShownQuantity]:
+    def read_quantities(self) -> Iterator[ShownQuantity | UnreadableQuantity]:
+        yield from self.unread
         for place, (code, quantity) in enumerate(sorted(self.stock.items())):
             if place % self.page_size == 0:
                 self._answer(f"read_quantities {place}")

@@ -26,6 +26,7 @@ from ec_gateway.platforms.interface import (
     ShipmentPush,
     ShownQuantity,
     UnreadableOrder,
+    UnreadableQuantity,
 )
 from erp.core.errors import InvalidInput
 from tests.ec_gateway.counterpart import Reply, running
@@ -231,13 +232,25 @@ def test_the_moment_of_an_event_is_in_utc(counterpart):
 
 
 @pytest.mark.parametrize(
-    "quantity", [10**30, "9" * 5_000, 1e999, 1.5, None]
+    ("entry", "code", "faults"),
+    [
+        *(({"sku": "A", "quantity": quantity}, "A", ["/quantity"]) for quantity in [10**30, "9" * 5_000, 1e999, 1.5, None, [], "many"]),
+        ({"quantity": 1}, "", ["/sku"]),
+        ({"sku": None}, "", ["/sku", "/quantity"]),
+        ({"sku": "a\x00b", "quantity": 1}, "a\ufffdb", ["/sku"]),
+        ({"sku": "\ud800", "quantity": 1}, "?", ["/sku"]),
+        ("A", "", [""]),
+    ],
 )  # fmt: skip
-def test_a_figure_that_nobody_can_keep_ends_the_reading_in_words(counterpart, quantity):
-    counterpart.answers["/mamori/stock"] = {"items": [{"sku": "A", "quantity": quantity}], "next": None}
+def test_a_figure_that_nobody_can_keep_stops_nothing(counterpart, entry, code, faults):
+    counterpart.answers["/mamori/stock"] = {"items": [entry, {"sku": 7, "quantity": "2"}], "next": None}
 
-    with pytest.raises(PlatformError, match="取り決めと違います"):
-        list(platform(counterpart.url).read_quantities())
+    unreadable, readable = platform(counterpart.url).read_quantities()
+
+    assert readable == ShownQuantity("7", 2)
+    assert isinstance(unreadable, UnreadableQuantity)
+    assert unreadable.external_code == code
+    assert [part.partition(": ")[0] for part in unreadable.problem.split("; ")] == faults or faults == [""]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.db import transaction
 from catalog.models import KitComponent
 from ec_gateway.inbox.working import work_off
 from ec_gateway.models import InboundEvent, ReconciliationRow, ReconciliationRun, SiteActivity, SitePush
-from ec_gateway.platforms.interface import OrderSummary, PlatformError, UnreadableOrder
+from ec_gateway.platforms.interface import OrderSummary, PlatformError, UnreadableOrder, UnreadableQuantity
 from ec_gateway.platforms.taking_in import take_in
 from ec_gateway.reconciliation import reconcile, repairing
 from ec_gateway.reconciliation.scheduling import due_sites
@@ -324,6 +324,43 @@ def test_an_entry_that_cannot_be_read_is_a_row_and_the_rest_is_compared():
     ]  # fmt: skip
 
     platform.summaries = [summary("new", "2200"), summary("here"), summary("total")]
+    run(site, platform, at=after(600))
+
+    assert open_drift(site) == []
+    assert tasks() == []
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_a_figure_that_cannot_be_read_is_a_row_and_the_rest_is_compared(is_dry_run):
+    site, place, item, platform = one_item(pieces=5, shown=5)
+    other = sku()
+    stock(other, place, 7)
+    listed(site, other)
+    told(site, other, 7)
+    platform.stock = {other.code: 6}
+    platform.unread = [
+        UnreadableQuantity(item.code, "/quantity: no number", {"sku": item.code, "quantity": "many"}),
+        UnreadableQuantity("", "no object", ["x\x00"]),
+    ]
+
+    outcome = run(site, platform, is_dry_run=is_dry_run)
+
+    again = "NONE" if is_dry_run else "PUSH_AGAIN"
+    assert outcome.run.state == "DONE"
+    assert outcome.run.stock_rows == 3
+    assert sorted(rows(outcome)) == [
+        ("SHOP_SIDE_EDIT", other.code, 7, 6, again),
+        ("UNREADABLE_THERE", "", None, None, "NONE"),
+        ("UNREADABLE_THERE", item.code, 5, None, again),
+    ]
+    row = ReconciliationRow.objects.get(run=outcome.run, sku=item)
+    entry = f'{{"quantity":"many","sku":"{item.code}"}}'
+    assert (row.told, row.evidence) == (5, {"problem": "/quantity: no number", "entry": entry})
+    assert len(open_drift(site)) == 3
+    assert tasks() == ([] if is_dry_run else ["LISTINGS_DIFFER"])
+    assert sorted(forced()) == ([] if is_dry_run else sorted([item.code, other.code]))
+
+    platform.unread, platform.stock = [], {item.code: 5, other.code: 7}
     run(site, platform, at=after(600))
 
     assert open_drift(site) == []

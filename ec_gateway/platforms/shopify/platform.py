@@ -33,12 +33,13 @@ from ec_gateway.platforms.interface import (
     ShipmentPush,
     ShownQuantity,
     UnreadableOrder,
+    UnreadableQuantity,
 )
 from ec_gateway.platforms.setup import SetupReader
 from ec_gateway.platforms.shopify import parcels, queries
 from ec_gateway.platforms.shopify.client import ShopifyClient
 from ec_gateway.platforms.shopify.orders import Wording, news_of
-from ec_gateway.platforms.unreadable import read_each, summaries_of
+from ec_gateway.platforms.unreadable import figures_of, read_each, summaries_of
 from erp.core.clock import NotAMoment, moment_of
 from erp.core.errors import InvalidInput, Problem
 
@@ -188,7 +189,7 @@ class ShopifyPlatform:
             raise PlatformError(_("The same call is still under way at Shopify."), retry_after_s=1.0)
         return errors
 
-    def read_quantities(self) -> Iterator[ShownQuantity]:
+    def read_quantities(self) -> Iterator[ShownQuantity | UnreadableQuantity]:
         after = None
         while True:
             asked = {"location": self._location, "first": LEVELS_PAGE, "after": after}
@@ -197,12 +198,8 @@ class ShopifyPlatform:
                 told = _("Shopify knows no location %(id)s.") % {"id": self._location}
                 raise PlatformError(told, is_retryable=False)
             levels = place["inventoryLevels"]
-            for level in levels["nodes"]:
-                shown = {one["name"]: one["quantity"] for one in level["quantities"]}
-                if "available" in shown and level["item"]["sku"]:
-                    yield ShownQuantity(
-                        level["item"]["sku"], shown["available"], {"inventory_item_id": level["item"]["id"]}
-                    )
+            named = [level for level in levels["nodes"] if _is_shown(level)]
+            yield from figures_of(named, _figure, name=lambda level: level["item"]["sku"])
             if not levels["pageInfo"]["hasNextPage"]:
                 return
             after = levels["pageInfo"]["endCursor"]
@@ -278,6 +275,19 @@ def _summary(order: Mapping[str, Any]) -> OrderSummary:
         raise InvalidInput([Problem("/updatedAt", fault.code, fault.detail)]) from fault
     total = Decimal(str(order["totalPriceSet"]["shopMoney"]["amount"]))
     return OrderSummary(order["legacyResourceId"], changed_at, order["cancelledAt"] is not None, total)
+
+
+def _is_shown(level: Any) -> bool:
+    """Whether a level is a figure of ours to compare: of an item with a SKU that Shopify counts here. What has another shape is, to be told."""
+    try:
+        return bool(level["item"]["sku"]) and any(one["name"] == "available" for one in level["quantities"])
+    except (KeyError, TypeError):
+        return True
+
+
+def _figure(level: Mapping[str, Any]) -> ShownQuantity:
+    shown = {one["name"]: one["quantity"] for one in level["quantities"]}
+    return ShownQuantity(level["item"]["sku"], int(shown["available"]), {"inventory_item_id": level["item"]["id"]})
 
 
 def _order_number(topic: str, raw: Mapping[str, Any]) -> str:
