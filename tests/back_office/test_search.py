@@ -212,6 +212,8 @@ def test_users_find_only_what_they_may_open(client, sold):
     assert found(client, "高橋") == {}
 
     user.groups.add(Group.objects.get(name="商品管理"))
+    # Another role ends the sessions of before.
+    client.force_login(user)
     Account.objects.create(code="A-1", name="高橋商店", bill_to=BillTo.objects.create(code="B-1", name="高橋商店"))
     assert list(found(client, "高橋")) == ["受注"]
     client.logout()
