@@ -106,7 +106,7 @@ DOORS = ("access.staffsession", "access.signinlock", "access.accesslog")
 
 ROLES = (
     Role("受注担当", "juchu", "Order desk: takes orders from 確認待ち to 出荷指示, keeps trade accounts and customers.", frozenset(
-        {SALES, "orders.read_messages", ALL_LOCATIONS, SEE_AMOUNTS}
+        {SALES, "orders.read_messages", "orders.write_memo", ALL_LOCATIONS, SEE_AMOUNTS}
         | acts_on("orders.order", "orders.orderhold", "orders.orderline", "customers.customerrecord", "customers.mergeevent", *TASKS)
         | looks_at(*ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, *STOCK, *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *COMPANY)
         | keeps("inventory.hold", "orders.salesreport", "customers.account", "customers.shipto", "customers.contact", *IMPORTS)
@@ -117,14 +117,14 @@ ROLES = (
     )),
     Role("倉庫", "soko", "Warehouse: ships, takes back, receives, moves and counts. Sees no costs and no amounts of orders.", frozenset(
         {ALL_LOCATIONS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
-        | {"inventory.return_stock", "inventory.delete_shelf"}
+        | {"inventory.return_stock", "inventory.delete_shelf", "orders.write_memo"}
         | keeps("inventory.shelf", *IMPORTS)
         | acts_on("orders.shipment", "orders.shipmentline", *TASKS)
         | looks_at("orders.order", "orders.orderline", "orders.delivery", "orders.orderhold", *PARCELS, *STYLES, *STOCK, "inventory.reason")
         | looks_at("ec_gateway.shipmentnotice", *COMPANY)
     )),
     Role("経理", "keiri", "Accounting: journals, receipts and payments, closing, credit terms, the value of stock.", frozenset(
-        {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS, "accounting.reopen_period", "accounting.add_settlement"}
+        {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS, "orders.write_memo", "accounting.reopen_period", "accounting.add_settlement"}
         | {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock"}
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", *STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason")
         | looks_at(*STYLES, "catalog.supplier", "catalog.skucost", *PEOPLE, *TRADE_ACCOUNTS, *COMPANY, "core.companyprofile")
@@ -146,14 +146,14 @@ ROLES = (
         | acts_on(*TASKS)
     )),
     Role("店舗", "tenpo", "Shop: the stock of its own shop, counts and moves it, keeps pieces for customers, sees its own sales.", frozenset(
-        {SALES, SEE_AMOUNTS, "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
+        {SALES, SEE_AMOUNTS, "orders.write_memo", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
         | looks_at("inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.expectedreceipt")
         | looks_at("inventory.provisionalreceipt", "inventory.reservation", "inventory.holdline", "inventory.reason", *STYLES)
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "orders.shipment", "orders.shipmentline")
         | keeps("inventory.hold")
     )),
     Role("EC運営", "ec", "EC sites: connections, inbox, what sites are told, comparison with them, safety stock per channel.", frozenset(
-        {SALES, ALL_LOCATIONS, SEE_AMOUNTS}
+        {SALES, ALL_LOCATIONS, SEE_AMOUNTS, "orders.write_memo"}
         | looks_at(*SITES, *ORDER, "orders.orderpayment", "orders.parkedmessage", *PARCELS, *STYLES, *STOCK, *SCORES, *COMPANY)
         | acts_on("ec_gateway.sitestate", "ec_gateway.inboundevent", "ec_gateway.sitepush", "ec_gateway.shipmentnotice", *TASKS)
         | acts_on("ec_gateway.reconciliationrun")

@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounting.models import JournalEntry, OpenItem
 from erp.core.staff_tasks import Finding, open_tasks
 from erp.orders import selectors, services
-from erp.orders.models import Order, OrderHold, OrderPayment, Shipment
+from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, Shipment
 from tests.inventory.factories import sku, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
 
@@ -293,3 +293,41 @@ def test_the_order_desk_reads_what_the_channel_sent_and_not_the_log(client):
     assert [message.direction for message, _body in page.context["messages_raw"]] == ["IN"]
     assert record.external_id in page.context["messages_raw"][0][1]
     assert desk.get(reverse("admin:core_messagelog_changelist")).status_code == 403
+
+
+def note(client: Any, record: Order, text: str) -> Any:
+    return client.post(reverse("admin:orders_order_memo", args=[record.pk]), {"text": text}, follow=True)
+
+
+def test_a_memo_stands_on_the_page_with_who_wrote_it_and_the_channel_hears_nothing(client):
+    record, _parcel, _place = sold()
+    before = Order.objects.get(pk=record.pk).version
+    of_role(client, "倉庫")
+
+    answer = note(client, record, "  角がつぶれた箱で発送。\n<b>お客様了承済み</b>  ")
+    note(client, record, "角がつぶれた箱で発送。\n<b>お客様了承済み</b>")
+
+    assert "角がつぶれた箱で発送。<br>&lt;b&gt;お客様了承済み&lt;/b&gt;" in answer.content.decode()
+    [memo] = OrderEvent.objects.filter(order=record, kind="MEMO")
+    assert (memo.actor, memo.detail) == ("staff:of-倉庫", "角がつぶれた箱で発送。\n<b>お客様了承済み</b>")
+    assert Order.objects.get(pk=record.pk).version == before
+    assert "角がつぶれた箱で発送。" in read(of_role(client, "受注担当"), record)
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "長" * 1001])
+def test_an_empty_or_endless_memo_is_refused_with_a_reason(desk, text):
+    record, _parcel, _place = sold()
+
+    answer = note(desk, record, text)
+
+    [told] = [str(message) for message in answer.context["messages"]]
+    assert told
+    assert not OrderEvent.objects.filter(kind="MEMO").exists()
+
+
+def test_who_only_looks_leaves_no_memo(client):
+    record, _parcel, _place = sold()
+    of_role(client, "経営")
+
+    assert note(client, record, "memo").status_code == 403
+    assert "slip-memos" not in read(client, record)

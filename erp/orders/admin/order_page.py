@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.admin import ServiceAdmin
 from erp.core.messages import encode
 from erp.core.permissions import SEE_AMOUNTS, SEE_AUDIT
-from erp.orders import selectors
+from erp.orders import selectors, services
 from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, Shipment
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "mails": selectors.mails_of(order) if may("correspondence.view_mail") else None,
         "receipts": selectors.receipts_of(order) if may("orders.view_receipt") else None,
         "issues_receipts": may("orders.add_receipt"),
+        "writes_memos": may("orders.write_memo"),
+        "longest_memo": services.LONGEST_MEMO,
         "writes_mails": may("correspondence.change_mail"),
         "messages_raw": _raw(order, request),
     }  # fmt: skip

@@ -73,7 +73,8 @@ class OrderAdmin(OfChannels):
         releasing = path("release/", self.admin_site.admin_view(self.release_page), name="orders_release")
         mail = path("<int:order_id>/mail/", self.admin_site.admin_view(self.mail), name="orders_order_mail")
         receipt = path("<int:order_id>/receipt/", self.admin_site.admin_view(self.receipt), name="orders_order_receipt")
-        return [act, releasing, mail, receipt, *super().get_urls()]
+        memo = path("<int:order_id>/memo/", self.admin_site.admin_view(self.memo), name="orders_order_memo")
+        return [act, releasing, mail, receipt, memo, *super().get_urls()]
 
     def release_page(self, request: HttpRequest) -> HttpResponse:
         """出荷指示 of what waits for it: a preview, and its confirmation."""
@@ -111,6 +112,17 @@ class OrderAdmin(OfChannels):
         if not self.has_view_permission(request):
             raise PermissionDenied
         return receipts.issue(self, request, get_object_or_404(self.get_queryset(request), pk=order_id))
+
+    def memo(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """What the form of the page writes down for colleagues."""
+        if not (self.has_view_permission(request) and request.user.has_perm("orders.write_memo")):
+            raise PermissionDenied
+        order = get_object_or_404(self.get_queryset(request), pk=order_id)
+        if request.method == "POST":
+            with self.refusals_as_messages(request):
+                self.serve(request, services.write_memo, order_id=order.pk, text=request.POST.get("text", ""))
+                self.message_user(request, _("The memo is on the order."), messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
 
     @admin.action(description=_("Allocate stock"), permissions=["act"])
     def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:

@@ -189,7 +189,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "order",
                 "verbose_name_plural": "orders",
-                "permissions": [("read_messages", "Can read what a channel sent about an order")],
+                "permissions": [
+                    ("read_messages", "Can read what a channel sent about an order"),
+                    ("write_memo", "Can leave a memo on an order"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -253,6 +256,7 @@ class Migration(migrations.Migration):
                             ("REPORTED", "Reported sold"),
                             ("RETURNED", "Returned"),
                             ("CANCELLED", "Cancelled"),
+                            ("MEMO", "Staff memo"),
                         ],
                         max_length=15,
                         verbose_name="kind",
@@ -298,7 +302,7 @@ class Migration(migrations.Migration):
                         verbose_name="to",
                     ),
                 ),
-                ("detail", models.CharField(blank=True, max_length=300, verbose_name="detail")),
+                ("detail", models.CharField(blank=True, max_length=1000, verbose_name="detail")),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
                 (

@@ -107,7 +107,10 @@ class Order(models.Model):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         # What the channel sent about an order, as it came. The log of all messages asks a permission of its own.
-        permissions = [("read_messages", "Can read what a channel sent about an order")]
+        permissions = [
+            ("read_messages", "Can read what a channel sent about an order"),
+            ("write_memo", "Can leave a memo on an order"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["channel", "external_id"], name="one_order_per_channel_and_external_id"),
             models.CheckConstraint(

@@ -73,12 +73,13 @@ class OrderEvent(models.Model):
         REPORTED = "REPORTED", _("Reported sold")
         RETURNED = "RETURNED", _("Returned")
         CANCELLED = "CANCELLED", _("Cancelled")
+        MEMO = "MEMO", _("Staff memo")
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(_("kind"), max_length=15, choices=Kind.choices)
     from_state = models.CharField(pgettext_lazy("state", "from"), max_length=25, choices=OrderState.choices, blank=True)
     to_state = models.CharField(pgettext_lazy("state", "to"), max_length=25, choices=OrderState.choices, blank=True)
-    detail = models.CharField(_("detail"), max_length=300, blank=True)
+    detail = models.CharField(_("detail"), max_length=1000, blank=True)
     recorded_at = models.DateTimeField(_("recorded at"))
     actor = models.CharField(_("actor"), max_length=100)
 

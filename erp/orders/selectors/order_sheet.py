@@ -111,6 +111,11 @@ class OrderSheet:
         return [hold for hold in self.holds if hold.resolved_at is None]
 
     @property
+    def memos(self) -> list[OrderEvent]:
+        """The newest first."""
+        return [event for event in self.events if event.kind == OrderEvent.Kind.MEMO]
+
+    @property
     def lines_sum(self) -> Sum:
         return _sum([line.row for line in self.lines])
 

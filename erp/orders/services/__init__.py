@@ -31,6 +31,7 @@ from erp.orders.services.exchanges import Exchange, part_exchanges
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
 from erp.orders.services.label_files import find_label_problems, write_label_file
 from erp.orders.services.letters import remind_of_payments
+from erp.orders.services.memos import LONGEST_MEMO, write_memo
 from erp.orders.services.payment_news import PaymentNews, find_payment_problems
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
@@ -65,6 +66,7 @@ from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, r
 from erp.orders.services.validation import find_problems
 
 __all__ = [
+    "LONGEST_MEMO",
     "MOST_ROWS",
     "AdjustmentInput",
     "AllocatedLine",
@@ -148,4 +150,5 @@ __all__ = [
     "ship",
     "take_tracking",
     "write_label_file",
+    "write_memo",
 ]
