@@ -49,12 +49,13 @@ class Allowance:
 
 @dataclass(slots=True)
 class _Block:
-    """Requests of one window that this process took: numbers ``following`` to ``last`` of all. ``counted``: how many all processes took."""
+    """Requests of one window that this process took. ``free``: their numbers among all that nobody used yet, ``counted``: how many all
+    processes took, ``is_asked``: a thread is taking more, so that no other does."""
 
     window: int
-    following: int = 1
-    last: int = 0
+    free: range = range(0)
     counted: int = 0
+    is_asked: bool = False
 
 
 class RateCounter:
@@ -88,22 +89,25 @@ class RateCounter:
             if block is None or block.window != window:
                 self._blocks[key] = _Block(window)
                 return 0, 1
-            if block.following <= block.last:
-                block.following += 1
-                return block.following - 1, 0
-            return 0, max(limit // BLOCK, 1) if block.counted < NEAR * limit else 1
+            if block.free:
+                number, block.free = block.free[0], block.free[1:]
+                return number, 0
+            size = limit // BLOCK
+            if size <= 1 or block.is_asked or block.counted >= NEAR * limit:
+                return 0, 1
+            block.is_asked = True
+            return 0, size
 
     def _keep(self, key: str, window: int, counted: int, size: int) -> int:
         """The number of the first of the requests taken now; the others wait in the block. 0 when nothing was counted."""
-        if not counted:
-            return 0
-        first = counted - size + 1
+        first = counted - size + 1 if counted else 0
         with self._lock:
             block = self._blocks[key]
             if block.window == window:
-                block.counted = counted
-                # Of two threads that took at once, the block of the second replaces what the first had left.
-                block.following, block.last = first + 1, counted
+                block.counted = max(block.counted, counted)
+                if size > 1:
+                    block.is_asked = False
+                    block.free = range(first + 1, counted + 1) if counted else range(0)
         return first
 
     def is_known_to_exceed(self, key: str, *, now: float) -> bool:

@@ -232,6 +232,16 @@ def test_processes_that_take_blocks_never_allow_more_than_the_limit_together(bro
     assert 500 - 3 * 5 <= sum(allowed) <= 500
 
 
+def test_requests_under_way_at_once_cost_nothing_of_the_limit(counter):
+    """Each reading call asks for its number before it works, and hears of it behind."""
+    allowed = 0
+    for _round in range(300):
+        under_way = [counter.ask("k", limit=1000, now=120) for _thread in range(4)]
+        allowed += sum(not counted().is_exceeded for counted in under_way)
+
+    assert allowed == 1000
+
+
 def test_every_answer_says_what_is_left_and_429_says_when_to_come_again(counter):
     client = client_for(requests_per_minute=2)
 
