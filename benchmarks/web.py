@@ -32,7 +32,7 @@ def web_server() -> Iterator[None]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "2", "--blocking-threads", "4", "--backpressure", "4", "benchmarks.served:application"]
+    command += ["--workers", "2", "--blocking-threads", "4", "benchmarks.served:application"]
     with valkey.throw_away_broker() as broker, tempfile.TemporaryFile() as log:
         environment = {**os.environ, "REDIS_URL": broker.url, "DATABASE_POOL_SIZE": "4", "HTTPS": "false"}
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -192,8 +192,9 @@ class Instance:
     def _start_programs(self, port: int) -> dict[str, Program]:
         workers = self.environment.get("MAMORI_WEB_WORKERS", "2")
         web = ["-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", workers]
-        # Never more requests at work in a process than its pool has connections.
-        web += ["--blocking-threads", "4", "--backpressure", "4", "--respawn-failed-workers", "erp.wsgi:application"]
+        # Never more requests at work in a process than its pool has connections. (Its ``--backpressure`` counts connections, idle ones too:
+        # a few browsers that keep theirs open would shut everyone else out.)
+        web += ["--blocking-threads", "4", "--respawn-failed-workers", "erp.wsgi:application"]
         celery = ["-m", "celery", "-A", "erp.celery"]
         worker = [*celery, "worker", "--without-gossip", "--without-mingle"]
         house = ["--queues", "celery", "--hostname", "house@%h", "--concurrency", "2"]

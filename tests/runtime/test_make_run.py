@@ -1,5 +1,6 @@
 """The command a newcomer types first, with real processes: a second one, Ctrl-C, kill -9, a crash of the database."""
 
+import http.client
 import json
 import os
 import re
@@ -7,8 +8,9 @@ import signal
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -98,6 +100,18 @@ def test_it_says_where_it_is_how_to_log_in_and_what_to_try(running):
     status, told = get(f"{address}readyz")
     assert (status, json.loads(told)["checks"]) == (200, {"database": "ok", "broker": "ok"})
     assert "ログイン" in get(f"{address}admin/login/")[1]
+
+
+def test_connections_that_browsers_and_sites_keep_open_shut_nobody_out(running):
+    host = urllib.parse.urlsplit(running.wait_until_ready()).netloc
+
+    with ExitStack() as kept:
+        for _number in range(50):
+            connection = kept.enter_context(closing(http.client.HTTPConnection(host, timeout=10)))
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            answer.read()
+            assert (answer.status, answer.will_close) == (200, False)
 
 
 def test_somebody_in_every_role_can_log_in(running):
