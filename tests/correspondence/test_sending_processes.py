@@ -14,9 +14,9 @@ from django.db import connection
 from erp.correspondence.models import Mail
 from erp.orders.services import place_order
 from tests.correspondence.factories import mail_server, writes
-from tests.correspondence.test_delivery import NOON, buyer, ordered
+from tests.correspondence.test_delivery import buyer, ordered
 from tests.inventory.factories import sku, stock
-from tests.orders.factories import DESK, line, order, shop
+from tests.orders.factories import DESK, NOON, line, order, shop
 from tests.racing import race
 from tests.runtime.families import wait_until
 

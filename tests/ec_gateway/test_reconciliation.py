@@ -380,7 +380,7 @@ def test_one_order_that_the_site_cannot_be_asked_about_does_not_end_the_run():
             raise PlatformError("not as agreed", is_retryable=False)
         return ask(external_id=external_id)
 
-    platform.fetch_order = fetch_order
+    platform.fetch_order = fetch_order  # type: ignore[method-assign]
 
     outcome = run(site, platform)
 
