@@ -13,6 +13,7 @@ from django.utils.translation import override
 from erp.core import pdf
 from erp.core.barcodes import code128
 from erp.core.clock import business_date
+from erp.orders.selectors.carriers import carrier_name
 from erp.orders.selectors.delivery_notes import delivery_notes, slot_in_words
 from erp.orders.selectors.picking import ParcelPicks, Pick, picking_list
 
@@ -75,7 +76,7 @@ def _parcel(parcel: ParcelPicks) -> dict[str, Any]:
         "order_number": row.order.number,
         "channel": row.order.channel.name,
         "recipient": delivery.recipient_name or row.order.orderer_name,
-        "carrier": row.carrier or delivery.carrier,
+        "carrier": carrier_name(row.carrier or delivery.carrier),
         "wish": " ".join(wish),
         "gift": " ".join(name for key, name in _GIFT.items() if gift.get(key)),
         "note": row.order.shop_note,

@@ -25,6 +25,7 @@ from erp.orders import services
 from erp.orders.admin import labels, packing, papers, sales_reports, taking_back
 from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
+from erp.orders.selectors.carriers import carrier_name
 from erp.orders.selectors.queues import untracked
 
 
@@ -84,7 +85,7 @@ class TrackingFilter(admin.SimpleListFilter):
 class ShipmentAdmin(OfChannels):
     sold_through = "order__channel"
     list_display = [
-        "number", "state", "order", "recipient", "ship_date", "carrier", "tracking_number", "gross_amount", "instructed_at",
+        "number", "state", "order", "recipient", "ship_date", "by_carrier", "tracking_number", "gross_amount", "instructed_at",
     ]  # fmt: skip
     list_select_related = ["order", "delivery"]
     list_filter = ["state", TrackingFilter, "order__channel"]
@@ -120,6 +121,10 @@ class ShipmentAdmin(OfChannels):
         if not self.has_act_permission(request):
             raise PermissionDenied
         return page(self, request)
+
+    @admin.display(description=_("carrier"))
+    def by_carrier(self, shipment: Shipment) -> str:
+        return carrier_name(shipment.carrier)
 
     @admin.display(description=_("recipient"))
     def recipient(self, shipment: Shipment) -> str:

@@ -10,6 +10,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from erp.core.finding import Findable, register
 from erp.core.permissions import SEE_AMOUNTS
 from erp.orders.models import Order, Return, SalesReport, Shipment
+from erp.orders.selectors.carriers import carrier_name
 
 
 def register_findables() -> None:
@@ -50,7 +51,7 @@ def _of_order(order: Order, viewer: Any) -> Iterable[object]:
 
 def _of_shipment(shipment: Shipment, viewer: Any) -> Iterable[object]:
     return (
-        shipment.get_state_display(), shipment.order.number, shipment.order.orderer_name, shipment.ship_date, shipment.carrier,
+        shipment.get_state_display(), shipment.order.number, shipment.order.orderer_name, shipment.ship_date, carrier_name(shipment.carrier),
         shipment.tracking_number,
     )  # fmt: skip
 
