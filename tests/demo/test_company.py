@@ -14,29 +14,36 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from accounting.models import Period, Posting, Settlement
+from accounting.models import ExportRun, Period, Posting, Settlement
 from catalog.models import Product, Sku, SkuCode, Supplier
 from customers.models import CustomerRecord
-from ec_gateway.management.demo import days, office
+from ec_gateway.management.demo import backroom, days, office
 from ec_gateway.management.demo.days import Story, Wish
 from ec_gateway.management.demo.plan import HISTORY_DAYS
-from ec_gateway.models import EcSite, Listing
+from ec_gateway.models import ApiKey, EcSite, Listing
 from erp.core.identifiers import is_corporate_number, is_gtin
-from erp.core.models import Channel, MessageLog, StaffTask
+from erp.core.models import Channel, MessageLog, StaffTask, VerifyRun
 from erp.core.verify import verify
-from erp.inventory.models import ExpectedReceipt, Hold, Location, StockBalance, StockDocument
+from erp.correspondence.models import Mail
+from erp.inventory.models import ExpectedReceipt, Hold, Location, Shelf, StockBalance, StockDocument
 from erp.inventory.selectors import stock_values
 from erp.orders.models import (
+    CarrierAccount,
+    Delivery,
+    LabelRun,
     Order,
     OrderEvent,
     OrderHold,
     OrderPayment,
     OrderState,
+    ParkedMessage,
     PaymentMethod,
+    Receipt,
     Return,
     ReturnLine,
     Shipment,
 )
+from erp.orders.models.carriers import Carrier
 
 pytestmark = pytest.mark.django_db
 
@@ -279,3 +286,24 @@ def test_any_day_can_be_today(today):
 
     assert {deal.day < today for deal in story.plan.deals} == {True}
     assert {act_day < today for act_day in story.plan.acts} == {True}
+
+
+def test_nothing_lies_bare_that_a_living_company_has():
+    """Papers, carriers' files, mails, memos, shelves, keys: each with a state that staff meet on the first day."""
+    assert Mail.objects.filter(state=Mail.State.DRAFT).exists()
+    assert "ORDER_RECEIVED" in values(Mail, "kind")
+    assert LabelRun.objects.exists()
+    assert set(values(CarrierAccount, "carrier")) == set(Carrier.values)
+    assert Receipt.objects.count() == backroom.RECEIPTS
+    assert OrderEvent.objects.filter(kind="MEMO").count() >= 3
+    assert Shelf.objects.count() == Sku.objects.count()
+    assert ParkedMessage.objects.exists()
+    assert ApiKey.objects.get().expiry_date is not None
+    assert [run.faults for run in VerifyRun.objects.all()] == [[]]
+    assert ExportRun.objects.exists()
+
+
+def test_what_goes_to_accounts_says_where_to():
+    bare = Delivery.objects.filter(order__channel__code="WHOLESALE", order__account__isnull=False, street="")
+
+    assert not bare.exists()

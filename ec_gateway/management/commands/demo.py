@@ -20,7 +20,7 @@ from ec_gateway.management.demo import days
 from ec_gateway.management.demo.days import ForeignData, Story, Wish
 from ec_gateway.management.demo.shelves import write_shelves
 from erp.core.clock import business_date
-from erp.core.verify import verify
+from erp.core.verify import keep_results, verify
 from erp.inventory.selectors import stock_values
 
 # The fixed cast alone are so many.
@@ -87,7 +87,10 @@ class Command(BaseCommand):
         return wish
 
     def _verify(self) -> None:
+        begun = time.monotonic()
         results = verify()
+        took = dt.timedelta(seconds=time.monotonic() - begun)
+        keep_results(results=results, took=took, at=timezone.now(), by=days.BY)
         faults = [fault for result in results for fault in result.faults]
         for fault in faults:
             self.stdout.write(

@@ -102,6 +102,7 @@ class Cast:
             number=f"{code}-PO{number:04}",
             bought=lines,
             order_type=order_type,
+            ship_to=self.people.counter(code, row["name"]) if "name" in row else None,
         )
         return self._enter(WHOLESALE, WAREHOUSE, at, external_id, document, lines)
 

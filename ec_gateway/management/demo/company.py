@@ -100,7 +100,7 @@ def found_company(*, today: dt.date, first: dt.date, at: dt.datetime, by: Actor)
 
 @use_case
 def write_to_shoppers(*, at: dt.datetime, by: Actor) -> None:
-    """From the last evening on, one EC site leaves its mails to Mamori; apologies and cancellations are looked at first. Repeatable."""
+    """From now on, one EC site leaves its mails to Mamori; apologies and cancellations are looked at first. Repeatable."""
     setting, _is_new = ChannelMail.objects.get_or_create(
         channel=Channel.objects.get(code=EC_WOMEN),
         defaults={

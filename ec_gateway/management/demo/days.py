@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from catalog.models import Product
 from customers.models import Account, CustomerRecord
-from ec_gateway.management.demo import cast, company, desk, office, parcels, stockroom
+from ec_gateway.management.demo import backroom, cast, company, desk, office, parcels, stockroom
 from ec_gateway.management.demo.goods import Assortment
 from ec_gateway.management.demo.people import Population
 from ec_gateway.management.demo.plan import HISTORY_DAYS, Deal, Kind, Plan, is_workday, moment
@@ -33,6 +33,8 @@ from erp.orders.models import Order
 KIND = "demo"
 BEGUN, FINISHED = "begun", "finished"
 BY = Actor.command(KIND)
+# The women's site leaves its mails to Mamori since so many days.
+MAILS_FOR = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Story:
     def _live(self, stage: Stage, day: dt.date, deals: Sequence[Deal]) -> None:
         """One day, in the order of its hours."""
         noon = moment(day, 12, 5)
+        if day == self.plan.last - MAILS_FOR:
+            company.write_to_shoppers(at=moment(day, 8), by=BY)
         stockroom.expect(stage, day)
         if stockroom.receive_goods(stage, day):
             desk.serve_waiting(at=moment(day, 8, 50))
@@ -165,11 +169,11 @@ class Story:
     def _end(self, stage: Stage) -> None:
         """The evening before today."""
         day = self.plan.last
-        company.write_to_shoppers(at=moment(day, 17, 15), by=BY)
         parcels.release_last(stage)
         desk.amend(stage.acts(day, Kind.AMEND_LATE), at=moment(day, 17, 45))
         parcels.call_back(stage, day)
         desk.cancel(stage, stage.acts(day, desk.LATE), at=moment(day, 18, 30))
         stockroom.keep_for_customers(stage)
         office.close_months(stage)
+        backroom.furnish(stage)
         refresh_rfm(as_of=day, at=moment(day, 23, 58), by=Actor.job("rfm"))

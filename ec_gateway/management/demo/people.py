@@ -51,6 +51,18 @@ class Population:
             self._known[number] = self._invent(number)
         return self._known[number]
 
+    def counter(self, code: str, name: str) -> dict[str, Any]:
+        """The shop of an account, as its first ship-to has it: where its orders go."""
+        number = int(code[1:])
+        buyer, place = self.person(90_000 + number), self.person(90_000 + number * 100 + 1)
+        return {
+            "company": f"{name} 店舗",
+            "family_name": buyer.family_name,
+            "given_name": buyer.given_name,
+            "phone": buyer.phone,
+            "address": dict(place.address),
+        }
+
     def _invent(self, number: int) -> Person:
         chance = dice("person", self._seed, number)
         family, given = (self._drawn(chance, kind) for kind in ("family", "given"))

@@ -173,6 +173,7 @@ class Trade:
             account=row["code"],
             number=f"{row['code']}-PO{self.chance.randint(1000, 9999)}",
             bought=bought,
+            ship_to=self.people.counter(row["code"], row["name"]),
         )
         deal = self._add(WHOLESALE, WAREHOUSE, at, number, document, bought)
         if row["revenue_basis"] == "ACCEPTANCE":
