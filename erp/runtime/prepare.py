@@ -78,12 +78,13 @@ def _hire_practice_staff(installation: Installation) -> None:
     """Somebody in every role, with passwords of this installation."""
     from django.utils import timezone
 
-    from erp.back_office.practice import hire_practice_staff
+    from erp.back_office.practice import bring_practice_file, hire_practice_staff
     from erp.back_office.roles import ROLES
     from erp.core.actors import Actor
 
     passwords = {role.login: installation.secret(_password_of(role.login), length=12) for role in ROLES}
     hired = hire_practice_staff(passwords=passwords, at=timezone.now(), by=Actor.command("practice"))
+    bring_practice_file(clock=timezone.now)
     # Hashing a password takes long on purpose: whether one still holds is seen by the hash that was made here.
     _hashes(installation).write_text(json.dumps({user.username: user.password for user in hired}))
 

@@ -7,15 +7,18 @@ import datetime as dt
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.urls import reverse
 
 from ec_gateway.services.practice import bring_practice_goods, read_assortment
-from erp.back_office.practice import hire_practice_staff
+from erp.back_office.practice import FILTERS, bring_practice_file, hire_practice_staff
 from erp.back_office.roles import ROLES
 from erp.core.actors import Actor
-from erp.core.models import Channel
+from erp.core.models import Channel, SavedFilter
 from erp.core.verify import verify
-from erp.inventory.models import ShopStaff, StockBalance
-from erp.inventory.services import open_location, sell_from
+from erp.imports.models import ImportRun
+from erp.inventory.models import Shelf, ShopStaff, StockBalance
+from erp.inventory.services import open_location, sell_from, set_shelves
+from tests.inventory.factories import sku
 
 NOW = dt.datetime(2026, 11, 27, 3, 0, tzinfo=dt.UTC)
 HOW = {"at": NOW, "by": Actor.command("practice")}
@@ -69,3 +72,31 @@ def test_without_goods_the_shop_is_empty():
 
     assert not StockBalance.objects.exists()
     assert User.objects.count() == len(ROLES)
+
+
+def test_desks_begin_with_their_filters_once(client):
+    hire_practice_staff(passwords=PASSWORDS, **HOW)
+    hire_practice_staff(passwords=PASSWORDS, **HOW)
+
+    assert SavedFilter.objects.count() == len(FILTERS)
+    for login, label, name, _conditions in FILTERS:
+        client.force_login(User.objects.get(username=login))
+        page = client.get(reverse(f"admin:{label.replace('.', '_')}_changelist"))
+        assert name in page.content.decode()
+        saved = SavedFilter.objects.get(name=name)
+        assert client.get(page.request["PATH_INFO"], dict(saved.parameters)).status_code == 200
+
+
+def test_the_warehouse_begins_with_one_file_written_and_one_that_waits():
+    hire_practice_staff(passwords=PASSWORDS, **HOW)
+    place = open_location(code="WH", name="倉庫", **HOW)
+    shelves = {sku().pk: f"A-{number:02}-1" for number in range(30)}
+    set_shelves(location_id=place, shelves=shelves, **HOW)
+
+    bring_practice_file(clock=lambda: NOW)
+    bring_practice_file(clock=lambda: NOW)
+
+    done, waiting = ImportRun.objects.order_by("pk")
+    assert (done.state, waiting.state) == (ImportRun.State.APPLIED, ImportRun.State.CHECKED)
+    assert waiting.rows.filter(outcome="REFUSED").count() == 1
+    assert set(Shelf.objects.values_list("code", flat=True)) > {"Z-01-1", "A-01-1"}
