@@ -8,16 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import structlog
 from django.db import transaction
 
 from ec_gateway.models import EcSite
 from ec_gateway.platforms.interface import Platform, PlatformError
+from ec_gateway.platforms.unreadable import not_read
 from ec_gateway.services import admission, breakers, budgets
 from ec_gateway.services.troubles import NOT_TRIED, OFTEN, Trouble
 from erp.core.actors import Actor
 from erp.core.retries import is_passing
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 class NotNow(Exception):
@@ -63,7 +67,8 @@ class Line:
     def call(self, function: Callable[[Platform], T], *, is_admitted: bool = False) -> T:
         """Raises NotNow when nothing may be sent (unless ``admit`` was asked before), PlatformError when the call failed.
 
-        A site that refuses an item, or asks for patience, has answered; only silence counts against it.
+        A site that refuses an item, or asks for patience, has answered; only silence counts against it. So it is with an answer that the
+        platform stumbles over: it is logged as a fault, and counts as a call that failed and may be tried again, later and later.
         """
         if not is_admitted:
             self.admit()
@@ -72,6 +77,11 @@ class Line:
         except PlatformError as error:
             self._note_failure(error)
             raise
+        except Exception as fault:
+            log.exception("answer_not_read", site=self.site.pk)
+            failure = PlatformError(not_read(fault))
+            self._note_failure(failure)
+            raise failure from fault
         self._note_answer()
         return answer
 

@@ -150,7 +150,8 @@ class GenericPlatform:
         key = {"Idempotency-Key": _key_of([push.idempotency_key for push in pushes])}
         answer = self._http.send("PUT", "/mamori/stock", body={"items": items}, headers=key).json()
         told = answer.get("items") if isinstance(answer, dict) else None
-        of_item = {item["sku"]: item for item in told or () if isinstance(item, dict) and "sku" in item}
+        items_told = [item for item in told if isinstance(item, dict)] if isinstance(told, list) else []
+        of_item = {item["sku"]: item for item in items_told if isinstance(item.get("sku"), str)}
         return [_result(push.external_code, of_item.get(push.external_code)) for push in pushes]
 
     def read_quantities(self) -> Iterator[ShownQuantity | UnreadableQuantity]:

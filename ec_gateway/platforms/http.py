@@ -83,6 +83,12 @@ class HttpClient:
         except httpx.TransportError as error:
             told = _("%(call)s: no connection (%(error)s)") % {"call": f"{method} {path}", "error": _name(error)}
             raise PlatformError(told, is_unreachable=True) from error
+        except httpx.RequestError as error:
+            told = _("%(call)s: the answer cannot be read (%(error)s)") % {
+                "call": f"{method} {path}",
+                "error": _name(error),
+            }
+            raise PlatformError(told) from error
         if 200 <= answer.status < 300 or answer.status in accept:
             return answer
         raise _refusal(f"{method} {path}", answer)

@@ -107,6 +107,7 @@ def test_each_item_has_its_own_outcome(counterpart):
         {"items": [{"sku": "A", "outcome": "done", "shown": 1}]},
         {"items": [{"sku": "A", "outcome": "done", "shown": 1}, {"sku": "B", "outcome": "perhaps", "shown": "7"}]},
         {"items": [{"sku": "A", "outcome": "done", "shown": 1}, "B", {"outcome": "done"}]},
+        {"items": [{"sku": [], "outcome": "done"}, {"sku": "A", "outcome": "done", "shown": 1}, {"sku": {"B": 1}}]},
     ],
 )
 def test_what_is_not_answered_done_counts_as_failed(counterpart, told):
@@ -117,7 +118,7 @@ def test_what_is_not_answered_done_counts_as_failed(counterpart, told):
     assert (first.outcome, second.outcome, second.shown) == (PushOutcome.DONE, PushOutcome.FAILED, None)
 
 
-@pytest.mark.parametrize("told", [{}, [], {"items": None}, "done", None])
+@pytest.mark.parametrize("told", [{}, [], {"items": None}, {"items": 5}, {"items": "A"}, "done", None])
 def test_an_answer_without_items_does_nothing(counterpart, told):
     counterpart.answers["/mamori/stock"] = told
 
@@ -377,6 +378,7 @@ def failing(counterpart, reply, **settings):
         (Reply(403), (False, False, True, None)),
         (Reply(302, headers={"Location": "/elsewhere"}), (False, False, False, None)),
         (Reply(200, b"<html>busy</html>"), (True, False, False, None)),
+        (Reply(200, b"no gzip", {"Content-Encoding": "gzip"}), (True, False, False, None)),
         (Reply(hangs_up=True), (True, True, False, None)),
     ],
 )

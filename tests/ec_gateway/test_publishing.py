@@ -12,6 +12,7 @@ from django.urls import reverse
 from ec_gateway.models import Activity, EcSite, Listing, SiteActivity, SitePush, SiteState
 from ec_gateway.platforms.calling import Line
 from ec_gateway.platforms.connections import connect
+from ec_gateway.platforms.generic import GenericPlatform
 from ec_gateway.publishing import Ended, Pace, publish, shipments, sites_to_publish, tend_listings
 from ec_gateway.services import breakers, leases, pushes, wakes
 from erp.core import changes
@@ -313,6 +314,26 @@ def test_an_item_that_keeps_failing_is_tried_later_and_later(counterpart, sold, 
         clock.wait(pause)
 
     assert pauses == [0.75, 1.5, 3.0, 6.0, 12.0, 24.0, 45.0, 45.0, 45.0]
+
+
+def test_an_answer_that_the_platform_stumbles_over_is_a_call_that_failed(counterpart, sold, clock, monkeypatch):
+    site, _place, goods = sold
+
+    def stumbles(self, pushes):
+        raise KeyError("data")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GenericPlatform, "push_quantities", stumbles)
+        run(site, clock)
+
+    failed = row(site, goods[0])
+    assert (failed.attempts, failed.due_at, failed.error) == (
+        1, clock.now + dt.timedelta(seconds=0.75), "読み取りに失敗しました: KeyError: 'data'",
+    )  # fmt: skip
+    assert not SiteState.objects.get(site=site).open_until
+    clock.wait(1)
+    run(site, clock)
+    assert waiting(site) == 0
 
 
 def test_a_code_that_the_site_does_not_know_is_a_task_and_no_retry(counterpart, sold, clock):
