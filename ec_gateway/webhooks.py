@@ -30,7 +30,8 @@ def receive(request: HttpRequest, channel: str) -> HttpResponse:
     """Answers 200 once everything is kept; the same event again gets the same answer and changes nothing."""
     if request.method != "POST":
         return problem(405, "method_not_allowed", _("Webhooks are sent by POST."), headers={"Allow": "POST"})
-    site = EcSite.objects.select_related("channel", "state").filter(channel__code=channel).exclude(platform="").first()
+    sites = EcSite.objects.select_related("channel", "state").exclude(platform="")
+    site = None if "\x00" in channel else sites.filter(channel__code=channel).first()
     if site is None:
         return problem(404, "not_found", _("No site sends webhooks here."))
     body = request.read(MAX_BODY + 1)

@@ -3,9 +3,10 @@
 import multiprocessing
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from erp.runtime import leash
+from erp.runtime import bodies, leash
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings")
 
@@ -14,4 +15,4 @@ server = multiprocessing.parent_process()
 if server is not None and server.pid is not None:
     leash.die_with_parent(parent_pid=server.pid)
 
-application = get_wsgi_application()
+application = bodies.measured(get_wsgi_application(), most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

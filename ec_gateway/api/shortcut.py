@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import resolve
 
 BELOW = "/api/v1/"
+# Every line of a call carries its id.
+LONGEST_ID = 200
 log = structlog.get_logger(__name__)
 
 
@@ -30,7 +32,7 @@ class ApiShortcut:
         found = resolve(request.path_info, getattr(request, "urlconf", None))
         request.resolver_match = found
         began = time.monotonic()
-        request_id = request.META.get("HTTP_X_REQUEST_ID") or uuid.uuid4().hex
+        request_id = request.META.get("HTTP_X_REQUEST_ID", "")[:LONGEST_ID] or uuid.uuid4().hex
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             answer: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
             took_ms = round(1000 * (time.monotonic() - began), 1)

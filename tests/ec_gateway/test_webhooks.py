@@ -113,6 +113,12 @@ def test_unknown_channels_and_channels_without_a_platform_have_no_webhook(woken)
     assert send(till, changed(sku())).status_code == 404
 
 
+def test_no_site_has_a_name_that_nothing_can_be_kept_under(client):
+    answer = client.post("/webhooks/a%00b", data=b"{}", content_type="application/json")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_other_methods_and_bodies_beyond_measure_are_refused(woken):
     site, _place = shop()
     answer = Client().get(f"/webhooks/{site.channel.code}")

@@ -45,3 +45,12 @@ def test_one_line_is_logged_with_the_callers_id(caplog):
     assert "req-7" in said
     assert "/api/v1/orders" in said
     assert "200" in said
+
+
+def test_an_id_beyond_measure_is_cut(caplog):
+    with caplog.at_level(logging.INFO):
+        client_for().get("/orders", X_Request_ID="x" * 5_000)
+
+    [record] = [item for item in caplog.records if "api_call" in item.getMessage()]
+    assert "x" * 200 in record.getMessage()
+    assert "x" * 201 not in record.getMessage()
