@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from accounting.models import JournalEntry, OpenItem
 from erp.core.staff_tasks import Finding, open_tasks
+from erp.inventory.models import StockBalance
 from erp.orders import selectors, services
-from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, Shipment
+from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, OrderState, Shipment
 from tests.inventory.factories import sku, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
 
@@ -331,3 +332,55 @@ def test_who_only_looks_leaves_no_memo(client):
 
     assert note(client, record, "memo").status_code == 403
     assert "slip-memos" not in read(client, record)
+
+
+def foreseen(client: Any, record: Order, action: str, **fields: Any) -> Any:
+    return client.post(
+        reverse("admin:orders_order_foresee", args=[record.pk]), {"action": action, **fields}, follow=True
+    )
+
+
+def test_a_cancellation_is_shown_before_it_is_done_and_nothing_is_changed(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    record = placed(channel, order(line(shirt, 2)))
+    before = (record.state, OrderEvent.objects.count(), StockBalance.objects.get(sku=shirt).allocated)
+
+    answer = foreseen(desk, record, "cancel", reason="お客様都合")
+
+    changes = {label: (now, then) for label, now, then in answer.context["changes"]}
+    assert any(then == str(OrderState.CANCELLED.label) for _now, then in changes.values())
+    assert any("2" in now for now, _then in changes.values())
+    record.refresh_from_db()
+    assert (record.state, OrderEvent.objects.count(), StockBalance.objects.get(sku=shirt).allocated) == before
+    act(desk, record, "order", "cancel", record.pk, reason=answer.context["reason"])
+    record.refresh_from_db()
+    assert record.cancelled_at is not None
+
+
+def test_a_release_is_shown_with_its_parcel_before_it_is_done(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    record = placed(channel, order(line(shirt, 2)))
+
+    answer = foreseen(desk, record, "release")
+
+    assert any(shirt.code in label and now == "–" for label, now, _then in answer.context["changes"])
+    assert not Shipment.objects.exists()
+
+
+def test_what_is_refused_is_told_instead_of_foreseen(desk):
+    record, _parcel, _place = sold()
+
+    answer = foreseen(desk, record, "cancel", reason="遅すぎる")
+
+    assert answer.redirect_chain
+    assert [message.level_tag for message in answer.context["messages"]] == ["error"]
+
+
+def test_who_may_not_act_foresees_nothing(client):
+    record, _parcel, _place = sold()
+
+    assert foreseen(of_role(client, "経営"), record, "cancel", reason="見るだけ").status_code == 403

@@ -102,7 +102,7 @@ def _issue_receipts(stage: Stage) -> None:
 
 def _leave_memos(stage: Stage) -> None:
     at = moment(stage.plan.last, 16, 20)
-    open_holds = OrderHold.objects.filter(resolved_at__isnull=True, reason__in=MEMOS_ON_HOLDS)
+    open_holds = OrderHold.objects.filter(resolved_at__isnull=True, reason__in=MEMOS_ON_HOLDS, opened_at__lt=at)
     for order_id, reason in open_holds.order_by("reason", "order__external_id").values_list("order", "reason"):
         write_memo(order_id=order_id, text=MEMOS_ON_HOLDS[reason], at=at, by=DESK)
     gone = Order.objects.filter(channel__code=WHOLESALE, state=OrderState.SHIPPED).order_by("-external_id")

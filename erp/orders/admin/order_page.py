@@ -28,6 +28,8 @@ ACTED_ON: dict[str, tuple[type[Any], str]] = {
     "orderpayment": (OrderPayment, "order"),
     "shipment": (Shipment, "order"),
 }
+# The acts of the list that the page of one order has too.
+DONE_HERE = ("allocate", "release", "release_in_part", "make_final", "apply_late_revision", "hold", "cancel")
 # These leave a reason behind.
 WITH_REASON = ("hold", "make_final", "cancel")
 Reason = OrderHold.Reason
@@ -119,15 +121,21 @@ def run(page: ServiceAdmin, request: HttpRequest, order: Order) -> None:
     chosen[0](acting, request, rows)
 
 
-def _acts(page: ServiceAdmin, request: HttpRequest, sheet: selectors.OrderSheet) -> dict[str, list[tuple[str, str]]]:
-    """Name and title of every act that is possible and allowed, those that need no reason apart."""
-    allowed = {name: str(found[2]) for name, found in page.get_actions(request).items() if found is not None}
+def titles_of(page: ServiceAdmin, request: HttpRequest) -> dict[str, str]:
+    """The acts on an order that the user may do, as its page calls them."""
     titles = {
         "hold": pgettext("act", "Put on hold"),
         "make_final": pgettext("act", "Take as final"),
         "cancel": pgettext("act", "Cancel the order"),
     }
-    open_acts = [(act, titles.get(act, allowed[act])) for act in sheet.acts if act in allowed]
+    allowed = {name: str(found[2]) for name, found in page.get_actions(request).items() if found is not None}
+    return {name: titles.get(name, title) for name, title in allowed.items() if name in DONE_HERE}
+
+
+def _acts(page: ServiceAdmin, request: HttpRequest, sheet: selectors.OrderSheet) -> dict[str, list[tuple[str, str]]]:
+    """Name and title of every act that is possible and allowed, those that need no reason apart."""
+    titles = titles_of(page, request)
+    open_acts = [(act, titles[act]) for act in sheet.acts if act in titles]
     return {
         "plain": [act for act in open_acts if act[0] not in WITH_REASON],
         "with_reason": [act for act in open_acts if act[0] in WITH_REASON],

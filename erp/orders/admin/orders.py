@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -20,7 +18,7 @@ from django.utils.translation import ngettext
 
 from erp.core.admin import ActionForm, PageLink
 from erp.orders import services
-from erp.orders.admin import order_mail, order_page, receipts, release
+from erp.orders.admin import order_acts, order_mail, order_page, receipts, release
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import Order
 
@@ -73,8 +71,9 @@ class OrderAdmin(OfChannels):
         releasing = path("release/", self.admin_site.admin_view(self.release_page), name="orders_release")
         mail = path("<int:order_id>/mail/", self.admin_site.admin_view(self.mail), name="orders_order_mail")
         receipt = path("<int:order_id>/receipt/", self.admin_site.admin_view(self.receipt), name="orders_order_receipt")
+        foresee = path("<int:order_id>/foresee/", self.admin_site.admin_view(self.foresee), name="orders_order_foresee")
         memo = path("<int:order_id>/memo/", self.admin_site.admin_view(self.memo), name="orders_order_memo")
-        return [act, releasing, mail, receipt, memo, *super().get_urls()]
+        return [act, releasing, mail, receipt, memo, foresee, *super().get_urls()]
 
     def release_page(self, request: HttpRequest) -> HttpResponse:
         """出荷指示 of what waits for it: a preview, and its confirmation."""
@@ -103,6 +102,12 @@ class OrderAdmin(OfChannels):
             order_page.run(self, request, order)
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
 
+    def foresee(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """What an act would change, before it is done."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return order_acts.foresee(self, request, get_object_or_404(self.get_queryset(request), pk=order_id))
+
     def mail(self, request: HttpRequest, order_id: int) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -126,7 +131,7 @@ class OrderAdmin(OfChannels):
 
     @admin.action(description=_("Allocate stock"), permissions=["act"])
     def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda key: partial(services.allocate_orders, order_ids=[key]))
+        self._each(request, queryset, "allocate")
 
     @admin.action(description=_("Release, with a preview"), permissions=["act"])
     def preview_release(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
@@ -134,11 +139,11 @@ class OrderAdmin(OfChannels):
 
     @admin.action(description=_("Release to the warehouse"), permissions=["act"])
     def release(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda key: partial(services.release_orders, order_ids=[key]))
+        self._each(request, queryset, "release")
 
     @admin.action(description=_("Release what is reserved so far"), permissions=["act"])
     def release_in_part(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda key: partial(services.release_orders, order_ids=[key], in_part=True))
+        self._each(request, queryset, "release_in_part")
 
     @admin.action(description=_("Take as final (give a reason)"), permissions=["act"])
     def make_final(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
@@ -146,16 +151,16 @@ class OrderAdmin(OfChannels):
         if not reason:
             self.message_user(request, _("Say who confirmed the order, and how."), messages.ERROR)
             return
-        self._each(request, queryset, lambda key: partial(services.make_final, order_id=key, reason=reason))
+        self._each(request, queryset, "make_final", reason)
 
     @admin.action(description=_("Apply the revision that came late"), permissions=["act"])
     def apply_late_revision(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda key: partial(services.apply_late_revision, order_id=key))
+        self._each(request, queryset, "apply_late_revision")
 
     @admin.action(description=_("Put on hold"), permissions=["act"])
     def hold(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         reason = request.POST.get("reason", "")
-        self._each(request, queryset, lambda key: partial(services.hold_order, order_id=key, detail=reason))
+        self._each(request, queryset, "hold", reason)
 
     @admin.action(description=_("Cancel (give a reason)"), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
@@ -163,16 +168,14 @@ class OrderAdmin(OfChannels):
         if not reason:
             self.message_user(request, _("A cancellation needs its reason."), messages.ERROR)
             return
-        self._each(request, queryset, lambda key: partial(services.cancel_by_staff, order_id=key, reason=reason))
+        self._each(request, queryset, "cancel", reason)
 
-    def _each(
-        self, request: HttpRequest, queryset: QuerySet[Order], act: Callable[[int], Callable[..., object]]
-    ) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Order], act: str, reason: str = "") -> None:
         """One transaction per order, so that one refusal harms no other; the result of each is told."""
         done = 0
         for key, number in queryset.order_by("pk").values_list("pk", "number"):
             with self.refusals_as_messages(request, number):
-                self.serve(request, act(key))
+                self.serve(request, order_acts.service_of(act, key, reason))
                 done += 1
         told = ngettext("%(count)d order done.", "%(count)d orders done.", done)
         self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
