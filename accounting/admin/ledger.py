@@ -149,6 +149,11 @@ class OpenItemAdmin(ReadOnlyAdmin):
     list_filter = [RemainingFilter, "side", "party_kind"]
     search_fields = ["party_label", "document_label__folded"]
     ordering = ["-id"]
+    fields = [
+        "account", "side", "party_label", "document", "channel", "item_date", "due_date", "amount", "settled_amount", "remaining_amount",
+        "currency",
+    ]  # fmt: skip
+    readonly_fields = ["document"]
     inlines = [SettlingInline]
     actions = ["record_payout", "record_receipt", "pay_supplier", "pay_refund"]
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from accounting.admin import exports
-from accounting.models import BillableItem, ExportRun, Settlement
+from accounting.models import BillableItem, ExportRun, JournalEntry, Posting, Settlement
+from accounting.postings import settlements
 from erp.core.admin import ReadOnlyAdmin, document_link
+from erp.core.templatetags.pages import figure
+
+# What entries of a settlement name as their source, by its kind.
+SOURCES: dict[str, str] = {
+    Settlement.Kind.PAYOUT: settlements.PAYOUT,
+    Settlement.Kind.RECEIPT: settlements.RECEIPT,
+    Settlement.Kind.SUPPLIER_PAYMENT: settlements.SUPPLIER_PAYMENT,
+    Settlement.Kind.REFUND: settlements.REFUND,
+}
 
 
 @admin.register(BillableItem)
@@ -38,6 +50,41 @@ class SettlementAdmin(ReadOnlyAdmin):
     list_filter = ["kind", "settled_on"]
     search_fields = ["external_id__folded", "party_label"]
     ordering = ["-id"]
+    fields = [
+        "kind", "party_label", "external_id", "settled_on", "bank_amount", "fee_amount", "promotion_amount", "settled_amount", "currency",
+        "entries", "items", "recorded_at", "actor",
+    ]  # fmt: skip
+    readonly_fields = ["entries", "items"]
+
+    @admin.display(description=_("journal entries"))
+    def entries(self, settlement: Settlement) -> str:
+        """Of it, and what reversed them."""
+        own = Q(source_type=SOURCES[settlement.kind], source_id=settlement.pk)
+        found = JournalEntry.objects.filter(own | Q(reversal_of__in=JournalEntry.objects.filter(own))).order_by("pk")
+        return _linked(document_link("ENTRY", entry.pk, f"{entry.number} {entry.description}") for entry in found)
+
+    @admin.display(description=_("settled open items"))
+    def items(self, settlement: Settlement) -> str:
+        """What each of its entries took off which item, with the document behind it."""
+        return _linked(
+            format_html(
+                "{} {} {}",
+                document_link("OPEN_ITEM", row.open_item.pk),
+                document_link(row.open_item.document_type, row.open_item.document_id, row.open_item.document_label),
+                figure(row.amount if row.side != row.open_item.side else -row.amount),
+            )
+            for row in _postings_to_items(settlement)
+            if row.open_item is not None
+        )
+
+
+def _postings_to_items(settlement: Settlement) -> QuerySet[Posting]:
+    source = {"entry__source_type": SOURCES[settlement.kind], "entry__source_id": settlement.pk}
+    return Posting.objects.filter(**source, open_item__isnull=False).select_related("open_item").order_by("pk")
+
+
+def _linked(rows: Iterable[str]) -> str:
+    return format_html_join("", "<div>{}</div>", ((row,) for row in rows)) or "–"
 
 
 @admin.register(ExportRun)

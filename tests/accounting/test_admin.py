@@ -221,6 +221,23 @@ def test_a_payout_is_recorded_over_the_chosen_items(boss):
     assert Posting.objects.get(account__code="6235").amount == 415
 
 
+def test_a_settlement_leads_to_its_entries_and_items_and_they_lead_back(boss):
+    item = card_sale(11_550, document_id=1)
+    settle_form(boss, "PAYOUT", item, bank_amount="11550")
+    settlement = Settlement.objects.get()
+    entry = JournalEntry.objects.get(source_type="PAYOUT")
+
+    told = boss.get(reverse("admin:accounting_settlement_change", args=[settlement.pk])).content.decode()
+
+    assert f'href="{reverse("admin:accounting_openitem_change", args=[item])}"' in told
+    assert f'href="{reverse("admin:accounting_journalentry_change", args=[entry.pk])}"' in told
+    assert "11,550" in told
+    back = boss.get(reverse("admin:accounting_journalentry_change", args=[entry.pk])).content.decode()
+    assert f'href="{reverse("admin:accounting_settlement_change", args=[settlement.pk])}"' in back
+    of_item = boss.get(reverse("admin:accounting_openitem_change", args=[item])).content.decode()
+    assert f'href="{reverse("admin:accounting_journalentry_change", args=[entry.pk])}"' in of_item
+
+
 def test_a_payout_that_does_not_add_up_says_so_and_keeps_what_was_typed(boss):
     item = card_sale(11_550)
 
