@@ -30,7 +30,8 @@ class PlatformError(Exception):
         is_unauthorised: bool = False,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(detail)
+        # Words of the site are in it, and it is kept in tables: whatever they are, they must not be what keeps the failure from being noted.
+        super().__init__(detail.encode("utf-8", "replace").decode().replace("\x00", "\ufffd"))
         self.is_retryable = is_retryable
         self.is_unreachable = is_unreachable
         self.is_unauthorised = is_unauthorised

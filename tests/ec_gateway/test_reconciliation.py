@@ -642,3 +642,16 @@ def test_every_site_is_due_once_a_night_and_again_when_its_run_broke_off():
     site.channel.is_active = False
     site.channel.save()
     assert due_sites(at=night + dt.timedelta(hours=24)) == []
+
+
+@pytest.mark.parametrize("detail", ["a\x00b", "\ud800"])
+def test_a_run_that_breaks_off_says_so_whatever_the_words_of_the_site(detail):
+    site, _place, _item, platform = one_item()
+    platform.fails = [PlatformError(detail, is_retryable=False)]
+
+    with pytest.raises(PlatformError):
+        run(site, platform)
+
+    broken = ReconciliationRun.objects.get()
+    assert (broken.state, bool(broken.error)) == ("BROKEN_OFF", True)
+    assert SiteActivity.objects.get(site=site, activity="RECONCILE").lease_holder == ""
