@@ -49,7 +49,8 @@ END $$;
 # Everything of ours, and nothing of an extension; a schema beside public goes as a whole.
 _EMPTY = """
 DO $$ DECLARE command text; BEGIN
-    FOR command IN
+    -- All are named before the first goes: what goes with another one has a number only.
+    FOREACH command IN ARRAY ARRAY(
         SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace
         WHERE nspname NOT IN ('public', 'information_schema') AND nspname NOT LIKE 'pg\\_%'
         UNION ALL
@@ -67,7 +68,7 @@ DO $$ DECLARE command text; BEGIN
         SELECT format('DROP TYPE IF EXISTS %I.%I CASCADE', 'public', typname) FROM pg_type t
         WHERE typnamespace = 'public'::regnamespace AND typtype IN ('e', 'd')
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')
-    LOOP EXECUTE command; END LOOP;
+    ) LOOP EXECUTE command; END LOOP;
 END $$;
 """
 _COUNT = """
