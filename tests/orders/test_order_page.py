@@ -384,3 +384,13 @@ def test_who_may_not_act_foresees_nothing(client):
     record, _parcel, _place = sold()
 
     assert foreseen(of_role(client, "経営"), record, "cancel", reason="見るだけ").status_code == 403
+
+
+def test_a_shipment_leads_to_its_entries_for_those_who_read_the_books(client):
+    _record, parcel, _place = sold()
+    entry = JournalEntry.objects.filter(source_type="SHIPMENT", source_id=parcel.pk).first()
+    link = f'href="{reverse("admin:accounting_journalentry_change", args=[entry.pk])}"'
+    page = reverse("admin:orders_shipment_change", args=[parcel.pk])
+
+    assert link in of_role(client, "経理").get(page).content.decode()
+    assert link not in of_role(client, "倉庫").get(page).content.decode()

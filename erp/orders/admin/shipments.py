@@ -14,10 +14,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ActionForm, PageLink, ReadOnlyInline
+from accounting.selectors import entries_of_documents
+from erp.core.admin import ActionForm, PageLink, ReadOnlyInline, document_link
 from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
@@ -91,6 +93,7 @@ class ShipmentAdmin(OfChannels):
     list_filter = ["state", TrackingFilter, "order__channel"]
     search_fields = ["number__exact", "order__number__exact", "tracking_number__folded", "order__external_id__folded"]
     ordering = ["-id"]
+    readonly_fields = ["entries"]
     inlines = [ShipmentLineInline]
     action_form = ParcelForm
     list_links = (
@@ -129,6 +132,17 @@ class ShipmentAdmin(OfChannels):
     @admin.display(description=_("recipient"))
     def recipient(self, shipment: Shipment) -> str:
         return shipment.delivery.recipient_name
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        may = request.user.has_perm("accounting.view_journalentry")
+        return [name for name in super().get_fields(request, obj) if may or name != "entries"]
+
+    @admin.display(description=_("journal entries"))
+    def entries(self, shipment: Shipment) -> str:
+        """What its leaving, its arrival and its acceptance posted."""
+        found = entries_of_documents([("SHIPMENT", shipment.pk)])
+        links = ((document_link("ENTRY", entry.id, f"{entry.number} {entry.description}"),) for entry in found)
+        return format_html_join("", "<div>{}</div>", links) or "–"
 
     def has_print_permission(self, request: HttpRequest) -> bool:
         """Papers name who gets the goods, and where: for those who work with parcels or orders."""
