@@ -93,7 +93,7 @@ def home_of(request: HttpRequest) -> Home:
     tiles = {queue.code: _tile(queue, request.user, now) for queue in registered() if may_open(queue.url_name, request)}
     mine = {queue.code for queue in registered() if queue.worked_by and request.user.has_perm(queue.worked_by)}
     steps = [tiles[code] for code in STEPS if code in tiles]
-    if steps:
+    if steps and may_open(SHIPMENTS, request):
         steps.append(_shipped_today(request.user, now))
     rest = [(code, tile) for code, tile in tiles.items() if code not in STEPS]
     return Home(

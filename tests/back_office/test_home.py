@@ -270,6 +270,15 @@ def test_who_may_not_open_a_list_is_not_told_how_much_waits_there(client):
     assert first_page(client).tiles == {}
 
 
+@pytest.mark.parametrize("role", [role.name for role in ROLES])
+def test_every_tile_opens(role, client, as_role, on_the_day):
+    as_role(role)
+
+    shut = [title for title, tile in first_page(client).tiles.items() if client.get(tile.url).status_code != 200]
+
+    assert shut == []
+
+
 def test_a_shop_is_told_of_its_own_stock_only(client, as_role, on_the_day):
     ours, theirs = location("SHOP"), location("SHOP")
     for place in (ours, theirs):
