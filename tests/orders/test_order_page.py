@@ -309,6 +309,7 @@ def test_a_memo_stands_on_the_page_with_who_wrote_it_and_the_channel_hears_nothi
     note(client, record, "角がつぶれた箱で発送。\n<b>お客様了承済み</b>")
 
     assert "角がつぶれた箱で発送。<br>&lt;b&gt;お客様了承済み&lt;/b&gt;" in answer.content.decode()
+    assert "staff:" not in answer.content.decode()
     [memo] = OrderEvent.objects.filter(order=record, kind="MEMO")
     assert (memo.actor, memo.detail) == ("staff:of-倉庫", "角がつぶれた箱で発送。\n<b>お客様了承済み</b>")
     assert Order.objects.get(pk=record.pk).version == before
