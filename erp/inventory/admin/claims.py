@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import ActionForm, PageLink, document_link
 from erp.core.clock import business_date
+from erp.core.spans import in_words
 from erp.inventory import services
 from erp.inventory.admin import arrivals
 from erp.inventory.admin.forms import ExpectedForm, HoldForm
@@ -74,7 +75,17 @@ class EndsFilter(admin.SimpleListFilter):
 
 @admin.register(Hold)
 class HoldAdmin(OfPlaces):
-    list_display = ["ref", "channel", "kind", "owner_label", "created_at", "expires_at", "closed_at", "actor"]
+    list_display = [
+        "ref",
+        "channel",
+        "kind",
+        "owner_label",
+        "created_at",
+        "expires_at",
+        "time_left",
+        "closed_at",
+        "actor",
+    ]
     list_select_related = ["channel"]
     list_filter = ["channel", "kind", EndsFilter, ("closed_at", admin.EmptyFieldListFilter)]
     search_fields = ["ref__folded", "owner_label"]
@@ -82,6 +93,12 @@ class HoldAdmin(OfPlaces):
     inlines = [HoldLineInline]
     action_form = ExtendForm
     actions = ["extend", "release"]
+
+    @admin.display(description=_("time left"), ordering="expires_at")
+    def time_left(self, hold: Hold) -> str:
+        """Of one that still keeps goods."""
+        left = (hold.expires_at - timezone.now()).total_seconds()
+        return "–" if hold.closed_at is not None or left <= 0 else in_words(left)
 
     def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
         return rows.filter(Exists(HoldLine.objects.filter(hold=OuterRef("pk"), location__in=places)))
