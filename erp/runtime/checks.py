@@ -63,7 +63,8 @@ def _test_browser() -> list[Check]:
 
 def _pytest() -> list[str]:
     processes = os.environ.get("MAMORI_TEST_PROCESSES", "2")
-    return ["pytest", "-q", "-n", processes, "--dist", "loadgroup"]
+    # All must end within ten minutes; the slowest are named, so that one can see where they go.
+    return ["pytest", "-q", "-n", processes, "--dist", "loadgroup", "--durations", "20", "--durations-min", "5"]
 
 
 def _environment(var: Path) -> dict[str, str]:

@@ -203,6 +203,8 @@ def test_every_edge_calls_services_through_it():
 
 THROUGH = {
     "retried",
+    # The act of a preview, which is retried with the looking that follows it.
+    "service",
     # A run of the command, which calls services itself; what runs within one of its transactions.
     "Replay",
     "record_returns",

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from ec_gateway import tasks
-from ec_gateway.inbox import working
+from ec_gateway.inbox import polling, working
 from ec_gateway.inbox.polling import poll
 from ec_gateway.inbox.working import work_off
 from ec_gateway.models import Activity, SiteActivity
@@ -43,7 +43,7 @@ def a_bug(*_arguments, **_named):
 def test_a_poll_that_crashes_counts_is_shown_and_told_and_the_next_good_one_ends_it(monkeypatch, admin_client):
     site, _place = shop()
     platform = FakePlatform(changes=[news("HINT", "h-1")])
-    monkeypatch.setattr(platform, "fetch_orders", a_bug)
+    monkeypatch.setattr(polling, "take_in_page", a_bug)
 
     for seconds in range(2):
         with pytest.raises(KeyError):
@@ -145,7 +145,7 @@ def test_a_worker_that_is_told_to_end_has_not_failed(monkeypatch):
 
 def test_a_poll_by_a_task_that_crashes_is_told(monkeypatch):
     site, _place = shop()
-    monkeypatch.setattr("ec_gateway.platforms.generic.GenericPlatform.fetch_orders", a_bug)
+    monkeypatch.setattr(polling, "_read_on", a_bug)
 
     with pytest.raises(KeyError):
         tasks.poll_site(site_id=site.pk)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 
 from erp.core.admin import ServiceAdmin
 from erp.core.money import ZERO
+from erp.core.retries import retried
 from erp.core.task_kinds import label_of
 from erp.orders import selectors, services
 from erp.orders.admin import order_page
@@ -56,16 +57,10 @@ def foresee(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespo
     if act in NEEDS_REASON and not reason:
         page.message_user(request, gettext("Give a reason."), messages.ERROR)
         return HttpResponseRedirect(back)
-    now, then = _told(request, order), None
+    now, then = _told(request, order), dict[str, str]()
     with page.refusals_as_messages(request, order.number):
-        try:
-            with transaction.atomic():
-                service_of(act, order.pk, reason)(at=timezone.now(), by=page.actor(request))
-                then = _told(request, page.get_queryset(request).get(pk=order.pk))
-                raise _LookedAt
-        except _LookedAt:
-            pass
-    if then is None:
+        then = retried(_tried, page, request, order, service_of(act, order.pk, reason))
+    if not then:
         return HttpResponseRedirect(back)
     labels = dict.fromkeys([*now, *then])
     changes = [
@@ -83,6 +78,18 @@ def foresee(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespo
         "changes": changes,
     }
     return TemplateResponse(request, "admin/orders/order/foresee.html", context)
+
+
+def _tried(page: ServiceAdmin, request: HttpRequest, order: Order, service: Callable[..., object]) -> dict[str, str]:
+    """The order as it is behind the act, in words; of the act itself nothing stays."""
+    then: dict[str, str] = {}
+    try:
+        with transaction.atomic():
+            service(at=timezone.now(), by=page.actor(request))
+            then = _told(request, page.get_queryset(request).get(pk=order.pk))
+            raise _LookedAt
+    except _LookedAt:
+        return then
 
 
 def _told(request: HttpRequest, order: Order) -> dict[str, str]:
