@@ -43,13 +43,13 @@ class Client:
 # The column of the statement below that a question beside it (``ApiView.question_beside``) reads the channel from.
 CHANNEL_COLUMN = "channel.id"
 _COLUMNS = (
-    "key.id, key.prefix, key.scopes, key.requests_per_minute, site.id, channel.id, channel.code, channel.currency,"
-    " key.hashed_key, key.revoked, key.expiry_date, key.last_used_at, channel.is_active"
-)
+    "key.id", "key.prefix", "key.scopes", "key.requests_per_minute", "site.id", "channel.id", "channel.code", "channel.currency",
+    "key.hashed_key", "key.revoked", "key.expiry_date", "key.last_used_at", "channel.is_active",
+)  # fmt: skip
 _KEYS = """
 FROM ec_gateway_apikey key JOIN ec_gateway_ecsite site ON site.id = key.site_id JOIN core_channel channel ON channel.id = site.channel_id
 """
-_WIDTH = 13
+_WIDTH = len(_COLUMNS)
 
 # Requests of one key that come together write once: whoever finds the row locked leaves it to the other.
 _USED = """
@@ -112,7 +112,7 @@ def _ask(prefix: str, question: tuple[str, dict[str, Any]] | None) -> list[Seque
     with connection.cursor() as cursor:
         # The question is a constant of our own.
         cursor.execute(
-            f"SELECT {_COLUMNS}{', beside.*' if statement else ''} {_KEYS} {beside} WHERE key.prefix = %(prefix)s",
+            f"SELECT {', '.join(_COLUMNS)}{', beside.*' if statement else ''} {_KEYS} {beside} WHERE key.prefix = %(prefix)s",
             {"prefix": prefix, **parameters},
         )
         found: list[Sequence[Any]] = cursor.fetchall()
