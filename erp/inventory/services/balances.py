@@ -105,12 +105,15 @@ LOCK_FOR_ISSUE = _lock_statement("""(b.sku_id, b.location_id) IN (
     WHERE r.document_type = %s AND r.quantity > 0
     UNION SELECT * FROM unnest(%s::bigint[], %s::bigint[]))""")
 
-_SELLABLE = """(
+# Where a channel's row leads to pieces that it may sell.
+_SELLS_FROM = """place.is_active AND place.kind <> ALL(%s)
+      AND (place.kind <> 'MALL_HELD' OR place.holder_channel_id = cl.channel_id)"""
+
+_SELLABLE = f"""(
     SELECT cl.location_id, cl.rank
     FROM inventory_channellocation cl JOIN inventory_location place ON place.id = cl.location_id
-    WHERE cl.channel_id = %s AND place.is_active AND place.kind <> ALL(%s)
-      AND (place.kind <> 'MALL_HELD' OR place.holder_channel_id = cl.channel_id)
-) sells"""
+    WHERE cl.channel_id = %s AND {_SELLS_FROM}
+) sells"""  # noqa: S608 - our own constants
 
 # The balances of a hold are locked with the others, wherever they lie: a channel may have dropped a location since.
 _LOCK_SELLABLE_AND_HELD = _lock_statement(
@@ -157,11 +160,13 @@ def lock_exchange(
 
 
 # What each of several channels may sell of its own SKUs.
-_LOCK_SELLABLE_OF_MANY = _lock_statement("""b.id IN (
+_LOCK_SELLABLE_OF_MANY = _lock_statement(
+    f"""b.id IN (
     SELECT wanted.id FROM unnest(%s::bigint[], %s::bigint[]) AS n (channel_id, sku_id)
     JOIN inventory_channellocation cl USING (channel_id) JOIN inventory_location place ON place.id = cl.location_id
     JOIN inventory_stockbalance wanted ON wanted.location_id = cl.location_id AND wanted.sku_id = n.sku_id
-    WHERE place.is_active AND place.kind <> ALL(%s) AND (place.kind <> 'MALL_HELD' OR place.holder_channel_id = cl.channel_id))""")
+    WHERE {_SELLS_FROM})"""  # noqa: S608 - our own constants
+)
 
 
 def lock_sellable_of_many(wanted: Iterable[tuple[int, int]], *, at: dt.datetime) -> None:
