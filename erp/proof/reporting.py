@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from django.utils.translation import gettext as _
@@ -127,8 +127,9 @@ def _pieces(proof: Proof) -> Iterator[str]:
     yield ""
 
 
-def write(folder: Path, proof: Proof) -> Path:
+def write(folder: Path, proof: Proof, words: Sequence[str]) -> Path:
+    """Keep ``words``, the lines of the proof, under its date and seed."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"no-oversell-{proof.begun:%Y-%m-%dT%H%M%SZ}-seed-{proof.seed}.md"
-    file.write_text("\n".join(lines(proof)) + "\n", encoding="utf-8")
+    file.write_text("\n".join(words) + "\n", encoding="utf-8")
     return file

@@ -44,8 +44,9 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self._say(_("Stopped before its end: nothing is proved."))
             sys.exit(STOPPED)
-        file = reporting.write(reports, proof)
-        for line in reporting.lines(proof):
+        words = list(reporting.lines(proof))
+        file = reporting.write(reports, proof, words)
+        for line in words:
             self._say(line)
         self._say(_("Report: %(file)s") % {"file": file})
         if not proof.is_kept:
