@@ -57,6 +57,7 @@ JOBS = (
     Job("listings", "ec_gateway.publishing.tend_listings", every=5 * MINUTE),
     Job("ec-reconciliations", "ec_gateway.reconciliation.scheduling.wake_due_sites", every=10 * MINUTE),
     Job("seals", "accounting.services.seal_entries", every=60 * MINUTE),
+    Job("stock-snapshots", "erp.inventory.services.cut_snapshots", daily_at=(2, 45)),
     Job("sessions", "erp.jobs.clear_sessions", daily_at=(3, 0)),
     Job("overdue-sessions", "erp.access.services.end_overdue_sessions", every=5 * MINUTE),
     Job("access-log", "erp.access.services.prune_access", daily_at=(3, 2)),

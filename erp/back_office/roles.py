@@ -74,7 +74,7 @@ PARCELS = (
 )
 STOCK = (
     "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
-    "inventory.holdline", "inventory.expectedreceipt", "inventory.provisionalreceipt", "inventory.location",
+    "inventory.holdline", "inventory.expectedreceipt", "inventory.provisionalreceipt", "inventory.location", "inventory.stocksnapshot",
 )  # fmt: skip
 BOOKS = (
     "accounting.journalentry", "accounting.posting", "accounting.openitem", "accounting.settlement", "accounting.billableitem",

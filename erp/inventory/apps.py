@@ -22,7 +22,7 @@ class InventoryConfig(AppConfig):
     verbose_name = _("Inventory")
 
     def ready(self) -> None:
-        from erp.core import documents, ownership, task_kinds
+        from erp.core import documents, guards, ownership, task_kinds
         from erp.inventory.selectors.finding import register_findables
         from erp.inventory.selectors.queues import register_queues
         from erp.inventory.selectors.verification import register_checks
@@ -32,6 +32,7 @@ class InventoryConfig(AppConfig):
         # A flush between tests sends this signal too, so the rows are back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="inventory.reference")
         register_checks()
+        guards.register("snapshot_is_true", _("{table}: a sum differs from its movements."))
         for kind, label in (
             ("RECEIPT", _("Receipt")),
             ("SUPPLIER_INVOICE", _("Supplier's invoice")),

@@ -85,7 +85,7 @@ def test_stock_of_any_past_time_as_it_was_and_as_it_was_known(example):
     )
 
     assert selectors.stock_as_of(NOON) == [StockThen(shirt.pk, warehouse.pk, 37, Decimal(40_000))]
-    assert selectors.stock_as_of(NOON, clock="recorded") == [StockThen(shirt.pk, warehouse.pk, 30, Decimal(33_000))]
+    assert selectors.stock_as_of(NOON, known_at=NOON + DAY) == [StockThen(shirt.pk, warehouse.pk, 30, Decimal(33_000))]
     assert selectors.stock_as_of(NOON - 2 * DAY) == []
     assert selectors.stock_as_of(NOON, location_ids=[location().pk]) == []
 

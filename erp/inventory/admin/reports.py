@@ -65,9 +65,10 @@ class StockThenForm(forms.Form):
 
     def answer(self) -> dict[str, Any]:
         values = self.cleaned_data
+        by_record = values["clock"] == "recorded"
         found = selectors.stock_as_of(
-            values["at"],
-            clock=values["clock"],
+            None if by_record else values["at"],
+            known_at=values["at"] if by_record else None,
             sku_ids=[sku.pk for sku in values["skus"]] if values["skus"] else None,
             location_ids=[values["location"].pk] if values["location"] else self.places,
         )

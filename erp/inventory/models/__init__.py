@@ -17,6 +17,7 @@ from erp.inventory.models.masters import (
     Shelf,
     ShopStaff,
 )
+from erp.inventory.models.snapshots import StockSnapshot
 
 __all__ = [
     "NOT_FOR_SALE",
@@ -37,4 +38,5 @@ __all__ = [
     "StockBalance",
     "StockDocument",
     "StockMovement",
+    "StockSnapshot",
 ]

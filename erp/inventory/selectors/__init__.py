@@ -1,5 +1,6 @@
 """Questions to stock. Answers are dataclasses; nothing here locks or writes."""
 
+from erp.inventory.selectors.as_of import StockThen, TotalThen, final_before, stock_as_of, stock_totals_as_of
 from erp.inventory.selectors.availability import (
     SOLD_FROM,
     Availability,
@@ -17,11 +18,9 @@ from erp.inventory.selectors.holds import HeldSku, HoldView, hold
 from erp.inventory.selectors.ledger import (
     IssuedPart,
     ReservedPart,
-    StockThen,
     ask_reserved,
     issued_values,
     reserved,
-    stock_as_of,
 )
 from erp.inventory.selectors.places import (
     consigned_location_ids,
@@ -52,6 +51,7 @@ __all__ = [
     "StockThen",
     "Term",
     "TermKind",
+    "TotalThen",
     "UninvoicedReceipt",
     "answer_of_code",
     "ask_reserved",
@@ -60,6 +60,7 @@ __all__ = [
     "by_kind_of_place",
     "consigned_location_ids",
     "counter_location_id",
+    "final_before",
     "hold",
     "incoming",
     "is_uninvoiced",
@@ -74,6 +75,7 @@ __all__ = [
     "shop_channels_of",
     "shop_location_ids",
     "stock_as_of",
+    "stock_totals_as_of",
     "stock_values",
     "transit_location_id",
     "uninvoiced_receipts",

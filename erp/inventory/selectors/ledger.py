@@ -1,18 +1,13 @@
-"""What the stock ledger says: claims of documents, values that were issued, stock of any past time."""
+"""What the stock ledger says: claims of documents, and values that were issued."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
-
-from django.db.models import Sum
 
 from erp.core import rows
-from erp.inventory.models import StockMovement
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +70,3 @@ def issued_values(
     for line, *part in rows.ask(_ISSUED, [source_type, list(source_ids), list(source_lines)]).all():
         parts[line].append(IssuedPart(*part))
     return dict(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class StockThen:
-    """Pieces and value of one SKU at one location at some past time."""
-
-    sku_id: int
-    location_id: int
-    on_hand: int
-    value: Decimal
-
-
-def stock_as_of(
-    at: dt.datetime,
-    *,
-    clock: Literal["occurred", "recorded"] = "occurred",
-    sku_ids: Iterable[int] | None = None,
-    location_ids: Iterable[int] | None = None,
-) -> list[StockThen]:
-    """Stock at a past time, summed from the ledger. ``occurred``: as it was; ``recorded``: as the books knew it then."""
-    found = StockMovement.objects.filter(**{f"{clock}_at__lte": at})
-    if sku_ids is not None:
-        found = found.filter(sku_id__in=list(sku_ids))
-    if location_ids is not None:
-        found = found.filter(location_id__in=list(location_ids))
-    sums = found.values("sku_id", "location_id").annotate(pieces=Sum("quantity"), worth=Sum("value"))
-    return [
-        StockThen(row["sku_id"], row["location_id"], row["pieces"], row["worth"])
-        for row in sums.order_by("sku_id", "location_id")
-    ]

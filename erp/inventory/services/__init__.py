@@ -40,6 +40,7 @@ from erp.inventory.services.places import (
 )
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_channels, lock_for_exchange, release, reserve
+from erp.inventory.services.snapshots import CutResult, cut_snapshots, forget_snapshots
 from erp.inventory.services.supplier_returns import SupplierReturnLine, return_to_supplier
 from erp.inventory.services.transfers import TransferLine, arrive, transfer
 
@@ -50,6 +51,7 @@ __all__ = [
     "BroughtBack",
     "Count",
     "CounterSale",
+    "CutResult",
     "Demand",
     "ExpectedLine",
     "Granted",
@@ -75,8 +77,10 @@ __all__ = [
     "book_supplier_invoice",
     "bring_back",
     "cancel_expected",
+    "cut_snapshots",
     "expect_receipt",
     "extend_hold",
+    "forget_snapshots",
     "issue_from_transit",
     "issue_reserved",
     "keep_back",
