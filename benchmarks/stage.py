@@ -17,8 +17,11 @@ AT = dt.datetime(2026, 11, 23, 3, 0, tzinfo=dt.UTC)
 
 
 @contextmanager
-def durable_cluster() -> Iterator[str]:
-    """A running cluster with Mamori's schema; yields its URL. ``DATABASE_URL`` is set for every process started inside."""
+def durable_cluster(*, masters: bool = True) -> Iterator[str]:
+    """A running cluster with Mamori's schema; yields its URL. ``DATABASE_URL`` is set for every process started inside.
+
+    ``masters``: with the 1,000 SKUs of the stage in it, or as a company begins.
+    """
     with postgres.throw_away_cluster(durable=True) as cluster:
         os.environ["DATABASE_URL"] = cluster.url
         os.environ.update(DATABASE_POOL_SIZE="0", SECRET_KEY="bench", LOG_LEVEL="ERROR")
@@ -31,7 +34,8 @@ def durable_cluster() -> Iterator[str]:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        build_masters()
+        if masters:
+            build_masters()
         from django.db import connection
 
         from benchmarks.raw import FUNCTIONS

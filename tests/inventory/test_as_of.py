@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from erp.core import checks
 from erp.core.actors import Actor
 from erp.inventory import selectors, services
 from erp.inventory.models import StockBalance, StockDocument, StockMovement, StockSnapshot
@@ -87,6 +91,13 @@ def test_what_was_there_is_the_sum_of_the_ledger(monkeypatch, steps, asked, long
             assert selectors.stock_as_of(at, known_at=known_at, sku_ids=[items[0].pk], location_ids=[places[1].pk]) == [
                 row for row in expected if (row.sku_id, row.location_id) == (items[0].pk, places[1].pk)
             ]
+            for row in expected:
+                told = selectors.explain_stock_as_of(
+                    at, known_at=known_at, sku_id=row.sku_id, location_id=row.location_id, most=2
+                )
+                terms: list[Any] = [*told.months, *([told.earlier] if told.earlier else []), *told.movements]
+                assert sum(term.on_hand for term in terms) == told.on_hand == row.on_hand
+                assert sum(term.value for term in terms) == told.value == row.value
         assert selectors.stock_as_of(None, known_at=START + 70 * DAY) == plain(None, START + 70 * DAY)
         transaction.set_rollback(True)
 
@@ -129,6 +140,47 @@ def test_totals_by_sku_place_and_pool():
     assert selectors.stock_totals_as_of(at, by="cost_pool", known_at=START + 40 * DAY) == [
         TotalThen(here.cost_pool_id, 5, Decimal(500))
     ]
+
+
+def rebuild(*options: str) -> tuple[int, str]:
+    said = io.StringIO()
+    try:
+        call_command("rebuild_stock_snapshots", *options, stdout=said)
+    except SystemExit as end:
+        return int(end.code), said.getvalue()
+    return 0, said.getvalue()
+
+
+@pytest.mark.django_db
+def test_a_rebuild_names_each_culprit_and_makes_it_right():
+    item, place, other = sku(), location(), sku()
+    for pieces in (5, 3):
+        stock(item, place, pieces, at=START)
+        stock(other, place, pieces, at=START)
+    services.cut_snapshots(at=NEXT_YEAR, by=BY)
+    assert rebuild("--check")[0] == 0
+    # As somebody with the rights of the owner might.
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE inventory_stocksnapshot DISABLE TRIGGER USER")
+        cursor.execute("UPDATE inventory_stocksnapshot SET quantity = 9 WHERE sku_id = %s", [item.pk])
+        cursor.execute("ALTER TABLE inventory_stocksnapshot ENABLE TRIGGER USER")
+
+    found = [fault for check in checks.registered() if check.promise == "P1" for fault in check.find()]
+    checked, only_said = rebuild("--check")
+    rebuilt, said = rebuild()
+    again, last_words = rebuild()
+
+    assert [(fault.subject_type, fault.subject_label) for fault in found] == [
+        ("STOCK_SNAPSHOT", f"{item} @ {place.code}")
+    ]
+    assert (checked, rebuilt, again) == (1, 1, 0)
+    for words in (only_said, said):
+        assert f"{item} @ {place.code}" in words
+        assert str(other) not in words
+    assert f"SKU {item.pk} at location {place.pk}" in only_said
+    assert "equal to the ledger: 0 differences" in last_words
+    assert selectors.stock_as_of(START, sku_ids=[item.pk]) == [StockThen(item.pk, place.pk, 8, Decimal(800))]
 
 
 @pytest.mark.django_db(transaction=True)

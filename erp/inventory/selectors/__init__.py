@@ -1,6 +1,14 @@
 """Questions to stock. Answers are dataclasses; nothing here locks or writes."""
 
-from erp.inventory.selectors.as_of import StockThen, TotalThen, final_before, stock_as_of, stock_totals_as_of
+from erp.inventory.selectors.as_of import (
+    Explained,
+    StockThen,
+    TotalThen,
+    explain_stock_as_of,
+    final_before,
+    stock_as_of,
+    stock_totals_as_of,
+)
 from erp.inventory.selectors.availability import (
     SOLD_FROM,
     Availability,
@@ -33,6 +41,7 @@ from erp.inventory.selectors.places import (
 )
 from erp.inventory.selectors.product_stock import ProductStock, product_stock
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_receipts
+from erp.inventory.selectors.snapshot_faults import skus_by_movements, snapshot_faults, unequal_as_of
 from erp.inventory.selectors.staff import places_of, shop_channels_of
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 from erp.inventory.selectors.worth import unit_worth
@@ -41,6 +50,7 @@ __all__ = [
     "SOLD_FROM",
     "Availability",
     "Component",
+    "Explained",
     "HeldSku",
     "HoldView",
     "Incoming",
@@ -60,6 +70,7 @@ __all__ = [
     "by_kind_of_place",
     "consigned_location_ids",
     "counter_location_id",
+    "explain_stock_as_of",
     "final_before",
     "hold",
     "incoming",
@@ -74,10 +85,13 @@ __all__ = [
     "shelves",
     "shop_channels_of",
     "shop_location_ids",
+    "skus_by_movements",
+    "snapshot_faults",
     "stock_as_of",
     "stock_totals_as_of",
     "stock_values",
     "transit_location_id",
+    "unequal_as_of",
     "uninvoiced_receipts",
     "unit_worth",
 ]

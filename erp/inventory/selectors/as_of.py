@@ -17,6 +17,8 @@ from typing import Any, Literal
 from django.db import connection
 
 from erp.core import changes
+from erp.core.clock import business_date
+from erp.core.money import ZERO
 
 Grouping = Literal["location", "cost_pool", "sku"]
 
@@ -24,29 +26,32 @@ Grouping = Literal["location", "cost_pool", "sku"]
 _GRAIN = dt.timedelta(microseconds=1)
 
 # ``until``: what happened before it. ``known``: what was recorded until and with it.
-_PARTS = """
+_HEAD = """
 WITH mark AS MATERIALIZED (
     SELECT sku_id, location_id, max(through_seq) AS seq FROM inventory_stocksnapshot s WHERE {of_s} GROUP BY sku_id, location_id
 ), cut_through AS MATERIALIZED (
     SELECT sku_id, location_id, after_seq, through_seq, begins_at, ends_at FROM inventory_stocksnapshot s
     WHERE {of_s} AND s.begins_at < %(until)s AND s.recorded_from <= %(known)s
       AND (s.ends_at > %(until)s OR s.recorded_until > %(known)s)
-), parts AS (
-    SELECT s.sku_id, s.location_id, s.quantity, s.value FROM inventory_stocksnapshot s
-    WHERE {of_s} AND s.ends_at <= %(until)s AND s.recorded_until <= %(known)s
-    UNION ALL
-    SELECT m.sku_id, m.location_id, m.quantity, m.value FROM cut_through s JOIN inventory_stockmovement m
+)"""
+_WHOLE = "FROM inventory_stocksnapshot s WHERE {of_s} AND s.ends_at <= %(until)s AND s.recorded_until <= %(known)s"
+_WITHIN = """FROM cut_through s JOIN inventory_stockmovement m
         ON m.sku_id = s.sku_id AND m.location_id = s.location_id AND m.balance_seq > s.after_seq AND m.balance_seq <= s.through_seq
         AND m.occurred_at >= s.begins_at AND m.occurred_at < s.ends_at
     WHERE {of_m} AND m.occurred_at < %(until)s AND m.recorded_at <= %(known)s
-      AND m.occurred_at >= (SELECT min(begins_at) FROM cut_through)
-    UNION ALL
-    SELECT m.sku_id, m.location_id, m.quantity, m.value FROM (
+      AND m.occurred_at >= (SELECT min(begins_at) FROM cut_through)"""
+_REST = """FROM (
         SELECT b.sku_id, b.location_id, coalesce(mark.seq, 0) AS seq
         FROM inventory_stockbalance b LEFT JOIN mark ON mark.sku_id = b.sku_id AND mark.location_id = b.location_id
         WHERE {of_b} AND b.balance_seq > coalesce(mark.seq, 0)
     ) rest JOIN inventory_stockmovement m ON m.sku_id = rest.sku_id AND m.location_id = rest.location_id AND m.balance_seq > rest.seq
-    WHERE {of_m} AND m.occurred_at < %(until)s AND m.recorded_at <= %(known)s
+    WHERE {of_m} AND m.occurred_at < %(until)s AND m.recorded_at <= %(known)s"""
+_PARTS = f"""{_HEAD}, parts AS (
+    SELECT s.sku_id, s.location_id, s.quantity, s.value {_WHOLE}
+    UNION ALL
+    SELECT m.sku_id, m.location_id, m.quantity, m.value {_WITHIN}
+    UNION ALL
+    SELECT m.sku_id, m.location_id, m.quantity, m.value {_REST}
 )
 """
 _BY_BALANCE = """
@@ -137,6 +142,10 @@ def bounds(at: dt.datetime | None, known_at: dt.datetime | None) -> dict[str, An
 @lru_cache(maxsize=4)
 def parts_of(has_skus: bool, has_places: bool) -> str:
     """Common table expressions, the last of which, ``parts``, are the rows to sum up; of some SKUs (``skus``) and locations (``places``)."""
+    return _of(_PARTS, has_skus, has_places)
+
+
+def _of(statement: str, has_skus: bool, has_places: bool) -> str:
     wanted = {
         f"of_{alias}": " AND ".join(
             [
@@ -147,7 +156,89 @@ def parts_of(has_skus: bool, has_places: bool) -> str:
         or "true"
         for alias in "smb"
     }
-    return _PARTS.format(**wanted)
+    return statement.format(**wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthThen:
+    """What the snapshots of one SKU at one place say of a month; ``begins_on`` is its first day."""
+
+    begins_on: dt.date
+    movements: int
+    on_hand: int
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MovementThen:
+    """A movement that no snapshot answers for at that moment. ``is_late``: it was recorded in a later month than it happened in."""
+
+    id: int
+    document_id: int
+    kind: str
+    source_type: str
+    source_id: int
+    occurred_at: dt.datetime
+    recorded_at: dt.datetime
+    on_hand: int
+    value: Decimal
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What was there, and the terms that add up to it: months from snapshots, then single movements, oldest first.
+
+    Of many movements the last ones are listed, ``earlier`` sums up the others.
+    """
+
+    on_hand: int
+    value: Decimal
+    months: tuple[MonthThen, ...]
+    earlier: MonthThen | None
+    movements: tuple[MovementThen, ...]
+
+
+_MONTHS = f"""
+SELECT date_trunc('month', s.begins_at, 'Asia/Tokyo') AS month, sum(s.movements)::bigint, sum(s.quantity)::bigint, sum(s.value)
+{_WHOLE} GROUP BY month ORDER BY month
+"""
+_SINGLE = f"""{_HEAD}
+SELECT m.id, m.document_id, d.kind, d.source_type, d.source_id, m.occurred_at, m.recorded_at, m.quantity, m.value,
+       date_trunc('month', m.recorded_at, 'Asia/Tokyo') > date_trunc('month', m.occurred_at, 'Asia/Tokyo')
+FROM (SELECT m.* {_WITHIN} UNION ALL SELECT m.* {_REST}) m JOIN inventory_stockdocument d ON d.id = m.document_id
+ORDER BY m.occurred_at, m.id
+"""  # noqa: S608
+
+
+def explain_stock_as_of(
+    at: dt.datetime | None, *, sku_id: int, location_id: int, known_at: dt.datetime | None = None, most: int = 200
+) -> Explained:
+    """``stock_as_of`` of one SKU at one location with its terms; at most ``most`` movements are listed."""
+    values = bounds(at, known_at) | {"skus": [sku_id], "places": [location_id]}
+    with connection.cursor() as cursor:
+        cursor.execute(_of(_MONTHS, True, True), values)
+        months = tuple(MonthThen(business_date(row[0]), *row[1:]) for row in cursor.fetchall())
+        cursor.execute(_of(_SINGLE, True, True), values)
+        single = [MovementThen(*row) for row in cursor.fetchall()]
+    hidden, shown = single[:-most], single[-most:]
+    terms: list[MonthThen | MovementThen] = [*months, *single]
+    return Explained(
+        on_hand=sum(term.on_hand for term in terms),
+        value=sum((term.value for term in terms), ZERO),
+        months=months,
+        earlier=_together(hidden) if hidden else None,
+        movements=tuple(shown),
+    )
+
+
+def _together(movements: Sequence[MovementThen]) -> MonthThen:
+    return MonthThen(
+        business_date(movements[0].occurred_at),
+        len(movements),
+        sum(row.on_hand for row in movements),
+        sum((row.value for row in movements), ZERO),
+    )
 
 
 # Services ask the clock just before their transaction begins, and once more when PostgreSQL broke one off.

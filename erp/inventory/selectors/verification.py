@@ -15,7 +15,8 @@ from django.utils.translation import gettext_noop
 from accounting import selectors as accounting
 from erp.core.checks import Check, Fault, register
 from erp.core.money import ZERO
-from erp.inventory.models import CostBalance, CostPool, StockBalance, StockMovement
+from erp.inventory.models import CostBalance, CostPool, StockBalance, StockMovement, StockSnapshot
+from erp.inventory.selectors.snapshot_faults import snapshot_faults
 
 _LABEL = "sku.code || ' @ ' || place.code"
 
@@ -131,6 +132,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("On hand equals the sum of movements, numbered without a gap"), StockBalance, _on_hand),
         ("P1", gettext_noop("Each movement says what was on hand after it"), StockMovement, _chain),
         ("P1", gettext_noop("Stock value equals its movements and pieces"), CostBalance, _costs),
+        ("P1", gettext_noop("Snapshots of stock equal the movements behind them"), StockSnapshot, snapshot_faults),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
         ("P6", gettext_noop("Stock value equals the inventory accounts"), CostPool, _accounts),
     ):
