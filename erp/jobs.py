@@ -48,6 +48,7 @@ JOBS = (
     Job("expired-holds", "erp.jobs.sweep_expired_holds", every=MINUTE / 3),
     Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),
+    Job("stocktakes", "erp.inventory.services.post_counts", every=5 * MINUTE),
     Job("waiting-orders", "erp.orders.services.allocate_waiting", every=5 * MINUTE),
     Job("imports", "erp.jobs.work_off_imports", every=MINUTE / 4),
     Job("mails", "erp.correspondence.services.deliver_due", every=MINUTE, queue="ec_gateway"),

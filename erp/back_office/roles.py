@@ -75,6 +75,7 @@ PARCELS = (
 STOCK = (
     "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
     "inventory.holdline", "inventory.expectedreceipt", "inventory.provisionalreceipt", "inventory.location", "inventory.stocksnapshot",
+    "inventory.stockcount",
 )  # fmt: skip
 BOOKS = (
     "accounting.journalentry", "accounting.posting", "accounting.openitem", "accounting.settlement", "accounting.billableitem",
@@ -125,7 +126,7 @@ ROLES = (
     )),
     Role("経理", "keiri", "Accounting: journals, receipts and payments, closing, credit terms, the value of stock.", frozenset(
         {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS, "orders.write_memo", "accounting.reopen_period", "accounting.add_settlement"}
-        | {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock"}
+        | {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock", "inventory.approve_count"}
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", *STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason")
         | looks_at(*STYLES, "catalog.supplier", "catalog.skucost", *PEOPLE, *TRADE_ACCOUNTS, *COMPANY, "core.companyprofile")
         | looks_at("core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun")
@@ -148,7 +149,7 @@ ROLES = (
     Role("店舗", "tenpo", "Shop: the stock of its own shop, counts and moves it, keeps pieces for customers, sees its own sales.", frozenset(
         {SALES, SEE_AMOUNTS, "orders.write_memo", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
         | looks_at("inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.expectedreceipt")
-        | looks_at("inventory.provisionalreceipt", "inventory.reservation", "inventory.holdline", "inventory.reason", *STYLES)
+        | looks_at("inventory.stockcount", "inventory.provisionalreceipt", "inventory.reservation", "inventory.holdline", "inventory.reason", *STYLES)
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "orders.shipment", "orders.shipmentline")
         | keeps("inventory.hold")
     )),
@@ -222,9 +223,9 @@ APART = (
         "accounting.add_paymentroute", "accounting.change_paymentroute",
     }, PAYS | {"inventory.invoice_stock"}),
     _duties(_("Who sets prices does not take orders"), {"catalog.add_price", "catalog.change_price", "catalog.change_pricelist"}, TAKES_ORDERS),
-    _duties(_("Who counts and moves stock does not value it"), {
+    _duties(_("Who counts and moves stock does not value it or approve what is missing"), {
         "inventory.receive_stock", "inventory.adjust_stock", "inventory.count_stock",
-    }, {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock"}),
+    }, {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock", "inventory.approve_count"}),
     _duties(_("Who grants access does no trade"), {"auth.add_user", "auth.change_user"}, {
         *SHIPS, *TAKES_ORDERS, *WRITES_JOURNALS, *PAYS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.count_stock",
         "inventory.transfer_stock", "catalog.change_price", "catalog.change_supplier",

@@ -51,6 +51,7 @@ ROOMS = (
     Room("stock", pgettext_lazy("room", "Stock"), "inventory_2", (
         "inventory.stockbalance", "inventory_availability", "inventory.expectedreceipt", "inventory_inspect",
         "inventory.reservation", "inventory.hold",
+        "inventory.stockcount", "inventory_counting",
         "inventory.stockdocument", "inventory.stockmovement", "inventory.provisionalreceipt", "inventory_stock_then",
         "inventory.stocksnapshot", "inventory.costbalance",
         "inventory_valuation", "inventory.channelbuffer", "inventory.channellocation", "inventory.shelf",

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 # What a channel is told of stock. The EC site owns only how it shows it.
 STOCK_FIELDS = [
@@ -39,12 +40,14 @@ class InventoryConfig(AppConfig):
             ("SUPPLIER_RETURN", _("Return to a supplier")),
             ("ADJUSTMENT", _("Adjustment")),
             ("COUNT", _("Stock count")),
+            ("STOCK_COUNT", pgettext_lazy("document", "Stocktake")),
             ("WRITE_DOWN", _("Write-down")),
             ("LATE_COST", _("Late cost")),
             ("TRANSFER", _("Transfer")),
             ("TRANSFER_ARRIVAL", _("Arrival of a transfer")),
         ):
-            documents.register(kind, label=label, url_name="admin:inventory_stockdocument_change")
+            own_page = "admin:inventory_stockcount_change" if kind == "STOCK_COUNT" else ""
+            documents.register(kind, label=label, url_name=own_page or "admin:inventory_stockdocument_change")
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])
@@ -54,6 +57,9 @@ class InventoryConfig(AppConfig):
                 "HOLD_LOST": _("Kept pieces are gone"),
                 "STOCKTAKE": _("Stock to be counted"),
             }
+        )
+        guards.register(
+            "counted_and_approved_by_two", _("Whoever has counted does not approve: somebody else has to look at it.")
         )
         register_queues()
         register_findables()

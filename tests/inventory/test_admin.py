@@ -268,7 +268,13 @@ def test_an_edited_master_is_signed(admin_client, shelf):
 
     admin_client.post(
         reverse("admin:inventory_location_change", args=[warehouse.pk]),
-        {"code": warehouse.code, "name": "elsewhere", "kind": "WAREHOUSE", "is_active": "on"},
+        {
+            "code": warehouse.code,
+            "name": "elsewhere",
+            "kind": "WAREHOUSE",
+            "is_active": "on",
+            "count_value_limit": 10000,
+        },
     )
 
     row = AuditRow.objects.filter(table_name="inventory_location", action="UPDATE").get()

@@ -75,3 +75,17 @@ def _page(context: Any, model: str, name: str, *args: object) -> str:
     if page is None or not page.has_view_permission(context["request"]):
         return ""
     return reverse(f"admin:{found._meta.app_label}_{found._meta.model_name}_{name}", args=args)
+
+
+@register.filter
+def signed(value: Decimal | int | None) -> str:
+    """A difference, with its sign also where it is more."""
+    if value is None:
+        return "–"
+    return format_html('<span class="figure">{}{}</span>', "+" if value > 0 else "", written(value))
+
+
+@register.filter
+def percent_of(part: int | None, whole: int | None) -> str:
+    """``part`` of ``whole`` in percent, with one decimal; a dash where there is no whole."""
+    return "–" if part is None or not whole else f"{Decimal(part) * 100 / Decimal(whole):+.1f}"

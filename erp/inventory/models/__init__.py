@@ -18,6 +18,7 @@ from erp.inventory.models.masters import (
     ShopStaff,
 )
 from erp.inventory.models.snapshots import StockSnapshot
+from erp.inventory.models.stocktakes import StockCount, StockCountEntry, StockCountLine
 
 __all__ = [
     "NOT_FOR_SALE",
@@ -36,6 +37,9 @@ __all__ = [
     "Shelf",
     "ShopStaff",
     "StockBalance",
+    "StockCount",
+    "StockCountEntry",
+    "StockCountLine",
     "StockDocument",
     "StockMovement",
     "StockSnapshot",

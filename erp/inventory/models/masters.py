@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.fields import FiniteDecimalField
 from erp.core.folding import Pairs
 from erp.core.models import Channel
 
@@ -47,6 +48,19 @@ class Location(models.Model):
         Channel, verbose_name=_("held by channel"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     is_active = models.BooleanField(_("active"), default=True)
+    # Above either, counted without regard to sign, a stocktake is approved by somebody else. Without both nobody is asked.
+    count_value_limit = FiniteDecimalField(
+        _("differences of a stocktake without approval (yen)"),
+        max_digits=14,
+        decimal_places=0,
+        default=10_000,
+        db_default=10_000,
+        null=True,
+        blank=True,
+    )
+    count_pieces_limit = models.PositiveIntegerField(
+        _("differences of a stocktake without approval (pieces)"), null=True, blank=True
+    )
 
     class Meta:
         verbose_name = _("location")
@@ -58,6 +72,11 @@ class Location(models.Model):
                 condition=~Q(kind="CONSIGNED") | Q(holder_account_id__isnull=False),
                 name="consigned_stock_has_a_holder",
                 violation_error_message=_("A consigned location names the account that holds it."),
+            ),
+            models.CheckConstraint(
+                condition=Q(count_value_limit__isnull=True) | Q(count_value_limit__gte=0),
+                name="count_limit_not_negative",
+                violation_error_message=_("A limit is not negative."),
             ),
             models.CheckConstraint(
                 condition=~Q(kind="MALL_HELD") | Q(holder_channel__isnull=False),

@@ -10,6 +10,7 @@ from django.db.models import F, QuerySet
 
 from catalog.selectors import scanned_codes, skus_scanned
 from erp.inventory.models import ExpectedReceipt, Location
+from erp.inventory.selectors.goods import goods_name
 
 
 @dataclass(slots=True)
@@ -69,16 +70,7 @@ def expected_goods(rows: QuerySet[ExpectedReceipt], *, on: dt.date, limit: int) 
         ExpectedGoods(
             row.pk,
             row.sku.code,
-            " ".join(
-                filter(
-                    None,
-                    (
-                        row.sku.product.name,
-                        row.sku.color.name if row.sku.color else "",
-                        row.sku.size.name if row.sku.size else "",
-                    ),
-                )
-            ),
+            goods_name(row.sku),
             (*codes.get(row.sku_id, ()), row.sku.code),
             row.quantity - row.received_quantity,
             row.location.name,

@@ -10,7 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.work_queues import WorkQueue, register
-from erp.inventory.models import ExpectedReceipt, Hold, HoldLine, ProvisionalReceipt, StockDocument, StockMovement
+from erp.inventory.models import (
+    ExpectedReceipt,
+    Hold,
+    HoldLine,
+    ProvisionalReceipt,
+    StockCount,
+    StockDocument,
+    StockMovement,
+)
 from erp.inventory.selectors.purchases import is_uninvoiced
 from erp.inventory.selectors.staff import places_of
 
@@ -35,6 +43,10 @@ def register_queues() -> None:
             "stock.holds", _("Stock kept for somebody until tomorrow"), ending_holds, "admin:inventory_hold_changelist", "ends=soon",
             worked_by="inventory.change_hold", since="created_at", due="expires_at", order="expires_at",
         ),
+        WorkQueue(
+            "stock.approval", _("Stocktakes to approve"), to_approve, "admin:inventory_stockcount_changelist", "state__exact=APPROVAL",
+            worked_by="inventory.approve_count", since="closed_at", order="closed_at",
+        ),
     )  # fmt: skip
 
 
@@ -57,6 +69,11 @@ def ending_holds(viewer: Any = None) -> QuerySet[Hold]:
         if places is None
         else found.filter(Exists(HoldLine.objects.filter(hold=OuterRef("pk"), location__in=places)))
     )
+
+
+def to_approve(viewer: Any = None) -> QuerySet[StockCount]:
+    """Stocktakes whose differences exceed the limit of their place."""
+    return _at_places(StockCount.objects.filter(state=StockCount.State.APPROVAL), viewer)
 
 
 def _uninvoiced(viewer: Any) -> QuerySet[StockDocument]:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 from accounting import selectors as accounting
 from erp.core.checks import Check, Fault, register
 from erp.core.money import ZERO
-from erp.inventory.models import CostBalance, CostPool, StockBalance, StockMovement, StockSnapshot
+from erp.inventory.models import CostBalance, CostPool, StockBalance, StockCountLine, StockMovement, StockSnapshot
 from erp.inventory.selectors.snapshot_faults import snapshot_faults
 
 _LABEL = "sku.code || ' @ ' || place.code"
@@ -73,6 +73,20 @@ WHERE c.id IS NULL OR c.quantity <> coalesce(b.pieces, 0) OR c.value <> coalesce
 """
 
 
+# A line posts what it says, once. Pieces beyond the books come in first under another reason.
+_STOCKTAKES = """
+SELECT l.id, sku.code || ' / ' || c.external_id, l.posted_difference, coalesce(m.pieces, 0)
+FROM inventory_stockcountline l JOIN inventory_stockcount c ON c.id = l.count_id JOIN catalog_sku sku ON sku.id = l.sku_id
+LEFT JOIN (
+    SELECT d.source_id, m.sku_id, sum(m.quantity) AS pieces
+    FROM inventory_stockdocument d JOIN inventory_stockmovement m ON m.document_id = d.id
+    JOIN inventory_reason r ON r.id = m.reason_id AND r.code IN ('LOSS', 'FOUND')
+    WHERE d.source_type = 'STOCK_COUNT' GROUP BY 1, 2
+) m ON m.source_id = l.count_id AND m.sku_id = l.sku_id
+WHERE coalesce(l.posted_difference, 0) <> coalesce(m.pieces, 0)
+"""
+
+
 def _rows(statement: str) -> Iterator[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
@@ -110,6 +124,12 @@ def _costs() -> Iterator[Fault]:
         yield Fault("P1", "STOCK_VALUE", pk or 0, label, detail % figures)
 
 
+def _stocktakes() -> Iterator[Fault]:
+    for pk, label, said, moved in _rows(_STOCKTAKES):
+        detail = _("the stocktake posted %(said)s, its documents moved %(moved)s")
+        yield Fault("P1", "STOCK_COUNT_LINE", pk, label, detail % {"said": said, "moved": moved})
+
+
 def _accounts() -> Iterator[Fault]:
     """Roles that play on one account are compared together, since the account cannot tell them apart."""
     carried: dict[int, Decimal] = defaultdict(lambda: ZERO)
@@ -133,6 +153,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("Each movement says what was on hand after it"), StockMovement, _chain),
         ("P1", gettext_noop("Stock value equals its movements and pieces"), CostBalance, _costs),
         ("P1", gettext_noop("Snapshots of stock equal the movements behind them"), StockSnapshot, snapshot_faults),
+        ("P1", gettext_noop("A stocktake moved what it says it posted"), StockCountLine, _stocktakes),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
         ("P6", gettext_noop("Stock value equals the inventory accounts"), CostPool, _accounts),
     ):

@@ -41,6 +41,23 @@ from erp.inventory.services.places import (
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_channels, lock_for_exchange, release, reserve
 from erp.inventory.services.snapshots import CutResult, cut_snapshots, forget_snapshots
+from erp.inventory.services.stocktake_posting import post_count_chunk, post_counts
+from erp.inventory.services.stocktake_review import (
+    approve_count,
+    close_count,
+    compare_count,
+    reopen_count,
+    request_posting,
+    send_count_back,
+)
+from erp.inventory.services.stocktakes import (
+    CountEntry,
+    CountScope,
+    cancel_count,
+    enter_counts,
+    open_count,
+    start_count,
+)
 from erp.inventory.services.supplier_returns import SupplierReturnLine, return_to_supplier
 from erp.inventory.services.transfers import TransferLine, arrive, transfer
 
@@ -50,6 +67,8 @@ __all__ = [
     "BookedLine",
     "BroughtBack",
     "Count",
+    "CountEntry",
+    "CountScope",
     "CounterSale",
     "CutResult",
     "Demand",
@@ -72,12 +91,17 @@ __all__ = [
     "adjust",
     "announce_place",
     "announce_rules",
+    "approve_count",
     "arrive",
     "assign_staff",
     "book_supplier_invoice",
     "bring_back",
+    "cancel_count",
     "cancel_expected",
+    "close_count",
+    "compare_count",
     "cut_snapshots",
+    "enter_counts",
     "expect_receipt",
     "extend_hold",
     "forget_snapshots",
@@ -89,8 +113,11 @@ __all__ = [
     "lock_for_channels",
     "lock_for_exchange",
     "open_consigned_locations",
+    "open_count",
     "open_location",
     "place_hold",
+    "post_count_chunk",
+    "post_counts",
     "put_back",
     "put_back_all",
     "receive",
@@ -99,10 +126,14 @@ __all__ = [
     "record_physical_fact",
     "release",
     "release_hold",
+    "reopen_count",
+    "request_posting",
     "reserve",
     "return_to_supplier",
     "sell_from",
+    "send_count_back",
     "set_shelves",
+    "start_count",
     "sweep_expired_holds",
     "take_sold",
     "transfer",

@@ -13,6 +13,7 @@
   const say = (text, kind) => {
     told.textContent = text;
     told.className = `scan-message is-${kind}`;
+    if (window.scanSound) window.scanSound(kind);
   };
   const counter = (row) => row.querySelector("[data-count]");
   const counted = (row) => Number(counter(row).value ?? counter(row).textContent) || 0;

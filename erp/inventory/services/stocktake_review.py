@@ -1,0 +1,207 @@
+"""棚卸差異: comparing what was seen with the books of that moment, and whose word lets the differences be posted.
+
+The list is looked at anew whenever it is asked for, since a till may report late what it sold before the count. Level: document (the row).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import Sum
+from django.db.models.functions import Abs
+from django.utils.translation import gettext as _
+
+from erp.core.actors import Actor
+from erp.core.errors import InvalidInput, NotAllowedNow, Problem
+from erp.core.money import ZERO
+from erp.core.use_case import use_case
+from erp.inventory.models import Location, StockCount, StockCountEntry, StockCountLine
+from erp.inventory.services.stocktakes import locked_count, move_on, refuse_unless
+
+State = StockCount.State
+
+# Goods that were seen and are not on the list get a line of their own.
+_FOUND = """
+INSERT INTO inventory_stockcountline
+    (count_id, sku_id, is_listed, shelf, frozen_on_hand, frozen_seq, entries, has_moved, is_superseded)
+SELECT e.count_id, e.sku_id, false, '', 0, 0, 0, false, false
+FROM (SELECT DISTINCT count_id, sku_id FROM inventory_stockcountentry WHERE count_id = %(count)s) e
+WHERE NOT EXISTS (SELECT FROM inventory_stockcountline l WHERE l.count_id = e.count_id AND l.sku_id = e.sku_id)
+ORDER BY e.sku_id
+"""
+
+# Book at a moment: what is there now less what moved since. What nobody saw and is taken for gone was not there when counting ended,
+# but for what came after the list was frozen. A count of the same SKU at a later moment, posted meanwhile, knows better.
+_COMPARE = """
+WITH entry AS (
+    SELECT id, sku_id, kind, quantity, counted_at FROM inventory_stockcountentry WHERE count_id = %(count)s
+), anew AS (
+    SELECT DISTINCT ON (sku_id) sku_id, counted_at, id FROM entry WHERE kind = 'RECOUNT' ORDER BY sku_id, counted_at DESC, id DESC
+), seen AS (
+    SELECT entry.sku_id, greatest(sum(entry.quantity), 0)::int AS counted, count(*)::int AS entries,
+           min(entry.counted_at) AS first_at, max(entry.counted_at) AS last_at
+    FROM entry LEFT JOIN anew USING (sku_id)
+    WHERE anew.id IS NULL OR (entry.counted_at, entry.id) >= (anew.counted_at, anew.id)
+    GROUP BY entry.sku_id
+), moment AS (
+    SELECT l.id, l.sku_id, seen.counted, coalesce(seen.entries, 0) AS entries, seen.first_at,
+           CASE WHEN seen.sku_id IS NOT NULL THEN seen.last_at WHEN %(zero)s THEN %(closed)s::timestamptz END AS counted_at
+    FROM inventory_stockcountline l LEFT JOIN seen USING (sku_id)
+    WHERE l.count_id = %(count)s AND l.posted_at IS NULL
+), against AS (
+    SELECT m.*,
+        CASE WHEN m.counted_at IS NOT NULL THEN
+            coalesce((SELECT b.on_hand FROM inventory_stockbalance b
+                      WHERE b.sku_id = m.sku_id AND b.location_id = %(location)s), 0)
+            - coalesce((SELECT sum(x.quantity) FROM inventory_stockmovement x
+                        WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s AND x.occurred_at > m.counted_at), 0)
+        END::int AS book,
+        CASE WHEN m.counted IS NULL AND m.counted_at IS NOT NULL THEN
+            coalesce((SELECT sum(x.quantity) FROM inventory_stockmovement x
+                      WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s AND x.quantity > 0
+                        AND x.occurred_at > %(frozen)s AND x.occurred_at <= m.counted_at), 0)
+        END::int AS came,
+        m.first_at < m.counted_at AND EXISTS (
+            SELECT FROM inventory_stockmovement x WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s
+            AND x.occurred_at > m.first_at AND x.occurred_at <= m.counted_at) AS has_moved,
+        m.counted_at IS NOT NULL AND {superseded} AS is_superseded
+    FROM moment m
+), compared AS (
+    SELECT against.*, CASE WHEN against.counted_at IS NOT NULL THEN
+        coalesce(against.counted, greatest(least(against.book, against.came), 0)) END AS seen_pieces
+    FROM against
+), valued AS (
+    SELECT c.*, CASE WHEN c.is_superseded THEN 0 ELSE c.seen_pieces - c.book END AS difference FROM compared c
+)
+UPDATE inventory_stockcountline l
+SET entries = v.entries, counted = v.seen_pieces, counted_at = v.counted_at, book = v.book, difference = v.difference,
+    has_moved = coalesce(v.has_moved, false), is_superseded = v.is_superseded,
+    value = CASE
+        WHEN v.difference = 0 THEN 0
+        WHEN cost.quantity > 0 THEN round(v.difference * cost.value / cost.quantity)
+        WHEN v.difference IS NOT NULL THEN coalesce(round(v.difference * (
+            SELECT x.value / x.quantity FROM inventory_stockmovement x
+            WHERE x.sku_id = v.sku_id AND x.quantity > 0 AND x.value > 0 ORDER BY x.id DESC LIMIT 1)), 0)
+    END
+FROM valued v
+LEFT JOIN inventory_costbalance cost ON cost.sku_id = v.sku_id AND cost.cost_pool_id = %(pool)s
+WHERE l.id = v.id
+"""
+
+# ``m`` is a row with a SKU and the moment at which it was counted.
+SUPERSEDED = """(EXISTS (
+            SELECT FROM inventory_stockmovement x JOIN inventory_stockdocument d ON d.id = x.document_id
+            WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s AND x.occurred_at > m.counted_at
+              AND d.source_type IN ('COUNT', 'STOCK_COUNT'))
+        OR EXISTS (
+            SELECT FROM inventory_stockcountline other JOIN inventory_stockcount o ON o.id = other.count_id
+            WHERE other.sku_id = m.sku_id AND o.location_id = %(location)s AND o.id <> %(count)s
+              AND other.posted_at IS NOT NULL AND other.counted_at > m.counted_at))"""
+
+
+@use_case
+def close_count(*, count_id: int, uncounted: str, at: dt.datetime, by: Actor) -> None:
+    """End counting and compare. ``uncounted`` says what becomes of SKUs of the list that nobody counted: LEAVE them, or ZERO: they are gone.
+
+    Raises:
+        InvalidInput: nothing was said about them, or nothing was counted.
+        NotFound, NotAllowedNow.
+    """
+    count = locked_count(count_id)
+    refuse_unless(count, State.COUNTING)
+    if uncounted not in StockCount.Uncounted.values:
+        raise InvalidInput([Problem("/uncounted", "required", _("Say what becomes of SKUs that nobody counted."))])
+    if not StockCountEntry.objects.filter(count=count).exists():
+        raise InvalidInput([Problem("", "empty", _("Nothing was counted."))])
+    move_on(count, State.REVIEW, uncounted=uncounted, closed_at=at, closed_by=str(by))
+    _compare(count)
+
+
+@use_case
+def compare_count(*, count_id: int, at: dt.datetime, by: Actor) -> None:
+    """Compare again: after recounts, or when tills have reported late. Changes nothing outside of REVIEW.
+
+    Raises NotFound.
+    """
+    count = locked_count(count_id)
+    if count.state == State.REVIEW:
+        _compare(count)
+
+
+@use_case
+def reopen_count(*, count_id: int, at: dt.datetime, by: Actor) -> None:
+    """Back to counting, the list and all entries as they are. Raises NotFound, NotAllowedNow."""
+    count = locked_count(count_id)
+    refuse_unless(count, State.REVIEW)
+    move_on(count, State.COUNTING, uncounted="", closed_at=None, closed_by="")
+
+
+@use_case
+def request_posting(*, count_id: int, at: dt.datetime, by: Actor) -> bool:
+    """Compare once more and ask for the differences to be posted. Returns whether somebody else has to approve them: they exceed a limit of
+    the location, in yen or in pieces, more and less added up without their signs.
+
+    Raises NotFound, NotAllowedNow.
+    """
+    count = locked_count(count_id)
+    refuse_unless(count, State.REVIEW)
+    _compare(count)
+    sums = StockCountLine.objects.filter(count=count, difference__isnull=False).aggregate(
+        pieces=Sum(Abs("difference")), value=Sum(Abs("value"))
+    )
+    pieces, value = sums["pieces"] or 0, sums["value"] or ZERO
+    needed = exceeds_limit(Location.objects.get(pk=count.location_id), pieces, value)
+    move_on(
+        count,
+        State.APPROVAL if needed else State.POSTING,
+        difference_pieces=pieces,
+        difference_value=value,
+        needs_approval=needed,
+        requested_by=str(by),
+    )
+    return needed
+
+
+@use_case
+def approve_count(*, count_id: int, at: dt.datetime, by: Actor) -> None:
+    """Let the differences be posted. Never by whoever started, counted, ended or asked for it: two people answer for what is missing.
+
+    Calling again changes nothing. Raises NotFound, NotAllowedNow.
+    """
+    count = locked_count(count_id)
+    if count.state in (State.POSTING, State.POSTED) and count.approved_by == str(by):
+        return
+    refuse_unless(count, State.APPROVAL)
+    involved = {count.started_by, count.closed_by, count.requested_by}
+    if str(by) in involved or StockCountEntry.objects.filter(count=count, actor=str(by)).exists():
+        raise NotAllowedNow(_("You have counted, started or ended this stocktake. Somebody else has to approve it."))
+    move_on(count, State.POSTING, approved_by=str(by), approved_at=at)
+
+
+@use_case
+def send_count_back(*, count_id: int, at: dt.datetime, by: Actor) -> None:
+    """Do not approve: the differences are to be looked at again. Raises NotFound, NotAllowedNow."""
+    count = locked_count(count_id)
+    refuse_unless(count, State.APPROVAL)
+    move_on(count, State.REVIEW, requested_by="")
+
+
+def exceeds_limit(location: Location, pieces: int, value: Decimal) -> bool:
+    by_value, by_pieces = location.count_value_limit, location.count_pieces_limit
+    return (by_value is not None and value > by_value) or (by_pieces is not None and pieces > by_pieces)
+
+
+def _compare(count: StockCount) -> None:
+    asked = {
+        "count": count.pk,
+        "location": count.location_id,
+        "pool": Location.objects.values_list("cost_pool_id", flat=True).get(pk=count.location_id),
+        "zero": count.uncounted == StockCount.Uncounted.ZERO,
+        "closed": count.closed_at,
+        "frozen": count.frozen_at,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FOUND, asked)
+        cursor.execute(_COMPARE.format(superseded=SUPERSEDED), asked)

@@ -1,0 +1,316 @@
+"""Stocktakes: a frozen list, counts while selling, differences with their value, two people, and posting that goes on where it stopped."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from erp.core import checks
+from erp.core.actors import Actor
+from erp.core.errors import Conflict, InvalidInput, NotAllowedNow
+from erp.core.models import StaffTask
+from erp.inventory import services
+from erp.inventory.models import ProvisionalReceipt, Shelf, StockCount, StockCountEntry, StockCountLine, StockDocument
+from erp.inventory.services import CountEntry, CountScope, Demand, PhysicalLine, ReceiptLine
+from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, statements
+from tests.racing import race
+
+pytestmark = pytest.mark.django_db
+CHIEF = Actor.staff("kacho", "test")
+MINUTE = dt.timedelta(minutes=1)
+
+
+def after(minutes: int) -> dt.datetime:
+    return NOON + minutes * MINUTE
+
+
+def receive(place, item, pieces, cost=1000, at=NOON):
+    number = StockDocument.objects.count()
+    lines = [ReceiptLine(1, item.pk, pieces, Decimal(cost))]
+    services.receive(external_id=f"R-{number}", location_id=place.pk, lines=lines, occurred_at=at, at=at, by=CLERK)
+
+
+def sell(place, item, pieces, *, when, told=None):
+    """``told`` is when the till reports it."""
+    services.record_physical_fact(
+        source_type="SHOP_SALE",
+        source_id=StockDocument.objects.count(),
+        location_id=place.pk,
+        lines=[PhysicalLine(1, item.pk, pieces)],
+        occurred_at=when,
+        at=told or when,
+        by=CLERK,
+    )
+
+
+def started(place, scope=None, *, at=NOON, number="T-1"):
+    count_id = services.open_count(
+        external_id=number, location_id=place.pk, scope=scope or CountScope(), at=at, by=CLERK
+    )
+    services.start_count(count_id=count_id, at=at, by=CLERK)
+    return count_id
+
+
+def enter(count_id, item, pieces, *, at, by=CLERK, sheet="A", **options):
+    key = f"{StockCountEntry.objects.count()}"
+    entry = CountEntry(key, item.pk, pieces, options.pop("counted_at", at), **options)
+    return services.enter_counts(count_id=count_id, sheet=sheet, entries=[entry], at=at, by=by)
+
+
+def close(count_id, *, uncounted="LEAVE", at):
+    services.close_count(count_id=count_id, uncounted=uncounted, at=at, by=CLERK)
+
+
+def post(count_id, *, at):
+    assert not services.request_posting(count_id=count_id, at=at, by=CLERK)
+    while services.post_count_chunk(count_id=count_id, at=at, by=CLERK):
+        pass
+
+
+def lines_of(count_id):
+    found = StockCountLine.objects.filter(count=count_id).order_by("sku_id")
+    return list(found.values_list("sku__code", "counted", "book", "difference", "value"))
+
+
+def no_faults():
+    return [fault for check in checks.registered() if check.promise in ("P1", "P2") for fault in check.find()]
+
+
+def test_sales_between_freeze_count_and_posting_are_no_difference():
+    # 10 when frozen, 2 sold, 7 seen (1 is missing), 3 sold before posting: 4 are there.
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 10)
+    count_id = started(shop, at=after(1))
+    sell(shop, shirt, 2, when=after(2))
+    enter(count_id, shirt, 7, at=after(3))
+    sell(shop, shirt, 3, when=after(4))
+
+    close(count_id, at=after(5))
+    assert lines_of(count_id) == [(shirt.code, 7, 8, -1, Decimal(-1000))]
+    post(count_id, at=after(6))
+
+    line = StockCountLine.objects.get()
+    assert (line.frozen_on_hand, line.posted_difference, figures(shirt, shop)) == (10, -1, (4, 0))
+    assert StockCount.objects.get().state == "POSTED"
+    assert entries("STOCK", line.document_id) == {("5150", "DEBIT"): 1000, ("1210", "CREDIT"): 1000}
+    assert no_faults() == []
+
+
+def test_a_sale_before_the_count_that_a_till_reports_after_the_comparison_is_asked_for_again():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 10)
+    count_id = started(shop, at=after(1))
+    enter(count_id, shirt, 9, at=after(3))
+    close(count_id, at=after(4))
+    assert lines_of(count_id)[0][3] == -1
+    services.request_posting(count_id=count_id, at=after(5), by=CLERK)
+
+    sell(shop, shirt, 1, when=after(2), told=after(6))
+    services.post_counts(at=after(7), by=CLERK)
+
+    line = StockCountLine.objects.get()
+    assert (line.difference, line.posted_difference, figures(shirt, shop)) == (-1, 0, (9, 0))
+    assert no_faults() == []
+
+
+def test_sheets_add_up_a_recount_starts_anew_and_sending_again_changes_nothing():
+    shop, shirt, hat = location("SHOP"), sku(), sku()
+    receive(shop, shirt, 5)
+    receive(shop, hat, 5)
+    count_id = started(shop, at=after(1))
+    twice = [CountEntry("k1", shirt.pk, 3, after(2)), CountEntry("k2", shirt.pk, -1, after(2), way="TYPED")]
+
+    new = [services.enter_counts(count_id=count_id, sheet="A", entries=twice, at=after(3), by=CLERK) for _ in range(2)]
+    enter(count_id, shirt, 2, at=after(4), sheet="B", by=CHIEF)
+    enter(count_id, hat, 9, at=after(4))
+    close(count_id, at=after(5))
+    assert new == [2, 0]
+    assert [line[1] for line in lines_of(count_id)] == [4, 9]
+    with pytest.raises(InvalidInput):
+        enter(count_id, hat, 1, at=after(6))
+    enter(count_id, hat, 4, at=after(6), is_recount=True)
+    services.compare_count(count_id=count_id, at=after(7), by=CLERK)
+
+    assert [line[1] for line in lines_of(count_id)] == [4, 4]
+
+
+def test_what_nobody_counted_stays_or_is_gone_but_for_what_came_since():
+    shop, shirt, hat = location("SHOP"), sku(), sku()
+    receive(shop, shirt, 5)
+    receive(shop, hat, 5)
+    count_id = started(shop, at=after(1))
+    sell(shop, hat, 2, when=after(2))
+    receive(shop, hat, 10, at=after(3))
+    enter(count_id, shirt, 5, at=after(4))
+
+    close(count_id, at=after(5))
+    assert lines_of(count_id)[1] == (hat.code, None, None, None, None)
+    services.reopen_count(count_id=count_id, at=after(6), by=CLERK)
+    close(count_id, uncounted="ZERO", at=after(7))
+
+    # Three of the five were left; the ten that came since were on nobody's list.
+    assert lines_of(count_id)[1] == (hat.code, 10, 13, -3, Decimal(-3000))
+
+
+def test_found_goods_join_the_list_and_scopes_draw_it():
+    shop, shirt, hat, coat = location("SHOP"), sku(), sku(), sku()
+    for item in (shirt, hat):
+        receive(shop, item, 5)
+    Shelf.objects.create(location=shop, sku=coat, code="A-02")
+    Shelf.objects.create(location=shop, sku=hat, code="B-01")
+
+    shelves = started(shop, CountScope("SHELVES", first_shelf="a-01", last_shelf="A-99"), number="S")
+    styles = started(shop, CountScope("PRODUCTS", product_ids=(coat.product_id, hat.product_id)), number="P")
+    drawn = started(shop, CountScope("SAMPLE", sample=1), number="D")
+    enter(shelves, shirt, 1, at=after(1))
+    close(shelves, at=after(2))
+
+    assert [line[0] for line in lines_of(styles)] == [hat.code, coat.code]
+    assert len(lines_of(drawn)) == 1
+    assert lines_of(shelves)[0][:4] == (shirt.code, 1, 5, -4)
+    assert list(StockCountLine.objects.filter(count=shelves).order_by("sku").values_list("is_listed", "shelf")) == [
+        (False, ""),
+        (True, "A-02"),
+    ]
+    with pytest.raises(Conflict):
+        started(shop, number="S")
+
+
+def test_missing_pieces_that_were_promised_make_their_order_short_and_beyond_the_books_is_provisional():
+    shop, shirt, hat = location("SHOP"), sku(), sku()
+    receive(shop, shirt, 3)
+    receive(shop, hat, 2)
+    demand = Demand(7, 1, shirt.pk, 3, 50)
+    services.reserve(channel_id=channel(shop).pk, document_type="ORDER", demands=[demand], at=NOON, by=CLERK)
+    count_id = started(shop, at=after(1))
+    enter(count_id, shirt, 1, at=after(2))
+    enter(count_id, hat, 0, at=after(2))
+    sell(shop, hat, 1, when=after(3))
+    close(count_id, at=after(4))
+    post(count_id, at=after(5))
+
+    assert figures(shirt, shop) == (1, 1)
+    assert StaffTask.objects.get(kind="RESERVATION_LOST").subject_id == 7
+    # One was sold although none was there: it comes in provisionally, and both the books had are gone.
+    assert figures(hat, shop) == (0, 0)
+    assert ProvisionalReceipt.objects.get().quantity == 1
+    assert no_faults() == []
+
+
+def test_above_the_limit_two_people_answer_and_the_database_says_so_too():
+    shop, shirt = location("SHOP", count_value_limit=2000), sku()
+    receive(shop, shirt, 10)
+    count_id = started(shop, at=after(1))
+    enter(count_id, shirt, 3, at=after(2))
+    enter(count_id, shirt, 4, at=after(2), by=Actor.staff("jiro", "test"))
+    close(count_id, at=after(3))
+
+    assert services.request_posting(count_id=count_id, at=after(4), by=CLERK)
+
+    with pytest.raises(NotAllowedNow):
+        services.post_count_chunk(count_id=count_id, at=after(5), by=CLERK)
+    for involved in (CLERK, Actor.staff("jiro", "test")):
+        with pytest.raises(NotAllowedNow):
+            services.approve_count(count_id=count_id, at=after(5), by=involved)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            StockCount.objects.filter(pk=count_id).update(approved_by=str(involved))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        StockCount.objects.filter(pk=count_id).update(state="POSTING")
+    services.approve_count(count_id=count_id, at=after(6), by=CHIEF)
+    services.approve_count(count_id=count_id, at=after(6), by=CHIEF)
+    services.post_counts(at=after(7), by=CHIEF)
+
+    row = StockCount.objects.get()
+    assert (row.state, row.approved_by, row.difference_pieces, row.difference_value) == (
+        "POSTED", "staff:kacho", 3, Decimal(3000),
+    )  # fmt: skip
+    assert figures(shirt, shop) == (7, 0)
+
+
+def test_posting_goes_on_where_it_stopped_in_as_many_statements_for_two_as_for_twenty():
+    shop = location("SHOP", count_value_limit=None)
+    goods = [sku() for _ in range(23)]
+    for item in goods:
+        receive(shop, item, 2, 100)
+    count_id = started(shop, at=after(1))
+    seen = [CountEntry(f"{item.pk}", item.pk, 1, after(2)) for item in goods]
+    services.enter_counts(count_id=count_id, sheet="A", entries=seen, at=after(3), by=CLERK)
+    close(count_id, at=after(4))
+    services.request_posting(count_id=count_id, at=after(5), by=CLERK)
+
+    def chunk(limit):
+        return services.post_count_chunk(count_id=count_id, limit=limit, at=after(6), by=CLERK)
+
+    two = statements(lambda: chunk(2))
+    twenty = statements(lambda: chunk(20))
+    left = [chunk(20), chunk(20)]
+
+    assert (len(two), left) == (len(twenty), [0, 0])
+    assert {figures(item, shop) for item in goods} == {(1, 0)}
+    assert list(StockDocument.objects.filter(source_type="STOCK_COUNT").order_by("id").values_list("external_id", flat=True)) == [
+        "T-1#1", "T-1#2", "T-1#3",
+    ]  # fmt: skip
+    assert no_faults() == []
+
+
+def test_of_two_counts_of_a_sku_the_later_one_knows():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 10)
+    first, second = started(shop, at=after(1), number="T-1"), started(shop, at=after(1), number="T-2")
+    enter(first, shirt, 8, at=after(2))
+    enter(second, shirt, 8, at=after(3))
+    for count_id in (second, first):
+        close(count_id, at=after(4))
+        post(count_id, at=after(5))
+
+    assert figures(shirt, shop) == (8, 0)
+    assert [line.posted_difference for line in StockCountLine.objects.order_by("count_id")] == [0, -2]
+    assert StockCountLine.objects.get(count=first).is_superseded
+    assert no_faults() == []
+
+
+def test_pieces_that_moved_between_two_counts_of_a_sku_are_pointed_at():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 10)
+    count_id = started(shop, at=after(1))
+    enter(count_id, shirt, 4, at=after(2))
+    sell(shop, shirt, 1, when=after(3))
+    enter(count_id, shirt, 5, at=after(4), sheet="B")
+
+    close(count_id, at=after(5))
+
+    assert StockCountLine.objects.get().has_moved
+    assert lines_of(count_id)[0][1:4] == (9, 9, 0)
+
+
+def test_entries_are_final():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 1)
+    count_id = started(shop, at=after(1))
+    enter(count_id, shirt, 1, at=after(2))
+
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE inventory_stockcountentry SET quantity = 2")
+    services.cancel_count(count_id=count_id, at=after(3), by=CLERK)
+    with pytest.raises(NotAllowedNow):
+        enter(count_id, shirt, 1, at=after(4))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_counts_into_a_list_that_is_being_closed():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 3)
+    count_id = started(shop, at=after(1))
+    enter(count_id, shirt, 1, at=after(2))
+
+    outcomes = race(
+        lambda: enter(count_id, shirt, 2, at=after(3)),
+        hold=StockCount.objects.all(),
+        meanwhile=lambda: close(count_id, at=after(4)),
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [InvalidInput]
+    assert StockCountLine.objects.get().counted == 1
