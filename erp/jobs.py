@@ -45,6 +45,8 @@ class Job:
 JOBS = (
     Job("dated-prices", "catalog.services.announce_todays_prices", daily_at=(0, 1)),
     Job("dated-products", "catalog.services.announce_todays_products", daily_at=(0, 1)),
+    Job("standard-costs", "erp.inventory.services.apply_todays_standards", daily_at=(0, 2)),
+    Job("write-downs-back", "erp.inventory.services.take_back_due_write_downs", daily_at=(0, 3)),
     Job("expired-holds", "erp.jobs.sweep_expired_holds", every=MINUTE / 3),
     Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),

@@ -44,6 +44,7 @@ from accounting.selectors.ledgers import (
     trial_balance,
 )
 from accounting.selectors.periods import open_period_ids
+from accounting.selectors.stock import closed_at, last_closed_day, posted_to_stock
 from accounting.selectors.trading import Trading, stock_in_books, trading
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "ask_payment_routes",
     "balance_of",
     "business_year_start",
+    "closed_at",
     "counterparties",
     "entries_of_documents",
     "entry_views",
@@ -76,10 +78,12 @@ __all__ = [
     "items_of_documents",
     "items_of_parties",
     "items_of_party",
+    "last_closed_day",
     "open_items",
     "open_period_ids",
     "payment_routes",
     "posted_by_account",
+    "posted_to_stock",
     "reductions",
     "stock_in_books",
     "subsidiary_ledger",

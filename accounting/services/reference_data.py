@@ -97,6 +97,7 @@ ROLES = {
     "closing_stock": "5140",
     "stock_loss": "5150",
     "stock_writedown": "5160",
+    "cost_variance": "5170",
     "freight": "6220",
     "fees": "6230",
     "fees.exempt": "6235",

@@ -82,6 +82,12 @@ BOOKS = (
     "accounting.ledgeraccount", "accounting.accountrole", "accounting.period", "accounting.seal", "accounting.exportrun",
     "accounting.exporttaxlabel", "accounting.counterparty", "accounting.paymentroute",
 )  # fmt: skip
+VALUATION = (
+    "inventory.standardcost",
+    "inventory.writedownrule",
+    "inventory.writedownreview",
+    "inventory.writedownline",
+)
 PEOPLE = ("customers.goldencustomer", "customers.customerrecord", "customers.channelidentity", "customers.mergeevent")
 TRADE_ACCOUNTS = (
     "customers.account", "customers.billto", "customers.shipto", "customers.contact", "customers.creditgroup", "customers.exposureentry",
@@ -127,6 +133,9 @@ ROLES = (
     Role("経理", "keiri", "Accounting: journals, receipts and payments, closing, credit terms, the value of stock.", frozenset(
         {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS, "orders.write_memo", "accounting.reopen_period", "accounting.add_settlement"}
         | {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock", "inventory.approve_count"}
+        | {"inventory.revalue_stock", "inventory.delete_standardcost", "inventory.delete_writedownrule"}
+        | keeps("inventory.standardcost", "inventory.writedownrule")
+        | looks_at(*VALUATION, "inventory.reorderrule")
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", *STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason")
         | looks_at(*STYLES, "catalog.supplier", "catalog.skucost", *PEOPLE, *TRADE_ACCOUNTS, *COMPANY, "core.companyprofile")
         | looks_at("core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun")
@@ -141,7 +150,9 @@ ROLES = (
     Role("商品管理", "md", "Merchandise (MD): styles, SKUs, prices, costs, suppliers, what should arrive. Pays nobody.", frozenset(
         {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
         | keeps(*STYLES, "catalog.supplier", "catalog.skucost", "inventory.expectedreceipt", "inventory.channelbuffer", *IMPORTS)
-        | {"catalog.delete_skucode", "inventory.delete_channelbuffer"}
+        | keeps("inventory.reorderrule")
+        | looks_at(*VALUATION)
+        | {"catalog.delete_skucode", "inventory.delete_channelbuffer", "inventory.delete_reorderrule"}
         | looks_at(*STOCK, "inventory.channellocation", "inventory.costbalance", "inventory.costpool", "inventory.reason", *COMPANY)
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "ec_gateway.listing", *SCORES)
         | acts_on(*TASKS)
@@ -171,6 +182,7 @@ ROLES = (
         | looks_at("orders.carrieraccount")
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
+        | looks_at(*VALUATION, "inventory.reorderrule")
         | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
         | looks_at(*MAILS, *MAIL_WORDS, *RECEIPTS)
         | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun")
@@ -225,7 +237,9 @@ APART = (
     _duties(_("Who sets prices does not take orders"), {"catalog.add_price", "catalog.change_price", "catalog.change_pricelist"}, TAKES_ORDERS),
     _duties(_("Who counts and moves stock does not value it or approve what is missing"), {
         "inventory.receive_stock", "inventory.adjust_stock", "inventory.count_stock",
-    }, {"inventory.write_down_stock", "inventory.add_late_cost", "inventory.invoice_stock", "inventory.approve_count"}),
+    }, {
+        "inventory.write_down_stock", "inventory.revalue_stock", "inventory.add_late_cost", "inventory.invoice_stock", "inventory.approve_count",
+    }),
     _duties(_("Who grants access does no trade"), {"auth.add_user", "auth.change_user"}, {
         *SHIPS, *TAKES_ORDERS, *WRITES_JOURNALS, *PAYS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.count_stock",
         "inventory.transfer_stock", "catalog.change_price", "catalog.change_supplier",

@@ -54,7 +54,9 @@ ROOMS = (
         "inventory.stockcount", "inventory_counting",
         "inventory.stockdocument", "inventory.stockmovement", "inventory.provisionalreceipt", "inventory_stock_then",
         "inventory.stocksnapshot", "inventory.costbalance",
-        "inventory_valuation", "inventory.channelbuffer", "inventory.channellocation", "inventory.shelf",
+        "inventory_stock_value", "inventory_stock_flow", "inventory_dead_stock", "inventory_turnover", "inventory_sell_through",
+        "inventory_valuation", "inventory.writedownreview", "inventory.reorderrule",
+        "inventory.channelbuffer", "inventory.channellocation", "inventory.shelf",
     )),
     Room("products", pgettext_lazy("room", "Products"), "checkroom", (
         "catalog.product", "catalog.sku", "catalog.skucode", "catalog.price", "catalog.pricelist", "catalog.supplier", "catalog.brand",
@@ -81,7 +83,7 @@ ROOMS = (
     )),
     Room("settings", pgettext_lazy("room", "Settings"), "settings", (
         "core_health", "core.companyprofile", "core.channel", "correspondence.channelmail", "correspondence.mailtemplate", "core.department",
-        "orders.carrieraccount", "inventory.location", "inventory.costpool", "inventory.reason",
+        "orders.carrieraccount", "inventory.location", "inventory.costpool", "inventory.standardcost", "inventory.writedownrule", "inventory.reason",
         "core.taxrate", "core.deductibleshare",
         "auth.user", "inventory.shopstaff", "auth.group", "access.staffsession", "access.signinlock", "access.accesslog",
         "core.auditrow", "core.verifyrun", "core.backuprun",

@@ -45,9 +45,10 @@ def use_case(function: Callable[P, R]) -> Callable[P, R]:
             refuse_unbookable(kwargs, at=at)
         if getattr(connection, "mamori_use_case", False):
             return function(*args, **kwargs)
-        with transaction.atomic(), _as_use_case():
+        by = _actor(function, kwargs)
+        with transaction.atomic(), _as_use_case(by):
             with rows.pipeline():  # BEGIN and the signature travel together
-                sign(_actor(function, kwargs))
+                sign(by)
             return function(*args, **kwargs)
 
     return run
@@ -64,8 +65,9 @@ def pipelined(function: Callable[P, R]) -> Callable[P, R]:
         if getattr(connection, "mamori_use_case", False):
             return function(*args, **kwargs)
         is_outermost = not connection.in_atomic_block
-        with transaction.atomic(), _as_use_case(), rows.long_pipeline() as commit:
-            sign(_actor(function, kwargs))
+        by = _actor(function, kwargs)
+        with transaction.atomic(), _as_use_case(by), rows.long_pipeline() as commit:
+            sign(by)
             result = function(*args, **kwargs)
             if is_outermost:
                 commit()
@@ -75,14 +77,22 @@ def pipelined(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @contextmanager
-def _as_use_case() -> Iterator[None]:
-    connection.mamori_use_case = True  # type: ignore[attr-defined]
+def _as_use_case(by: Actor) -> Iterator[None]:
+    connection.mamori_use_case = by  # type: ignore[attr-defined]
     try:
         # What is stored speaks the house's language, whichever one the page of whoever acts is in.
         with translation.override(settings.LANGUAGE_CODE):
             yield
     finally:
-        connection.mamori_use_case = False  # type: ignore[attr-defined]
+        connection.mamori_use_case = None  # type: ignore[attr-defined]
+
+
+def acting() -> Actor:
+    """Who acts in the use-case under way, for what follows from it by a rule of the house rather than by an argument of its caller."""
+    by = getattr(connection, "mamori_use_case", None)
+    if not isinstance(by, Actor):
+        raise AssertionError("nobody acts here: this belongs into a use-case")
+    return by
 
 
 def _actor(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> Actor:

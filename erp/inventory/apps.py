@@ -43,11 +43,14 @@ class InventoryConfig(AppConfig):
             ("STOCK_COUNT", pgettext_lazy("document", "Stocktake")),
             ("WRITE_DOWN", _("Write-down")),
             ("LATE_COST", _("Late cost")),
+            ("WRITE_DOWN_BACK", _("Write-down taken back")),
+            ("STANDARD_COST", _("Revaluation at standard cost")),
             ("TRANSFER", _("Transfer")),
             ("TRANSFER_ARRIVAL", _("Arrival of a transfer")),
         ):
             own_page = "admin:inventory_stockcount_change" if kind == "STOCK_COUNT" else ""
             documents.register(kind, label=label, url_name=own_page or "admin:inventory_stockdocument_change")
+        guards.register("standard_cost_in_house", _("Goods on the road or at accounts are not kept at standard cost."))
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])

@@ -21,6 +21,7 @@ INPUT_TAX = "input_tax"
 PAYABLE = "payable.suppliers"
 NOT_INVOICED = "goods_received_not_invoiced"
 WRITE_DOWN = "stock_writedown"
+COST_VARIANCE = "cost_variance"
 
 
 def line_amount(unit_cost: Decimal, quantity: int) -> Decimal:

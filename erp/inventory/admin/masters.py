@@ -21,7 +21,7 @@ from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Locat
 
 @admin.register(CostPool)
 class CostPoolAdmin(MasterAdmin):
-    list_display = ["code", "name", "account_role"]
+    list_display = ["code", "name", "account_role", "costing_method", "write_down_limit", "write_downs_reverse"]
     search_fields = ["code", "name"]
     ordering = ["code"]
 

@@ -20,9 +20,10 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Product
 from erp.core import documents
-from erp.core.admin import PageLink, ReadOnlyAdmin, document_link
+from erp.core.admin import PageLink, document_link
 from erp.inventory import selectors
 from erp.inventory.admin.acts import StockActs
+from erp.inventory.admin.age_pages import AgePages
 from erp.inventory.admin.forms import AvailabilityForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels, limit_places
 from erp.inventory.admin.reports import StockThenForm, ValuationForm, this_moment
@@ -129,11 +130,11 @@ class StockBalanceAdmin(StockActs):
 
 
 @admin.register(CostBalance)
-class CostBalanceAdmin(ReadOnlyAdmin):
+class CostBalanceAdmin(AgePages):
     list_display = ["sku", "cost_pool", "quantity", "value"]
     list_select_related = ["sku", "cost_pool"]
     list_filter = ["cost_pool"]
-    list_links = (PageLink("admin:inventory_valuation", _("Stock value by other methods")),)
+    list_links = (*AgePages.list_links, PageLink("admin:inventory_valuation", _("Stock value by other methods")))
     search_fields = ["sku__code__exact"]
     ordering = ["id"]
 

@@ -5,6 +5,7 @@ Private to this app; other rooms call ``inventory.services`` and ``inventory.sel
 
 from erp.inventory.models.arrivals import ExpectedReceipt, ProvisionalReceipt
 from erp.inventory.models.claims import Hold, HoldLine, Reservation
+from erp.inventory.models.costing import StandardCost, WriteDownLine, WriteDownReview, WriteDownRule
 from erp.inventory.models.ledger import CostBalance, StockBalance, StockDocument, StockMovement
 from erp.inventory.models.masters import (
     NOT_FOR_SALE,
@@ -17,6 +18,7 @@ from erp.inventory.models.masters import (
     Shelf,
     ShopStaff,
 )
+from erp.inventory.models.ordering import ReorderRule
 from erp.inventory.models.snapshots import StockSnapshot
 from erp.inventory.models.stocktakes import StockCount, StockCountEntry, StockCountLine
 
@@ -33,9 +35,11 @@ __all__ = [
     "Location",
     "ProvisionalReceipt",
     "Reason",
+    "ReorderRule",
     "Reservation",
     "Shelf",
     "ShopStaff",
+    "StandardCost",
     "StockBalance",
     "StockCount",
     "StockCountEntry",
@@ -43,4 +47,7 @@ __all__ = [
     "StockDocument",
     "StockMovement",
     "StockSnapshot",
+    "WriteDownLine",
+    "WriteDownReview",
+    "WriteDownRule",
 ]

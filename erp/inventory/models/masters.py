@@ -15,13 +15,25 @@ from erp.core.models import Channel
 class CostPool(models.Model):
     """Where one moving average is kept: usually the company, or one per warehouse. Its value sits on one inventory account."""
 
+    class CostingMethod(models.TextChoices):
+        MOVING_AVERAGE = "MOVING_AVERAGE", _("Moving average")
+        STANDARD = "STANDARD", _("Standard cost")
+
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=100)
     account_role = models.CharField(_("account role"), max_length=40, default="inventory.goods")
+    costing_method = models.CharField(
+        _("costing method"), max_length=15, choices=CostingMethod.choices, default=CostingMethod.MOVING_AVERAGE
+    )
+    write_down_limit = FiniteDecimalField(
+        _("write-down that one person may post"), max_digits=14, decimal_places=0, null=True, blank=True
+    )
+    write_downs_reverse = models.BooleanField(_("write-downs are taken back next month (洗替法)"), default=False)
 
     class Meta:
         verbose_name = _("cost pool")
         verbose_name_plural = _("cost pools")
+        permissions = [("revalue_stock", "Can revalue stock at standard cost")]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"

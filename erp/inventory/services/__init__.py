@@ -40,6 +40,7 @@ from erp.inventory.services.places import (
 )
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_channels, lock_for_exchange, release, reserve
+from erp.inventory.services.revaluations import apply_todays_standards, revalue_at_standard
 from erp.inventory.services.snapshots import CutResult, cut_snapshots, forget_snapshots
 from erp.inventory.services.stocktake_posting import post_count_chunk, post_counts
 from erp.inventory.services.stocktake_review import (
@@ -60,6 +61,14 @@ from erp.inventory.services.stocktakes import (
 )
 from erp.inventory.services.supplier_returns import SupplierReturnLine, return_to_supplier
 from erp.inventory.services.transfers import TransferLine, arrive, transfer
+from erp.inventory.services.write_downs import (
+    discard_write_down,
+    edit_write_down,
+    post_write_down,
+    propose_write_down,
+    take_back_due_write_downs,
+    take_back_write_down,
+)
 
 __all__ = [
     "AdjustmentLine",
@@ -91,6 +100,7 @@ __all__ = [
     "adjust",
     "announce_place",
     "announce_rules",
+    "apply_todays_standards",
     "approve_count",
     "arrive",
     "assign_staff",
@@ -101,6 +111,8 @@ __all__ = [
     "close_count",
     "compare_count",
     "cut_snapshots",
+    "discard_write_down",
+    "edit_write_down",
     "enter_counts",
     "expect_receipt",
     "extend_hold",
@@ -118,6 +130,8 @@ __all__ = [
     "place_hold",
     "post_count_chunk",
     "post_counts",
+    "post_write_down",
+    "propose_write_down",
     "put_back",
     "put_back_all",
     "receive",
@@ -130,11 +144,14 @@ __all__ = [
     "request_posting",
     "reserve",
     "return_to_supplier",
+    "revalue_at_standard",
     "sell_from",
     "send_count_back",
     "set_shelves",
     "start_count",
     "sweep_expired_holds",
+    "take_back_due_write_downs",
+    "take_back_write_down",
     "take_sold",
     "transfer",
     "write_down",

@@ -173,6 +173,10 @@ def write_down(
     booking = movements.open_booking((), arriving=keys, occurred_at=occurred_at, at=at)
     sums, problems = Sums(), []
     for index, (line, key) in enumerate(zip(lines, keys, strict=True)):
+        if booking.is_at_standard(key):
+            detail = _("Kept at standard cost: lower the standard cost and revalue at it.")
+            problems.append(Problem(f"/lines/{index}/amount", "at_standard", detail))
+            continue
         if not 0 < line.amount <= booking.average_value(key, booking.on_hand(key)):
             problems.append(
                 Problem(

@@ -51,6 +51,8 @@ class Cost:
     quantity: int
     value: Decimal
     account_role: str
+    # What a piece is carried at where the pool is kept at standard cost; None at moving average, and where nobody set one.
+    standard: Decimal | None = None
 
 
 def _lock_statement(where: str, *, columns: str = "", joins: str = "") -> str:
@@ -230,18 +232,23 @@ ON CONFLICT (sku_id, cost_pool_id) DO NOTHING
 """
 
 
-def _lock_costs_statement(wanted: str) -> str:
+def _lock_costs_statement(wanted: str, *, columns: str = "") -> str:
     """``wanted`` selects the keys of the rows."""
     return f"""
 SELECT c.id, c.sku_id, c.cost_pool_id, c.quantity, c.value,
-       (SELECT pool.account_role FROM inventory_costpool pool WHERE pool.id = c.cost_pool_id)
+       (SELECT pool.account_role FROM inventory_costpool pool WHERE pool.id = c.cost_pool_id){columns}
 FROM inventory_costbalance c
 WHERE (c.sku_id, c.cost_pool_id) IN ({wanted})
 ORDER BY c.sku_id, c.cost_pool_id FOR NO KEY UPDATE OF c
 """  # noqa: S608 - made of our own constants only
 
 
-_LOCK_COSTS = _lock_costs_statement("SELECT * FROM unnest(%s::bigint[], %s::bigint[])")
+# The standard cost of the day; nothing is looked up at moving average.
+_STANDARD = """,
+       (SELECT CASE WHEN pool.costing_method = 'STANDARD' THEN
+            (SELECT s.cost FROM inventory_standardcost s WHERE s.sku_id = c.sku_id AND s.valid_from <= %s ORDER BY s.valid_from DESC LIMIT 1) END
+        FROM inventory_costpool pool WHERE pool.id = c.cost_pool_id)"""
+_LOCK_COSTS = _lock_costs_statement("SELECT * FROM unnest(%s::bigint[], %s::bigint[])", columns=_STANDARD)
 
 # The cost rows behind LOCK_FOR_ISSUE, whose balances are locked by then.
 LOCK_COSTS_FOR_ISSUE = _lock_costs_statement("""
@@ -253,15 +260,18 @@ LOCK_COSTS_FOR_ISSUE = _lock_costs_statement("""
     JOIN inventory_location place ON place.id = n.location_id""")
 
 
-def lock_costs(keys: Iterable[CostKey], *, create: bool) -> dict[CostKey, Cost]:
-    """Lock cost rows by SKU, after their balances. ``create`` where pieces may arrive in a pool that never held the SKU."""
+def lock_costs(keys: Iterable[CostKey], *, create: bool, on: dt.date) -> dict[CostKey, Cost]:
+    """Lock cost rows by SKU, after their balances. ``create`` where pieces may arrive in a pool that never held the SKU.
+
+    ``on`` is the day whose standard costs count: that of the writing, since the pool is carried at those, also for a fact of last week.
+    """
     skus, pools = _columns(keys)
     if not skus:
         return {}
     with rows.pipeline(unless=not create):
         if create:
             rows.ask(_ENSURE_COSTS, [skus, pools])
-        found = ask_locked_costs(_LOCK_COSTS, [skus, pools])
+        found = ask_locked_costs(_LOCK_COSTS, [on, skus, pools])
     return found()
 
 

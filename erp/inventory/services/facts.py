@@ -63,7 +63,9 @@ class Fact:
         locked = balances.lock(keys, at=self._at)
         self._balance_ids = {key: row.id for key, row in locked.items()}
         expired = balances.release_expired_holds(locked.values(), at=self._at)
-        costs = balances.lock_costs({(key[0], row.cost_pool_id) for key, row in locked.items()}, create=True)
+        costs = balances.lock_costs(
+            {(key[0], row.cost_pool_id) for key, row in locked.items()}, create=True, on=business_date(self._at)
+        )
         booking = Booking(locked, costs, occurred_at=occurred_at, at=self._at, channel_id=self._channel_id)
         for key, pieces in expired.items():
             booking.claim(key, -pieces)

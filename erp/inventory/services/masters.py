@@ -8,7 +8,15 @@ from typing import Any
 
 from erp.core.actors import Actor
 from erp.imports.masters import Column, Master, Reach, Written, add_references, register
-from erp.inventory.models import ChannelBuffer, ChannelLocation, Location, Shelf
+from erp.inventory.models import (
+    ChannelBuffer,
+    ChannelLocation,
+    Location,
+    ReorderRule,
+    Shelf,
+    StandardCost,
+    WriteDownRule,
+)
 from erp.inventory.selectors.staff import places_of, shop_channels_of
 from erp.inventory.services.places import announce_place, announce_rules
 
@@ -107,5 +115,44 @@ def register_masters() -> None:
             ),
             announce=_announce_buffers,
             scope=_within("channel_id", shop_channels_of),
+        ),
+        Master(
+            "standard_costs",
+            StandardCost,
+            ("sku", "valid_from"),
+            (
+                Column("sku", ("SKUコード",)),
+                Column("cost", ("標準原価", "原価")),
+                Column("valid_from", ("適用開始日",)),
+            ),
+            needs=("core.see_costs",),
+        ),
+        Master(
+            "write_down_rules",
+            WriteDownRule,
+            ("category", "months"),
+            (
+                Column("category", ("商品グループコード", "カテゴリコード")),
+                Column("months", ("経過月数",)),
+                Column("percent", ("残存率",)),
+            ),
+        ),
+        Master(
+            "reorder_rules",
+            ReorderRule,
+            ("sku", "location"),
+            (
+                Column("sku", ("SKUコード",)),
+                Column("location", ("場所コード", "倉庫コード", "店舗コード")),
+                Column("lead_time_days", ("リードタイム", "調達日数")),
+                Column("lot", ("発注ロット", "ロット")),
+                Column("safety_stock", ("安全在庫", "発注用安全在庫")),
+                Column("reorder_point", ("発注点",)),
+                Column("cover_days", ("カバー日数",)),
+                Column(
+                    "is_active",
+                ),
+            ),
+            scope=_within("location_id", places_of),
         ),
     )

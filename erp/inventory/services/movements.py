@@ -13,10 +13,11 @@ from fractions import Fraction
 
 from catalog.models import Sku
 from erp.core import changes, rows
-from erp.core.money import ZERO, share_of
+from erp.core.clock import business_date
+from erp.core.money import ZERO, round_fraction, share_of
 from erp.inventory.exceptions import InsufficientStock, Shortage
 from erp.inventory.models import StockMovement
-from erp.inventory.services import balances
+from erp.inventory.services import balances, standards
 from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
 
 
@@ -41,6 +42,8 @@ class Booking:
         self._movements: dict[BalanceKey, int] = {}
         self._pieces: dict[CostKey, int] = {}
         self._values: dict[CostKey, Decimal] = {}
+        # Where the last movement of each pool stands, for what a standard cost makes of it.
+        self._last: dict[CostKey, tuple[BalanceKey, int, int, dt.datetime]] = {}
 
     def happened(self, at: dt.datetime) -> None:
         """When the movements that follow happened, where one booking carries facts of several moments."""
@@ -80,6 +83,18 @@ class Booking:
         quantity, value = self.stock_of_pool(self._cost_key(key))
         return Fraction(value) / quantity if quantity else None
 
+    def off_standard(self, key: BalanceKey) -> Decimal:
+        """What the pool of the balance lacks of its standard cost (negative: has too much); nothing at moving average."""
+        cost_key = self._cost_key(key)
+        standard = self._costs[cost_key].standard
+        if standard is None:
+            return ZERO
+        quantity, value = self.stock_of_pool(cost_key)
+        return round_fraction(Fraction(standard) * quantity) - value
+
+    def is_at_standard(self, key: BalanceKey) -> bool:
+        return self._costs[self._cost_key(key)].standard is not None
+
     def value_within(self, key: BalanceKey, pieces: int, wished: Decimal) -> Decimal:
         """The value that ``pieces`` may leave with when ``wished`` for: all of what is left with the last piece, never more than there is."""
         quantity, value = self.stock_of_pool(self._cost_key(key))
@@ -105,6 +120,7 @@ class Booking:
         self._movements[key] = self._movements.get(key, 0) + 1
         self._pieces[cost_key] = self._pieces.get(cost_key, 0) + pieces
         self._values[cost_key] = self._values.get(cost_key, ZERO) + value
+        self._last[cost_key] = (key, document_id, document_line, self._occurred_at)
         self._rows.append(
             (
                 document_id,
@@ -138,8 +154,9 @@ class Booking:
 
     def write(self, *, batch: rows.Batch | None = None) -> None:
         """Everything at once, or with the writes of a ``batch``. Ledger first, so that a row that may not move is refused before anything
-        is counted."""
+        is counted. A pool that is kept at standard cost stays there: what came at another cost is a variance, posted here."""
         own = rows.Batch() if batch is None else batch
+        variances = self._keep_standards()
         own.insert(StockMovement, _MOVEMENT_COLUMNS, self._rows)
         if stirred := list({**self._on_hand, **self._allocated}):
             own.add(
@@ -163,6 +180,19 @@ class Booking:
         changes.record(topic="stock", keys=[sku_id for sku_id, _location in stirred], batch=own)
         if batch is None:
             own.run()
+        standards.post_variances(variances, at=self._at)
+
+    def _keep_standards(self) -> list[standards.Variance]:
+        """Bring what was touched back to its standard cost, by movements of value alone under the documents that moved it last."""
+        variances = []
+        for key, document_id, line, occurred_at in list(self._last.values()):
+            if off := self.off_standard(key):
+                self.happened(occurred_at)
+                self.move(key, 0, value=off, document_id=document_id, document_line=line)
+                variances.append(
+                    standards.Variance(document_id, business_date(occurred_at), self.account_role(key), off)
+                )
+        return variances
 
     def _cost_key(self, key: BalanceKey) -> CostKey:
         return key[0], self._balances[key].cost_pool_id
@@ -207,7 +237,9 @@ def open_booking(
     arrivals = list(arriving)
     balances.ensure(arrivals)
     locked = balances.lock([*keys, *arrivals], at=at)
-    costs = balances.lock_costs({(key[0], row.cost_pool_id) for key, row in locked.items()}, create=bool(arrivals))
+    costs = balances.lock_costs(
+        {(key[0], row.cost_pool_id) for key, row in locked.items()}, create=bool(arrivals), on=business_date(at)
+    )
     return Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
 
 
