@@ -36,7 +36,7 @@ from erp.inventory.selectors.stock_value import By, Flow, Period
 
 DAY = forms.DateInput(attrs={"type": "date"})
 FLOW_TITLES = {
-    Flow.PURCHASED: _("Received"), Flow.RETURNED: _("Returned by customers"), Flow.MOVED_IN: _("Moved in"),
+    Flow.PURCHASED: _("Received from suppliers"), Flow.RETURNED: _("Returned by customers"), Flow.MOVED_IN: _("Moved in"),
     Flow.ADJUSTED_UP: _("Adjusted up"), Flow.SOLD: _("Issued for sales"), Flow.SENT_BACK: _("Returned to suppliers"),
     Flow.MOVED_OUT: _("Moved out"), Flow.ADJUSTED_DOWN: _("Adjusted down"), Flow.REVALUED: _("Revalued"),
 }  # fmt: skip
