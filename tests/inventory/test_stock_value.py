@@ -167,7 +167,8 @@ def close(month: dt.date) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 25))])
 def test_on_each_day_stock_is_worth_what_its_accounts_say(seed):
-    history, done = History(seed), {}
+    history = History(seed)
+    done: dict[str, int] = {}
     days = [FIRST + dt.timedelta(days=number) for number in range((LAST - FIRST).days + 1)]
 
     for today in days:
