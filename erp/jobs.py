@@ -48,6 +48,7 @@ JOBS = (
     Job("standard-costs", "erp.inventory.services.apply_todays_standards", daily_at=(0, 2)),
     Job("write-downs-back", "erp.inventory.services.take_back_due_write_downs", daily_at=(0, 3)),
     Job("expired-holds", "erp.jobs.sweep_expired_holds", every=MINUTE / 3),
+    Job("due-policies", "erp.jobs.announce_due_policies", every=MINUTE / 3),
     Job("due-orders", "erp.orders.services.advance_due_orders", every=MINUTE),
     Job("lost-reservations", "erp.orders.services.reconsider_lost_reservations", every=MINUTE),
     Job("stocktakes", "erp.inventory.services.post_counts", every=5 * MINUTE),
@@ -134,6 +135,16 @@ def sweep_expired_holds(*, at: datetime, by: Actor) -> int:
     while count := services.sweep_expired_holds(at=at, by=by):
         swept += count
     return swept
+
+
+def announce_due_policies(*, at: datetime, by: Actor) -> int:
+    """What availability rules and quotas change by the clock is announced within a minute of its instant. Returns how many began or ended."""
+    from erp.inventory import services
+
+    told = 0
+    while count := services.announce_due_policies(at=at, by=by):
+        told += count
+    return told
 
 
 def work_off_imports(*, at: datetime, by: Actor) -> int:

@@ -77,6 +77,7 @@ STOCK = (
     "inventory.holdline", "inventory.expectedreceipt", "inventory.provisionalreceipt", "inventory.location", "inventory.stocksnapshot",
     "inventory.stockcount",
 )  # fmt: skip
+RULES = ("inventory.channelpolicy", "inventory.channelquota")
 BOOKS = (
     "accounting.journalentry", "accounting.posting", "accounting.openitem", "accounting.settlement", "accounting.billableitem",
     "accounting.ledgeraccount", "accounting.accountrole", "accounting.period", "accounting.seal", "accounting.exportrun",
@@ -149,10 +150,10 @@ ROLES = (
     )),
     Role("商品管理", "md", "Merchandise (MD): styles, SKUs, prices, costs, suppliers, what should arrive. Pays nobody.", frozenset(
         {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
-        | keeps(*STYLES, "catalog.supplier", "catalog.skucost", "inventory.expectedreceipt", "inventory.channelbuffer", *IMPORTS)
+        | keeps(*STYLES, "catalog.supplier", "catalog.skucost", "inventory.expectedreceipt", *RULES, *IMPORTS)
         | keeps("inventory.reorderrule")
         | looks_at(*VALUATION)
-        | {"catalog.delete_skucode", "inventory.delete_channelbuffer", "inventory.delete_reorderrule"}
+        | {"catalog.delete_skucode", "inventory.delete_channelpolicy", "inventory.delete_channelquota", "inventory.delete_reorderrule"}
         | looks_at(*STOCK, "inventory.channellocation", "inventory.costbalance", "inventory.costpool", "inventory.reason", *COMPANY)
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "ec_gateway.listing", *SCORES)
         | acts_on(*TASKS)
@@ -169,19 +170,19 @@ ROLES = (
         | looks_at(*SITES, *ORDER, "orders.orderpayment", "orders.parkedmessage", *PARCELS, *STYLES, *STOCK, *SCORES, *COMPANY)
         | acts_on("ec_gateway.sitestate", "ec_gateway.inboundevent", "ec_gateway.sitepush", "ec_gateway.shipmentnotice", *TASKS)
         | acts_on("ec_gateway.reconciliationrun")
-        | keeps("ec_gateway.listing", "inventory.channelbuffer", "inventory.channellocation", "insights.segment", *IMPORTS)
+        | keeps("ec_gateway.listing", *RULES, "inventory.channellocation", "insights.segment", *IMPORTS)
         | acts_on("correspondence.mail")
         | looks_at(*MAILS)
         | keeps(*MAIL_WORDS)
         | {"correspondence.delete_mailtemplate"}
         | ISSUES_RECEIPTS
-        | {"inventory.delete_channelbuffer", "inventory.delete_channellocation"}
+        | {"inventory.delete_channelpolicy", "inventory.delete_channelquota", "inventory.delete_channellocation"}
     )),
     Role("経営", "keiei", "Management: looks at everything, writes nothing.", frozenset(
         {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
         | looks_at("orders.carrieraccount")
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
-        | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", "inventory.channelbuffer")
+        | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", *RULES)
         | looks_at(*VALUATION, "inventory.reorderrule")
         | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
         | looks_at(*MAILS, *MAIL_WORDS, *RECEIPTS)
@@ -197,7 +198,7 @@ ROLES = (
         | acts_on("access.staffsession", "access.signinlock")
         | looks_at(*SITES, "auth.group", "access.accesslog")
         | looks_at("core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun", "core.feedepoch", "core.taxrate")
-        | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", "inventory.channelbuffer", *SCORES)
+        | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", *RULES, *SCORES)
         | acts_on("ec_gateway.sitestate", *TASKS)
         | looks_at(*MAIL_WORDS)
     )),

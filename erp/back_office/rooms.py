@@ -56,7 +56,7 @@ ROOMS = (
         "inventory.stocksnapshot", "inventory.costbalance",
         "inventory_stock_value", "inventory_stock_flow", "inventory_dead_stock", "inventory_turnover", "inventory_sell_through",
         "inventory_valuation", "inventory.writedownreview", "inventory.reorderrule",
-        "inventory.channelbuffer", "inventory.channellocation", "inventory.shelf",
+        "inventory.channelpolicy", "inventory.channelquota", "inventory.channellocation", "inventory.shelf",
     )),
     Room("products", pgettext_lazy("room", "Products"), "checkroom", (
         "catalog.product", "catalog.sku", "catalog.skucode", "catalog.price", "catalog.pricelist", "catalog.supplier", "catalog.brand",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,7 @@ from customers.models import Account, BillTo, CreditGroup, ShipTo
 from erp.core.models import ChangeRow, Channel, Department
 from erp.imports import exporting
 from erp.imports.masters import named, registered
-from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Shelf, ShopStaff
+from erp.inventory.models import ChannelLocation, ChannelPolicy, ChannelQuota, CostPool, Location, Shelf, ShopStaff
 from tests.catalog.factories import colors, price_list, product, sizes, sku, standard_list
 from tests.imports.files import checked, counts, csv_file, imported, problems, undone
 from tests.inventory.factories import stock
@@ -63,8 +63,18 @@ def furnish() -> None:
     place = Location.objects.create(code="WH9", name="倉庫", kind="WAREHOUSE", cost_pool=pool)
     Shelf.objects.create(location=place, sku=item, code="A-01")
     ChannelLocation.objects.create(channel=shop, location=place, rank=5)
-    ChannelBuffer.objects.create(channel=shop, sku=item, quantity=3)
-    ChannelBuffer.objects.create(channel=shop, quantity=1)
+    ChannelPolicy.objects.create(channel=shop, sku=item, buffer=3)
+    ChannelPolicy.objects.create(channel=shop, buffer=1)
+    ChannelPolicy.objects.create(
+        channel=shop,
+        product=goods,
+        buffer_percent=10,
+        last_pieces=2,
+        cap=0,
+        starts_at=datetime(2026, 12, 1, tzinfo=UTC),
+        ends_at=datetime(2026, 12, 4, 3, 30, tzinfo=UTC),
+    )
+    ChannelQuota.objects.create(channel=shop, sku=item, quantity=2, is_binding=True)
 
 
 def test_every_master_goes_out_and_comes_back_unchanged():
@@ -90,11 +100,12 @@ def test_what_went_out_makes_the_same_company_anew():
         "skus",
         "prices",
         "costs",
-        "channel_buffers",
+        "channel_policies",
+        "channel_quotas",
         "shelves",
     ]
     files = {kind: exported(kind) for kind in kinds}
-    for model in (Shelf, ChannelBuffer, SkuCode, SkuCost, Price, ShipTo, Account):
+    for model in (Shelf, ChannelPolicy, ChannelQuota, SkuCode, SkuCost, Price, ShipTo, Account):
         model.objects.all().delete()
     for kind in reversed(kinds):
         named(kind).model._default_manager.all().delete()
@@ -160,12 +171,12 @@ def test_safety_stock_is_announced_to_its_channel_when_it_comes_and_when_it_goes
     Channel.objects.create(code="EC1", name="本店", kind=Channel.Kind.MALL)
     goods = sku("A-1")
 
-    run = imported("channel_buffers", csv_file(["販売チャネル", "SKU", "確保数"], ["EC1", "A-1", "５"]))
+    run = imported("channel_policies", csv_file(["販売チャネル", "SKU", "確保数"], ["EC1", "A-1", "５"]))
     assert stock_changes() == [(str(goods.pk), "EC1")]
     undone(run)
 
     assert stock_changes() == [(str(goods.pk), "EC1")] * 2
-    assert not ChannelBuffer.objects.exists()
+    assert not ChannelPolicy.objects.exists()
 
 
 def test_a_place_that_is_closed_is_announced():
@@ -252,12 +263,12 @@ def test_staff_of_a_shop_reach_the_shelves_of_their_shop_only():
     [
         ("商品管理", {
             "products", "skus", "sku_codes", "price_lists", "prices", "costs", "suppliers", "brands", "categories", "seasons", "colors",
-            "sizes", "channel_buffers",
+            "sizes", "channel_policies", "channel_quotas",
         }),
         ("経理", {"credit_groups", "bill_tos", "ledger_accounts"}),
         ("受注担当", {"accounts", "ship_tos"}),
         ("倉庫", {"shelves"}),
-        ("EC運営", {"channel_buffers", "channel_locations"}),
+        ("EC運営", {"channel_policies", "channel_quotas", "channel_locations"}),
         ("システム管理", {"departments", "channels", "locations"}),
         ("経営", set()),
         ("店舗", set()),

@@ -9,16 +9,16 @@ from django.urls import reverse
 
 from erp.core.models import AuditRow
 from erp.inventory import services
-from erp.inventory.models import ChannelBuffer, ExpectedReceipt, Hold, Location, StockDocument
+from erp.inventory.models import ChannelPolicy, ExpectedReceipt, Hold, Location, StockDocument
 from erp.inventory.services import Demand, ExpectedLine, HoldDemand, PhysicalLine
 from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, statements, stock, worth
 
 pytestmark = pytest.mark.django_db
 PAGES = [
     "stockbalance", "costbalance", "stockdocument", "stockmovement", "reservation", "hold", "expectedreceipt",
-    "provisionalreceipt", "location", "costpool", "channellocation", "channelbuffer", "reason",
+    "provisionalreceipt", "location", "costpool", "channellocation", "channelpolicy", "reason",
 ]  # fmt: skip
-EDITED = {"location", "costpool", "channellocation", "channelbuffer", "reason"}
+EDITED = {"location", "costpool", "channellocation", "channelpolicy", "reason"}
 TYPED = EDITED | {"hold", "expectedreceipt"}
 
 
@@ -39,7 +39,7 @@ def shelf():
         at=NOON,
         by=CLERK,
     )
-    ChannelBuffer.objects.create(channel=site, quantity=1)
+    ChannelPolicy.objects.create(channel=site, buffer=1)
     services.expect_receipt(
         external_id="PO-1",
         location_id=warehouse.pk,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from catalog.models import KitComponent, Sku
 from catalog.services import define_kit
 from erp.inventory import selectors, services
-from erp.inventory.models import ChannelBuffer, ChannelLocation, StockBalance
+from erp.inventory.models import ChannelLocation, ChannelPolicy, StockBalance
 from erp.inventory.selectors import Term, TermKind
 from erp.inventory.services import Demand, HoldDemand
 from tests.inventory.factories import CLERK, NOON, channel, location, sku, statements, stock
@@ -37,8 +37,8 @@ def test_every_term_is_named_and_they_add_up():
     services.place_hold(
         channel_id=site.pk, ref="cart", lines=[HoldDemand(shirt.pk, 3)], expires_at=LATER, at=NOON, by=CLERK
     )
-    ChannelBuffer.objects.create(channel=site, quantity=9)
-    ChannelBuffer.objects.create(channel=site, sku=shirt, quantity=1)
+    ChannelPolicy.objects.create(channel=site, buffer=9)
+    ChannelPolicy.objects.create(channel=site, sku=shirt, buffer=1)
 
     now, then = ask(site, shirt)[shirt.pk], ask(site, shirt, at=LATER)[shirt.pk]
 
@@ -58,7 +58,7 @@ def test_every_term_is_named_and_they_add_up():
 def test_never_below_zero_and_a_term_says_so():
     shirt = sku()
     site = channel(location())
-    ChannelBuffer.objects.create(channel=site, quantity=2)
+    ChannelPolicy.objects.create(channel=site, buffer=2)
 
     answer = ask(site, shirt)[shirt.pk]
 
@@ -114,7 +114,7 @@ def test_the_terms_always_add_up_to_the_number(django_db_blocker, places, buffer
             stock(shirt, shelf, pieces)
             StockBalance.objects.filter(sku=shirt, location=shelf).update(allocated=min(allocated, pieces))
     if buffer:
-        ChannelBuffer.objects.create(channel=site, quantity=buffer)
+        ChannelPolicy.objects.create(channel=site, buffer=buffer)
     if held and ask(site, shirt)[shirt.pk].available >= held:
         services.place_hold(
             channel_id=site.pk, ref="h", lines=[HoldDemand(shirt.pk, held)], expires_at=LATER, at=NOON, by=CLERK
@@ -172,7 +172,7 @@ def test_safety_stock_is_kept_back_of_the_components_of_a_kit_and_not_twice():
     stock(shirt, place, 10)
     site = channel(place)
     pair = kit_of({shirt: 2})
-    ChannelBuffer.objects.create(channel=site, quantity=3)
+    ChannelPolicy.objects.create(channel=site, buffer=3)
 
     assert ask(site, pair)[pair.pk].available == 3
 
@@ -226,7 +226,7 @@ def test_one_sku_by_its_code_is_answered_the_same_in_one_statement():
     shirt = sku()
     stock(shirt, place, 7)
     site = channel(place)
-    ChannelBuffer.objects.create(channel=site, quantity=2)
+    ChannelPolicy.objects.create(channel=site, buffer=2)
     pair = kit_of({shirt: 2})
 
     def by_code(code):

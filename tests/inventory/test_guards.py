@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from erp.core import checks
 from erp.core.models import AuditRow
 from erp.inventory import services
-from erp.inventory.models import CostBalance, StockBalance
+from erp.inventory.models import ChannelQuota, CostBalance, StockBalance
 from erp.inventory.services import Demand
 from tests.inventory.factories import CLERK, NOON, channel, location, sku, stock
 
@@ -91,13 +91,13 @@ def test_masters_and_claims_leave_a_trace(shelf):
     before = AuditRow.objects.count()
 
     execute(f"UPDATE inventory_location SET name = 'elsewhere' WHERE id = {warehouse.pk}")
-    execute(f"INSERT INTO inventory_channelbuffer (channel_id, quantity) VALUES ({site.pk}, 3)")
+    execute(f"INSERT INTO inventory_channelpolicy (channel_id, buffer) VALUES ({site.pk}, 3)")
     execute("UPDATE inventory_stockbalance SET version = version + 1")
 
     trail = AuditRow.objects.order_by("id")[before:]
     assert [(row.table_name, row.action, row.after.get("name")) for row in trail] == [
         ("inventory_location", "UPDATE", "elsewhere"),
-        ("inventory_channelbuffer", "INSERT", None),
+        ("inventory_channelpolicy", "INSERT", None),
     ]
 
 
@@ -133,3 +133,16 @@ def test_verify_names_value_unlike_its_movements_and_accounts(shelf):
     CostBalance.objects.update(value=501)
 
     assert [subject for subject, _detail in faults("P1")] == ["STOCK_VALUE"]
+
+
+def test_verify_names_a_quota_whose_use_is_not_that_of_its_reservations(shelf):
+    site = channel(shelf.location)
+    services.set_aside(channel_id=site.pk, pieces={shelf.sku_id: 3}, at=NOON, by=CLERK)
+    services.reserve(
+        channel_id=site.pk, document_type="ORDER", demands=[Demand(1, 1, shelf.sku_id, 2, 50)], at=NOON, by=CLERK
+    )
+    assert faults("P2") == []
+
+    ChannelQuota.objects.update(used=1)
+
+    assert [subject for subject, _detail in faults("P2")] == ["CHANNEL_QUOTA"]

@@ -9,7 +9,7 @@ import pytest
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound
 from erp.inventory import selectors, services
 from erp.inventory.exceptions import InsufficientStock, Shortage
-from erp.inventory.models import ChannelBuffer, Hold
+from erp.inventory.models import ChannelPolicy, Hold
 from erp.inventory.selectors import HeldSku
 from erp.inventory.services import Demand, Granted, HoldDemand
 from tests.inventory.factories import CLERK, NOON, channel, figures, location, sku, stock
@@ -54,7 +54,7 @@ def test_keeps_the_pieces_of_every_line(shop):
 
 def test_refuses_all_lines_naming_every_short_sku(shop):
     site, warehouse, shirt, hat = shop
-    ChannelBuffer.objects.create(channel=site, quantity=1)
+    ChannelPolicy.objects.create(channel=site, buffer=1)
 
     with pytest.raises(InsufficientStock) as refusal:
         place(site, (shirt, 3), (hat, 1))

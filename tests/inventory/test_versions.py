@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from catalog.services import define_kit
 from erp.core.models import ChangeRow
 from erp.inventory import selectors, services
-from erp.inventory.models import ChannelBuffer, ChannelLocation, ChannelRules, Location
+from erp.inventory.models import ChannelLocation, ChannelPolicy, ChannelRules, Location
 from tests.inventory.factories import CLERK, NOON, channel, location, sku, statements, stock
 
 pytestmark = pytest.mark.django_db
@@ -52,12 +52,12 @@ class Company:
         Location.objects.filter(pk=place.pk).update(kind=other[kind])
 
     def keep_back(self, place):
-        row, is_new = ChannelBuffer.objects.get_or_create(channel=self.site, sku=self.shirt, defaults={"quantity": 1})
+        row, is_new = ChannelPolicy.objects.get_or_create(channel=self.site, sku=self.shirt, defaults={"buffer": 1})
         if not is_new:
-            ChannelBuffer.objects.filter(pk=row.pk).update(quantity=row.quantity + 1)
+            ChannelPolicy.objects.filter(pk=row.pk).update(buffer=row.buffer + 1)
 
     def keep_nothing_back(self, place):
-        ChannelBuffer.objects.filter(channel=self.site).delete()
+        ChannelPolicy.objects.filter(channel=self.site).delete()
 
     def redefine(self, place=None):
         self.parts = 3 - self.parts
@@ -112,7 +112,7 @@ def test_rules_are_counted_per_channel_and_statement():
     assert counted() == [1, 3, 0]
     Location.objects.update(name="elsewhere")
     assert counted() == [1, 3, 0]
-    ChannelBuffer.objects.bulk_create([ChannelBuffer(channel=one, sku=sku(), quantity=1) for _each in range(5)])
+    ChannelPolicy.objects.bulk_create([ChannelPolicy(channel=one, sku=sku(), buffer=1) for _each in range(5)])
     assert counted() == [2, 3, 0]
     ChannelLocation.objects.filter(location=here).delete()
     assert counted() == [3, 4, 0]

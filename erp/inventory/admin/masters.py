@@ -16,7 +16,7 @@ from erp.core.admin import MasterAdmin, PageLink
 from erp.imports.lists import Exchange
 from erp.inventory import services
 from erp.inventory.admin.forms import ShelvesForm
-from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Reason, Shelf, ShopStaff
+from erp.inventory.models import ChannelLocation, CostPool, Location, Reason, Shelf, ShopStaff
 
 
 @admin.register(CostPool)
@@ -148,21 +148,6 @@ class ChannelLocationAdmin(Exchange, SettingAdmin):
 
     def reach(self, row: ChannelLocation) -> dict[str, list[int]]:
         return {"location_ids": [row.location_id]}
-
-
-@admin.register(ChannelBuffer)
-class ChannelBufferAdmin(Exchange, SettingAdmin):
-    list_display = ["channel", "sku", "quantity"]
-    list_select_related = ["channel", "sku"]
-    list_filter = ["channel"]
-    search_fields = ["channel__code", "sku__code"]
-    autocomplete_fields = ["channel"]
-    raw_id_fields = ["sku"]
-    ordering = ["channel_id", "id"]
-    identity = ["channel", "sku"]
-
-    def reach(self, row: ChannelBuffer) -> dict[str, list[int]]:
-        return {"sku_ids": [] if row.sku_id is None else [row.sku_id]}
 
 
 @admin.register(Reason)

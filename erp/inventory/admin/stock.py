@@ -36,9 +36,13 @@ TERM_LABELS = {
     TermKind.ALLOCATED: _("Reserved and held"),
     TermKind.EXPIRED_HOLDS: _("Expired holds"),
     TermKind.NOT_COUNTED: _("Not for sale here"),
+    TermKind.COMPONENTS: _("Made of its components"),
+    TermKind.QUOTAS: _("Set aside for other channels"),
+    TermKind.BUFFER_PERCENT: _("Safety stock (share)"),
     TermKind.BUFFER: _("Safety stock"),
     TermKind.FLOOR: _("Short of safety stock"),
-    TermKind.COMPONENTS: _("Made of its components"),
+    TermKind.LAST_PIECES: _("Only the last pieces are left"),
+    TermKind.CAP: _("Above what is shown at most"),
 }
 
 

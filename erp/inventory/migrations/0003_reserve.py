@@ -59,15 +59,20 @@ DEAL = """
              AND d.upto - d.quantity < s.upto AND s.upto - s.free < d.upto
     ), reserved AS (
         INSERT INTO inventory_reservation AS r (document_type, reserved_at, actor, consumed, released,
-                                                document_id, document_line, sku_id, location_id, quantity, priority)
-        SELECT p_type, p_at, p_actor, 0, 0, document_id, document_line, sku_id, location_id, sum(quantity), max(priority)
+                                                document_id, document_line, sku_id, location_id, quantity, priority, quota_id)
+        SELECT p_type, p_at, p_actor, 0, 0, document_id, document_line, sku_id, location_id, sum(quantity), max(priority),
+               (SELECT q.id FROM inventory_channelquota q WHERE q.sku_id = dealt.sku_id AND q.channel_id = p_channel AND {in_force})
         FROM dealt GROUP BY document_id, document_line, sku_id, location_id ORDER BY min(place), min(rank), min(balance_id)
         ON CONFLICT (document_type, document_id, document_line, sku_id, location_id) DO UPDATE
         SET quantity = r.quantity + EXCLUDED.quantity, priority = EXCLUDED.priority,
             reserved_at = EXCLUDED.reserved_at, actor = EXCLUDED.actor
     )"""
-DEAL_KEPT = DEAL.format(own_of_demand="d.document_id,", own_of_supply="AND s.document_id = d.document_id")
-DEAL_FREE = DEAL.format(own_of_demand="", own_of_supply="")
+# Of a quota (migration 0004): the pieces that a channel reserves count as used of its own.
+IN_FORCE = "coalesce(q.starts_at <= p_at, true) AND coalesce(q.ends_at > p_at, true)"
+DEAL_KEPT = DEAL.format(
+    own_of_demand="d.document_id,", own_of_supply="AND s.document_id = d.document_id", in_force=IN_FORCE
+)
+DEAL_FREE = DEAL.format(own_of_demand="", own_of_supply="", in_force=IN_FORCE)
 
 RESERVE = f"""
 CREATE FUNCTION inventory_reserve(
@@ -128,11 +133,18 @@ BEGIN
         END LOOP;
     END IF;
 
+    -- What is left of binding quotas of other channels is not there for this one: the last of the line is cut off.
     RETURN QUERY WITH supply AS MATERIALIZED (
-        SELECT s.id, s.sku_id, s.location_id, s.rank, b.on_hand - b.allocated AS free,
-               sum(b.on_hand - b.allocated) OVER (PARTITION BY s.sku_id ORDER BY s.rank, s.id) AS upto
-        FROM unnest(v_ids, v_skus, v_places, v_ranks) AS s (id, sku_id, location_id, rank) JOIN inventory_stockbalance b ON b.id = s.id
-        WHERE s.rank IS NOT NULL AND b.on_hand > b.allocated
+        SELECT id, sku_id, location_id, rank, least(free, may - (upto - free)) AS free, least(upto, may) AS upto FROM (
+            SELECT s.id, s.sku_id, s.location_id, s.rank, b.on_hand - b.allocated AS free,
+                   sum(b.on_hand - b.allocated) OVER (PARTITION BY s.sku_id ORDER BY s.rank, s.id) AS upto,
+                   sum(b.on_hand - b.allocated) OVER (PARTITION BY s.sku_id) - coalesce((
+                       SELECT sum(greatest(q.quantity - q.used, 0)) FROM inventory_channelquota q
+                       WHERE q.sku_id = s.sku_id AND q.channel_id <> p_channel AND q.is_binding AND {IN_FORCE}), 0) AS may
+            FROM unnest(v_ids, v_skus, v_places, v_ranks) AS s (id, sku_id, location_id, rank)
+            JOIN inventory_stockbalance b ON b.id = s.id
+            WHERE s.rank IS NOT NULL AND b.on_hand > b.allocated
+        ) there WHERE may > upto - free
     ), {DEAL_FREE}, claimed AS (
         UPDATE inventory_stockbalance b SET allocated = b.allocated + n.pieces, version = b.version + 1
         FROM (SELECT balance_id, sum(quantity) AS pieces FROM dealt GROUP BY balance_id) n WHERE b.id = n.balance_id

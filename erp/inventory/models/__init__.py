@@ -9,7 +9,6 @@ from erp.inventory.models.costing import StandardCost, WriteDownLine, WriteDownR
 from erp.inventory.models.ledger import CostBalance, StockBalance, StockDocument, StockMovement
 from erp.inventory.models.masters import (
     NOT_FOR_SALE,
-    ChannelBuffer,
     ChannelLocation,
     ChannelRules,
     CostPool,
@@ -19,13 +18,15 @@ from erp.inventory.models.masters import (
     ShopStaff,
 )
 from erp.inventory.models.ordering import ReorderRule
+from erp.inventory.models.policies import ChannelPolicy, ChannelQuota
 from erp.inventory.models.snapshots import StockSnapshot
 from erp.inventory.models.stocktakes import StockCount, StockCountEntry, StockCountLine
 
 __all__ = [
     "NOT_FOR_SALE",
-    "ChannelBuffer",
     "ChannelLocation",
+    "ChannelPolicy",
+    "ChannelQuota",
     "ChannelRules",
     "CostBalance",
     "CostPool",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.folding import Folded, Pairs
 from erp.core.models import Channel
 from erp.inventory.models.masters import Location
+from erp.inventory.models.policies import ChannelQuota
 
 
 class Reservation(models.Model):
@@ -26,6 +27,10 @@ class Reservation(models.Model):
     consumed = models.IntegerField(_("consumed"), default=0)
     released = models.IntegerField(_("released"), default=0)
     priority = models.PositiveSmallIntegerField(_("priority"), default=50)
+    # The channel's quota in force when the claim was first made. What is claimed and was consumed counts as its use.
+    quota = models.ForeignKey(
+        ChannelQuota, verbose_name=_("quota"), null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )  # fmt: skip
     reserved_at = models.DateTimeField(_("reserved at"))
     actor = models.CharField(_("actor"), max_length=100)
 
@@ -44,7 +49,8 @@ class Reservation(models.Model):
         indexes = [
             models.Index(
                 fields=["sku", "location", "priority"], condition=Q(quantity__gt=0), name="open_reservation_by_balance"
-            )
+            ),
+            models.Index(fields=["quota"], condition=Q(quota__isnull=False), name="reservation_by_quota"),
         ]
 
     def __str__(self) -> str:

@@ -179,33 +179,9 @@ class ShopStaff(models.Model):
         return f"{self.pk}"
 
 
-class ChannelBuffer(models.Model):
-    """Safety stock (安全在庫) kept back from one channel; without SKU it holds for all. The most specific row wins."""
-
-    channel = models.ForeignKey(Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+")
-    sku = models.ForeignKey(
-        "catalog.Sku", verbose_name=_("SKU"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    quantity = models.PositiveIntegerField(_("pieces kept back"))
-
-    class Meta:
-        verbose_name = _("safety stock of a channel")
-        verbose_name_plural = _("safety stocks of channels")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["sku", "channel"],
-                name="one_buffer_per_sku_channel",
-                violation_error_message=_("This channel has a safety stock for this SKU already."),
-                nulls_distinct=False,
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.pk}"
-
-
 class ChannelRules(models.Model):
-    """How often the rules have changed by which one channel may sell: its places, their state, its safety stock. Counted by triggers only.
+    """How often the rules have changed by which one channel may sell: its places, their state, its
+    availability rules, the quotas of others. Counted by triggers only.
 
     Part of every version that the channel is told: it must rise when a place goes, though fewer pieces lie behind the figure then.
     """

@@ -14,10 +14,8 @@ from erp.inventory.selectors.availability import (
     Availability,
     Component,
     Term,
-    TermKind,
     answer_of_code,
     available_to_promise,
-    buffers,
     by_kind_of_place,
     question_of_code,
 )
@@ -39,6 +37,7 @@ from erp.inventory.selectors.places import (
     shop_location_ids,
     transit_location_id,
 )
+from erp.inventory.selectors.policies import NO_RULES, Rules, TermKind, rules
 from erp.inventory.selectors.product_stock import ProductStock, product_stock
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_receipts
 from erp.inventory.selectors.snapshot_faults import skus_by_movements, snapshot_faults, unequal_as_of
@@ -47,6 +46,7 @@ from erp.inventory.selectors.valuation import PoolValue, stock_values
 from erp.inventory.selectors.worth import unit_worth
 
 __all__ = [
+    "NO_RULES",
     "SOLD_FROM",
     "Availability",
     "Component",
@@ -58,6 +58,7 @@ __all__ = [
     "PoolValue",
     "ProductStock",
     "ReservedPart",
+    "Rules",
     "StockThen",
     "Term",
     "TermKind",
@@ -66,7 +67,6 @@ __all__ = [
     "answer_of_code",
     "ask_reserved",
     "available_to_promise",
-    "buffers",
     "by_kind_of_place",
     "consigned_location_ids",
     "counter_location_id",
@@ -82,6 +82,7 @@ __all__ = [
     "product_stock",
     "question_of_code",
     "reserved",
+    "rules",
     "shelves",
     "shop_channels_of",
     "shop_location_ids",

@@ -1,7 +1,8 @@
 """What one channel may sell (販売可能数), with the terms that add up to it. The one place where that question is answered.
 
-``on_hand - allocated`` of a row is not the answer: expired holds count as free, places that do not count are left out, safety stock is kept back.
-A kit (セット商品) has no stock: as many can be sold as its components make. Safety stock is kept back of pieces, so of components, not of kits.
+``on_hand - allocated`` of a row is not the answer: expired holds count as free, places that do not count are left out, and the rules of
+``policies`` take their part: quotas of other channels, safety stock, the last pieces, a cap.
+A kit (セット商品) has no stock: as many can be sold as its components make, by their own rules; those of the kit act on that.
 """
 
 from __future__ import annotations
@@ -10,23 +11,12 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
-
-from django.db import connection
 
 from erp.core import rows
 from erp.inventory.models import NOT_FOR_SALE, Location
-
-
-class TermKind(StrEnum):
-    ON_HAND = "ON_HAND"
-    ALLOCATED = "ALLOCATED"
-    EXPIRED_HOLDS = "EXPIRED_HOLDS"
-    NOT_COUNTED = "NOT_COUNTED"
-    BUFFER = "BUFFER"
-    FLOOR = "FLOOR"
-    COMPONENTS = "COMPONENTS"
+from erp.inventory.selectors import policies
+from erp.inventory.selectors.policies import NO_RULES, Rules, TermKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +38,7 @@ class Availability:
     """``available`` is the sum of ``terms`` and never below zero: then a FLOOR term says by how much it would be.
 
     ``version`` rises with every change of the balances behind it and of the channel's rules, and never falls; ``next_change_at`` is when a hold
-    will expire by the clock. A kit has one term, what its ``components`` make; its version rises with its definition too.
+    will expire, or a rule begin or end, by the clock. A kit begins with what its ``components`` make; its version rises with its definition too.
     """
 
     available: int
@@ -86,19 +76,17 @@ def by_kind_of_place(found: Availability) -> list[tuple[TermKind, int, str]]:
 
 NOTHING = Availability(0, (), 0, None)
 
-# A version is that of the channel's rules, and of a kit's definition, then that of the balances behind it, whose versions together stay below
-# this. So it also rises when balances no longer count, which lowers their sum.
+# A version is that of the channel's rules, and of a kit's definition, then that of the balances and quotas behind it, whose versions together
+# stay below this. So it also rises when balances no longer count, which lowers their sum.
 _RULES = 1_000_000_000
 
 # Per SKU one row for each place the channel sells from, or one without a place. Joined laterally, so that few SKUs touch few rows.
-_STOCK = """
+_STOCK = f"""
 SELECT sku.id, CASE WHEN sku.is_kit THEN sku.version END,
-       (SELECT version FROM inventory_channelrules WHERE channel_id = %(channel)s), buffer.quantity, place.*
+       (SELECT version FROM inventory_channelrules WHERE channel_id = %(channel)s), quotas.version,{policies.NEXT_CHANGE},
+       {policies.COLUMNS}, place.*
 FROM catalog_sku sku
-LEFT JOIN LATERAL (
-    SELECT quantity FROM inventory_channelbuffer
-    WHERE channel_id = %(channel)s AND (sku_id = sku.id OR sku_id IS NULL) ORDER BY sku_id NULLS LAST LIMIT 1
-) buffer ON true
+{policies.JOINS}
 LEFT JOIN LATERAL (
     SELECT cl.rank, b.location_id, location.code, location.kind, b.on_hand, b.allocated, b.version, coalesce(expired.pieces, 0), expired.next_expiry,
            NOT location.is_active OR location.kind = ANY(%(not_for_sale)s)
@@ -113,27 +101,13 @@ LEFT JOIN LATERAL (
     ) expired ON true
     WHERE cl.channel_id = %(channel)s
 ) place ON true
-"""
+"""  # noqa: S608 - made of our own constants only
 _OF_IDS = _STOCK + "WHERE sku.id = ANY(%(skus)s) ORDER BY sku.id, place.rank, place.location_id"
 _OF_CODE = _STOCK + "WHERE sku.code = %(code)s"
 
 _PARTS = """
 SELECT kit_id, component_id, quantity FROM catalog_kitcomponent WHERE kit_id = ANY(%s) ORDER BY kit_id, component_id
 """
-
-_BUFFERS = """
-SELECT DISTINCT ON (wanted.sku_id) wanted.sku_id, buffer.quantity
-FROM unnest(%s::bigint[]) AS wanted (sku_id)
-JOIN inventory_channelbuffer buffer ON buffer.channel_id = %s AND (buffer.sku_id = wanted.sku_id OR buffer.sku_id IS NULL)
-ORDER BY wanted.sku_id, buffer.sku_id NULLS LAST
-"""
-
-
-def buffers(*, channel_id: int, sku_ids: Iterable[int]) -> dict[int, int]:
-    """Safety stock of the channel per SKU; a SKU's own row wins over the one for all. SKUs without any are missing."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BUFFERS, [list(sku_ids), channel_id])
-        return dict(cursor.fetchall())
 
 
 def available_to_promise(*, channel_id: int, sku_ids: Collection[int], at: dt.datetime) -> dict[int, Availability]:
@@ -154,13 +128,15 @@ def question_of_code(*, code: str, at: dt.datetime, channel: str) -> tuple[str, 
 
 def answer_of_code(asked: Iterable[Sequence[Any]], *, channel_id: int, at: dt.datetime) -> Availability | None:
     """``asked``: the rows of ``question_of_code``, in any order. None for a SKU that nobody knows."""
-    places = sorted((row for row in asked if row[0] is not None), key=lambda row: (row[4], row[5]))
+    places = sorted(
+        (row for row in asked if row[0] is not None), key=lambda row: (row[_RANK] or 0, row[_RANK + 1] or 0)
+    )
     found, kits = _of_stock(places)
     return next(iter((found | _of_kits(channel_id, kits, at)).values()), None)
 
 
 def _of_kits(channel_id: int, kits: Mapping[int, int], at: dt.datetime) -> dict[int, Availability]:
-    """``kits``: id → version of the definition."""
+    """``kits``: id → version of the definition. Their rules are read with their components, in one snapshot."""
     if not kits:
         return {}
     with rows.look_ups():
@@ -169,8 +145,9 @@ def _of_kits(channel_id: int, kits: Mapping[int, int], at: dt.datetime) -> dict[
     for kit_id, component_id, quantity in answer.all():
         parts[kit_id].append((component_id, quantity))
     components = {component_id for of_kit in parts.values() for component_id, _quantity in of_kit}
-    pieces, _none = _of_stock(_ask(channel_id, list(components), at))
-    return {kit_id: _of_kit(version, parts[kit_id], pieces) for kit_id, version in kits.items()}
+    found = _known(_ask(channel_id, [*components, *kits], at))
+    pieces = {sku_id: found[sku_id].answer() for sku_id in components}
+    return {kit_id: _of_kit(found[kit_id], version, parts[kit_id], pieces) for kit_id, version in kits.items()}
 
 
 def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Any]:
@@ -180,64 +157,93 @@ def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Any]:
     return answer.all()
 
 
+class _Known:
+    """What the rows of one SKU have told so far."""
+
+    __slots__ = ("due", "free", "kit_version", "rules", "terms", "version")
+
+    def __init__(
+        self, kit_version: int | None, rules_version: int | None, quotas: Any, due: dt.datetime | None, rules: Rules
+    ) -> None:
+        self.kit_version, self.rules, self.due = kit_version, rules, due
+        self.version = (rules_version or 0) * _RULES + int(quotas or 0)
+        self.terms: list[Term] = []
+        self.free = 0
+
+    def add_place(self, place: Sequence[Any]) -> None:
+        _rank, location_id, code, kind, on_hand, allocated, version, expired, next_expiry, excluded = place
+        free = on_hand - allocated + int(expired)
+        self.version += version
+        self.due = _earlier(self.due, next_expiry)
+        if excluded and not free:
+            # Where everything is claimed there is nothing to leave out, and nothing to tell.
+            return
+        if on_hand:
+            self.terms.append(Term(TermKind.ON_HAND, on_hand, location_id, code, kind))
+        if allocated:
+            self.terms.append(Term(TermKind.ALLOCATED, -allocated, location_id, code, kind))
+        if expired:
+            self.terms.append(Term(TermKind.EXPIRED_HOLDS, int(expired), location_id, code, kind))
+        if excluded:
+            self.terms.append(Term(TermKind.NOT_COUNTED, -free, location_id, code, kind))
+        else:
+            self.free += free
+
+    def answer(self) -> Availability:
+        available, terms = self.free, self.terms
+        if self.rules is not NO_RULES:
+            for kind, quantity in self.rules.effects(self.free):
+                terms.append(Term(kind, quantity))
+                available += quantity
+        return Availability(available, tuple(terms), self.version, self.due)
+
+
+# Where a row's columns of its place begin, behind the versions, the next change and the rules.
+_FIRST_RULE, _RANK = 5, 10
+
+
 def _of_stock(asked: Iterable[Any]) -> tuple[dict[int, Availability], dict[int, int]]:
     """What is there of each SKU, and the versions of those that are kits."""
-    kits: dict[int, int] = {}
-    terms: dict[int, list[Term]] = defaultdict(list)
-    versions: dict[int, int] = {}
-    due: dict[int, list[dt.datetime]] = defaultdict(list)
-    kept_back: dict[int, int] = {}
-    for sku_id, kit_version, rules, buffer, _rank, location_id, code, kind, on_hand, allocated, version, *rest in asked:
-        kept_back[sku_id] = buffer or 0
-        versions.setdefault(sku_id, (rules or 0) * _RULES)
-        if kit_version is not None:
-            kits[sku_id] = kit_version
-        if location_id is None:
-            continue
-        expired, next_expiry, excluded = rest
-        place = (location_id, code, kind)
-        of_place = [
-            Term(TermKind.ON_HAND, on_hand, *place),
-            Term(TermKind.ALLOCATED, -allocated, *place),
-            Term(TermKind.EXPIRED_HOLDS, int(expired), *place),
-        ]
-        if excluded:
-            # Where everything is claimed there is nothing to leave out, and nothing to tell.
-            left_out = sum(term.quantity for term in of_place)
-            of_place = [*of_place, Term(TermKind.NOT_COUNTED, -left_out, *place)] if left_out else []
-        terms[sku_id] += [term for term in of_place if term.quantity]
-        versions[sku_id] += version
-        if next_expiry is not None:
-            due[sku_id].append(next_expiry)
-    for sku_id, quantity in kept_back.items():
-        if quantity:
-            terms[sku_id].append(Term(TermKind.BUFFER, -quantity))
-    found = {
-        sku_id: _availability(terms[sku_id], versions[sku_id], min(due[sku_id], default=None)) for sku_id in kept_back
-    }
-    return found, kits
+    found = _known(asked)
+    kits = {sku_id: known.kit_version for sku_id, known in found.items() if known.kit_version is not None}
+    return {sku_id: known.answer() for sku_id, known in found.items()}, kits
 
 
-def _of_kit(version: int, parts: Sequence[tuple[int, int]], pieces: Mapping[int, Availability]) -> Availability:
+def _known(asked: Iterable[Any]) -> dict[int, _Known]:
+    found: dict[int, _Known] = {}
+    for row in asked:
+        known = found.get(row[0])
+        if known is None:
+            of_rules = row[_FIRST_RULE:_RANK]
+            rules = NO_RULES if of_rules == _NOTHING_SAID else policies.rules_of(of_rules)
+            known = found[row[0]] = _Known(row[1], row[2], row[3], row[4], rules)
+        if row[_RANK + 1] is not None:
+            known.add_place(row[_RANK:])
+    return found
+
+
+_NOTHING_SAID = (None,) * (_RANK - _FIRST_RULE)
+
+
+def _of_kit(
+    kit: _Known, definition: int, parts: Sequence[tuple[int, int]], pieces: Mapping[int, Availability]
+) -> Availability:
     components = tuple(
         Component(sku_id, quantity, pieces[sku_id].available // quantity, pieces[sku_id]) for sku_id, quantity in parts
     )
     makes = min((component.makes for component in components), default=0)
-    due = [item.availability.next_change_at for item in components if item.availability.next_change_at is not None]
-    # The rules under which the components were counted: those of another moment would not fit their versions.
-    rules = max((item.availability.version // _RULES for item in components), default=0)
+    due = kit.due
+    for component in components:
+        due = _earlier(due, component.availability.next_change_at)
     balances = sum(item.availability.version % _RULES for item in components)
-    return Availability(
-        makes,
-        (Term(TermKind.COMPONENTS, makes),) if makes else (),
-        (version + rules) * _RULES + balances,
-        min(due, default=None),
-        components,
-    )
+    terms = [Term(TermKind.COMPONENTS, makes)] if makes else []
+    terms += [Term(kind, quantity) for kind, quantity in kit.rules.effects(makes)]
+    available = sum(term.quantity for term in terms)
+    version = (definition + kit.version // _RULES) * _RULES + balances
+    return Availability(available, tuple(terms), version, due, components)
 
 
-def _availability(terms: list[Term], version: int, next_change_at: dt.datetime | None) -> Availability:
-    total = sum(term.quantity for term in terms)
-    if total < 0:
-        terms = [*terms, Term(TermKind.FLOOR, -total)]
-    return Availability(max(total, 0), tuple(terms), version, next_change_at)
+def _earlier(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:
+    if one is None or other is None:
+        return one or other
+    return min(one, other)

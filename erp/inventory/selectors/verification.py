@@ -15,7 +15,15 @@ from django.utils.translation import gettext_noop
 from accounting import selectors as accounting
 from erp.core.checks import Check, Fault, register
 from erp.core.money import ZERO
-from erp.inventory.models import CostBalance, CostPool, StockBalance, StockCountLine, StockMovement, StockSnapshot
+from erp.inventory.models import (
+    ChannelQuota,
+    CostBalance,
+    CostPool,
+    StockBalance,
+    StockCountLine,
+    StockMovement,
+    StockSnapshot,
+)
 from erp.inventory.selectors.snapshot_faults import snapshot_faults
 
 _LABEL = "sku.code || ' @ ' || place.code"
@@ -86,6 +94,15 @@ LEFT JOIN (
 WHERE coalesce(l.posted_difference, 0) <> coalesce(m.pieces, 0)
 """
 
+_QUOTAS = """
+SELECT quota.id, sku.code || ' / ' || channel.code, quota.used, coalesce(claims.pieces, 0)
+FROM inventory_channelquota quota
+JOIN catalog_sku sku ON sku.id = quota.sku_id JOIN core_channel channel ON channel.id = quota.channel_id
+LEFT JOIN (SELECT quota_id, sum(quantity + consumed) AS pieces FROM inventory_reservation WHERE quota_id IS NOT NULL GROUP BY quota_id) claims
+    ON claims.quota_id = quota.id
+WHERE quota.used <> coalesce(claims.pieces, 0)
+"""
+
 
 def _rows(statement: str) -> Iterator[tuple[Any, ...]]:
     with connection.cursor() as cursor:
@@ -115,6 +132,12 @@ def _allocated() -> Iterator[Fault]:
         detail = _("allocated %(allocated)s, reserved %(reserved)s, held %(held)s, on hand %(on_hand)s")
         figures = {"allocated": allocated, "reserved": reserved, "held": held, "on_hand": on_hand}
         yield Fault("P2", "BALANCE", pk or 0, label, detail % figures)
+
+
+def _quotas() -> Iterator[Fault]:
+    for pk, label, used, pieces in _rows(_QUOTAS):
+        detail = _("used %(used)s, its reservations have %(pieces)s")
+        yield Fault("P2", "CHANNEL_QUOTA", pk, label, detail % {"used": used, "pieces": pieces})
 
 
 def _costs() -> Iterator[Fault]:
@@ -155,6 +178,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("Snapshots of stock equal the movements behind them"), StockSnapshot, snapshot_faults),
         ("P1", gettext_noop("A stocktake moved what it says it posted"), StockCountLine, _stocktakes),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
+        ("P2", gettext_noop("What is used of a quota equals its reservations"), ChannelQuota, _quotas),
         ("P6", gettext_noop("Stock value equals the inventory accounts"), CostPool, _accounts),
     ):
         register(Check(promise, title, model.objects.count, find))

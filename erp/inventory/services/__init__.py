@@ -32,11 +32,18 @@ from erp.inventory.services.places import (
     announce_place,
     announce_rules,
     assign_staff,
-    keep_back,
     open_consigned_locations,
     open_location,
     sell_from,
     set_shelves,
+)
+from erp.inventory.services.policies import (
+    Goods,
+    announce_due_policies,
+    announce_goods,
+    announce_quotas,
+    keep_back,
+    set_aside,
 )
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_channels, lock_for_exchange, release, reserve
@@ -82,6 +89,7 @@ __all__ = [
     "CutResult",
     "Demand",
     "ExpectedLine",
+    "Goods",
     "Granted",
     "HoldDemand",
     "InspectedLine",
@@ -98,7 +106,10 @@ __all__ = [
     "WriteDownLine",
     "add_late_cost",
     "adjust",
+    "announce_due_policies",
+    "announce_goods",
     "announce_place",
+    "announce_quotas",
     "announce_rules",
     "apply_todays_standards",
     "approve_count",
@@ -147,6 +158,7 @@ __all__ = [
     "revalue_at_standard",
     "sell_from",
     "send_count_back",
+    "set_aside",
     "set_shelves",
     "start_count",
     "sweep_expired_holds",

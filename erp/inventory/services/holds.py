@@ -21,6 +21,7 @@ from erp.core.use_case import use_case
 from erp.inventory import selectors
 from erp.inventory.exceptions import InsufficientStock, OtherHold, Shortage
 from erp.inventory.models import Hold, HoldLine
+from erp.inventory.selectors import Rules
 from erp.inventory.selectors.holds import HoldView
 from erp.inventory.services import balances
 from erp.inventory.services.balances import Balance, BalanceKey
@@ -46,7 +47,7 @@ def place_hold(
     at: dt.datetime,
     by: Actor,
 ) -> HoldView:
-    """Keep the pieces of every line until ``expires_at``, or of none. What counts is what the channel may sell, safety stock deducted.
+    """Keep the pieces of every line until ``expires_at``, or of none. What counts is what the channel may sell by all its rules.
 
     Again with the same lines it answers with the hold as it stands, whatever became of it; extend it to get lost pieces back. ``lifetime``
     is what a caller asked for who counts from now: it must be the same again too.
@@ -136,7 +137,7 @@ def sweep_expired_holds(*, limit: int = 100, at: dt.datetime, by: Actor) -> int:
 def _acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_at: dt.datetime | None = None) -> None:
     """Claim what the hold lacks of ``wanted``, all or none, and let all its lines run until the new expiry."""
     until = expires_at or hold.expires_at
-    buffers = selectors.buffers(channel_id=hold.channel_id, sku_ids=wanted)
+    rules = selectors.rules(channel_id=hold.channel_id, sku_ids=wanted, at=at)
     found = balances.lock_sellable(channel_id=hold.channel_id, sku_ids=list(wanted), hold_refs=[hold.ref], at=at)
     locked = {(row.sku_id, row.location_id): row for row, _rank in found}
     if not Hold.objects.filter(pk=hold.pk, closed_at__isnull=True).exists():
@@ -149,7 +150,7 @@ def _acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_
     for sku_id, quantity in own:
         missing[sku_id] -= quantity
 
-    taken = _take(missing, [row for row, rank in found if rank is not None], change, buffers)
+    taken = _take(missing, [row for row, rank in found if rank is not None], change, rules)
     for key, pieces in taken.items():
         change[key] += pieces
     with rows.pipeline():
@@ -165,7 +166,7 @@ def _take(
     missing: Mapping[int, int],
     sellable: Iterable[Balance],
     change: Mapping[BalanceKey, int],
-    buffers: Mapping[int, int],
+    rules: Mapping[int, Rules],
 ) -> dict[BalanceKey, int]:
     of_sku: dict[int, list[Balance]] = defaultdict(list)
     for row in sellable:
@@ -176,7 +177,7 @@ def _take(
         free = {
             (sku_id, row.location_id): row.unclaimed - change[sku_id, row.location_id] for row in of_sku.get(sku_id, ())
         }
-        left = max(sum(free.values()) - buffers.get(sku_id, 0), 0)
+        left = rules[sku_id].shown(sum(free.values()))
         if needed > left:
             short[sku_id] = (needed, left)
             continue

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
+from catalog.models import Sku
 from erp.core.actors import Actor
 from erp.imports.masters import Column, Master, Reach, Written, add_references, register
 from erp.inventory.models import (
-    ChannelBuffer,
     ChannelLocation,
+    ChannelPolicy,
+    ChannelQuota,
     Location,
     ReorderRule,
     Shelf,
@@ -19,6 +23,7 @@ from erp.inventory.models import (
 )
 from erp.inventory.selectors.staff import places_of, shop_channels_of
 from erp.inventory.services.places import announce_place, announce_rules
+from erp.inventory.services.policies import Goods, announce_goods, announce_quotas
 
 
 def _within(column: str, own: Callable[[Any], list[int] | None]) -> Callable[[Any], Reach | None]:
@@ -35,12 +40,19 @@ def _announce_places(written: Sequence[Written], at: datetime, by: Actor) -> Non
             announce_place(location_id=row.pk, at=at, by=by)
 
 
-def _announce_buffers(written: Sequence[Written], at: datetime, by: Actor) -> None:
-    """Per channel once: of its SKUs, or of everything where a row holds for all SKUs."""
-    for channel_id, rows in _by_channel(written).items():
-        skus = {sku for row in rows for sku in row.values("sku_id")}
-        holds_for_all = any((row.after or row.before or {}).get("sku_id") is None for row in rows)
-        announce_rules(channel_id=channel_id, sku_ids=[] if holds_for_all else sorted(skus), at=at, by=by)
+def _announce_policies(written: Sequence[Written], at: datetime, by: Actor) -> None:
+    """Of what each row was about, and is about now."""
+    goods = {
+        Goods(side["channel_id"], side.get("sku_id"), side.get("product_id"), side.get("category_id"))
+        for row in written
+        for side in (row.before, row.after)
+        if side is not None
+    }
+    announce_goods(goods=list(goods), at=at, by=by)
+
+
+def _announce_quotas(written: Sequence[Written], at: datetime, by: Actor) -> None:
+    announce_quotas(sku_ids={sku for row in written for sku in row.values("sku_id")}, at=at, by=by)
 
 
 def _announce_sources(written: Sequence[Written], at: datetime, by: Actor) -> None:
@@ -55,6 +67,11 @@ def _by_channel(written: Iterable[Written]) -> dict[int, list[Written]]:
         for channel_id in row.values("channel_id"):
             found.setdefault(channel_id, []).append(row)
     return found
+
+
+def _no_kit(values: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    if values.get("sku") is not None and Sku.objects.filter(pk=values["sku"], is_kit=True).exists():
+        yield "sku", gettext("A kit has no pieces of its own. Set its components aside.")
 
 
 def _holding_accounts(ids: Sequence[int]) -> set[int]:
@@ -105,16 +122,41 @@ def register_masters() -> None:
             scope=_within("location_id", places_of),
         ),
         Master(
-            "channel_buffers",
-            ChannelBuffer,
-            ("channel", "sku"),
+            "channel_policies",
+            ChannelPolicy,
+            ("channel", "sku", "product", "category", "starts_at"),
             (
                 Column("channel", ("販売チャネルコード",)),
                 Column("sku", ("SKUコード",)),
-                Column("quantity", ("安全在庫", "安全在庫数")),
+                Column("product", ("品番コード",)),
+                Column("category", ("商品グループコード", "カテゴリコード")),
+                Column("starts_at", ("開始日時",)),
+                Column("ends_at", ("終了日時",)),
+                Column("buffer", ("安全在庫", "安全在庫数")),
+                Column("buffer_percent", ("安全在庫率",)),
+                Column("last_pieces", ("残りわずか",)),
+                Column("cap", ("上限", "表示上限")),
             ),
-            announce=_announce_buffers,
+            announce=_announce_policies,
             scope=_within("channel_id", shop_channels_of),
+            running=("due_at",),
+        ),
+        Master(
+            "channel_quotas",
+            ChannelQuota,
+            ("channel", "sku", "starts_at"),
+            (
+                Column("channel", ("販売チャネルコード",)),
+                Column("sku", ("SKUコード",)),
+                Column("starts_at", ("開始日時",)),
+                Column("ends_at", ("終了日時",)),
+                Column("quantity", ("販売枠", "枠数")),
+                Column("is_binding", ("受注にも適用",)),
+            ),
+            announce=_announce_quotas,
+            clean=_no_kit,
+            scope=_within("channel_id", shop_channels_of),
+            running=("due_at", "used", "version"),
         ),
         Master(
             "standard_costs",

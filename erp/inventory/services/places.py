@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -13,7 +12,7 @@ from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotFound, Problem
 from erp.core.models import Channel
 from erp.core.use_case import use_case
-from erp.inventory.models import ChannelBuffer, ChannelLocation, CostPool, Location, Shelf, ShopStaff
+from erp.inventory.models import ChannelLocation, CostPool, Location, Shelf, ShopStaff
 from erp.inventory.selectors import consigned_location_ids
 
 
@@ -63,23 +62,6 @@ def sell_from(*, channel_id: int, location_id: int, rank: int = 100, at: dt.date
 
 
 @use_case
-def keep_back(*, channel_id: int, sku_id: int | None, quantity: int, at: dt.datetime, by: Actor) -> None:
-    """Keep so many pieces of a SKU, or of each one, back from what a channel is shown (安全在庫). The same again is no news.
-
-    Raises InvalidInput.
-    """
-    if quantity < 0:
-        raise InvalidInput([Problem("/quantity", "invalid", _("Safety stock is not negative."))])
-    locks.hold(f"channel buffers:{channel_id}")
-    row: dict[str, Any] = {"channel_id": channel_id, "sku_id": sku_id}
-    known = ChannelBuffer.objects.filter(**row).first()
-    if known is not None and known.quantity == quantity:
-        return
-    ChannelBuffer.objects.update_or_create(**row, defaults={"quantity": quantity})
-    announce_rules(channel_id=channel_id, sku_ids=[] if sku_id is None else [sku_id], at=at, by=by)
-
-
-@use_case
 def set_shelves(*, location_id: int, shelves: Mapping[int, str], at: dt.datetime, by: Actor) -> int:
     """Say where SKUs lie at a location (棚番), by SKU id; an empty shelf takes the SKU off its shelf. Other SKUs stay where they are.
 
@@ -124,7 +106,7 @@ def assign_staff(*, user_id: int, location_id: int, at: dt.datetime, by: Actor) 
 def announce_rules(
     *, channel_id: int, sku_ids: Collection[int] = (), location_ids: Collection[int] = (), at: dt.datetime, by: Actor
 ) -> int:
-    """What a channel may sell has changed though no piece moved: its safety stock, or the places it sells from. Its readers are told.
+    """What a channel may sell has changed though no piece moved: its rules, or the places it sells from. Its readers are told.
 
     Of these SKUs, else of all that lie in these places, else of all that the channel sells. Returns of how many.
     """

@@ -14,7 +14,7 @@ from ec_gateway.order_document import read_order
 from erp.core.actors import Actor
 from erp.core.models import Channel
 from erp.insights.models import CustomerRfm, Segment
-from erp.inventory.models import ChannelBuffer, ChannelLocation, Location
+from erp.inventory.models import ChannelLocation, ChannelPolicy, Location
 from erp.inventory.services import HoldDemand, place_hold
 from erp.orders.services import ShipRequest, place_orders, release_orders, ship
 from tests.ec_gateway.api.caller import ApiClient, client_for
@@ -47,7 +47,7 @@ def build() -> World:
     shirt, kit = _products()
     stock(shirt, warehouse, 16 + 2, at=NOON)
     _orders(channel)
-    ChannelBuffer.objects.create(channel=channel, sku=shirt, quantity=2)
+    ChannelPolicy.objects.create(channel=channel, sku=shirt, buffer=2)
     place_hold(
         channel_id=channel.pk,
         ref="cart-1",

@@ -1,0 +1,120 @@
+"""By which rules a channel is shown less than is free, resolved per SKU within the statement that reads the stock, and what they leave of it.
+
+The same function says what a channel is shown and what it may hold, so the two never differ.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db import connection
+
+
+class TermKind(StrEnum):
+    ON_HAND = "ON_HAND"
+    ALLOCATED = "ALLOCATED"
+    EXPIRED_HOLDS = "EXPIRED_HOLDS"
+    NOT_COUNTED = "NOT_COUNTED"
+    COMPONENTS = "COMPONENTS"
+    QUOTAS = "QUOTAS"
+    BUFFER_PERCENT = "BUFFER_PERCENT"
+    BUFFER = "BUFFER"
+    FLOOR = "FLOOR"
+    LAST_PIECES = "LAST_PIECES"
+    CAP = "CAP"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for one SKU in one channel; None where nothing is said. ``quotas`` is what is left of those of other channels."""
+
+    quotas: int = 0
+    buffer_percent: int | None = None
+    buffer: int | None = None
+    last_pieces: int | None = None
+    cap: int | None = None
+
+    def effects(self, free: int) -> Iterator[tuple[TermKind, int]]:
+        """What each rule that acts takes off ``free`` pieces, or gives back; together they leave what may be sold, never less than nothing."""
+        left = free - self.quotas
+        if self.quotas:
+            yield TermKind.QUOTAS, -self.quotas
+        if self.buffer_percent and left > 0:
+            kept = -(-left * self.buffer_percent // 100)
+            left -= kept
+            yield TermKind.BUFFER_PERCENT, -kept
+        if self.buffer:
+            left -= self.buffer
+            yield TermKind.BUFFER, -self.buffer
+        if left < 0:
+            yield TermKind.FLOOR, -left
+            left = 0
+        if self.last_pieces and 0 < left < self.last_pieces:
+            yield TermKind.LAST_PIECES, -left
+            left = 0
+        if self.cap is not None and left > self.cap:
+            yield TermKind.CAP, self.cap - left
+
+    def shown(self, free: int) -> int:
+        """How many of ``free`` pieces the channel may sell."""
+        return free + sum(quantity for _kind, quantity in self.effects(free))
+
+
+NO_RULES = Rules()
+
+_IN_FORCE = "coalesce({0}.starts_at <= %(at)s, true) AND coalesce({0}.ends_at > %(at)s, true)"
+
+# No two rows of one scope are in force together, so each join finds at most one. A kit has no pieces to keep back: of it
+# only what is said of itself holds back kits, the rest holds back pieces of its components.
+COLUMNS = """
+       quotas.remaining,
+       CASE WHEN sku.is_kit THEN own.buffer_percent
+            ELSE coalesce(own.buffer_percent, of_style.buffer_percent, of_category.buffer_percent, of_all.buffer_percent) END,
+       CASE WHEN sku.is_kit THEN own.buffer ELSE coalesce(own.buffer, of_style.buffer, of_category.buffer, of_all.buffer) END,
+       coalesce(own.last_pieces, of_style.last_pieces, of_category.last_pieces, of_all.last_pieces),
+       coalesce(own.cap, of_style.cap, of_category.cap, of_all.cap)"""
+
+# Of the next instant at which a rule of this SKU begins or ends. Who has no rule ahead of him is asked for none.
+NEXT_CHANGE = """
+       least(own.ends_at, of_style.ends_at, of_category.ends_at, of_all.ends_at, quotas.next_change,
+             CASE WHEN (SELECT max(starts_at) FROM inventory_channelpolicy WHERE channel_id = %(channel)s) > %(at)s THEN (
+                 SELECT min(ahead.starts_at) FROM inventory_channelpolicy ahead
+                 WHERE ahead.channel_id = %(channel)s AND ahead.starts_at > %(at)s
+                   AND (ahead.sku_id = sku.id OR ahead.product_id = sku.product_id OR ahead.category_id = style.category_id
+                        OR (ahead.sku_id IS NULL AND ahead.product_id IS NULL AND ahead.category_id IS NULL))) END)"""
+
+JOINS = f"""
+JOIN catalog_product style ON style.id = sku.product_id
+LEFT JOIN inventory_channelpolicy own ON own.sku_id = sku.id AND own.channel_id = %(channel)s AND {_IN_FORCE.format("own")}
+LEFT JOIN inventory_channelpolicy of_style
+     ON of_style.product_id = sku.product_id AND of_style.channel_id = %(channel)s AND {_IN_FORCE.format("of_style")}
+LEFT JOIN inventory_channelpolicy of_category
+     ON of_category.category_id = style.category_id AND of_category.channel_id = %(channel)s AND {_IN_FORCE.format("of_category")}
+LEFT JOIN inventory_channelpolicy of_all
+     ON of_all.channel_id = %(channel)s AND of_all.sku_id IS NULL AND of_all.product_id IS NULL AND of_all.category_id IS NULL
+     AND {_IN_FORCE.format("of_all")}
+LEFT JOIN LATERAL (
+    SELECT sum(greatest(q.quantity - q.used, 0)) FILTER (WHERE {_IN_FORCE.format("q")}) AS remaining, sum(q.version) AS version,
+           least(min(q.starts_at) FILTER (WHERE q.starts_at > %(at)s), min(q.ends_at) FILTER (WHERE q.ends_at > %(at)s)) AS next_change
+    FROM inventory_channelquota q WHERE q.sku_id = sku.id AND q.channel_id <> %(channel)s
+) quotas ON true
+"""  # noqa: S608 - made of our own constants only
+
+_RULES = f"SELECT sku.id, {COLUMNS} FROM catalog_sku sku {JOINS} WHERE sku.id = ANY(%(skus)s)"  # noqa: S608
+
+
+def rules_of(row: Iterable[Any]) -> Rules:
+    """``row``: the values of ``COLUMNS``."""
+    quotas, *others = row
+    return Rules(int(quotas or 0), *others)
+
+
+def rules(*, channel_id: int, sku_ids: Iterable[int], at: dt.datetime) -> dict[int, Rules]:
+    """The rules that hold for each SKU in the channel at an instant. One statement for any number."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RULES, {"channel": channel_id, "skus": list(sku_ids), "at": at})
+        return {sku_id: rules_of(row) for sku_id, *row in cursor.fetchall()}
