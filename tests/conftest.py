@@ -3,14 +3,18 @@
 The server starts with the first test that needs it. With ``DATABASE_URL`` set, that server is used instead.
 """
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from django.db import connections
+from django.db.migrations.state import ProjectState
+from django.test import TransactionTestCase
 
 from erp.runtime import leash, postgres
+from tests.emptying import Tables
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A killed run must not leave workers behind that finish their test first, nor the servers of those.
@@ -20,25 +24,78 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 NO_TIMEOUTS = "-c transaction_timeout=0 -c idle_in_transaction_session_timeout=0"
 
 
+# They take longest, in whichever order; begun last they would leave the other worker with nothing to do.
+FIRST_GROUPS = ("make run", "demo", "gateway processes", "faults", "practice site")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        group = next((mark.args[0] for mark in item.iter_markers("xdist_group")), "")
+        return FIRST_GROUPS.index(group) if group in FIRST_GROUPS else len(FIRST_GROUPS)
+
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """Django, its models and the tests stay to the end; the collector need not look through them again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
-def database_server() -> Iterator[str | None]:
-    """The URL of this process's own cluster, or None when ``DATABASE_URL`` names the server to use."""
+def database_server() -> Iterator[postgres.Cluster | None]:
+    """This process's own cluster, or None when ``DATABASE_URL`` names the server to use."""
     if os.environ.get("DATABASE_URL"):
         yield None
         return
     with postgres.throw_away_cluster() as cluster:
-        yield cluster.url
+        yield cluster
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, database_server: str | None
+    django_db_modify_db_settings_parallel_suffix: None, database_server: postgres.Cluster | None
 ) -> None:
     from erp.settings import database_from_url
 
     settings = connections["default"].settings_dict
     if database_server is not None:
-        own = database_from_url(database_server)
+        own = database_from_url(database_server.url)
         settings.update({name: own[name] for name in ("HOST", "PORT", "USER", "PASSWORD")})
     # Append-only tables refuse TRUNCATE, except to tests that must clear the tables they committed to.
     settings["OPTIONS"]["options"] = f"{NO_TIMEOUTS} -c mamori.allow_truncate=on"
+
+
+@pytest.fixture(scope="session")
+def fast_migrations() -> Iterator[pytest.MonkeyPatch]:
+    """Migrations in half the time, until it is undone.
+
+    Django makes the models anew for each index and constraint, for databases that must rebuild a table then; and the
+    collector looks through all of them again and again.
+    """
+
+    def append(state: ProjectState, app: str, model: str, option: str, added: object) -> None:
+        options = state.models[app, model].options
+        options[option] = [*options.get(option, []), added]
+
+    gc.disable()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ProjectState, "_append_option", append)
+        yield patched
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    fast_migrations: pytest.MonkeyPatch, django_db_setup: None, database_server: postgres.Cluster | None
+) -> Iterator[None]:
+    """What tests committed is taken away faster than Django does, on a server whose superuser we know."""
+    fast_migrations.undo()
+    gc.enable()
+    gc.freeze()
+    with pytest.MonkeyPatch.context() as patched:
+        if database_server is not None:
+            tables = Tables(database_server.superuser_url_of(connections["default"].settings_dict["NAME"]))
+            tables.remember()
+            patched.setattr(TransactionTestCase, "_fixture_teardown", lambda test: tables.empty())
+        yield

@@ -75,6 +75,8 @@ def _environment(var: Path) -> dict[str, str]:
     named = set(re.findall(r"^# ([A-Z_]+)=", (PROJECT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
     kept = {name: value for name, value in os.environ.items() if name not in named - SERVERS}
     unwanted = {"DJANGO_SETTINGS_MODULE", "PYTEST_ADDOPTS", "PYTHONPATH", "PYTHONWARNINGS"}
+    # The tests start Python a hundred times; without kept bytecode each start compiles half of Django again.
+    unwanted |= {"PYTHONDONTWRITEBYTECODE"}
     kept = {name: value for name, value in kept.items() if name not in unwanted}
     return kept | {"DEBUG": "true", "MAMORI_ENV_FILE": "", "MAMORI_VAR": str(var)}
 

@@ -93,7 +93,10 @@ class Cluster:
 
     @property
     def superuser_url(self) -> str:
-        return self._url(SUPERUSER, DATABASE)
+        return self.superuser_url_of(DATABASE)
+
+    def superuser_url_of(self, database: str) -> str:
+        return self._url(SUPERUSER, database)
 
     @property
     def pid(self) -> int:

@@ -45,7 +45,8 @@ from erp.orders.models import (
 )
 from erp.orders.models.carriers import Carrier
 
-pytestmark = pytest.mark.django_db
+# One worker loads the company, and that takes long enough.
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]
 
 TODAY = dt.date(2026, 11, 27)
 WISH = Wish(today=TODAY, orders=100, seed=1)
