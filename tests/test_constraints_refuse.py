@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from psycopg import Error as DriverError
 
 from erp.runtime.installation import PROJECT
 
@@ -95,16 +96,19 @@ def insert(table: str, row: Row) -> None:
 
 def refusal(rule: Rule, row: Row) -> str | None:
     """What PostgreSQL says to this row, or None when it takes it. A key is asked with the row twice."""
+    refused = None
     try:
         with transaction.atomic():
             for _time in range(2 if rule.is_key else 1):
                 insert(rule.table, row)
             transaction.set_rollback(True)
-    except IntegrityError as refused:
-        assert refused.__cause__ is not None
-        assert refused.__cause__.diag.constraint_name == rule.name, f"{rule.name}: {refused}"  # type: ignore[attr-defined]
-        return str(refused).splitlines()[0]
-    return None
+    except IntegrityError as error:
+        refused = error
+    if refused is None:
+        return None
+    assert isinstance(refused.__cause__, DriverError)
+    assert refused.__cause__.diag.constraint_name == rule.name, f"{rule.name}: {refused}"
+    return str(refused).splitlines()[0]
 
 
 def rows(rule: Rule, columns: list[Column]) -> Iterator[Row]:

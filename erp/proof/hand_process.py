@@ -16,11 +16,12 @@ def main(folder: Path, number: int, life: int, seed: int, seconds: float) -> Non
     django.setup()
     from erp.proof.diary import Diary
     from erp.proof.hands import Hand
-    from erp.proof.stage import build
+    from erp.proof.stage import Stage
 
+    stage = Stage.of((folder / "stage.json").read_text())
     begun = dt.datetime.fromisoformat(json.loads((folder / "begun.json").read_text()))
     with Diary(diary_of(folder, number)) as diary:
-        Hand(number, seed=seed, life=life, stage=build(at=begun), begun=begun, diary=diary).work(until=until)
+        Hand(number, seed=seed, life=life, stage=stage, begun=begun, diary=diary).work(until=until)
 
 
 def diary_of(folder: Path, number: int) -> Path:

@@ -86,6 +86,7 @@ class Run:
             made = stage.build(at=self.proof.begun)
             self._folder = installation.folder(installation.var / "diaries")
             (self._folder / "begun.json").write_text(json.dumps(self.proof.begun.isoformat()))
+            (self._folder / "stage.json").write_text(made.told())
             self._environment = {**os.environ, "DATABASE_URL": cluster.url, "DJANGO_SETTINGS_MODULE": "erp.settings"}
             watcher = Watcher(cluster.url)
             watcher.start()

@@ -6,8 +6,9 @@ There are far fewer pieces than everybody wants, so that every act meets a short
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from catalog.models import Color, Product, Sku
@@ -40,6 +41,18 @@ class Stage:
     channels: Mapping[str, int]
     parts: Mapping[str, Mapping[int, int]]
     opening: Mapping[int, int]
+
+    def told(self) -> str:
+        """As JSON, for a process that need not make it again."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, told: str) -> Stage:
+        known = json.loads(told)
+        # The keys of a JSON object are texts.
+        known["opening"] = {int(key): pieces for key, pieces in known["opening"].items()}
+        known["parts"] = {code: {int(key): n for key, n in of.items()} for code, of in known["parts"].items()}
+        return cls(**known)
 
 
 def build(*, at: dt.datetime) -> Stage:
