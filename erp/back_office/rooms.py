@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -109,7 +110,7 @@ def room_of(request: HttpRequest) -> Room | None:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu as the theme takes it. Named in its settings."""
-    first = [Door(str(_("Today")), reverse("admin:index")), *_doors(request, FIRST)]
+    first = [Door(str(_("Today")), url_of("index")), *_doors(request, FIRST)]
     groups: list[dict[str, Any]] = [{"items": [_item(request, door) for door in first]}]
     here = room_of(request)
     for room, doors in open_rooms(request):
@@ -126,6 +127,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def url_of(entry: str) -> str:
+    # Every page asks for some hundreds of these.
+    return _address(entry, get_script_prefix())
+
+
+@cache
+def _address(entry: str, _below: str) -> str:
     return reverse(f"admin:{entry.replace('.', '_')}_changelist" if "." in entry else f"admin:{entry}")
 
 
@@ -138,7 +145,7 @@ def title_of(entry: str) -> str:
 
 
 def _item(request: HttpRequest, door: Door) -> dict[str, Any]:
-    is_first_page = door.url == reverse("admin:index")
+    is_first_page = door.url == url_of("index")
     active = request.path == door.url if is_first_page else request.path.startswith(door.url)
     return {"title": door.title, "link": door.url, "active": active}
 
@@ -154,6 +161,7 @@ def _doors(request: HttpRequest, entries: tuple[str, ...]) -> Iterator[Door]:
                 yield Door(title_of(entry), url_of(entry))
 
 
+@cache
 def _own_page(name: str) -> tuple[Any, Any]:
     """The admin that offers a page of our own, and how."""
     for page in admin.site._registry.values():

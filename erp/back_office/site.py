@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -34,6 +35,10 @@ class BackOffice(ThemedSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "room": rooms.room_of(request)}
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        # Django makes it for every page; our menu is made of rooms, and only two pages look at it.
+        return SimpleLazyObject(lambda: super(BackOffice, self).get_app_list(request, app_label))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         shown = {
