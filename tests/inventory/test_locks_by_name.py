@@ -1,0 +1,103 @@
+"""Each lock by name of stock against two callers at once. What happens without the lock is in docs/guards/inventory.md."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from catalog.models import Supplier
+from erp.inventory import services
+from erp.inventory.models import ChannelRules, StockDocument
+from erp.inventory.services import (
+    ExpectedLine,
+    InspectedLine,
+    InvoicedAmount,
+    PurchaseBooks,
+    ReceiptLine,
+)
+from tests.inventory.factories import CLERK, NOON, channel, figures, location, pool, sku
+from tests.racing import race
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HOW = {"at": NOON, "by": CLERK}
+
+
+def kinds(outcomes):
+    return sorted(type(outcome).__name__ for outcome in outcomes)
+
+
+def test_a_place_that_two_open_at_once_is_one_place():
+    pool()
+
+    def opening():
+        return services.open_location(code="NEW", name="New", **HOW)
+
+    outcomes = race(opening, opening, table="inventory_location")
+
+    assert kinds(outcomes) == ["int", "int"]
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_shelf_that_two_name_at_once_is_named_once():
+    warehouse, shirt = location(), sku()
+
+    def naming():
+        return services.set_shelves(location_id=warehouse.pk, shelves={shirt.pk: "A-1"}, **HOW)
+
+    assert sorted(map(str, race(naming, naming, table="inventory_shelf"))) == ["0", "1"]
+
+
+@pytest.mark.parametrize("act", ["sell_from", "keep_back"])
+def test_a_rule_that_two_set_at_once_is_news_once(act):
+    warehouse = location()
+    site = channel(warehouse)
+    other = location()
+
+    def setting():
+        if act == "sell_from":
+            return services.sell_from(channel_id=site.pk, location_id=other.pk, rank=2, **HOW)
+        return services.keep_back(channel_id=site.pk, sku_id=None, quantity=3, **HOW)
+
+    before = ChannelRules.objects.get(channel=site).version
+    table = "inventory_channellocation" if act == "sell_from" else "inventory_channelbuffer"
+
+    assert race(setting, setting, table=table) == [None, None]
+    assert ChannelRules.objects.get(channel=site).version == before + 1
+
+
+def test_a_receipt_is_invoiced_once_whoever_sends_the_invoice():
+    supplier = Supplier.objects.create(code="S1", name="東京ニット", registration_number="T7123456789012")
+    receipt = services.receive(
+        external_id="R-1", location_id=location().pk, supplier_id=supplier.pk, lines=[ReceiptLine(1, sku().pk, 10, Decimal(100))],
+        books=PurchaseBooks.NOT_INVOICED, occurred_at=NOON, **HOW,
+    ).document_id  # fmt: skip
+
+    def invoicing(external_id):
+        return lambda: services.book_supplier_invoice(
+            external_id=external_id, receipt_id=receipt, amounts=[InvoicedAmount("STANDARD", Decimal(1000))],
+            occurred_at=NOON, **HOW,
+        )  # fmt: skip
+
+    outcomes = race(invoicing("I-1"), invoicing("I-2"), names=[f"invoice of receipt:{receipt}"])
+
+    assert kinds(outcomes) == ["Booked", "NotAllowedNow"]
+    assert StockDocument.objects.filter(source_type="SUPPLIER_INVOICE").count() == 1
+
+
+def inspecting(key, slip):
+    return lambda: services.receive_inspected(
+        external_id=slip, purchase="PO-1", lines=[InspectedLine(key, sellable=6)], occurred_at=NOON, **HOW
+    )
+
+
+def test_two_who_count_one_delivery_do_not_both_receive_it():
+    place, shirt = location(), sku()
+    line = ExpectedLine(1, shirt.pk, 10, dt.date(2026, 11, 25), Decimal(400))
+    [key] = services.expect_receipt(external_id="PO-1", location_id=place.pk, lines=[line], **HOW)
+
+    outcomes = race(inspecting(key, "N-1"), inspecting(key, "N-2"), names=["expected:PO-1"])
+
+    assert kinds(outcomes) == ["InvalidInput", "list"]
+    assert figures(shirt, place) == (6, 0)
