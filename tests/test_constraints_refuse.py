@@ -114,15 +114,13 @@ def refusal(rule: Rule, row: Row) -> str | None:
 def rows(rule: Rule, columns: list[Column]) -> Iterator[Row]:
     """A row that fills what must be filled, with every combination of plain values in the columns that the rule speaks of."""
     spoken = [each for each in columns if re.search(rf"\b{each.name}\b", rule.definition)]
-    told = re.findall(r"'([^']+)'::", rule.definition)
+    texts = re.findall(r"'([^']+)'::", rule.definition)
+    # A limit is named in the rule; what lies just above it breaks it.
+    numbers = [int(limit) + 1 for limit in re.findall(r"\b\d+\b", rule.definition)]
+    named = {"varchar": texts, "text": texts, "int2": numbers, "int4": numbers, "int8": numbers, "numeric": numbers}
     base = {each.name: SAMPLES[each.kind][0] for each in columns if each.has_no_default and not each.is_nullable}
     choices = [
-        [
-            *SAMPLES[each.kind],
-            *(told if each.kind in ("varchar", "text") else ()),
-            *([None] if each.is_nullable else ()),
-        ]
-        for each in spoken
+        [*SAMPLES[each.kind], *named.get(each.kind, ()), *([None] if each.is_nullable else ())] for each in spoken
     ]
     for values in itertools.islice(itertools.product(*choices), 5000):
         yield base | dict(zip([each.name for each in spoken], values, strict=True))
