@@ -256,10 +256,10 @@ def test_changed_safety_stock_and_places_are_told(counterpart, sold, clock, clie
     run(site, clock)
     client.force_login(User.objects.create_superuser("mika"))
     buffers = reverse("admin:inventory_channelpolicy_add")
-    client.post(buffers, {"channel": site.channel_id, "sku": goods[0].pk, "buffer": 2})
+    client.post(buffers, {"channel": site.channel_id, "sku": goods[0].pk, "buffer": 2, "_confirmed": "1"})
     run(site, clock)
     assert (counterpart.figures[goods[0].code], counterpart.figures[goods[1].code]) == (3, 5)
-    client.post(buffers, {"channel": site.channel_id, "sku": "", "buffer": 1})
+    client.post(buffers, {"channel": site.channel_id, "sku": "", "buffer": 1, "_confirmed": "1"})
     run(site, clock)
     assert (counterpart.figures[goods[0].code], counterpart.figures[goods[1].code]) == (3, 4)
 

@@ -328,3 +328,30 @@ def test_terms_add_up_whatever_the_rules(django_db_blocker, rules, places, quota
     left = max(left - (wins("buffer") or 0), 0)
     left = 0 if left < (wins("last_pieces") or 0) else left
     assert answer.available == min(left, wins("cap") if wins("cap") is not None else left)
+
+
+def test_a_rule_is_shown_before_it_is_saved_and_quotas_are_typed_in_lines(admin_client, shop, shirt):
+    other, rules = channel(), "/admin/inventory/channelpolicy/add/"
+    typed = {"channel": shop.pk, "sku": shirt.pk, "cap": 7}
+
+    looked = admin_client.post(rules, typed)
+
+    (figure,) = looked.context["figures"]
+    assert (figure.sku, figure.now.available, figure.then.available, ChannelPolicy.objects.count()) == (
+        shirt.code,
+        101,
+        7,
+        0,
+    )
+    assert [quantity for _label, quantity in figure.why] == [-94]
+    saved = admin_client.post(rules, {**typed, "_confirmed": "1"})
+    assert (saved.status_code, ask(shop, shirt).available) == (302, 7)
+    refused = admin_client.post(rules, {**typed, "cap": 8})
+    assert "policies_of" not in str(refused.context["errors"])
+    assert refused.context["errors"]
+
+    quotas = {"channel": other.pk, "lines": f"{shirt.code}, 96"}
+    assert admin_client.post("/admin/inventory/channelquota/enter/", quotas).status_code == 302
+    assert told(ask(shop, shirt)) == {"QUOTAS": -96}
+    page = admin_client.get("/admin/inventory/channelquota/")
+    assert page.status_code == 200

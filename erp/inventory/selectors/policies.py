@@ -13,6 +13,9 @@ from typing import Any
 
 from django.db import connection
 
+from erp.core.models import Channel
+from erp.inventory.models import ChannelLocation, StockBalance
+
 
 class TermKind(StrEnum):
     ON_HAND = "ON_HAND"
@@ -118,3 +121,43 @@ def rules(*, channel_id: int, sku_ids: Iterable[int], at: dt.datetime) -> dict[i
     with connection.cursor() as cursor:
         cursor.execute(_RULES, {"channel": channel_id, "skus": list(sku_ids), "at": at})
         return {sku_id: rules_of(row) for sku_id, *row in cursor.fetchall()}
+
+
+# Of everything that a channel sells, some thousand rows are looked at: examples are to be found at once, however much there is.
+_EXAMPLES = """
+SELECT sku.id, sku.code FROM catalog_sku sku JOIN catalog_product style ON style.id = sku.product_id
+LEFT JOIN LATERAL (
+    SELECT sum(b.on_hand) AS pieces FROM inventory_channellocation sold
+    JOIN inventory_stockbalance b ON b.location_id = sold.location_id AND b.sku_id = sku.id WHERE sold.channel_id = %(channel)s
+) there ON true
+WHERE sku.is_active AND {wanted}
+ORDER BY there.pieces DESC NULLS LAST, sku.code LIMIT %(limit)s
+"""
+_OF_EVERYTHING = """sku.id IN (
+    SELECT b.sku_id FROM inventory_channellocation sold JOIN inventory_stockbalance b ON b.location_id = sold.location_id
+    WHERE sold.channel_id = %(channel)s AND b.on_hand > 0 LIMIT 2000)"""
+
+
+def examples(
+    *, channel_id: int, sku_id: int | None, product_id: int | None, category_id: int | None, limit: int = 20
+) -> list[tuple[int, str]]:
+    """Some SKUs (id and code) that a rule of this scope is about, those first of which the channel has most."""
+    wanted = _OF_EVERYTHING
+    for value, condition in (
+        (sku_id, "sku.id = %(sku)s"),
+        (product_id, "sku.product_id = %(product)s"),
+        (category_id, "sku.product_id IN (SELECT id FROM catalog_product WHERE category_id = %(category)s LIMIT 500)"),
+    ):
+        if value is not None:
+            wanted = condition
+    asked = {"channel": channel_id, "sku": sku_id, "product": product_id, "category": category_id, "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(_EXAMPLES.format(wanted=wanted), asked)
+        return list(cursor.fetchall())
+
+
+def channels_selling(sku_id: int) -> list[Channel]:
+    """Channels that sell from a place where the SKU lies."""
+    places = StockBalance.objects.filter(sku=sku_id).values("location")
+    sold = ChannelLocation.objects.filter(location__in=places).values("channel")
+    return list(Channel.objects.filter(pk__in=sold).order_by("code"))
