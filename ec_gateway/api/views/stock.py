@@ -39,8 +39,9 @@ class TermSerializer(Described):
         choices=[kind.lower() for kind in TermKind if kind is not TermKind.NOT_COUNTED],
         help_text=(
             "What adds or takes: pieces of places (`on_hand`, `allocated`, `expired_holds`) or what a kit's `components` make;"
-            " then the rules that act, in this order: `quotas` set aside for other channels, `buffer_percent` and `buffer` kept back, `floor` (gives back what would be less"
-            " than nothing), `last_pieces` (too few are left to show any), `cap` (above the most that is shown)."
+            " then the rules that act, in this order: `quotas` set aside for other channels, `buffer_percent` and `buffer` kept back,"
+            " `floor` (gives back what would be less than nothing), `last_pieces` (too few are left to show any),"
+            " `cap` (above the most that is shown)."
         ),
     )
     quantity = serializers.IntegerField(help_text="Signed.")
