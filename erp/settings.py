@@ -390,6 +390,16 @@ if min(CHANGES_KEPT_DAYS, JOB_RUNS_KEPT_DAYS) < 0:
 # How many days before the wished date an order is shipped.
 SHIP_DAYS_BEFORE_WISH = env.int("SHIP_DAYS_BEFORE_WISH", default=2)
 
+# --- Holds ------------------------------------------------------------------------------------------------------------
+# How long a hold runs where nobody says how long; and how long a customer order (客注) is kept from the day its last piece came.
+HOLD_LIFETIMES = {
+    "CART": timedelta(minutes=env.int("HOLD_CART_MINUTES", default=30)),
+    "QUOTE": timedelta(days=env.int("HOLD_QUOTE_DAYS", default=14)),
+    "KEEP": timedelta(days=env.int("HOLD_KEEP_DAYS", default=7)),
+    "CUSTOMER_ORDER": timedelta(days=env.int("HOLD_CUSTOMER_ORDER_DAYS", default=90)),
+}
+HOLD_PICKUP = timedelta(days=env.int("HOLD_PICKUP_DAYS", default=14))
+
 # --- Mail -------------------------------------------------------------------------------------------------------------
 # The server that mails to shoppers go out by: smtp+tls://user:password@mail.example.co.jp:587 (also smtp://, smtp+ssl://). Without it they
 # are kept and not sent. consolemail: and filemail:///folder are for trying.

@@ -50,6 +50,10 @@ class InventoryConfig(AppConfig):
         ):
             own_page = "admin:inventory_stockcount_change" if kind == "STOCK_COUNT" else ""
             documents.register(kind, label=label, url_name=own_page or "admin:inventory_stockdocument_change")
+        documents.register("HOLD", label=_("Hold"), url_name="admin:inventory_hold_change")
+        documents.register(
+            "EXPECTED_RECEIPT", label=_("Expected receipt"), url_name="admin:inventory_expectedreceipt_change"
+        )
         guards.register("standard_cost_in_house", _("Goods on the road or at accounts are not kept at standard cost."))
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
@@ -58,6 +62,7 @@ class InventoryConfig(AppConfig):
             {
                 "RESERVATION_LOST": _("Reserved pieces are gone"),
                 "HOLD_LOST": _("Kept pieces are gone"),
+                "CUSTOMER_ORDER_ARRIVED": _("Customer order is there: tell the customer"),
                 "STOCKTAKE": _("Stock to be counted"),
             }
         )

@@ -109,6 +109,17 @@ def test_a_buyer_gets_what_the_own_hold_kept_and_the_rest_goes_back(shop):
     assert selectors.hold(channel_id=site.pk, ref="cart-9").is_closed
 
 
+def test_a_buyer_gets_the_own_pieces_though_rules_show_none_at_all(shop):
+    site, warehouse, shirt, _hat = shop
+    place(site, (shirt, 2))
+    ChannelPolicy.objects.create(channel=site, buffer=9)
+    assert selectors.available_to_promise(channel_id=site.pk, sku_ids=[shirt.pk], at=NOON)[shirt.pk].available == 0
+
+    granted = reserve(site, Demand(1, 1, shirt.pk, 2, 50), hold_refs={1: "cart-9"})
+
+    assert granted == [Granted(1, 1, shirt.pk, warehouse.pk, 2)]
+
+
 def test_a_hold_that_expired_before_paying_competes_like_everyone(shop):
     site, warehouse, shirt, _hat = shop
     place(site, (shirt, 3))

@@ -6,17 +6,39 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from erp.core import checks
 from erp.inventory import services
 from erp.inventory.exceptions import InsufficientStock
-from erp.inventory.models import CostBalance, Hold, Reservation, StockBalance, StockDocument, StockMovement
-from erp.inventory.services import Demand, Granted, HoldDemand, Issue, Issued, PhysicalLine, ReceiptLine
+from erp.inventory.models import (
+    CostBalance,
+    ExpectedReceipt,
+    Hold,
+    Promise,
+    Reservation,
+    StockBalance,
+    StockDocument,
+    StockMovement,
+)
+from erp.inventory.selectors import WantedPieces
+from erp.inventory.services import (
+    ClaimMove,
+    Demand,
+    ExpectedLine,
+    Granted,
+    HoldDemand,
+    Issue,
+    Issued,
+    PhysicalLine,
+    ReceiptLine,
+)
 from tests.inventory.factories import CLERK, NOON, channel, figures, location, sku, stock, worth
-from tests.racing import race
+from tests.racing import once_another_waits, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LATER = NOON + dt.timedelta(minutes=15)
+SEPTEMBER, OCTOBER = dt.date(2027, 9, 1), dt.date(2027, 10, 1)
 
 
 def reserving(site, *demands, **options):
@@ -275,4 +297,89 @@ def test_a_shop_sale_and_an_order_do_not_both_keep_the_last_piece():
 
     assert figures(shirt, shop) == (0, 0)
     assert sum(Reservation.objects.values_list("quantity", flat=True)) == 0
+    assert no_faults() == []
+
+
+def promising(site, item, document):
+    want = WantedPieces("ORDER", document, 1, item.pk, site.pk, 1, 50, NOON)
+    # Each says only what its own document wants, as two that do not know of each other would.
+    return lambda: services.promise(sku_ids=[item.pk], demands=[want], at=NOON, by=CLERK)
+
+
+def expecting(place, item, pieces, day):
+    return lambda: services.expect_receipt(
+        external_id="PO-1", location_id=place.pk, lines=[ExpectedLine(1, item.pk, pieces, day)], at=NOON, by=CLERK
+    )
+
+
+def test_the_last_expected_piece_is_promised_once():
+    warehouse, shirt = location(), sku()
+    site = channel(warehouse)
+    expecting(warehouse, shirt, 1, SEPTEMBER)()
+
+    outcomes = race(promising(site, shirt, 1), promising(site, shirt, 2), hold=ExpectedReceipt.objects.all())
+
+    assert sorted(map(str, outcomes)) == ["1", "2"]
+    assert Promise.objects.get().quantity == 1
+
+
+def test_a_number_that_falls_while_somebody_promises_leaves_no_promise_beyond_it():
+    warehouse, shirt = location(), sku()
+    site = channel(warehouse)
+    expecting(warehouse, shirt, 2, SEPTEMBER)()
+    want = [WantedPieces("ORDER", key, 1, shirt.pk, site.pk, 1, 50, NOON) for key in (1, 2)]
+
+    outcomes = race(
+        expecting(warehouse, shirt, 1, OCTOBER),
+        once_another_waits(lambda: services.promise(sku_ids=[shirt.pk], demands=want, at=NOON, by=CLERK)),
+        hold=ExpectedReceipt.objects.all(),
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [list, int]
+    assert [(row.document_id, row.quantity) for row in Promise.objects.all()] == [(1, 1)]
+
+
+def test_one_reservation_is_given_away_once():
+    warehouse, shirt = location(), sku()
+    site = channel(warehouse)
+    stock(shirt, warehouse, 1)
+    reserving(site, Demand(1, 1, shirt.pk, 1, 50))()
+
+    def giving(to):
+        return lambda: services.move_claims(
+            document_type="ORDER", from_document=1, to_document=to, moves=[ClaimMove(1, 1, shirt.pk, 1)],
+            channel_id=site.pk, priority=50, at=NOON, by=CLERK,
+        )  # fmt: skip
+
+    outcomes = race(giving(2), giving(3), hold=StockBalance.objects.all())
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NotReserved", "int"]
+    assert figures(shirt, warehouse) == (1, 1)
+    assert no_faults() == []
+
+
+def test_a_receipt_passes_over_the_promise_of_a_document_that_is_changing():
+    """Otherwise it would wait for the document with the balances in its hands, while the document waits for them."""
+    warehouse, shirt = location(), sku()
+    site = channel(warehouse)
+    stock(shirt, warehouse, 1)
+    reserving(site, Demand(1, 1, shirt.pk, 1, 50))()
+    expected = expecting(warehouse, shirt, 1, SEPTEMBER)()[0]
+    promising(site, shirt, 1)()
+
+    def cancelling():
+        with transaction.atomic():
+            services.let_go_promises(document_type="ORDER", document_ids=[1])
+            return services.release(document_type="ORDER", document_ids=[1], at=NOON, by=CLERK)
+
+    def arriving():
+        return services.receive(
+            external_id="R-1", location_id=warehouse.pk,
+            lines=[ReceiptLine(1, shirt.pk, 1, Decimal(100), expected)], occurred_at=NOON, at=NOON, by=CLERK,
+        )  # fmt: skip
+
+    outcomes = race(arriving, cancelling, hold=StockBalance.objects.all())
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Booked", "int"]
+    assert (figures(shirt, warehouse), Promise.objects.count()) == ((2, 0), 0)
     assert no_faults() == []

@@ -321,7 +321,18 @@ class HoldForm(forms.Form):
     ref = forms.CharField(label=_("reference"), max_length=100)
     kind = forms.ChoiceField(label=_("kind"), choices=Hold.Kind.choices, initial=Hold.Kind.KEEP)
     owner_label = forms.CharField(label=_("kept for"), max_length=100)
-    expires_at = forms.SplitDateTimeField(label=_("expires at"))
+    owner_phone = forms.CharField(label=_("phone"), max_length=30, required=False)
+    expires_at = forms.SplitDateTimeField(
+        label=_("expires at"), required=False, help_text=_("Empty: as long as this kind usually runs.")
+    )
+    priority = forms.IntegerField(
+        label=_("priority"),
+        min_value=0,
+        max_value=999,
+        initial=50,
+        required=False,
+        help_text=_("Customer orders with a smaller number get goods first."),
+    )
     lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
 
     def demands(self) -> list[HoldDemand]:

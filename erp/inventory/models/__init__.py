@@ -19,6 +19,7 @@ from erp.inventory.models.masters import (
 )
 from erp.inventory.models.ordering import ReorderRule
 from erp.inventory.models.policies import ChannelPolicy, ChannelQuota
+from erp.inventory.models.promises import Promise
 from erp.inventory.models.snapshots import StockSnapshot
 from erp.inventory.models.stocktakes import StockCount, StockCountEntry, StockCountLine
 
@@ -34,6 +35,7 @@ __all__ = [
     "Hold",
     "HoldLine",
     "Location",
+    "Promise",
     "ProvisionalReceipt",
     "Reason",
     "ReorderRule",

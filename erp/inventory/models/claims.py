@@ -64,17 +64,23 @@ class Hold(models.Model):
         CART = "CART", _("Cart")
         QUOTE = "QUOTE", _("Quote")
         KEEP = "KEEP", _("Kept for a customer")
+        # Goods that may not be there yet (客注): filled as they come, before everybody who comes later.
+        CUSTOMER_ORDER = "CUSTOMER_ORDER", _("Customer order")
 
     channel = models.ForeignKey(Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+")
     ref = models.CharField(_("reference"), max_length=100)
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.CART)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices, default=Kind.CART)
     owner_label = models.CharField(_("kept for"), max_length=100, blank=True)
+    owner_phone = models.CharField(_("phone"), max_length=30, blank=True, default="", db_default="")
+    priority = models.PositiveSmallIntegerField(_("priority"), default=50, db_default=50)
     expires_at = models.DateTimeField(_("expires at"))
     created_at = models.DateTimeField(_("created at"))
     actor = models.CharField(_("actor"), max_length=100)
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     wanted = models.JSONField(_("wanted pieces"), help_text=_("Pairs of SKU and quantity, as asked for."))
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
+    # When a customer order had all its pieces for the first time: from then on the customer has so many days to fetch them.
+    filled_at = models.DateTimeField(_("all pieces there at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("hold")
@@ -88,6 +94,11 @@ class Hold(models.Model):
         ]
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(closed_at__isnull=True), name="open_hold_by_expiry"),
+            models.Index(
+                fields=["priority", "id"],
+                condition=Q(closed_at__isnull=True, kind="CUSTOMER_ORDER"),
+                name="open_customer_order",
+            ),
             models.Index(Folded("ref"), name="hold_by_ref"),
             GinIndex(Pairs("owner_label"), name="hold_by_owner_label"),
         ]

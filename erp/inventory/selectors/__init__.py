@@ -20,11 +20,12 @@ from erp.inventory.selectors.availability import (
     question_of_code,
 )
 from erp.inventory.selectors.expectations import Incoming, incoming
-from erp.inventory.selectors.holds import HeldSku, HoldView, hold
+from erp.inventory.selectors.holds import HeldFor, HeldSku, HoldView, held_for, hold
 from erp.inventory.selectors.ledger import (
     IssuedPart,
     ReservedPart,
     ask_reserved,
+    holders_of,
     issued_values,
     reserved,
 )
@@ -39,6 +40,15 @@ from erp.inventory.selectors.places import (
 )
 from erp.inventory.selectors.policies import NO_RULES, Rules, TermKind, rules
 from erp.inventory.selectors.product_stock import ProductStock, product_stock
+from erp.inventory.selectors.promises import (
+    PromisedPart,
+    WantedPieces,
+    arrived_documents,
+    differs,
+    promisable_skus,
+    promised,
+    promised_documents,
+)
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_receipts
 from erp.inventory.selectors.snapshot_faults import skus_by_movements, snapshot_faults, unequal_as_of
 from erp.inventory.selectors.staff import places_of, shop_channels_of
@@ -51,12 +61,14 @@ __all__ = [
     "Availability",
     "Component",
     "Explained",
+    "HeldFor",
     "HeldSku",
     "HoldView",
     "Incoming",
     "IssuedPart",
     "PoolValue",
     "ProductStock",
+    "PromisedPart",
     "ReservedPart",
     "Rules",
     "StockThen",
@@ -64,15 +76,20 @@ __all__ = [
     "TermKind",
     "TotalThen",
     "UninvoicedReceipt",
+    "WantedPieces",
     "answer_of_code",
+    "arrived_documents",
     "ask_reserved",
     "available_to_promise",
     "by_kind_of_place",
     "consigned_location_ids",
     "counter_location_id",
+    "differs",
     "explain_stock_as_of",
     "final_before",
+    "held_for",
     "hold",
+    "holders_of",
     "incoming",
     "is_uninvoiced",
     "issued_values",
@@ -80,6 +97,9 @@ __all__ = [
     "place_names",
     "places_of",
     "product_stock",
+    "promisable_skus",
+    "promised",
+    "promised_documents",
     "question_of_code",
     "reserved",
     "rules",

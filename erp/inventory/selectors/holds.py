@@ -33,6 +33,36 @@ class HoldView:
     is_replay: bool = field(default=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class HeldFor:
+    """A hold with its owner; ``wanted`` are pairs of SKU and pieces."""
+
+    channel_id: int
+    ref: str
+    kind: str
+    owner_label: str
+    owner_phone: str
+    is_closed: bool
+    wanted: tuple[tuple[int, int], ...]
+
+
+def held_for(hold_id: int) -> HeldFor | None:
+    """None where there is no such hold."""
+    found = Hold.objects.filter(pk=hold_id).first()
+    if found is None:
+        return None
+    wanted = tuple((sku_id, pieces) for sku_id, pieces in found.wanted)
+    return HeldFor(
+        found.channel_id,
+        found.ref,
+        found.kind,
+        found.owner_label,
+        found.owner_phone,
+        found.closed_at is not None,
+        wanted,
+    )
+
+
 def hold(*, channel_id: int, ref: str) -> HoldView:
     """Raises NotFound."""
     found = Hold.objects.filter(channel_id=channel_id, ref=ref).first()

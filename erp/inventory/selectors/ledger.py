@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Max, Sum
+
 from erp.core import rows
+from erp.inventory.models import Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,13 @@ def ask_reserved(document_type: str, document_ids: Sequence[int]) -> Callable[[]
     """The same as a question: call the result when its pipeline has been left."""
     answer = rows.ask(_RESERVED, [document_type, list(document_ids)])
     return lambda: [ReservedPart(*row) for row in answer.all()]
+
+
+def holders_of(*, document_type: str, sku_id: int, but: int, limit: int) -> dict[int, int]:
+    """Pieces of a SKU that other documents have reserved, the least important and newest first."""
+    found = Reservation.objects.filter(document_type=document_type, sku=sku_id, quantity__gt=0).exclude(document_id=but)
+    sums = found.values("document_id").annotate(pieces=Sum("quantity"), rank=Max("priority"))
+    return {row["document_id"]: row["pieces"] for row in sums.order_by("-rank", "-document_id")[:limit]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def late(viewer: Any = None) -> QuerySet[ExpectedReceipt]:
 
 def ending_holds(viewer: Any = None) -> QuerySet[Hold]:
     """Holds that run out within a day, and those that have and were not tidied up yet."""
-    found = Hold.objects.filter(closed_at__isnull=True, kind=Hold.Kind.KEEP, expires_at__lt=timezone.now() + ENDS_SOON)
+    kinds = [Hold.Kind.KEEP, Hold.Kind.CUSTOMER_ORDER]
+    found = Hold.objects.filter(closed_at__isnull=True, kind__in=kinds, expires_at__lt=timezone.now() + ENDS_SOON)
     places = None if viewer is None else places_of(viewer)
     return (
         found

@@ -19,11 +19,13 @@ from erp.inventory.models import (
     ChannelQuota,
     CostBalance,
     CostPool,
+    ExpectedReceipt,
     StockBalance,
     StockCountLine,
     StockMovement,
     StockSnapshot,
 )
+from erp.inventory.selectors.promises import promised_beyond
 from erp.inventory.selectors.snapshot_faults import snapshot_faults
 
 _LABEL = "sku.code || ' @ ' || place.code"
@@ -153,6 +155,12 @@ def _stocktakes() -> Iterator[Fault]:
         yield Fault("P1", "STOCK_COUNT_LINE", pk, label, detail % {"said": said, "moved": moved})
 
 
+def _promised() -> Iterator[Fault]:
+    for pk, purchase, sku, comes, promised in promised_beyond():
+        detail = _("%(sku)s: %(comes)s still to come, %(promised)s promised")
+        yield Fault("P3", "EXPECTED_RECEIPT", pk, purchase, detail % {"sku": sku, "comes": comes, "promised": promised})
+
+
 def _accounts() -> Iterator[Fault]:
     """Roles that play on one account are compared together, since the account cannot tell them apart."""
     carried: dict[int, Decimal] = defaultdict(lambda: ZERO)
@@ -179,6 +187,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("A stocktake moved what it says it posted"), StockCountLine, _stocktakes),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
         ("P2", gettext_noop("What is used of a quota equals its reservations"), ChannelQuota, _quotas),
+        ("P3", gettext_noop("Nothing is promised beyond what an expected receipt brings"), ExpectedReceipt, _promised),
         ("P6", gettext_noop("Stock value equals the inventory accounts"), CostPool, _accounts),
     ):
         register(Check(promise, title, model.objects.count, find))

@@ -1,9 +1,17 @@
 """Every write to stock, by subject. Other rooms import from here."""
 
 from erp.inventory.services.adjustments import AdjustmentLine, WriteDownLine, add_late_cost, adjust, write_down
+from erp.inventory.services.customer_orders import fill_customer_orders
 from erp.inventory.services.documents import Booked, BookedLine
 from erp.inventory.services.expectations import ExpectedLine, cancel_expected, expect_receipt
-from erp.inventory.services.holds import HoldDemand, extend_hold, place_hold, release_hold, sweep_expired_holds
+from erp.inventory.services.holds import (
+    HoldDemand,
+    extend_hold,
+    lifetime_of,
+    place_hold,
+    release_hold,
+    sweep_expired_holds,
+)
 from erp.inventory.services.inspections import InspectedLine, receive_inspected
 from erp.inventory.services.invoices import InvoicedAmount, book_supplier_invoice
 from erp.inventory.services.issues import (
@@ -45,6 +53,14 @@ from erp.inventory.services.policies import (
     keep_back,
     set_aside,
 )
+from erp.inventory.services.promises import (
+    forget_arrived,
+    let_go_of_lines,
+    let_go_promises,
+    lock_promises,
+    promise,
+)
+from erp.inventory.services.reassigning import ClaimMove, move_claims, rank_claims
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_channels, lock_for_exchange, release, reserve
 from erp.inventory.services.revaluations import apply_todays_standards, revalue_at_standard
@@ -82,6 +98,7 @@ __all__ = [
     "Booked",
     "BookedLine",
     "BroughtBack",
+    "ClaimMove",
     "Count",
     "CountEntry",
     "CountScope",
@@ -127,14 +144,21 @@ __all__ = [
     "enter_counts",
     "expect_receipt",
     "extend_hold",
+    "fill_customer_orders",
+    "forget_arrived",
     "forget_snapshots",
     "issue_from_transit",
     "issue_reserved",
     "keep_back",
+    "let_go_of_lines",
+    "let_go_promises",
+    "lifetime_of",
     "lock_ahead",
     "lock_ahead_of_issues",
     "lock_for_channels",
     "lock_for_exchange",
+    "lock_promises",
+    "move_claims",
     "open_consigned_locations",
     "open_count",
     "open_location",
@@ -142,9 +166,11 @@ __all__ = [
     "post_count_chunk",
     "post_counts",
     "post_write_down",
+    "promise",
     "propose_write_down",
     "put_back",
     "put_back_all",
+    "rank_claims",
     "receive",
     "receive_inspected",
     "record_count",

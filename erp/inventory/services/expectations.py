@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from erp.core import locks
+from erp.core import locks, rows
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
@@ -28,6 +28,8 @@ class ExpectedLine:
     unit_cost: Decimal | None = None
 
 
+# What is promised of them is taken back by a trigger where they bring less; whoever deals out promises has locked them in this order.
+_LOCK = "SELECT id FROM inventory_expectedreceipt WHERE external_id = %s ORDER BY id FOR NO KEY UPDATE"
 _EXPECT = """
 INSERT INTO inventory_expectedreceipt AS e
     (external_id, location_id, supplier_id, received_quantity, version, line_no, sku_id, quantity, expected_date, unit_cost)
@@ -68,6 +70,7 @@ def expect_receipt(
     if problems:
         raise InvalidInput(problems)
     locks.hold(f"expected:{external_id}")
+    rows.ask(_LOCK, [external_id]).all()
     with connection.cursor() as cursor:
         cursor.execute(
             _EXPECT,
@@ -90,6 +93,7 @@ def expect_receipt(
 def cancel_expected(*, external_id: str, at: dt.datetime, by: Actor) -> int:
     """Nothing more will come of this order. Returns how many expectations ended; again, there are none."""
     locks.hold(f"expected:{external_id}")
+    rows.ask(_LOCK, [external_id]).all()
     return ExpectedReceipt.objects.filter(
         external_id=external_id, cancelled_at__isnull=True, received_quantity__lt=F("quantity")
     ).update(cancelled_at=at)

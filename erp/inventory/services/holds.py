@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 
@@ -26,6 +27,7 @@ from erp.inventory.selectors.holds import HoldView
 from erp.inventory.services import balances
 from erp.inventory.services.balances import Balance, BalanceKey
 from erp.inventory.services.figures import faults_of_pieces
+from erp.inventory.services.promises import let_go_promises, lock_promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +36,32 @@ class HoldDemand:
     quantity: int
 
 
+def lifetime_of(kind: str) -> dt.timedelta:
+    """How long a hold of this kind runs when nobody says how long."""
+    found: dt.timedelta = settings.HOLD_LIFETIMES[kind]
+    return found
+
+
 @use_case
 def place_hold(
     *,
     channel_id: int,
     ref: str,
     lines: Sequence[HoldDemand],
-    expires_at: dt.datetime,
+    expires_at: dt.datetime | None = None,
     kind: str = Hold.Kind.CART.value,
     owner_label: str = "",
+    owner_phone: str = "",
+    priority: int = 50,
     lifetime: dt.timedelta | None = None,
     at: dt.datetime,
     by: Actor,
 ) -> HoldView:
     """Keep the pieces of every line until ``expires_at``, or of none. What counts is what the channel may sell by all its rules.
 
-    Again with the same lines it answers with the hold as it stands, whatever became of it; extend it to get lost pieces back. ``lifetime``
-    is what a caller asked for who counts from now: it must be the same again too.
+    Without an expiry the hold runs as long as its kind does (``settings.HOLD_LIFETIMES``). A customer order (客注) keeps what is there now and
+    waits for the rest. Again with the same lines it answers with the hold as it stands, whatever became of it; extend it to get lost pieces
+    back. ``lifetime`` is what a caller asked for who counts from now: it must be the same again too.
 
     Raises:
         InsufficientStock: names every short SKU with what is left.
@@ -58,10 +69,11 @@ def place_hold(
         InvalidInput: no pieces, or an expiry that has passed.
     """
     wanted = _total(lines)
+    expires_at = expires_at or at + lifetime_of(kind)
     _refuse_senseless(lines, wanted, expires_at, at=at)
     lasting = [] if lifetime is None else [lifetime.total_seconds()]
     fingerprint = messages.fingerprint([kind, sorted(wanted.items()), *lasting])
-    locks.hold(_lock_name(channel_id, ref))
+    locks.hold(lock_name(channel_id, ref))
     if existing := Hold.objects.filter(channel_id=channel_id, ref=ref).first():
         if existing.fingerprint != fingerprint:
             raise OtherHold(_("The hold %(ref)s was placed with other content.") % {"ref": ref})
@@ -72,13 +84,15 @@ def place_hold(
         ref=ref,
         kind=kind,
         owner_label=owner_label,
+        owner_phone=owner_phone,
+        priority=priority,
         expires_at=expires_at,
         created_at=at,
         actor=str(by),
         fingerprint=fingerprint,
         wanted=sorted(wanted.items()),
     )
-    _acquire(hold, wanted, at=at)
+    acquire(hold, wanted, at=at)
     return selectors.hold(channel_id=channel_id, ref=ref)
 
 
@@ -91,25 +105,27 @@ def extend_hold(*, channel_id: int, ref: str, expires_at: dt.datetime, at: dt.da
         NotAllowedNow: it was released or became an order.
         InsufficientStock: names every SKU that cannot be had again; the hold stays as it was.
     """
-    locks.hold(_lock_name(channel_id, ref))
+    locks.hold(lock_name(channel_id, ref))
     hold = Hold.objects.filter(channel_id=channel_id, ref=ref).first()
     if hold is None:
         raise NotFound(_("There is no hold %(ref)s.") % {"ref": ref})
     if expires_at <= at:
         raise InvalidInput([Problem("/expires_at", "invalid", _("The expiry has passed."))])
-    _acquire(hold, dict(hold.wanted), expires_at=expires_at, at=at)
+    lock_promises(document_type="HOLD", document_ids=[hold.pk])
+    acquire(hold, dict(hold.wanted), expires_at=expires_at, at=at)
     return selectors.hold(channel_id=channel_id, ref=ref)
 
 
 @use_case
 def release_hold(*, channel_id: int, ref: str, at: dt.datetime, by: Actor) -> int:
     """Give the pieces of a hold back and close it. Returns how many; again, there are none. Raises NotFound."""
-    locks.hold(_lock_name(channel_id, ref))
+    locks.hold(lock_name(channel_id, ref))
     hold = Hold.objects.filter(channel_id=channel_id, ref=ref).first()
     if hold is None:
         raise NotFound(_("There is no hold %(ref)s.") % {"ref": ref})
+    let_go_promises(document_type="HOLD", document_ids=[hold.pk])
     locked = balances.locked(balances.LOCK_OF_HOLDS, [at, [hold.pk]])
-    freed = _release_lines([hold.pk], locked, at=at)
+    freed = release_lines([hold.pk], locked, at=at)
     Hold.objects.filter(pk=hold.pk, closed_at__isnull=True).update(closed_at=at)
     return sum(freed.values())
 
@@ -129,14 +145,18 @@ def sweep_expired_holds(*, limit: int = 100, at: dt.datetime, by: Actor) -> int:
         locked = balances.locked(balances.LOCK_OF_HOLDS, [at, due])
         # Extended meanwhile? Then its lines have a later expiry, and so has its header.
         still_due = list(Hold.objects.filter(pk__in=due, expires_at__lte=at).values_list("pk", flat=True))
-        _release_lines(still_due, locked, at=at)
+        release_lines(still_due, locked, at=at)
         Hold.objects.filter(pk__in=still_due, closed_at__isnull=True).update(closed_at=at)
     return len(due)
 
 
-def _acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_at: dt.datetime | None = None) -> None:
-    """Claim what the hold lacks of ``wanted``, all or none, and let all its lines run until the new expiry."""
+def acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_at: dt.datetime | None = None) -> None:
+    """Claim what the hold lacks of ``wanted``, all or none, and let all its lines run until the new expiry.
+
+    A customer order takes what is there, safety stock too, as an order does.
+    """
     until = expires_at or hold.expires_at
+    waits = hold.kind == Hold.Kind.CUSTOMER_ORDER
     rules = selectors.rules(channel_id=hold.channel_id, sku_ids=wanted, at=at)
     found = balances.lock_sellable(channel_id=hold.channel_id, sku_ids=list(wanted), hold_refs=[hold.ref], at=at)
     locked = {(row.sku_id, row.location_id): row for row, _rank in found}
@@ -150,7 +170,7 @@ def _acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_
     for sku_id, quantity in own:
         missing[sku_id] -= quantity
 
-    taken = _take(missing, [row for row, rank in found if rank is not None], change, rules)
+    taken = _take(missing, [row for row, rank in found if rank is not None], change, rules, in_part=waits)
     for key, pieces in taken.items():
         change[key] += pieces
     with rows.pipeline():
@@ -167,6 +187,8 @@ def _take(
     sellable: Iterable[Balance],
     change: Mapping[BalanceKey, int],
     rules: Mapping[int, Rules],
+    *,
+    in_part: bool,
 ) -> dict[BalanceKey, int]:
     of_sku: dict[int, list[Balance]] = defaultdict(list)
     for row in sellable:
@@ -177,8 +199,8 @@ def _take(
         free = {
             (sku_id, row.location_id): row.unclaimed - change[sku_id, row.location_id] for row in of_sku.get(sku_id, ())
         }
-        left = rules[sku_id].shown(sum(free.values()))
-        if needed > left:
+        left = sum(free.values()) if in_part else rules[sku_id].shown(sum(free.values()))
+        if needed > left and not in_part:
             short[sku_id] = (needed, left)
             continue
         for key, pieces in free.items():
@@ -218,7 +240,7 @@ RETURNING sku_id, location_id, quantity
 """
 
 
-def _release_lines(
+def release_lines(
     hold_ids: Sequence[int], locked: Mapping[BalanceKey, Balance], *, at: dt.datetime
 ) -> dict[BalanceKey, int]:
     """Release the holds' lines on locked balances, together with the pieces. Returns the pieces per balance."""
@@ -266,5 +288,5 @@ def _refuse_senseless(
         raise InvalidInput(problems)
 
 
-def _lock_name(channel_id: int, ref: str) -> str:
+def lock_name(channel_id: int, ref: str) -> str:
     return f"hold:{channel_id}:{ref}"

@@ -1,6 +1,6 @@
 """Pieces that come in: from suppliers and as opening stock. Each receipt is booked once per external id and posted with it.
 
-Takes these levels of the house's lock order: the document by name, balances by primary key, cost rows by SKU, open items.
+Takes these levels of the house's lock order: the document by name, balances by primary key, cost rows by SKU, expected receipts, open items.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from erp.core.use_case import use_case
 from erp.inventory import postings
 from erp.inventory.models import StockDocument
 from erp.inventory.postings import Purchase, Sums
-from erp.inventory.services import documents, movements, provisional
+from erp.inventory.services import documents, movements, promises, provisional
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
@@ -117,7 +117,7 @@ def receive(
         received[key][1] += cost
     provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
     booking.write()
-    _fulfil_expectations(lines)
+    _fulfil_expectations(lines, location_id=location_id, at=at, by=by)
     post(
         [*sums.lines(), *_contra(supplier, bought, contra_role, books, document_id, external_id, on)],
         on=on,
@@ -194,10 +194,14 @@ FROM (SELECT id, sum(pieces) AS pieces FROM unnest(%s::bigint[], %s::int[]) AS l
 """
 
 
-def _fulfil_expectations(lines: Sequence[ReceiptLine]) -> None:
-    """Count what came on what was expected. More than expected is a fact, so the expectation grows with it."""
+def _fulfil_expectations(lines: Sequence[ReceiptLine], *, location_id: int, at: dt.datetime, by: Actor) -> None:
+    """Count what came on what was expected, and reserve it for whom it was promised. More than expected is a fact, so the expectation grows."""
     fulfilled = [(line.expected_receipt_id, line.quantity) for line in lines if line.expected_receipt_id is not None]
     if fulfilled:
+        came: dict[int, int] = defaultdict(int)
+        for expected, pieces in fulfilled:
+            came[expected] += pieces
+        promises.keep_promises_of(came, location_id=location_id, at=at, by=by)
         with connection.cursor() as cursor:
             cursor.execute(_FULFIL, [[expected for expected, _n in fulfilled], [pieces for _id, pieces in fulfilled]])
 
