@@ -9,7 +9,7 @@ from ec_gateway import order_document as words
 from ec_gateway.api.order_fields import money, told
 from ec_gateway.api.schema import Described, ProblemErrorSerializer
 from ec_gateway.order_news_document import CONDITIONS
-from erp.orders.models import OrderHold, OrderState, Return, Shipment
+from erp.orders.models import OrderHold, OrderState, OrderWait, Return, Shipment
 
 
 class AllocatedLineSerializer(Described):
@@ -73,6 +73,16 @@ class HoldViewSerializer(HoldReasonSerializer):
     opened_at = serializers.DateTimeField()
 
 
+class WaitSerializer(Described):
+    """Why stock is not reserved yet though it may be there: `by_hand`, `wished_date` (it is on `due_on`), `payment_overdue` (the reservation was
+    given up), `paid_late` (paid after that; the goods have to be had again)."""
+
+    within = "orders.waits"
+
+    reason = told(OrderWait.Reason.values)
+    due_on = serializers.DateField(allow_null=True)
+
+
 class LineViewSerializer(AllocatedLineSerializer):
     within = "orders.allocation"
 
@@ -82,6 +92,10 @@ class LineViewSerializer(AllocatedLineSerializer):
     returned_quantity = serializers.IntegerField()
     unit_price = money(allow_null=True)
     gross_amount = money(allow_null=True)
+    expected_date = serializers.DateField(
+        allow_null=True,
+        help_text="When the last unit it lacks should arrive; it moves with the goods. Null: not known, or nothing lacks.",
+    )
 
 
 class ParcelLineSerializer(Described):
@@ -178,6 +192,7 @@ class OrderViewSerializer(Described):
         allow_null=True, help_text="The newest revision that came too late to amend and waits for staff."
     )
     holds = HoldViewSerializer(many=True)
+    waits = WaitSerializer(many=True)
     lines = LineViewSerializer(many=True)
     shipments = ShipmentSerializer(many=True)
     returns = ReturnViewSerializer(many=True)

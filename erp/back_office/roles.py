@@ -60,7 +60,7 @@ STYLES = (
 )  # fmt: skip
 ORDER = (
     "orders.order", "orders.orderline", "orders.delivery", "orders.orderfee", "orders.orderadjustment", "orders.ordertaxtotal",
-    "orders.orderhold", "orders.orderevent", "orders.laterevision",
+    "orders.orderhold", "orders.orderwait", "orders.orderevent", "orders.laterevision",
 )  # fmt: skip
 PARCELS = (
     "orders.shipment",
@@ -74,8 +74,8 @@ PARCELS = (
 )
 STOCK = (
     "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
-    "inventory.holdline", "inventory.expectedreceipt", "inventory.provisionalreceipt", "inventory.location", "inventory.stocksnapshot",
-    "inventory.stockcount",
+    "inventory.holdline", "inventory.expectedreceipt", "inventory.promise", "inventory.provisionalreceipt", "inventory.location",
+    "inventory.stocksnapshot", "inventory.stockcount",
 )  # fmt: skip
 RULES = ("inventory.channelpolicy", "inventory.channelquota")
 BOOKS = (
@@ -114,7 +114,9 @@ DOORS = ("access.staffsession", "access.signinlock", "access.accesslog")
 
 ROLES = (
     Role("受注担当", "juchu", "Order desk: takes orders from 確認待ち to 出荷指示, keeps trade accounts and customers.", frozenset(
-        {SALES, "orders.read_messages", "orders.write_memo", ALL_LOCATIONS, SEE_AMOUNTS}
+        {SALES, "orders.read_messages", "orders.write_memo", "orders.move_reservation", ALL_LOCATIONS, SEE_AMOUNTS}
+        | {"orders.delete_allocationrule"}
+        | keeps("orders.allocationrule")
         | acts_on("orders.order", "orders.orderhold", "orders.orderline", "customers.customerrecord", "customers.mergeevent", *TASKS)
         | looks_at(*ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, *STOCK, *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *COMPANY)
         | keeps("inventory.hold", "orders.salesreport", "customers.account", "customers.shipto", "customers.contact", *IMPORTS)
@@ -162,6 +164,7 @@ ROLES = (
         {SALES, SEE_AMOUNTS, "orders.write_memo", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
         | looks_at("inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.expectedreceipt")
         | looks_at("inventory.stockcount", "inventory.provisionalreceipt", "inventory.reservation", "inventory.holdline", "inventory.reason", *STYLES)
+        | looks_at("inventory.promise")
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "orders.shipment", "orders.shipmentline")
         | keeps("inventory.hold")
     )),
@@ -180,7 +183,7 @@ ROLES = (
     )),
     Role("経営", "keiei", "Management: looks at everything, writes nothing.", frozenset(
         {SALES, ALL_LOCATIONS, SEE_COSTS, SEE_AMOUNTS}
-        | looks_at("orders.carrieraccount")
+        | looks_at("orders.carrieraccount", "orders.allocationrule")
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", *RULES)
         | looks_at(*VALUATION, "inventory.reorderrule")
@@ -194,6 +197,7 @@ ROLES = (
         | keeps("auth.user", "inventory.shopstaff", "core.companyprofile", *COMPANY, "inventory.location", "ec_gateway.ecsite")
         | keeps("ec_gateway.apikey", "accounting.counterparty", "accounting.paymentroute", "insights.rfmdefinition", *IMPORTS)
         | keeps("orders.carrieraccount")
+        | looks_at("orders.allocationrule")
         | {"inventory.delete_shopstaff"}
         | acts_on("access.staffsession", "access.signinlock")
         | looks_at(*SITES, "auth.group", "access.accesslog")

@@ -41,7 +41,7 @@ class Door:
 
 ROOMS = (
     Room("orders", pgettext_lazy("room", "Orders"), "receipt_long", (
-        "orders.order", "orders_release", "orders.orderhold", "orders.orderline", "orders.orderpayment", "orders.parkedmessage",
+        "orders.order", "orders_release", "orders.orderhold", "orders.orderwait", "orders.orderline", "orders.orderpayment", "orders.parkedmessage",
         "correspondence.mail",
     )),
     Room("shipping", pgettext_lazy("room", "Shipping"), "local_shipping", (
@@ -51,7 +51,7 @@ ROOMS = (
     )),
     Room("stock", pgettext_lazy("room", "Stock"), "inventory_2", (
         "inventory.stockbalance", "inventory_availability", "inventory.expectedreceipt", "inventory_inspect",
-        "inventory.reservation", "inventory.hold",
+        "inventory.promise", "inventory.reservation", "inventory.hold",
         "inventory.stockcount", "inventory_counting",
         "inventory.stockdocument", "inventory.stockmovement", "inventory.provisionalreceipt", "inventory_stock_then",
         "inventory.stocksnapshot", "inventory.costbalance",
@@ -84,7 +84,8 @@ ROOMS = (
     )),
     Room("settings", pgettext_lazy("room", "Settings"), "settings", (
         "core_health", "core.companyprofile", "core.channel", "correspondence.channelmail", "correspondence.mailtemplate", "core.department",
-        "orders.carrieraccount", "inventory.location", "inventory.costpool", "inventory.standardcost", "inventory.writedownrule", "inventory.reason",
+        "orders.allocationrule", "orders.carrieraccount", "inventory.location", "inventory.costpool", "inventory.standardcost",
+        "inventory.writedownrule", "inventory.reason",
         "core.taxrate", "core.deductibleshare",
         "auth.user", "inventory.shopstaff", "auth.group", "access.staffsession", "access.signinlock", "access.accesslog",
         "core.auditrow", "core.verifyrun", "core.backuprun",

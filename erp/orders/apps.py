@@ -11,6 +11,7 @@ AFTER_ACCEPTANCE = [
     "number",
     "state",
     "holds",
+    "waits",
     "allocation",
     "shipments",
     "returns",
@@ -29,6 +30,7 @@ AFTER_ACCEPTANCE = [
 # What tasks are called.
 TASKS = {
     "OVERSOLD": _("Oversold"),
+    "PROMISE_LATER": _("Goods come later than was told"),
     "AMEND_AFTER_RELEASE": _("Revision after release"),
     "CANCEL_WHILE_PICKING": _("Cancellation while being picked"),
     "PAYMENT_SHORT": _("Paid too little"),

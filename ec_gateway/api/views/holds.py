@@ -24,7 +24,7 @@ from erp.inventory.services import HoldDemand, extend_hold, place_hold, release_
 LONGEST_S = 90 * 24 * 3600
 MOST_LINES = 500
 MOST_PIECES = 1_000_000
-KINDS = {"cart": "CART", "quote": "QUOTE", "keep": "KEEP"}
+KINDS = {"cart": "CART", "quote": "QUOTE", "keep": "KEEP", "customer_order": "CUSTOMER_ORDER"}
 
 
 class HoldLineRequestSerializer(Described):
@@ -41,8 +41,17 @@ class HoldRequestSerializer(Described):
         max_length=100, help_text="Your own name for it: again with the same content, one hold."
     )
     lines = serializers.ListField(child=HoldLineRequestSerializer(), min_length=1, max_length=MOST_LINES)
-    expires_in = serializers.IntegerField(min_value=1, max_value=LONGEST_S, help_text="Seconds from now.")
-    kind = serializers.ChoiceField(choices=list(KINDS), required=False, help_text="cart (default), quote or keep.")
+    expires_in = serializers.IntegerField(
+        min_value=1,
+        max_value=LONGEST_S,
+        required=False,
+        help_text="Seconds from now. Without it as long as its kind runs here.",
+    )
+    kind = serializers.ChoiceField(
+        choices=list(KINDS),
+        required=False,
+        help_text="cart (default), quote, keep; customer_order waits for what is not there yet.",
+    )
 
 
 class ExtensionRequestSerializer(Described):
@@ -57,7 +66,7 @@ class HeldSerializer(Described):
     sku = serializers.CharField(help_text="What has stock: of a kit its components.")
     wanted = serializers.IntegerField()
     held = serializers.IntegerField(
-        help_text="Fewer than wanted once the hold has expired or the goods turned out to be gone."
+        help_text="Fewer than wanted once the hold has expired, the goods turned out to be gone, or a customer order still waits."
     )
 
 
@@ -88,7 +97,8 @@ class HoldList(ApiView):
     @operation(
         id="hold_place",
         summary="Keep pieces until a time, all lines or none",
-        description="A kit is held as its components. 409 `insufficient_stock` names every short SKU with what is left (`shortages`).",
+        description="A `customer_order` (客注) keeps what is there and is given the rest as it comes, before later orders. "
+        "A kit is held as its components. 409 `insufficient_stock` names every short SKU with what is left (`shortages`).",
         tag="holds",
         request=HoldRequestSerializer,
         answers={200: HoldSerializer, 201: HoldSerializer},
@@ -123,12 +133,12 @@ class HoldList(ApiView):
 
         def effect() -> Answer:
             ref, kind, expires_in, demands = _read(body)
-            lifetime = dt.timedelta(seconds=expires_in)
+            lifetime = None if expires_in is None else dt.timedelta(seconds=expires_in)
             placed = place_hold(
                 channel_id=self.client.channel_id,
                 ref=ref,
                 lines=demands,
-                expires_at=self.at + lifetime,
+                expires_at=None if lifetime is None else self.at + lifetime,
                 lifetime=lifetime,
                 kind=kind,
                 at=self.at,
@@ -225,7 +235,7 @@ class HoldExtension(ApiView):
         return self.write(request, body, effect)
 
 
-def _read(body: dict[str, Any]) -> tuple[str, str, int, list[HoldDemand]]:
+def _read(body: dict[str, Any]) -> tuple[str, str, int | None, list[HoldDemand]]:
     """Reference, kind, seconds and the pieces wanted. Raises InvalidInput naming every fault, unknown SKUs too."""
     problems: list[Problem] = []
     reader = JsonReader(body, "", problems)
@@ -233,7 +243,7 @@ def _read(body: dict[str, Any]) -> tuple[str, str, int, list[HoldDemand]]:
     if "hold_ref" in body and isinstance(body["hold_ref"], str) and not 1 <= len(ref) <= 100:
         problems.append(Problem("/hold_ref", "invalid", _("1 to 100 characters are needed.")))
     kind = reader.choice("kind", KINDS, default="CART")
-    expires_in = _read_expiry(reader, problems)
+    expires_in = _read_expiry(reader, problems) if "expires_in" in body else None
     lines = reader.children("lines", required=True)
     if isinstance(body.get("lines"), list) and not 1 <= len(lines) <= MOST_LINES:
         problems.append(Problem("/lines", "invalid", _("From 1 to %(most)s lines are needed.") % {"most": MOST_LINES}))

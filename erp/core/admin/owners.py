@@ -76,7 +76,7 @@ FIELDS: dict[str, StrOrPromise] = {
     "tax_amount": _("tax amount"), "tax_class": _("tax class"), "tax_difference": _("tax difference"),
     "tax_included": _("tax included"), "tax_summary": _("tax summary"), "taxes": _("taxes"), "terms": _("terms of the figure"),
     "total": _("total"), "version": _("version"), "video": _("video"), "weight_g": _("weight (g)"), "wholesale_percent": _("wholesale rate (%)"),
-    "wholesale_price": _("wholesale price"),
+    "wholesale_price": _("wholesale price"), "waits": _("reasons to wait for stock"),
 }  # fmt: skip
 
 

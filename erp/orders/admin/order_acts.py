@@ -32,7 +32,7 @@ NEEDS_REASON = ("make_final", "cancel")
 def service_of(act: str, order_id: int, reason: str = "") -> Callable[..., object]:
     """The one call that an act on an order makes."""
     calls: Mapping[str, Callable[..., object]] = {
-        "allocate": partial(services.allocate_orders, order_ids=[order_id]),
+        "allocate": partial(services.allocate_by_hand, order_ids=[order_id]),
         "release": partial(services.release_orders, order_ids=[order_id]),
         "release_in_part": partial(services.release_orders, order_ids=[order_id], in_part=True),
         "make_final": partial(services.make_final, order_id=order_id, reason=reason),
@@ -97,6 +97,7 @@ def _told(request: HttpRequest, order: Order) -> dict[str, str]:
     sheet, may = selectors.order_sheet(order), request.user.has_perm
     told = {gettext("state"): str(order.get_state_display())}
     told[gettext("reasons to wait")] = _listed(hold.get_reason_display() for hold in sheet.open_holds)
+    told[gettext("why stock is not reserved")] = _listed(wait.get_reason_display() for wait in sheet.waits)
     if order.is_provisional:
         told[gettext("provisional")] = gettext("yes")
     if may("orders.view_orderline"):

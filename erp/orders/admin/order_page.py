@@ -80,6 +80,7 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "sets_skus": may("orders.change_orderline"),
         "confirms_money": may("orders.change_orderpayment"),
         "ships": may("orders.change_shipment"),
+        "moves_reservations": may("orders.move_reservation"),
     }
     return {
         **page.admin_site.each_context(request),

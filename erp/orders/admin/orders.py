@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from erp.core.admin import ActionForm, PageLink
 from erp.orders import services
-from erp.orders.admin import order_acts, order_mail, order_page, receipts, release
+from erp.orders.admin import allocation, from_hold, order_acts, order_mail, order_page, receipts, release
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import Order
 
@@ -46,7 +46,9 @@ class OrderAdmin(OfChannels):
     action_form = ReasonForm
     list_links = [PageLink("admin:orders_release", _("Release orders"), "act")]
     actions = [
+        "preview_allocation",
         "allocate",
+        "set_priority",
         "preview_release",
         "release",
         "release_in_part",
@@ -73,7 +75,13 @@ class OrderAdmin(OfChannels):
         receipt = path("<int:order_id>/receipt/", self.admin_site.admin_view(self.receipt), name="orders_order_receipt")
         foresee = path("<int:order_id>/foresee/", self.admin_site.admin_view(self.foresee), name="orders_order_foresee")
         memo = path("<int:order_id>/memo/", self.admin_site.admin_view(self.memo), name="orders_order_memo")
-        return [act, releasing, mail, receipt, memo, foresee, *super().get_urls()]
+        take = path(
+            "<int:order_id>/take/<int:line_id>/", self.admin_site.admin_view(self.take), name="orders_order_take"
+        )
+        convert = path(
+            "from-hold/<int:hold_id>/", self.admin_site.admin_view(self.convert), name="orders_order_from_hold"
+        )
+        return [act, releasing, mail, receipt, memo, foresee, take, convert, *super().get_urls()]
 
     def release_page(self, request: HttpRequest) -> HttpResponse:
         """出荷指示 of what waits for it: a preview, and its confirmation."""
@@ -108,6 +116,17 @@ class OrderAdmin(OfChannels):
             raise PermissionDenied
         return order_acts.foresee(self, request, get_object_or_404(self.get_queryset(request), pk=order_id))
 
+    def take(self, request: HttpRequest, order_id: int, line_id: int) -> HttpResponse:
+        """Pieces for a line that lacks them, from an order that has them reserved."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        order = get_object_or_404(self.get_queryset(request), pk=order_id)
+        return allocation.take(self, request, order, line_id)
+
+    def convert(self, request: HttpRequest, hold_id: int) -> HttpResponse:
+        """What is kept for somebody becomes an order."""
+        return from_hold.convert(self, request, hold_id)
+
     def mail(self, request: HttpRequest, order_id: int) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -132,6 +151,21 @@ class OrderAdmin(OfChannels):
     @admin.action(description=_("Allocate stock"), permissions=["act"])
     def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, "allocate")
+
+    @admin.action(description=_("Allocate stock, with a preview"), permissions=["act"])
+    def preview_allocation(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return allocation.preview(self, request, queryset)
+
+    @admin.action(description=_("Set the allocation priority (type it as the reason)"), permissions=["act"])
+    def set_priority(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        typed = request.POST.get("reason", "").strip()
+        if not (typed.isdecimal() and len(typed) <= 3):
+            self.message_user(request, _("Type a number from 0 to 999 as the reason."), messages.ERROR)
+            return
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True))
+        done = self.serve(request, services.set_priority, order_ids=ids, priority=int(typed))
+        told = ngettext("%(count)d order done.", "%(count)d orders done.", done)
+        self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
 
     @admin.action(description=_("Release, with a preview"), permissions=["act"])
     def preview_release(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:

@@ -192,6 +192,7 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("read_messages", "Can read what a channel sent about an order"),
                     ("write_memo", "Can leave a memo on an order"),
+                    ("move_reservation", "Can give what is reserved for one order to another"),
                 ],
             },
         ),
@@ -247,6 +248,10 @@ class Migration(migrations.Migration):
                             ("HOLD_RESOLVED", "Hold resolved"),
                             ("ALLOCATED", "Allocated"),
                             ("OVERSOLD", "Oversold"),
+                            ("PROMISED", "Expected arrival"),
+                            ("MOVED", "Reservation moved"),
+                            ("UNRESERVED", "Reservation given up"),
+                            ("PRIORITY", "Priority set"),
                             ("RELEASED", "Released to the warehouse"),
                             ("SHIPPED", "Shipped"),
                             ("TRACKING", "Tracking number"),
@@ -441,6 +446,7 @@ class Migration(migrations.Migration):
                 ),
                 ("promised_date", models.DateField(blank=True, null=True, verbose_name="promised date")),
                 ("release_date", models.DateField(blank=True, null=True, verbose_name="release date")),
+                ("arrival_date", models.DateField(blank=True, null=True, verbose_name="expected arrival")),
                 (
                     "delivery",
                     models.ForeignKey(
@@ -1620,6 +1626,12 @@ class Migration(migrations.Migration):
             index=models.Index(fields=["sku_code"], name="order_line_by_sku_code"),
         ),
         migrations.AddIndex(
+            model_name="orderline",
+            index=models.Index(
+                condition=models.Q(("arrival_date__isnull", False)), fields=["order"], name="order_line_that_waits"
+            ),
+        ),
+        migrations.AddIndex(
             model_name="orderpayment",
             index=models.Index(
                 erp.core.folding.Folded("reference"),
@@ -1852,5 +1864,179 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="orderpayment",
             index=models.Index(fields=["method", "id"], name="payment_by_method"),
+        ),
+        migrations.CreateModel(
+            name="AllocationRule",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "order_type",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("NORMAL", "Normal"),
+                            ("PREORDER", "Pre-order"),
+                            ("SUBSCRIPTION", "Subscription"),
+                            ("EXHIBITION", "Exhibition order"),
+                            ("SAMPLE", "Sample"),
+                            ("EXCHANGE", "Exchange"),
+                            ("STORE_PICKUP", "Store pickup"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="order type",
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("AT_ACCEPTANCE", "At acceptance"),
+                            ("BY_HAND", "By hand"),
+                            ("BEFORE_WISHED_DATE", "Days before the wished date"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="allocation",
+                    ),
+                ),
+                (
+                    "days_before",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="An order without a wished date is allocated at acceptance.",
+                        null=True,
+                        verbose_name="days before the wished date",
+                    ),
+                ),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Smaller numbers keep their stock longer when pieces run out.",
+                        null=True,
+                        verbose_name="allocation priority",
+                    ),
+                ),
+                (
+                    "overdue",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("KEEP", "Keep the reservation"),
+                            ("RELEASE", "Give up the reservation"),
+                            ("CANCEL", "Cancel the order"),
+                        ],
+                        default="",
+                        help_text="Money that comes later still counts: stock is acquired again, or the order waits for it.",
+                        max_length=10,
+                        verbose_name="when money in advance is overdue",
+                    ),
+                ),
+                (
+                    "overdue_days",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="So many days after the money was due.", verbose_name="days of grace"
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.account",
+                        verbose_name="account",
+                    ),
+                ),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.channel",
+                        verbose_name="sales channel",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "allocation rule",
+                "verbose_name_plural": "allocation rules",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("channel", "order_type", "account"),
+                        name="one_allocation_rule_per_scope",
+                        nulls_distinct=False,
+                        violation_error_message="There is a rule for these orders already.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("mode", "BEFORE_WISHED_DATE"), _negated=True),
+                            ("days_before__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="allocation_rule_says_how_many_days",
+                        violation_error_message="Say how many days before the wished date.",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="OrderWait",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("BY_HAND", "Allocated by hand"),
+                            ("WISHED_DATE", "Allocated shortly before the wished date"),
+                            ("PAYMENT_OVERDUE", "Payment overdue, reservation given up"),
+                            ("PAID_LATE", "Paid after it was due, stock to be had again"),
+                        ],
+                        max_length=20,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("due_on", models.DateField(blank=True, null=True, verbose_name="reserved on")),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("opened_by", models.CharField(max_length=100, verbose_name="opened by")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed at")),
+                (
+                    "closed_by",
+                    models.CharField(blank=True, db_default="", default="", max_length=100, verbose_name="closed by"),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="waits",
+                        to="orders.order",
+                        verbose_name="order",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "reason to wait for stock",
+                "verbose_name_plural": "reasons to wait for stock",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("closed_at__isnull", True)),
+                        fields=["reason", "due_on"],
+                        name="open_wait_by_day",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("closed_at__isnull", True)),
+                        fields=("order", "reason"),
+                        name="one_open_wait_per_reason",
+                    )
+                ],
+            },
         ),
     ]

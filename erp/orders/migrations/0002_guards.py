@@ -39,6 +39,8 @@ class Migration(migrations.Migration):
         audited("orders_ordertaxtotal", inserts=False),
         audited("orders_orderpayment", inserts=False),
         audited("orders_orderhold", inserts=False),
+        audited("orders_orderwait", inserts=False),
+        audited("orders_allocationrule"),
         audited("orders_shipment", inserts=False),
         audited("orders_shipmentline", inserts=False, columns=("shipment_id", "order_line_id", "quantity")),
         audited("orders_return", inserts=False),

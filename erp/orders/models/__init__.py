@@ -1,5 +1,6 @@
 """Orders and what becomes of them: order → reservation → shipment → sale, cancellation and return. Every act leaves an event with who and why."""
 
+from erp.orders.models.allocation import AllocationRule, OrderWait
 from erp.orders.models.carriers import Carrier, CarrierAccount, LabelRun, LabelRunLine
 from erp.orders.models.orders import (
     Delivery,
@@ -20,6 +21,7 @@ from erp.orders.models.returns import Return, ReturnLine
 from erp.orders.models.shipments import Shipment, ShipmentLine
 
 __all__ = [
+    "AllocationRule",
     "Carrier",
     "CarrierAccount",
     "Delivery",
@@ -37,6 +39,7 @@ __all__ = [
     "OrderState",
     "OrderTaxTotal",
     "OrderType",
+    "OrderWait",
     "ParkedMessage",
     "PaymentEvent",
     "PaymentMethod",

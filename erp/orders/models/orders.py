@@ -110,6 +110,7 @@ class Order(models.Model):
         permissions = [
             ("read_messages", "Can read what a channel sent about an order"),
             ("write_memo", "Can leave a memo on an order"),
+            ("move_reservation", "Can give what is reserved for one order to another"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["channel", "external_id"], name="one_order_per_channel_and_external_id"),
@@ -206,6 +207,8 @@ class OrderLine(models.Model):
     gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2, null=True)
     promised_date = models.DateField(_("promised date"), null=True, blank=True)
     release_date = models.DateField(_("release date"), null=True, blank=True)
+    # When the last piece it lacks should come, as far as all of them are promised from what is expected.
+    arrival_date = models.DateField(_("expected arrival"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("order line")
@@ -226,7 +229,10 @@ class OrderLine(models.Model):
                 name="not_more_returned_than_shipped",
             ),
         ]
-        indexes = [models.Index(fields=["sku_code"], name="order_line_by_sku_code")]
+        indexes = [
+            models.Index(fields=["sku_code"], name="order_line_by_sku_code"),
+            models.Index(fields=["order"], condition=Q(arrival_date__isnull=False), name="order_line_that_waits"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"

@@ -1,5 +1,6 @@
 """Questions to orders. Answers are dataclasses or plain rows; nothing here locks or writes."""
 
+from erp.orders.selectors.allocation_rules import allocation_rules
 from erp.orders.selectors.order_sheet import (
     OrderSheet,
     SheetItem,
@@ -37,6 +38,7 @@ from erp.orders.selectors.orders import (
     order_heads,
     orders_being_picked,
     orders_to_serve,
+    overdue_payments,
     parcels_being_picked,
     payments_due,
     payments_of,
@@ -44,6 +46,14 @@ from erp.orders.selectors.orders import (
     recorded_orders,
     returnable,
     returns_by_message,
+)
+from erp.orders.selectors.promising import (
+    ArrivalDate,
+    arrival_dates,
+    lacking_of_line,
+    missing_pieces,
+    orders_with_dates,
+    whole_orders,
 )
 from erp.orders.selectors.receipts import (
     ReceiptSheet,
@@ -57,6 +67,7 @@ from erp.orders.selectors.remaining import came_back_unsold, still_to_be_sold
 from erp.orders.selectors.standings import Standing, orders_placed_since, standings
 
 __all__ = [
+    "ArrivalDate",
     "DuePayment",
     "LineView",
     "Need",
@@ -71,6 +82,8 @@ __all__ = [
     "SheetShipment",
     "SoldBefore",
     "Standing",
+    "allocation_rules",
+    "arrival_dates",
     "ask_open_needs",
     "ask_order_heads",
     "came_back_unsold",
@@ -83,9 +96,11 @@ __all__ = [
     "entries_of",
     "find_word_problems",
     "items_of",
+    "lacking_of_line",
     "listed_orders",
     "mails_of",
     "messages_of",
+    "missing_pieces",
     "open_needs",
     "order_heads",
     "order_sheet",
@@ -94,6 +109,8 @@ __all__ = [
     "orders_placed_since",
     "orders_to_serve",
     "orders_view",
+    "orders_with_dates",
+    "overdue_payments",
     "parcels_being_picked",
     "payments_due",
     "payments_of",
@@ -107,4 +124,5 @@ __all__ = [
     "standings",
     "still_to_be_sold",
     "tasks_of",
+    "whole_orders",
 ]

@@ -11,7 +11,7 @@ from erp.core.models import MessageLog, StaffTask
 from erp.core.money import ZERO
 from erp.correspondence import selectors as correspondence
 from erp.correspondence.models import Mail
-from erp.inventory.selectors import issued_values, place_names, reserved
+from erp.inventory.selectors import PromisedPart, issued_values, place_names, promised, reserved
 from erp.orders.models import (
     Delivery,
     LateRevision,
@@ -25,6 +25,7 @@ from erp.orders.models import (
     OrderPayment,
     OrderState,
     OrderTaxTotal,
+    OrderWait,
     PaymentEvent,
     Return,
     ReturnLine,
@@ -48,12 +49,13 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """``lacking`` is how many units are open and not fully reserved."""
+    """``lacking`` is how many units are open and not fully reserved; ``promised`` what of them is expected, from which purchase and when."""
 
     row: OrderLine
     reserved: tuple[Pieces, ...]
     taken_from: tuple[Pieces, ...]
     lacking: int
+    promised: tuple[PromisedPart, ...]
 
     @property
     def open(self) -> int:
@@ -83,6 +85,7 @@ class Sum:
 class OrderSheet:
     order: Order
     holds: tuple[OrderHold, ...]
+    waits: tuple[OrderWait, ...]
     lines: tuple[SheetLine, ...]
     deliveries: tuple[Delivery, ...]
     fees: tuple[OrderFee, ...]
@@ -188,6 +191,7 @@ def order_sheet(order: Order) -> OrderSheet:
     return OrderSheet(
         order=order,
         holds=tuple(OrderHold.objects.filter(order=order).order_by("pk")),
+        waits=tuple(OrderWait.objects.filter(order=order, closed_at__isnull=True).order_by("pk")),
         lines=_with_places(order, lines, contents),
         deliveries=tuple(Delivery.objects.filter(order=order).order_by("pk")),
         fees=tuple(OrderFee.objects.filter(order=order).select_related("shipment", "delivery").order_by("line_no")),
@@ -251,6 +255,9 @@ def _with_places(order: Order, lines: Sequence[OrderLine], contents: Sequence[Sh
     for part in components:
         parts.setdefault(part.line_id, []).append(part)
     claims = reserved("ORDER", [order.pk])
+    due: dict[int, list[PromisedPart]] = {}
+    for part_due in promised("ORDER", [order.pk]):
+        due.setdefault(part_due.document_line, []).append(part_due)
     issued = issued_values(
         "SHIPMENT", [line.pk for line in contents], source_ids={line.shipment_id for line in contents}
     )
@@ -270,6 +277,7 @@ def _with_places(order: Order, lines: Sequence[OrderLine], contents: Sequence[Sh
             _pieces(kept.get(row.pk, {}), names, parts.get(row.pk, ())),
             _pieces(gone.get(row.pk, {}), names, parts.get(row.pk, ())),
             _lacking(row, kept.get(row.pk, {}), parts.get(row.pk, ())),
+            tuple(due.get(row.pk, ())),
         )
         for row in lines
     )

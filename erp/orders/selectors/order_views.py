@@ -29,8 +29,16 @@ class HoldView:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitView:
+    """Why stock is not reserved yet, and on which day it is by itself."""
+
+    reason: str
+    due_on: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
 class LineView:
-    """Units of one line: ordered, kept in stock for it, gone, given up, come back."""
+    """Units of one line: ordered, kept in stock for it, gone, given up, come back. ``expected_date``: when the last one it lacks should come."""
 
     line_id: str
     sku: str
@@ -42,6 +50,7 @@ class LineView:
     returned_quantity: int
     unit_price: Decimal | None
     gross_amount: Decimal | None
+    expected_date: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,7 @@ class OrderView:
     cancel_reason: str
     late_revision: int | None
     holds: tuple[HoldView, ...]
+    waits: tuple[WaitView, ...]
     lines: tuple[LineView, ...]
     shipments: tuple[ShipmentView, ...]
     returns: tuple[ReturnView, ...]
@@ -152,9 +162,12 @@ FROM orders_order o WHERE o.id IN {_MINE}
 _HOLDS = f"""
 SELECT h.order_id, h.reason, h.opened_at FROM orders_orderhold h WHERE h.order_id IN {_MINE} AND h.resolved_at IS NULL ORDER BY h.reason
 """  # noqa: S608
+_WAITS = f"""
+SELECT w.order_id, w.reason, w.due_on FROM orders_orderwait w WHERE w.order_id IN {_MINE} AND w.closed_at IS NULL ORDER BY w.reason
+"""  # noqa: S608
 _LINES = f"""
 SELECT l.order_id, l.id, l.line_id, l.sku_code, l.name, l.quantity, l.shipped_quantity, l.cancelled_quantity, l.returned_quantity,
-       l.unit_price, l.gross_amount
+       l.unit_price, l.gross_amount, l.arrival_date
 FROM orders_orderline l WHERE l.order_id IN {_MINE} ORDER BY l.order_id, l.line_no
 """  # noqa: S608
 _COMPONENTS = f"""
@@ -203,6 +216,7 @@ def orders_view(*, channel: str, external_ids: Collection[str]) -> dict[str, Ord
     with rows.pipeline():
         heads, lines = rows.ask(_ORDERS, mine), rows.ask(_LINES, mine)
         components, holds = _grouped(_COMPONENTS, mine, _Component), _grouped(_HOLDS, mine, HoldView)
+        waits = _grouped(_WAITS, mine, WaitView)
         parcels, contents = rows.ask(_SHIPMENTS, mine), _grouped(_SHIPMENT_LINES, mine, ParcelLineView)
         documents, taken_back = rows.ask(_RETURNS, mine), _grouped(_RETURN_LINES, mine, ReturnLineView)
         payments, taxes = _grouped(_PAYMENTS, mine, PaymentView), _grouped(_TAXES, mine, TaxView)
@@ -210,6 +224,7 @@ def orders_view(*, channel: str, external_ids: Collection[str]) -> dict[str, Ord
     # In the order of the fields that follow the order's own columns.
     by_field: list[dict[int, list[Any]]] = [
         holds(),
+        waits(),
         _lines(lines.all(), components(), [key for key, *_head in orders]),
         _documents(parcels.all(), contents(), ShipmentView),
         _documents(documents.all(), taken_back(), ReturnView),

@@ -20,6 +20,7 @@ from erp.orders.models import (
     OrderLine,
     OrderPayment,
     OrderState,
+    OrderWait,
     PaymentStatus,
     Shipment,
 )
@@ -275,3 +276,28 @@ def payments_due(*, after: dt.datetime, until: dt.datetime) -> list[DuePayment]:
     )  # fmt: skip
     names = ("pk", "due_at", "order_id", "order__number", "order__channel_id")
     return [DuePayment(*row) for row in found.order_by("pk").values_list(*names)]
+
+
+@dataclass(frozen=True, slots=True)
+class OverduePayment:
+    """Money in advance that was due, and the order that waits for it and has its stock still."""
+
+    order_id: int
+    due_at: dt.datetime
+    channel_id: int
+    order_type: str
+    account_id: int | None
+
+
+def overdue_payments(*, at: dt.datetime, order_id: int | None = None) -> list[OverduePayment]:
+    """Of all orders, or of one; the earliest due date of each. Orders whose reservation was given up are not among them."""
+    found = OrderPayment.objects.filter(
+        must_be_paid_first=True, status=PaymentStatus.PENDING, amount__gt=0, due_at__lte=at, order__state=OrderState.AWAITING_PAYMENT
+    ).exclude(Exists(OrderWait.objects.filter(order=OuterRef("order"), reason=OrderWait.Reason.PAYMENT_OVERDUE, closed_at__isnull=True)))  # fmt: skip
+    if order_id is not None:
+        found = found.filter(order=order_id)
+    names = ("order_id", "due_at", "order__channel_id", "order__order_type", "order__account_id")
+    first: dict[int, OverduePayment] = {}
+    for row in found.order_by("due_at", "pk").values_list(*names):
+        first.setdefault(row[0], OverduePayment(*row))
+    return list(first.values())

@@ -2,11 +2,13 @@
 
 from erp.orders.services.allocation import (
     advance_due_orders,
+    allocate_by_hand,
     allocate_orders,
     allocate_waiting,
     reconsider_lost_reservations,
 )
 from erp.orders.services.amending import apply_late_revision
+from erp.orders.services.amending import describe as orders_as_they_stand
 from erp.orders.services.cancelling import cancel_by_staff, cancel_order
 from erp.orders.services.channel_returns import (
     ChannelReturn,
@@ -28,14 +30,18 @@ from erp.orders.services.documents import (
     StatedTax,
 )
 from erp.orders.services.exchanges import Exchange, part_exchanges
+from erp.orders.services.from_holds import HoldOrder, order_from_hold
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
 from erp.orders.services.label_files import find_label_problems, write_label_file
 from erp.orders.services.letters import remind_of_payments
 from erp.orders.services.memos import LONGEST_MEMO, write_memo
+from erp.orders.services.moving import move_reservation, set_priority
+from erp.orders.services.overdue import give_up_overdue
 from erp.orders.services.payment_news import PaymentNews, find_payment_problems
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.progress import accept, deliver, set_tracking
+from erp.orders.services.promising import keep_promises, promise_to
 from erp.orders.services.receipts import issue_receipt
 from erp.orders.services.refunds import confirm_refund
 from erp.orders.services.refused_sales import RefusedSale, keep_refused_sales
@@ -76,6 +82,7 @@ __all__ = [
     "DeliveryInput",
     "Exchange",
     "FeeInput",
+    "HoldOrder",
     "Judged",
     "LineInput",
     "OrderInput",
@@ -103,6 +110,7 @@ __all__ = [
     "Verdict",
     "accept",
     "advance_due_orders",
+    "allocate_by_hand",
     "allocate_orders",
     "allocate_waiting",
     "apply_late_revision",
@@ -118,17 +126,23 @@ __all__ = [
     "find_problems",
     "find_return_problems",
     "find_sale_problems",
+    "give_up_overdue",
     "hear_payment_news",
     "hold_order",
     "in_words_of_a_sale",
     "issue_receipt",
     "judge",
+    "keep_promises",
     "keep_refused_sales",
     "make_final",
+    "move_reservation",
+    "order_from_hold",
+    "orders_as_they_stand",
     "part_exchanges",
     "place_order",
     "place_orders",
     "plan_releases",
+    "promise_to",
     "read_tracking_file",
     "reconsider_lost_reservations",
     "record_channel_return",
@@ -146,6 +160,7 @@ __all__ = [
     "remind_of_payments",
     "report_sales",
     "resolve_hold",
+    "set_priority",
     "set_tracking",
     "ship",
     "take_tracking",

@@ -13,10 +13,10 @@ from erp.core.clock import business_date
 from erp.core.models import StaffTask
 from erp.core.use_case import use_case
 from erp.inventory.selectors import reserved
-from erp.inventory.services import Demand, lock_for_channels, reserve
+from erp.inventory.services import Demand, let_go_of_lines, lock_for_channels, lock_promises, reserve
 from erp.orders import selectors
-from erp.orders.models import Order, OrderEvent, OrderHold, OrderState
-from erp.orders.services import letters
+from erp.orders.models import Order, OrderEvent, OrderHold, OrderState, OrderWait
+from erp.orders.services import letters, waiting
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -27,6 +27,15 @@ CHUNK = 100
 def allocate_orders(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) -> dict[int, str]:
     """Reserve what these orders still lack, by priority and age, as far as stock goes. Returns the state of each."""
     ids = lock_orders(order_ids)
+    allocate_locked(ids, at=at, by=by)
+    return move_states(order_ids=ids, at=at, by=by)
+
+
+@use_case
+def allocate_by_hand(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) -> dict[int, str]:
+    """The same because somebody says so: whatever kept stock from being reserved for them (``OrderWait``) ends. Returns the state of each."""
+    ids = lock_orders(order_ids)
+    waiting.end(ids, reasons=waiting.KEEP_BACK, at=at, by=by)
     allocate_locked(ids, at=at, by=by)
     return move_states(order_ids=ids, at=at, by=by)
 
@@ -75,10 +84,11 @@ def reconsider_lost_reservations(*, at: dt.datetime, by: Actor) -> int:
 
 def close_shortages(order_ids: Sequence[int], *, resolution: str = "allocated", at: dt.datetime, by: Actor) -> None:
     """Orders that have all their pieces, or want none any more, are no exception."""
-    for kind in ("OVERSOLD", "RESERVATION_LOST"):
+    for kind in ("OVERSOLD", "RESERVATION_LOST", "PROMISE_LATER"):
         staff_tasks.close_open(
             kind=kind, subject_type="ORDER", subject_ids=order_ids, resolution=resolution, at=at, by=by
         )
+    waiting.end(order_ids, reasons=[OrderWait.Reason.PAID_LATE, OrderWait.Reason.WISHED_DATE], at=at, by=by)
     letters.short_no_more(order_ids, at=at, by=by)
 
 
@@ -96,7 +106,7 @@ def ask_order_locks(order_ids: Iterable[int]) -> rows.Answer:
 
 
 def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> int:
-    """Reserve for orders the caller has locked, except those under a credit stop. Returns the pieces reserved."""
+    """Reserve for orders the caller has locked, except those under a credit stop or kept back (``OrderWait``). Returns the pieces reserved."""
     if not order_ids:
         return 0
     stopped = set(
@@ -104,7 +114,10 @@ def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> 
             order__in=order_ids, reason=OrderHold.Reason.CREDIT_EXCEEDED, resolved_at__isnull=True
         ).values_list("order_id", flat=True)
     )
+    stopped |= waiting.kept_back(order_ids, at=at)
     heads = {row["id"]: row for row in selectors.order_heads(order_ids) if row["id"] not in stopped}
+    # From here on no goods that come are reserved for them behind our back.
+    lock_promises(document_type="ORDER", document_ids=list(heads))
     needs = selectors.open_needs(heads)
     have: dict[tuple[int, int], int] = {}
     for part in reserved("ORDER", list(heads)):
@@ -130,6 +143,8 @@ def allocate_locked(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> 
             total += grant.quantity
             missing_of[grant.document_id] -= grant.quantity
         served = sorted({grant.document_id for grant in granted})
+        lines = [(grant.document_id, grant.document_line, grant.sku_id) for grant in granted]
+        let_go_of_lines(document_type="ORDER", lines=lines)
         rows.insert(OrderEvent, EVENT_COLUMNS, [(key, "ALLOCATED", "", "", "", at, str(by)) for key in served])
         Order.objects.filter(pk__in=served).update(version=F("version") + 1)
         # What is reserved of an order is told although it may go on waiting for the rest.

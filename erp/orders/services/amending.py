@@ -21,7 +21,7 @@ from erp.core.errors import NotAllowedNow
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.inventory.selectors import reserved
-from erp.inventory.services import lock_for_exchange, release, reserve
+from erp.inventory.services import let_go_promises, lock_for_exchange, release, reserve
 from erp.orders import selectors
 from erp.orders.exceptions import OrderNotFound
 from erp.orders.models import (
@@ -38,7 +38,7 @@ from erp.orders.models import (
     Shipment,
     ShipmentLine,
 )
-from erp.orders.services import carrying, late_revisions, letters, refunds, surplus
+from erp.orders.services import carrying, late_revisions, letters, refunds, surplus, waiting
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
 from erp.orders.services.drafting import Draft, ask_context, draft_order
@@ -68,9 +68,11 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
         return replace(describe([order_id])[order_id], is_task=True, why_staff=blocker)
     draft.order_id, draft.number = order.pk, order.number
     carrying.carry_over(order, draft)
+    waiting.carry_over(order, draft)
     placing.register_customers([draft], at=at, by=by)
     _end_exposure(order, at=at, by=by)
     exposures = placing.judge_credit([draft], on=business_date(at), at=at, by=by)
+    let_go_promises(document_type="ORDER", document_ids=[order.pk])
     lock_for_exchange(
         channel_id=draft.channel.pk,
         document_type="ORDER",
@@ -107,6 +109,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     values = {name: value for name, value in zip(ORDER_COLUMNS, row, strict=True) if name not in kept}
     rows.update(Order, "id", list(values), [(order.pk, *values.values())])
     rows.insert(OrderHold, HOLD_COLUMNS, hold_rows(draft, at=at, by=by))
+    waiting.begin(draft, at=at, by=by)
     detail = _("Revision %(revision)s") % {"revision": draft.order.revision}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "AMENDED", "", "", detail, at, str(by))])
     letters.tell_amended(draft, is_short=bool(short), at=at, by=by)

@@ -16,11 +16,11 @@ from erp.core.messages import Message, store
 from erp.core.models import MessageLog
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
-from erp.inventory.services import release
+from erp.inventory.services import let_go_promises, release
 from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
-from erp.orders.services import late_revisions, letters, surplus
+from erp.orders.services import late_revisions, letters, surplus, waiting
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.deposits import owe_deposits_back
 from erp.orders.services.sales import announce_of
@@ -86,11 +86,13 @@ def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) 
     if order.exposure_amount and order.account and (group := _credit_group_id(order)):
         delta = ExposureDelta(group, ExposureEntry.Kind.OPEN_ORDER, -order.exposure_amount, "ORDER", order.pk)
         add_exposure(deltas=[delta], at=at, by=by)
+    let_go_promises(document_type="ORDER", document_ids=[order.pk])
     release(document_type="ORDER", document_ids=[order.pk], at=at, by=by)
     open_lines.update(cancelled_quantity=F("quantity") - F("shipped_quantity"))
     OrderHold.objects.filter(order=order, resolved_at__isnull=True).update(
         resolved_at=at, resolved_by=str(by), resolution=_("Order cancelled.")
     )
+    waiting.end([order.pk], at=at, by=by)
     Order.objects.filter(pk=order.pk).update(
         cancelled_at=at, cancel_reason=reason[:200], exposure_amount=ZERO, version=F("version") + 1
     )

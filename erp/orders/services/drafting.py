@@ -20,7 +20,8 @@ from erp.core.models import Channel, TaxClass
 from erp.core.money import COMPANY_CURRENCY, ZERO, Rounding
 from erp.core.selectors import ask_tax_rates
 from erp.core.tax import Rate, RateTotal, rate_on
-from erp.orders.models import OrderHold, OrderPayment, PaymentMethod, PaymentStatus
+from erp.orders.models import AllocationRule, OrderHold, OrderPayment, OrderWait, PaymentMethod, PaymentStatus
+from erp.orders.selectors.allocation_rules import DEFAULT, AllocationRules, AllocationTerms, ask_allocation_rules
 from erp.orders.services.amounts import Item, PricedOrder, price_order
 from erp.orders.services.documents import DeliveryInput, LineInput, OrderInput, PaymentInput
 
@@ -37,6 +38,7 @@ class Context:
     skus: Mapping[str, SkuFacts]
     channel_codes: Mapping[str, str]
     accounts: Mapping[str, AccountTerms]
+    rules: AllocationRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,36 @@ class Draft:
     customer_record_id: int | None = None
     order_id: int = 0
     number: str = ""
+    terms: AllocationTerms = DEFAULT
+    # What staff gave this very order.
+    own_priority: int | None = None
+    # An order that was allocated by hand, or when its day had come, is not put back by a revision.
+    was_allocated: bool = False
 
     @property
     def may_reserve(self) -> bool:
         """A credit stop keeps goods from being promised; every other reason to wait keeps them for the order."""
-        return Reason.CREDIT_EXCEEDED not in self.holds
+        return Reason.CREDIT_EXCEEDED not in self.holds and self.waits_for is None
+
+    @property
+    def waits_for(self) -> tuple[str, dt.date | None] | None:
+        """Why stock is not reserved yet, and on which day it is by itself. A buyer whose pieces are held already gets them at once."""
+        if self.order.hold_ref or self.was_allocated:
+            return None
+        if self.terms.mode == AllocationRule.Mode.BY_HAND:
+            return OrderWait.Reason.BY_HAND.value, None
+        wishes = [delivery.wish_date for delivery in self.deliveries if delivery.wish_date]
+        if self.terms.mode == AllocationRule.Mode.BEFORE_WISHED_DATE and wishes:
+            due_on = min(wishes) - dt.timedelta(days=self.terms.days_before)
+            return (OrderWait.Reason.WISHED_DATE.value, due_on) if due_on > self.order_date else None
+        return None
+
+    @property
+    def priority(self) -> int:
+        """A smaller number keeps its pieces longer."""
+        if self.own_priority is not None:
+            return self.own_priority
+        return self.channel.default_priority if self.terms.priority is None else self.terms.priority
 
     @property
     def component_ids(self) -> list[int]:
@@ -128,7 +155,7 @@ def ask_context(channel_code: str, orders: Iterable[OrderInput]) -> Callable[[],
     wanted = list(orders)
     lines = [line for order in wanted for line in order.lines]
     channel = rows.ask(_CHANNEL, [channel_code], row=_CHANNEL_ROW)
-    rates, routes = ask_tax_rates(), ask_payment_routes()
+    rates, routes, rules = ask_tax_rates(), ask_payment_routes(), ask_allocation_rules()
     skus = ask_sku_facts({line.sku for line in lines if line.sku})
 
     def context() -> Context:
@@ -146,6 +173,7 @@ def ask_context(channel_code: str, orders: Iterable[OrderInput]) -> Callable[[],
             skus={**skus(), **(sku_facts(channel_codes.values()) if channel_codes else {})},
             channel_codes=channel_codes,
             accounts=accounts_by_code(account_codes) if account_codes else {},
+            rules=rules(),
         )
 
     return context
@@ -185,6 +213,11 @@ def draft_order(order: OrderInput, context: Context) -> Draft:
         payments=payments,
         deliveries=deliveries,
         holds=holds,
+        terms=context.rules.of(
+            channel_id=context.channel.pk,
+            order_type=order.order_type,
+            account_id=account.account_id if account else None,
+        ),
     )
 
 

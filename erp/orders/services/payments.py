@@ -22,8 +22,17 @@ from erp.core.money import ZERO, round_money
 from erp.core.use_case import use_case
 from erp.orders import selectors
 from erp.orders.exceptions import OrderConflict
-from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, ParkedMessage, PaymentEvent, PaymentStatus
-from erp.orders.services import letters
+from erp.orders.models import (
+    Order,
+    OrderEvent,
+    OrderHold,
+    OrderPayment,
+    OrderWait,
+    ParkedMessage,
+    PaymentEvent,
+    PaymentStatus,
+)
+from erp.orders.services import letters, overdue, waiting
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
 from erp.orders.services.payment_news import PaymentNews, refuse_malformed
 from erp.orders.services.refunds import ask_about_refund, pay_refund
@@ -126,6 +135,8 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
     if event.kind in _MONEY and _waits_for_currency(order_id):
         _ask_about_currency(order_id, event, at=at, by=by)
     elif event.kind in _RECEIVED:
+        if _settles(payment, event) and waiting.is_open(order_id, OrderWait.Reason.PAYMENT_OVERDUE):
+            overdue.pay_late(order_id=order_id, at=at, by=by)
         _receive(payment, event, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
         if not pay_refund(payment=payment, amount=event.amount, on=business_date(at), at=at, by=by):
@@ -208,6 +219,11 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
             "REFUND_DUE", "ORDER", order.pk, order.number, detail % {"amount": f"{round_money(owed):,}"}
         )
         staff_tasks.open_tasks([finding], at=at, by=by)
+
+
+def _settles(payment: OrderPayment, event: PaymentNews) -> bool:
+    """Whether the payment is whole with this news."""
+    return max(payment.told_amount + _amount_told(payment, event), payment.attached_amount) >= payment.amount
 
 
 def _amount_told(payment: OrderPayment, event: PaymentNews) -> Decimal:

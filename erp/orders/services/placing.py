@@ -26,7 +26,7 @@ from erp.core.money import ZERO
 from erp.core.use_case import pipelined
 from erp.inventory.services import Granted, reserve
 from erp.orders.exceptions import OrderConflict, StaleRevision
-from erp.orders.models import Order, OrderEvent, OrderHold, OrderType, ParkedMessage
+from erp.orders.models import Order, OrderEvent, OrderHold, OrderType, OrderWait, ParkedMessage
 from erp.orders.services import amending, deposits, late_revisions, letters, parking
 from erp.orders.services.documents import AllocatedLine, OrderInput, OrderOutcome
 from erp.orders.services.drafting import Draft, Reason, ask_context, draft_order
@@ -36,11 +36,13 @@ from erp.orders.services.writing import (
     EVENT_COLUMNS,
     HOLD_COLUMNS,
     ORDER_COLUMNS,
+    WAIT_COLUMNS,
     Keys,
     Written,
     ask_keys,
     hold_rows,
     order_row,
+    wait_rows,
     write_children,
 )
 
@@ -232,6 +234,7 @@ def _record(
         ],
     )
     last_writes.insert(OrderHold, HOLD_COLUMNS, [row for draft in drafts for row in hold_rows(draft, at=at, by=by)])
+    last_writes.insert(OrderWait, WAIT_COLUMNS, [row for draft in drafts for row in wait_rows(draft, at=at, by=by)])
     events: list[tuple[object, ...]] = [
         (draft.order_id, "PLACED", "", states[draft.order_id], "", at, str(by)) for draft in drafts
     ]

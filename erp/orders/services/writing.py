@@ -149,9 +149,7 @@ def _demands(draft: Draft, line_keys: Mapping[str, int]) -> list[Demand]:
     if not draft.may_reserve:
         return []
     return [
-        Demand(
-            draft.order_id, line_keys[line.line_id], sku_id, line.quantity * per_unit, draft.channel.default_priority
-        )
+        Demand(draft.order_id, line_keys[line.line_id], sku_id, line.quantity * per_unit, draft.priority)
         for line, facts, _rate in draft.lines
         if facts
         for sku_id, per_unit in facts.components
@@ -223,7 +221,7 @@ def order_row(
     ]
     return (
         draft.order_id, draft.channel.pk, order.external_id, draft.number, order.revision, draft.fingerprint,
-        order.order_type, order.is_provisional, state, draft.channel.default_priority, order.ordered_at, draft.order_date,
+        order.order_type, order.is_provisional, state, draft.priority, order.ordered_at, draft.order_date,
         order.currency, order.prices_include_tax, draft.customer_record_id, account.account_id if account else None,
         account.bill_to_id if account else None, order.customer_po_number,
         f"{person.company} {person.family_name} {person.given_name}".strip()[:200] if person else "",
@@ -242,6 +240,11 @@ def hold_rows(draft: Draft, *, at: dt.datetime, by: Actor) -> list[tuple[Any, ..
     return [(draft.order_id, reason, detail[:300], at, str(by), "", "") for reason, detail in draft.holds.items()]
 
 
+def wait_rows(draft: Draft, *, at: dt.datetime, by: Actor) -> list[tuple[Any, ...]]:
+    return [(draft.order_id, *draft.waits_for, at, str(by))] if draft.waits_for else []
+
+
+WAIT_COLUMNS = ("order_id", "reason", "due_on", "opened_at", "opened_by")
 HOLD_COLUMNS = ("order_id", "reason", "detail", "opened_at", "opened_by", "resolved_by", "resolution")
 EVENT_COLUMNS = ("order_id", "kind", "from_state", "to_state", "detail", "recorded_at", "actor")
 
