@@ -2,11 +2,13 @@
 
 import pytest
 
-from erp.inventory.models import StockBalance
-from erp.orders.models import Order
-from erp.orders.services import ShipRequest, allocate_orders, place_order, release_orders, ship
+from erp.inventory.models import CostBalance, Location, StockBalance
+from erp.inventory.services import Count, record_count
+from erp.orders.models import Order, ShipmentLine
+from erp.orders.services import ShipRequest, SoldUnits, allocate_orders, place_order, release_orders, report_sales, ship
+from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import channel, location, sku, stock
-from tests.orders.factories import DESK, NOON, line, order, placed, shop
+from tests.orders.factories import DESK, NOON, line, order, placed, shipped, shop
 from tests.racing import once_another_waits, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,3 +70,28 @@ def test_shipping_for_several_channels_does_not_deadlock_with_a_sale_of_what_bot
     outcomes = race(buys_both, once_another_waits(lambda: ship(requests=leaving, at=NOON, by=DESK)), hold=hat)
 
     assert [getattr(outcomes[0], "state", outcomes[0]), outcomes[1]] == ["READY", dict.fromkeys(parcels, "SHIPPED")]
+
+
+def test_sales_reported_for_two_accounts_do_not_deadlock_with_a_count_at_one_of_them():
+    channel_, place = shop(kind="WHOLESALE", revenue_basis="SALES_REPORT")
+    goods = sku()
+    stock(goods, place, 4)
+    parts = []
+    for code in ("AC1", "AC2"):
+        account(code, bill_to=bill_to(f"B-{code}", credit_group=credit_group(f"G-{code}")))
+        shipped(placed(channel_, order(line(goods, 2), external_id=code, account_code=code, payments=())))
+        parts.append(SoldUnits(ShipmentLine.objects.latest("pk").pk, 1))
+    there = Location.objects.filter(kind="CONSIGNED").latest("pk")
+
+    def reporting():
+        return report_sales(channel=channel_.code, external_id="SR-1", lines=parts, at=NOON, by=DESK)
+
+    def counting():
+        return record_count(
+            external_id="C-1", location_id=there.pk, counts=[Count(1, goods.pk, 2)], occurred_at=NOON, at=NOON, by=DESK
+        )
+
+    # The report stands at the value. Taken account by account, it would want the second's pieces next, which the count holds by then.
+    outcomes = race(reporting, once_another_waits(counting), hold=CostBalance.objects.filter(sku=goods))
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["SalesReport", "Booked"]
