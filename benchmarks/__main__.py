@@ -53,6 +53,13 @@ CASES = [
     Case(
         "place_order, 1 line, one SKU wanted by 8 processes : bare one-row UPDATE", "place_hot", "update_hot", 8, 0.15
     ),
+    Case(
+        "availability of 1,000 SKUs with terms, rules and quotas, 1 process : the plain join of their balances",
+        "availability",
+        "availability",
+        1,
+        0.5,
+    ),
     # As many a second as one client gets is what one answer takes: at most three times as long.
     Case("GET /stock of one SKU, 1 client : an empty view of DRF, 1 client", "stock", "empty", 1, 0.33, "http", "http"),
 ]

@@ -12,6 +12,7 @@ from benchmarks.stage import AT, CHANNEL
 from catalog.models import Sku
 from erp.core.actors import Actor
 from erp.core.models import Channel
+from erp.inventory.selectors import available_to_promise
 from erp.inventory.services import Demand, reserve
 from erp.orders.services import (
     LineInput,
@@ -37,6 +38,7 @@ class Services:
         self.skus = skus
         self.documents = itertools.count(os.getpid() * 10**9)
         self.channel = Channel.objects.get(code=CHANNEL).pk
+        self.all_skus = list(Sku.objects.order_by("pk").values_list("pk", flat=True))
         self.hot_sku = Sku.objects.get(code=HOT).pk
 
     def place(self) -> int:
@@ -53,6 +55,12 @@ class Services:
         demand = Demand(next(self.documents), 1, self.hot_sku, 1, priority=50)
         granted = reserve(channel_id=self.channel, document_type="BENCH", demands=[demand], at=AT, by=BY)
         assert granted
+        return 1
+
+    def availability(self) -> int:
+        """A thousand SKUs with their terms, under rules and quotas of every scope."""
+        found = available_to_promise(channel_id=self.channel, sku_ids=self.all_skus, at=AT)
+        assert len(found) == self.skus
         return 1
 
     def place_bulk(self) -> int:

@@ -158,6 +158,18 @@ class RawClient:
     def ship(self) -> int:
         return self._call("bench_ship", self.random.sample(self.skus, 3))
 
+    def availability(self) -> int:
+        """What lies free of a thousand SKUs where the channel sells from, read and nothing else."""
+        found = self.connection.execute(
+            "SELECT b.sku_id, b.location_id, place.code, place.kind, b.on_hand, b.allocated, b.version"
+            " FROM inventory_stockbalance b JOIN inventory_channellocation sold ON sold.location_id = b.location_id"
+            " JOIN inventory_location place ON place.id = b.location_id"
+            " WHERE sold.channel_id = %s AND b.sku_id = ANY(%s) ORDER BY b.sku_id, sold.rank",
+            [self.channel, self.skus],
+        ).fetchall()
+        assert len(found) >= len(self.skus)
+        return 1
+
     def update_hot(self) -> int:
         """The bare race: one row, one statement, one commit."""
         self.connection.execute(

@@ -79,6 +79,7 @@ def build_masters() -> None:
             " SELECT 'B-' || lpad(sort_order::text, 4, '0'), %s, id, false, true, 1 FROM catalog_color",
             [product.pk],
         )
+    _rules(channel.pk, product.pk)
     lines = [
         ReceiptLine(line_no=number, sku_id=key, quantity=PIECES // 10, unit_cost=Decimal(420))
         for number, key in enumerate(Sku.objects.order_by("pk").values_list("pk", flat=True), 1)
@@ -92,3 +93,22 @@ def build_masters() -> None:
             at=AT,
             by=by,
         )
+
+
+def _rules(channel_id: int, product_id: int) -> None:
+    """Rules of every scope, of every fifth SKU its own, and quotas of another channel. None of them shows nothing: orders need pieces."""
+    from catalog.models import Category, Product, Sku
+    from erp.core.models import Channel
+    from erp.inventory.models import ChannelPolicy, ChannelQuota
+
+    category = Category.objects.create(code="BENCH", name="Bench")
+    Product.objects.filter(pk=product_id).update(category=category)
+    other = Channel.objects.create(code="BENCH-2", name="Bench", kind="MALL")
+    skus = list(Sku.objects.order_by("pk").values_list("pk", flat=True))
+    ChannelPolicy.objects.create(channel_id=channel_id, buffer=1)
+    ChannelPolicy.objects.create(channel_id=channel_id, category=category, last_pieces=3)
+    ChannelPolicy.objects.create(channel_id=channel_id, product_id=product_id, cap=10**6)
+    ChannelPolicy.objects.bulk_create(
+        [ChannelPolicy(channel_id=channel_id, sku_id=sku_id, buffer_percent=10) for sku_id in skus[::5]]
+    )
+    ChannelQuota.objects.bulk_create([ChannelQuota(channel=other, sku_id=sku_id, quantity=5) for sku_id in skus[::20]])

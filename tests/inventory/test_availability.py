@@ -243,3 +243,22 @@ def test_one_sku_by_its_code_is_answered_the_same_in_one_statement():
     assert by_code(pair.code) == ask(site, pair)[pair.pk]
     assert by_code("nothing") is None
     assert len(statements(lambda: by_code(shirt.code))) == 1
+
+
+def test_many_skus_are_told_the_same_as_each_by_itself():
+    near, far = location(), location("SHOP")
+    site, other = channel(near, far), channel(near)
+    goods = [sku() for _number in range(60)]
+    for number, item in enumerate(goods[:3]):
+        stock(item, far, 5 + number)
+        stock(item, near, 9)
+    services.set_aside(channel_id=other.pk, pieces={goods[1].pk: 4}, at=NOON, by=CLERK)
+    ChannelPolicy.objects.create(channel=site, buffer_percent=10, ends_at=LATER)
+    ChannelPolicy.objects.create(channel=site, product=goods[2].product, cap=3)
+    lines = [HoldDemand(goods[0].pk, 2)]
+    services.place_hold(channel_id=site.pk, ref="c", lines=lines, expires_at=LATER, at=NOON, by=CLERK)
+    pair = kit_of({goods[0]: 2})
+
+    for at in (NOON, LATER):
+        together = ask(site, *goods, pair, at=at)
+        assert together == {item.pk: ask(site, item, at=at)[item.pk] for item in (*goods, pair)}

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from erp.core import rows
@@ -33,19 +34,44 @@ class Term:
     location_kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Availability:
     """``available`` is the sum of ``terms`` and never below zero: then a FLOOR term says by how much it would be.
 
     ``version`` rises with every change of the balances behind it and of the channel's rules, and never falls; ``next_change_at`` is when a hold
     will expire, or a rule begin or end, by the clock. A kit begins with what its ``components`` make; its version rises with its definition too.
+    Terms are made when somebody asks for them: who sends a thousand figures asks for none.
     """
 
-    available: int
-    terms: tuple[Term, ...]
-    version: int
-    next_change_at: dt.datetime | None
-    components: tuple[Component, ...] = ()
+    __slots__ = ("_terms", "available", "components", "next_change_at", "version")
+
+    def __init__(
+        self,
+        available: int,
+        terms: tuple[Term, ...] | Callable[[], tuple[Term, ...]],
+        version: int,
+        next_change_at: dt.datetime | None,
+        components: tuple[Component, ...] = (),
+    ) -> None:
+        self.available, self._terms, self.version = available, terms, version
+        self.next_change_at, self.components = next_change_at, components
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        if not isinstance(self._terms, tuple):
+            self._terms = self._terms()
+        return self._terms
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Availability) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash(self._told())
+
+    def __repr__(self) -> str:
+        return f"Availability{self._told()}"
+
+    def _told(self) -> tuple[Any, ...]:
+        return self.available, self.terms, self.version, self.next_change_at, self.components
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +106,46 @@ NOTHING = Availability(0, (), 0, None)
 # stay below this. So it also rises when balances no longer count, which lowers their sum.
 _RULES = 1_000_000_000
 
-# Per SKU one row for each place the channel sells from, or one without a place. Joined laterally, so that few SKUs touch few rows.
-_STOCK = f"""
+_COLUMNS = f"""
 SELECT sku.id, CASE WHEN sku.is_kit THEN sku.version END,
        (SELECT version FROM inventory_channelrules WHERE channel_id = %(channel)s), quotas.version,{policies.NEXT_CHANGE},
-       {policies.COLUMNS}, place.*
+       {policies.COLUMNS}, place.rank, place.location_id, place.code, place.kind, place.on_hand, place.allocated, place.version,
+       coalesce(place.expired, 0), place.next_expiry, place.is_excluded
 FROM catalog_sku sku
-{policies.JOINS}
-LEFT JOIN LATERAL (
-    SELECT cl.rank, b.location_id, location.code, location.kind, b.on_hand, b.allocated, b.version, coalesce(expired.pieces, 0), expired.next_expiry,
-           NOT location.is_active OR location.kind = ANY(%(not_for_sale)s)
-           OR (location.kind = 'MALL_HELD' AND location.holder_channel_id IS DISTINCT FROM cl.channel_id)
+"""  # noqa: S608 - made of our own constants only
+_FROM_WHERE = """
     FROM inventory_channellocation cl
     JOIN inventory_location location ON location.id = cl.location_id
-    JOIN inventory_stockbalance b ON b.location_id = cl.location_id AND b.sku_id = sku.id
-    LEFT JOIN LATERAL (
-        SELECT sum(h.quantity) FILTER (WHERE h.expires_at <= %(at)s) AS pieces,
+    JOIN inventory_stockbalance b ON b.location_id = cl.location_id AND {balances}
+    LEFT JOIN {lateral} (
+        SELECT h.sku_id, h.location_id, sum(h.quantity) FILTER (WHERE h.expires_at <= %(at)s) AS pieces,
                min(h.expires_at) FILTER (WHERE h.expires_at > %(at)s) AS next_expiry
-        FROM inventory_holdline h WHERE h.sku_id = b.sku_id AND h.location_id = b.location_id AND h.released_at IS NULL
-    ) expired ON true
+        FROM inventory_holdline h WHERE {holds} AND h.released_at IS NULL GROUP BY h.sku_id, h.location_id
+    ) expired ON expired.sku_id = b.sku_id AND expired.location_id = b.location_id
     WHERE cl.channel_id = %(channel)s
-) place ON true
+"""
+_PLACE = """
+    SELECT b.sku_id, cl.rank, b.location_id, location.code, location.kind, b.on_hand, b.allocated, b.version,
+           expired.pieces AS expired, expired.next_expiry, NOT location.is_active OR location.kind = ANY(%(not_for_sale)s)
+           OR (location.kind = 'MALL_HELD' AND location.holder_channel_id IS DISTINCT FROM cl.channel_id) AS is_excluded
+"""
+# Per SKU one row for each place the channel sells from, or one without a place. Of few SKUs joined laterally, so that they touch few rows; of
+# many the same rows are read at once. ``string_to_table`` tells the planner of a thousand, an array of ten, whatever is in it.
+_FEW = _PLACE + _FROM_WHERE.format(
+    balances="b.sku_id = sku.id", lateral="LATERAL", holds="h.sku_id = b.sku_id AND h.location_id = b.location_id"
+)
+_MANY = _PLACE + _FROM_WHERE.format(
+    balances="b.sku_id IN (SELECT id FROM wanted)", lateral="", holds="h.sku_id IN (SELECT id FROM wanted)"
+)
+_OF_FEW = f"{_COLUMNS}{policies.JOINS} LEFT JOIN LATERAL ({_FEW}) place ON true"
+_OF_CODE = f"{_OF_FEW} WHERE sku.code = %(code)s"
+_OF_IDS = f"{_OF_FEW} WHERE sku.id = ANY(%(skus)s)"
+_OF_MANY_IDS = f"""
+SELECT * FROM (WITH wanted AS MATERIALIZED (SELECT key::bigint AS id FROM string_to_table(%(keys)s, ',') AS key)
+{_COLUMNS} JOIN wanted ON wanted.id = sku.id
+{policies.JOINS_OF_MANY} LEFT JOIN ({_MANY}) place ON place.sku_id = sku.id) found
 """  # noqa: S608 - made of our own constants only
-_OF_IDS = _STOCK + "WHERE sku.id = ANY(%(skus)s) ORDER BY sku.id, place.rank, place.location_id"
-_OF_CODE = _STOCK + "WHERE sku.code = %(code)s"
+MANY = 50
 
 _PARTS = """
 SELECT kit_id, component_id, quantity FROM catalog_kitcomponent WHERE kit_id = ANY(%s) ORDER BY kit_id, component_id
@@ -115,8 +157,9 @@ def available_to_promise(*, channel_id: int, sku_ids: Collection[int], at: dt.da
     them; a SKU without stock, or that nobody knows, has 0."""
     wanted = list(dict.fromkeys(sku_ids))
     found, kits = _of_stock(_ask(channel_id, wanted, at))
-    found = {sku_id: found.get(sku_id, NOTHING) for sku_id in wanted}
-    return found | _of_kits(channel_id, kits, at)
+    if len(found) < len(wanted):
+        found = dict.fromkeys(wanted, NOTHING) | found
+    return found | _of_kits(channel_id, kits, at) if kits else found
 
 
 def question_of_code(*, code: str, at: dt.datetime, channel: str) -> tuple[str, dict[str, Any]]:
@@ -145,102 +188,93 @@ def _of_kits(channel_id: int, kits: Mapping[int, int], at: dt.datetime) -> dict[
     for kit_id, component_id, quantity in answer.all():
         parts[kit_id].append((component_id, quantity))
     components = {component_id for of_kit in parts.values() for component_id, _quantity in of_kit}
-    found = _known(_ask(channel_id, [*components, *kits], at))
-    pieces = {sku_id: found[sku_id].answer() for sku_id in components}
-    return {kit_id: _of_kit(found[kit_id], version, parts[kit_id], pieces) for kit_id, version in kits.items()}
+    found = _by_sku(_ask(channel_id, [*components, *kits], at))
+    pieces = {sku_id: _answer(found[sku_id]) for sku_id in components}
+    return {kit_id: _of_kit(found[kit_id][0], version, parts[kit_id], pieces) for kit_id, version in kits.items()}
 
 
 def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Any]:
     asked: Any = {"skus": sku_ids, "channel": channel_id, "at": at, "not_for_sale": NOT_FOR_SALE}
+    statement = _OF_IDS
+    if len(sku_ids) >= MANY:
+        statement, asked["keys"] = _OF_MANY_IDS, ",".join(map(str, sku_ids))
     with rows.look_ups():
-        answer = rows.ask(_OF_IDS, asked)
+        answer = rows.ask(statement, asked)
     return answer.all()
 
 
-class _Known:
-    """What the rows of one SKU have told so far."""
-
-    __slots__ = ("due", "free", "kit_version", "rules", "terms", "version")
-
-    def __init__(
-        self, kit_version: int | None, rules_version: int | None, quotas: Any, due: dt.datetime | None, rules: Rules
-    ) -> None:
-        self.kit_version, self.rules, self.due = kit_version, rules, due
-        self.version = (rules_version or 0) * _RULES + int(quotas or 0)
-        self.terms: list[Term] = []
-        self.free = 0
-
-    def add_place(self, place: Sequence[Any]) -> None:
-        _rank, location_id, code, kind, on_hand, allocated, version, expired, next_expiry, excluded = place
-        free = on_hand - allocated + int(expired)
-        self.version += version
-        self.due = _earlier(self.due, next_expiry)
-        if excluded and not free:
-            # Where everything is claimed there is nothing to leave out, and nothing to tell.
-            return
-        if on_hand:
-            self.terms.append(Term(TermKind.ON_HAND, on_hand, location_id, code, kind))
-        if allocated:
-            self.terms.append(Term(TermKind.ALLOCATED, -allocated, location_id, code, kind))
-        if expired:
-            self.terms.append(Term(TermKind.EXPIRED_HOLDS, int(expired), location_id, code, kind))
-        if excluded:
-            self.terms.append(Term(TermKind.NOT_COUNTED, -free, location_id, code, kind))
-        else:
-            self.free += free
-
-    def answer(self) -> Availability:
-        available, terms = self.free, self.terms
-        if self.rules is not NO_RULES:
-            for kind, quantity in self.rules.effects(self.free):
-                terms.append(Term(kind, quantity))
-                available += quantity
-        return Availability(available, tuple(terms), self.version, self.due)
-
-
-# Where a row's columns of its place begin, behind the versions, the next change and the rules.
+# Where a row's columns begin: of the rules, behind the versions and the next change, and of its place.
 _FIRST_RULE, _RANK = 5, 10
+
+
+def _by_sku(asked: Iterable[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for row in asked:
+        if row[0] in found:
+            found[row[0]].append(row)
+        else:
+            found[row[0]] = [row]
+    return found
 
 
 def _of_stock(asked: Iterable[Any]) -> tuple[dict[int, Availability], dict[int, int]]:
     """What is there of each SKU, and the versions of those that are kits."""
-    found = _known(asked)
-    kits = {sku_id: known.kit_version for sku_id, known in found.items() if known.kit_version is not None}
-    return {sku_id: known.answer() for sku_id, known in found.items()}, kits
+    found = _by_sku(asked)
+    kits = {sku_id: of_sku[0][1] for sku_id, of_sku in found.items() if of_sku[0][1] is not None}
+    return {sku_id: _answer(of_sku) for sku_id, of_sku in found.items()}, kits
 
 
-def _known(asked: Iterable[Any]) -> dict[int, _Known]:
-    found: dict[int, _Known] = {}
-    for row in asked:
-        known = found.get(row[0])
-        if known is None:
-            of_rules = row[_FIRST_RULE:_RANK]
-            rules = NO_RULES if of_rules == _NOTHING_SAID else policies.rules_of(of_rules)
-            known = found[row[0]] = _Known(row[1], row[2], row[3], row[4], rules)
-        if row[_RANK + 1] is not None:
-            known.add_place(row[_RANK:])
-    return found
+def _answer(of_sku: list[Any]) -> Availability:
+    """``of_sku``: the rows of one SKU."""
+    first = of_sku[0]
+    rules, free = policies.rules_of(first[_FIRST_RULE:_RANK]), 0
+    version, due = (first[2] or 0) * _RULES + (first[3] or 0), first[4]
+    for row in of_sku:
+        if row[11] is not None:
+            on_hand, allocated, of_balance, expired, next_expiry, is_excluded = row[14:]
+            version += of_balance
+            if next_expiry is not None:
+                due = _earlier(due, next_expiry)
+            if not is_excluded:
+                free += on_hand - allocated + expired
+    available = free if rules is NO_RULES else rules.shown(free)
+    return Availability(available, partial(_terms, of_sku, rules, free), version, due)
 
 
-_NOTHING_SAID = (None,) * (_RANK - _FIRST_RULE)
+def _terms(of_sku: list[Any], rules: Rules, free: int) -> tuple[Term, ...]:
+    terms: list[Term] = []
+    for row in sorted((row for row in of_sku if row[11] is not None), key=lambda row: row[_RANK : _RANK + 2]):
+        _rank, location_id, code, kind, on_hand, allocated, _version, expired, _next_expiry, is_excluded = row[_RANK:]
+        place = (location_id, code, kind)
+        unclaimed = on_hand - allocated + expired
+        # Where everything is claimed there is nothing to leave out, and nothing to tell.
+        if not is_excluded or unclaimed:
+            of_place = [
+                Term(TermKind.ON_HAND, on_hand, *place),
+                Term(TermKind.ALLOCATED, -allocated, *place),
+                Term(TermKind.EXPIRED_HOLDS, int(expired), *place),
+                Term(TermKind.NOT_COUNTED, -unclaimed if is_excluded else 0, *place),
+            ]
+            terms += [term for term in of_place if term.quantity]
+    return (*terms, *(Term(kind, quantity) for kind, quantity in rules.effects(free)))
 
 
 def _of_kit(
-    kit: _Known, definition: int, parts: Sequence[tuple[int, int]], pieces: Mapping[int, Availability]
+    kit: Sequence[Any], definition: int, parts: Sequence[tuple[int, int]], pieces: Mapping[int, Availability]
 ) -> Availability:
+    """``kit``: its own row, which tells the rules that hold for it."""
     components = tuple(
         Component(sku_id, quantity, pieces[sku_id].available // quantity, pieces[sku_id]) for sku_id, quantity in parts
     )
     makes = min((component.makes for component in components), default=0)
-    due = kit.due
+    due = kit[4]
     for component in components:
         due = _earlier(due, component.availability.next_change_at)
     balances = sum(item.availability.version % _RULES for item in components)
     terms = [Term(TermKind.COMPONENTS, makes)] if makes else []
-    terms += [Term(kind, quantity) for kind, quantity in kit.rules.effects(makes)]
+    terms += [Term(kind, quantity) for kind, quantity in policies.rules_of(kit[_FIRST_RULE:_RANK]).effects(makes)]
     available = sum(term.quantity for term in terms)
-    version = (definition + kit.version // _RULES) * _RULES + balances
-    return Availability(available, tuple(terms), version, due, components)
+    return Availability(available, tuple(terms), (definition + (kit[2] or 0)) * _RULES + balances, due, components)
 
 
 def _earlier(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:

@@ -6,9 +6,10 @@ The same function says what a channel is shown and what it may hold, so the two 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -41,26 +42,29 @@ class Rules:
     last_pieces: int | None = None
     cap: int | None = None
 
-    def effects(self, free: int) -> Iterator[tuple[TermKind, int]]:
+    def effects(self, free: int) -> list[tuple[TermKind, int]]:
         """What each rule that acts takes off ``free`` pieces, or gives back; together they leave what may be sold, never less than nothing."""
-        left = free - self.quotas
+        acting: list[tuple[TermKind, int]] = []
+        left = free
         if self.quotas:
-            yield TermKind.QUOTAS, -self.quotas
+            left -= self.quotas
+            acting.append((TermKind.QUOTAS, -self.quotas))
         if self.buffer_percent and left > 0:
             kept = -(-left * self.buffer_percent // 100)
             left -= kept
-            yield TermKind.BUFFER_PERCENT, -kept
+            acting.append((TermKind.BUFFER_PERCENT, -kept))
         if self.buffer:
             left -= self.buffer
-            yield TermKind.BUFFER, -self.buffer
+            acting.append((TermKind.BUFFER, -self.buffer))
         if left < 0:
-            yield TermKind.FLOOR, -left
+            acting.append((TermKind.FLOOR, -left))
             left = 0
         if self.last_pieces and 0 < left < self.last_pieces:
-            yield TermKind.LAST_PIECES, -left
+            acting.append((TermKind.LAST_PIECES, -left))
             left = 0
         if self.cap is not None and left > self.cap:
-            yield TermKind.CAP, self.cap - left
+            acting.append((TermKind.CAP, self.cap - left))
+        return acting
 
     def shown(self, free: int) -> int:
         """How many of ``free`` pieces the channel may sell."""
@@ -90,7 +94,7 @@ NEXT_CHANGE = """
                    AND (ahead.sku_id = sku.id OR ahead.product_id = sku.product_id OR ahead.category_id = style.category_id
                         OR (ahead.sku_id IS NULL AND ahead.product_id IS NULL AND ahead.category_id IS NULL))) END)"""
 
-JOINS = f"""
+_OF_SCOPES = f"""
 JOIN catalog_product style ON style.id = sku.product_id
 LEFT JOIN inventory_channelpolicy own ON own.sku_id = sku.id AND own.channel_id = %(channel)s AND {_IN_FORCE.format("own")}
 LEFT JOIN inventory_channelpolicy of_style
@@ -100,27 +104,35 @@ LEFT JOIN inventory_channelpolicy of_category
 LEFT JOIN inventory_channelpolicy of_all
      ON of_all.channel_id = %(channel)s AND of_all.sku_id IS NULL AND of_all.product_id IS NULL AND of_all.category_id IS NULL
      AND {_IN_FORCE.format("of_all")}
-LEFT JOIN LATERAL (
-    SELECT sum(greatest(q.quantity - q.used, 0)) FILTER (WHERE {_IN_FORCE.format("q")}) AS remaining, sum(q.version) AS version,
+"""
+_QUOTAS = f"""
+    SELECT q.sku_id, sum(greatest(q.quantity - q.used, 0)) FILTER (WHERE {_IN_FORCE.format("q")}) AS remaining, sum(q.version)::bigint AS version,
            least(min(q.starts_at) FILTER (WHERE q.starts_at > %(at)s), min(q.ends_at) FILTER (WHERE q.ends_at > %(at)s)) AS next_change
-    FROM inventory_channelquota q WHERE q.sku_id = sku.id AND q.channel_id <> %(channel)s
-) quotas ON true
+    FROM inventory_channelquota q WHERE {{of}} AND q.channel_id <> %(channel)s GROUP BY q.sku_id
 """  # noqa: S608 - made of our own constants only
+
+# Of few SKUs the quotas are looked up for each, of many (``wanted``) for all at once.
+JOINS = f"{_OF_SCOPES} LEFT JOIN LATERAL ({_QUOTAS.format(of='q.sku_id = sku.id')}) quotas ON true"
+JOINS_OF_MANY = f"""{_OF_SCOPES}
+LEFT JOIN ({_QUOTAS.format(of="q.sku_id IN (SELECT id FROM wanted)")}) quotas ON quotas.sku_id = sku.id"""  # noqa: S608 - made of our own constants only
 
 _RULES = f"SELECT sku.id, {COLUMNS} FROM catalog_sku sku {JOINS} WHERE sku.id = ANY(%(skus)s)"  # noqa: S608
 
 
-def rules_of(row: Iterable[Any]) -> Rules:
-    """``row``: the values of ``COLUMNS``."""
-    quotas, *others = row
-    return Rules(int(quotas or 0), *others)
+@lru_cache(maxsize=4096)
+def rules_of(said: tuple[Any, ...]) -> Rules:
+    """``said``: the values of ``COLUMNS``. Few differ, however many SKUs there are."""
+    return NO_RULES if said == _NOTHING_SAID else Rules(said[0] or 0, *said[1:])
+
+
+_NOTHING_SAID = (None,) * 5
 
 
 def rules(*, channel_id: int, sku_ids: Iterable[int], at: dt.datetime) -> dict[int, Rules]:
     """The rules that hold for each SKU in the channel at an instant. One statement for any number."""
     with connection.cursor() as cursor:
         cursor.execute(_RULES, {"channel": channel_id, "skus": list(sku_ids), "at": at})
-        return {sku_id: rules_of(row) for sku_id, *row in cursor.fetchall()}
+        return {row[0]: rules_of(row[1:]) for row in cursor.fetchall()}
 
 
 # Of everything that a channel sells, some thousand rows are looked at: examples are to be found at once, however much there is.
