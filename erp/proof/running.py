@@ -82,6 +82,10 @@ class Run:
             cluster = until_done.enter_context(postgres.of_installation(installation))
             until_done.callback(connection.close)
             until_done.callback(self._send_home)
+            with connection.cursor() as cursor:
+                # The tables may take as long as they need on a busy machine; the hands have the limits of every customer.
+                cursor.execute("SET transaction_timeout = 0")
+                cursor.execute("SET idle_in_transaction_session_timeout = 0")
             call_command("migrate", verbosity=0)
             made = stage.build(at=self.proof.begun)
             self._folder = installation.folder(installation.var / "diaries")

@@ -17,6 +17,9 @@ ADMIN = "admin"
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings")
+    # As ``manage.py migrate``: what brings tables up to date may take as long as it needs.
+    os.environ.setdefault("DATABASE_TRANSACTION_TIMEOUT_MS", "0")
+    os.environ.setdefault("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "0")
     catalogue.compile_if_changed()
     django.setup()
     call_command("migrate", interactive=False, verbosity=1)
