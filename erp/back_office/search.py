@@ -40,7 +40,8 @@ class Group:
 
 
 def find(request: HttpRequest, typed: str) -> list[Group]:
-    """The kinds of which something was found, those first whose whole number or code it is. One statement per kind."""
+    """The kinds of which something was found, those first whose whole number or code it is. One statement per kind, and two for each
+    part of a text."""
     sought = finding.Sought.of(typed)
     groups = list(_groups(request, sought)) if sought.words else []
     return sorted(groups, key=lambda group: not group.hits[0].is_exact)

@@ -3,7 +3,8 @@
 A list names its searched columns (``search_fields``) by the path and how it is compared: ``number__exact`` (a number of ours, typed in any form),
 ``external_id__folded`` (another's code: case, width and hyphens do not matter), ``phone__digits``, and ``name`` alone for a part of a text
 (``family_name+given_name`` for two that are read as one). Each column is asked by itself, so that each finds its rows by its own index, and the
-newest rows of each are looked at: a search costs the same in a table of any size.
+newest rows of each are looked at: a search costs the same in a table of any size. What very many rows bear is looked for among the newest rows
+first, and in older ones only if those were too few.
 
 Rooms register in ``AppConfig.ready`` what the one search finds. Who sees a hit is decided by the page of its list: its permission and its rows.
 """
@@ -11,11 +12,14 @@ Rooms register in ``AppConfig.ready`` what the one search finds. Who sees a hit 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, reduce
+from itertools import pairwise
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -31,7 +35,11 @@ if TYPE_CHECKING:
 
 
 # A list shows at most so many of the newest rows that a search finds; nobody reads on that far.
-REACH = 10_000
+REACH = 500
+# A part of a text that more rows bear than this is common: to read each of them would take longer than anybody waits.
+COMMON = 2_000
+# As many rows are expected where it is common and PostgreSQL thought it rare, since it takes the pairs of a word for independent of each other.
+UNFORESEEN = 10 * COMMON
 LONGEST = 100
 COMPARED = ("exact", "folded", "digits")
 OF_A_PHONE = re.compile(r"[0-9+()\-‐‑‒–—―−ー. ]{8,}")
@@ -92,6 +100,45 @@ class Findable:
     prefetched: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """What a row has to be. A part of a text is found by its pairs of characters, by an index, and then looked at for their order.
+
+    ``is_exact``: whether it compares the whole of a column.
+    """
+
+    whole: Q
+    is_exact: bool = True
+    pairs: Q | None = None
+    order: Q = field(default_factory=Q)
+
+    @classmethod
+    def of_words(cls, texts: Sequence[Sequence[str]], words: Sequence[str]) -> _Condition:
+        """Every word is a part of one of the texts, of which each is a column or two that are read as one."""
+
+        def every(part: type[folding.OfText]) -> Q:
+            found = Q()
+            for word in words:
+                found &= reduce(or_, [Q(part(*map(F, columns), Value(word))) for columns in texts])
+            return found
+
+        return cls(
+            every(folding.Contains), is_exact=False, pairs=every(folding.HasPairs), order=every(folding.HasInOrder)
+        )
+
+
+@models.Field.register_lookup
+class Among(models.Lookup[Any]):
+    """One of a list of values, given as one: a thousand parameters cost more than what is looked for."""
+
+    lookup_name = "among"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column, held = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", (*held, self.rhs)
+
+
 _findables: dict[str, Findable] = {}
 
 
@@ -105,19 +152,41 @@ def registered() -> list[Findable]:
 
 
 def search(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> QuerySet[Any]:
-    """Those of ``rows`` in which every word is found, in one column or another: the newest 10,000 of them."""
+    """Those of ``rows`` in which every word is found, in one column or another: the newest 500 of them.
+
+    The keys are looked for at once, since a list asks for its rows and for their number.
+    """
     sought = Sought.of(typed)
     if not sought.words or not fields:
         return rows.none() if typed.strip() and fields else rows
-    whole = [_keys(rows, condition, REACH) for _is_exact, condition in _conditions(rows.model, fields, sought)]
-    if len(sought.words) > 1:
-        found = rows
-        for word in map(Sought, sought.words):
-            found = _among(
-                found, [_keys(rows, each, REACH) for _is_exact, each in _conditions(rows.model, fields, word)]
-            )
-        whole.append(_keys(found, Q(), REACH))
-    return _among(rows, whole)
+    keys = (
+        _with_every_word(rows, fields, sought)
+        if len(sought.words) > 1
+        else _newest(rows, _conditions(rows.model, fields, sought))
+    )
+    return rows.filter(pk__among=sorted(keys, reverse=True)[:REACH])
+
+
+def _with_every_word(rows: QuerySet[Any], fields: Sequence[str], sought: Sought) -> set[Any]:
+    """Words that are parts of texts of the row itself are looked for together; one that is a number, a code or a text elsewhere says where the
+    others are looked for."""
+    own = [_parts(spec)[0].split("+") for spec in fields if _parts(spec)[1] == "finds" and "__" not in spec]
+    others = [spec for spec in fields if _parts(spec)[0].split("+") not in own]
+    together = [_Condition.of_words(own, sought.words)] if own else []
+    keys = _newest(rows, [*together, *_conditions(rows.model, others, sought)])
+    for word in sought.words:
+        found = _newest(rows, _conditions(rows.model, others, Sought(word)))
+        for other in sought.words:
+            if found and other != word:
+                found = _newest(rows.filter(pk__among=list(found)), _conditions(rows.model, fields, Sought(other)))
+        keys |= found
+    return keys
+
+
+def _newest(rows: QuerySet[Any], conditions: Iterable[_Condition]) -> set[Any]:
+    """The keys of the newest rows under any of the conditions."""
+    asked = [_keys(rows, condition, REACH) for condition in conditions]
+    return {row["pk"] for row in _together(asked)} if asked else set()
 
 
 def hits(rows: QuerySet[Any], findable: Findable, sought: Sought, limit: int) -> list[Any]:
@@ -126,10 +195,10 @@ def hits(rows: QuerySet[Any], findable: Findable, sought: Sought, limit: int) ->
     Each has ``is_exact``: whether a whole number, code, address or telephone number was met.
     """
     asked = list(_conditions(rows.model, findable.fields, sought))
-    exact = [_keys(rows, condition, limit + 1) for is_exact, condition in asked if is_exact]
-    loose = [_keys(rows, condition, limit + 1) for is_exact, condition in asked if not is_exact]
-    if not exact and not loose:
+    if not asked:
         return []
+    exact = [_keys(rows, condition, limit + 1) for condition in asked if condition.is_exact]
+    loose = [_keys(rows, condition, limit + 1) for condition in asked if not condition.is_exact]
     is_met = Q(pk__in=_together(exact)) if exact else Value(False)
     found = _among(rows, exact + loose).select_related(*findable.related).prefetch_related(*findable.prefetched)
     whether = models.ExpressionWrapper(is_met, output_field=models.BooleanField())
@@ -145,39 +214,59 @@ def _together(keys: list[QuerySet[Any]]) -> QuerySet[Any]:
     return first.union(*others, all=True) if others else first
 
 
-def _keys(rows: QuerySet[Any], condition: Q, limit: int) -> QuerySet[Any]:
+def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[Any]:
     """The keys of the newest rows under one condition. By ``pk + 0``, which no index has: walking a whole table backwards must be no choice."""
     is_number = isinstance(rows.model._meta.pk, models.IntegerField)
     newest = (F("pk") + 0 if is_number else Concat(F("pk"), Value(""))).desc()
-    return rows.filter(condition).order_by(newest).values("pk")[:limit]
+    if condition.pairs is None or not is_number:
+        return rows.filter(condition.whole).order_by(newest).values("pk")[:limit]
+    bearers = rows.filter(condition.pairs).order_by()
+    expected = json.loads(bearers.values("pk").explain(format="json"))[0]["Plan"]["Plan Rows"]
+    if expected <= COMMON:
+        known = list(bearers.values_list("pk", flat=True)[: COMMON + 1])
+        if len(known) <= COMMON:
+            return rows.filter(condition.order, pk__among=known).order_by(newest).values("pk")[:limit]
+        expected = UNFORESEEN
+    # PostgreSQL asks for rows of the next step only if those before it were fewer than ``limit``.
+    found = rows.filter(condition.whole).order_by(newest).values("pk")
+    return _together([found.filter(step)[:limit] for step in _steps(rows.model, expected)])[:limit]
 
 
-def _conditions(model: type[models.Model], fields: Sequence[str], sought: Sought) -> Iterator[tuple[bool, Q]]:
-    """One condition per column that can hold what is sought, each with whether it compares the whole."""
+def _steps(model: type[models.Model], expected: int) -> list[Q]:
+    """Spans of keys, the newest first. The first is half as long again as it takes if what is sought lies evenly, the second eight times that."""
+    newest = model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+    span = newest * REACH * 3 // (expected * 2)
+    bounds = [newest - each for each in (span, 9 * span) if 0 < each < newest]
+    between = [Q(pk__gt=low, pk__lte=high) for high, low in pairwise(bounds)]
+    return [Q(pk__gt=bounds[0]), *between, Q(pk__lte=bounds[-1])] if bounds else [Q()]
+
+
+def _conditions(model: type[models.Model], fields: Sequence[str], sought: Sought) -> Iterator[_Condition]:
+    """One condition per column that can hold what is sought."""
     for spec in fields:
         path, lookup = _parts(spec)
         if lookup == "finds":
-            yield False, _contains(path, sought.words)
+            yield _Condition.of_words([path.split("+")], sought.words)
         elif lookup == "digits":
             if sought.is_phone:
-                yield True, Q(**{f"{path}__digits": sought.text, f"{path}__gt": ""})
+                yield _Condition(Q(**{f"{path}__digits": sought.text, f"{path}__gt": ""}))
         elif lookup == "folded":
-            yield True, Q(**{f"{path}__folded": sought.text, f"{path}__gt": ""})
+            yield _Condition(Q(**{f"{path}__folded": sought.text, f"{path}__gt": ""}))
         else:
             yield from _whole(_field(model, path), path, sought)
 
 
-def _whole(field: models.Field[Any, Any], path: str, sought: Sought) -> Iterator[tuple[bool, Q]]:
+def _whole(field: models.Field[Any, Any], path: str, sought: Sought) -> Iterator[_Condition]:
     """A column that is compared as it is, where what is sought can stand in it."""
     if isinstance(field, models.CharField | models.TextField):
-        yield True, Q(**{f"{path}__in": sought.numbers})
+        yield _Condition(Q(**{f"{path}__in": sought.numbers}))
         if sought.bare_numbers and path.rpartition("__")[2] == "number":
-            yield False, Q(**{f"{path}__in": sought.bare_numbers})
+            yield _Condition(Q(**{f"{path}__in": sought.bare_numbers}), is_exact=False)
     elif isinstance(field, models.GenericIPAddressField):
         if _is_address(sought.text):
-            yield True, Q(**{path: sought.text})
+            yield _Condition(Q(**{path: sought.text}))
     elif sought.text.isascii() and sought.text.isdecimal() and len(sought.text) < 19:
-        yield False, Q(**{path: int(sought.text)})
+        yield _Condition(Q(**{path: int(sought.text)}), is_exact=False)
 
 
 def _is_address(text: str) -> bool:
@@ -186,14 +275,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _contains(path: str, words: Sequence[str]) -> Q:
-    columns = [F(column) for column in path.split("+")]
-    condition = Q()
-    for word in words:
-        condition &= Q(folding.Contains(*columns, Value(word)))
-    return condition
 
 
 def _parts(spec: str) -> tuple[str, str]:

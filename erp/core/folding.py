@@ -116,8 +116,8 @@ class Digits(Func):
     output_field = TextField()
 
 
-class Contains(Func):
-    """Whether one text, or two that people read as one, contain what is sought. The last argument is what is sought."""
+class OfText(Func):
+    """A question about one text, or about two that people read as one. The last argument is what is sought."""
 
     output_field = BooleanField()
 
@@ -125,16 +125,40 @@ class Contains(Func):
         *columns, (sought, asked) = [compiler.compile(part) for part in self.source_expressions]
         held = [value for _column, values in columns for value in values]
         names = [column for column, _values in columns]
-        return _contains(names, held, f"{sought}::text", list(asked))
+        return self._asked(names, held, f"{sought}::text", list(asked))
+
+    @staticmethod
+    def _asked(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        raise NotImplementedError
 
 
-def _contains(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
-    """Pairs find the rows by an index; from three characters on their order is looked at."""
-    return (
-        f"(mamori_pairs({', '.join(columns)}) @> mamori_sought_pairs({sought}) AND (length(mamori_folded({sought})) < 3"
-        f" OR strpos(mamori_folded({' || '.join(columns)}), mamori_folded({sought})) > 0))",
-        (*held, *asked, *asked, *held, *asked),
-    )
+class HasPairs(OfText):
+    """Whether the text has all pairs of neighbours of what is sought: what an index knows."""
+
+    @staticmethod
+    def _asked(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        return f"mamori_pairs({', '.join(columns)}) @> mamori_sought_pairs({sought})", (*held, *asked)
+
+
+class HasInOrder(OfText):
+    """Whether a text that has the pairs of what is sought has them in its order. Of less than three characters it has."""
+
+    @staticmethod
+    def _asked(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        return (
+            f"(length(mamori_folded({sought})) < 3 OR strpos(mamori_folded({' || '.join(columns)}), mamori_folded({sought})) > 0)",
+            (*asked, *held, *asked),
+        )
+
+
+class Contains(OfText):
+    """Whether the text contains what is sought. Pairs find the rows by an index; from three characters on their order is looked at."""
+
+    @staticmethod
+    def _asked(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        pairs, of_pairs = HasPairs._asked(columns, held, sought, asked)
+        order, of_order = HasInOrder._asked(columns, held, sought, asked)
+        return f"({pairs} AND {order})", (*of_pairs, *of_order)
 
 
 @CharField.register_lookup
@@ -147,7 +171,7 @@ class Finds(Lookup[str]):
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, held = self.process_lhs(compiler, connection)
-        return _contains([column], list(held), "%s::text", [self.rhs])
+        return Contains._asked([column], list(held), "%s::text", [self.rhs])
 
 
 class _Compared(Lookup[str]):

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from accounting.models import JournalEntry
@@ -17,6 +18,7 @@ from catalog.models import SkuCode, Supplier
 from customers.models import Account, BillTo, ChannelIdentity, CustomerRecord, GoldenCustomer
 from erp.back_office import search
 from erp.core import finding
+from erp.core.models import Channel
 from erp.inventory.models import Hold, ShopStaff
 from erp.inventory.services import ExpectedLine, ReceiptLine, expect_receipt, receive
 from erp.orders import services
@@ -206,6 +208,36 @@ def test_a_kind_shows_the_newest_and_says_that_there_are_more(staff, sold):
     assert group.hits[0].name == Order.objects.latest("pk").number
 
 
+@pytest.mark.parametrize("limit", [1, 3, 4, 9])
+def test_what_many_bear_is_looked_for_among_the_newest_first_and_nothing_is_lost(monkeypatch, limit):
+    rows = [Supplier.objects.create(code=f"S{number}", name=f"髙橋{number}") for number in range(6)]
+    newest = [row.pk for row in reversed(rows)]
+    monkeypatch.setattr(finding, "REACH", limit)
+    monkeypatch.setattr(finding, "COMMON", 2)
+    # Three rows in the first step, one in the second, two in the last.
+    steps = [Q(pk__gt=newest[3]), Q(pk=newest[3]), Q(pk__lt=newest[3])]
+    monkeypatch.setattr(finding, "_steps", lambda _model, _expected: steps)
+
+    found = finding.search(Supplier.objects.order_by("-pk"), ["name"], "高橋")
+
+    assert [row.pk for row in found] == newest[:limit]
+
+
+def test_words_are_found_in_texts_together_and_beside_a_code_or_a_text_elsewhere(sold):
+    fields = ["number__exact", "orderer_name", "orderer_kana", "channel__name"]
+    other = renamed(placed(sold.channel, order(line(new_sku(), 1), external_id="x")), orderer_name="高橋 太郎")
+    Channel.objects.filter(pk=sold.channel_id).update(name="青山店")
+
+    def numbers(typed: str) -> set[str]:
+        return {row.number for row in finding.search(Order.objects.all(), fields, typed)}
+
+    assert numbers("高橋 ハナコ") == {sold.number}
+    assert numbers(f"高橋 {other.number}") == {other.number}
+    assert numbers("高橋 青山") == {sold.number, other.number}
+    assert numbers(f"ハナコ {other.number}") == set()
+    assert numbers("高橋 青山 ハナコ") == {sold.number}
+
+
 def test_users_find_only_what_they_may_open(client, sold):
     user = User.objects.create_user("aoi", is_staff=True)
     client.force_login(user)
@@ -257,7 +289,9 @@ def test_the_number_of_questions_does_not_grow_and_nothing_is_counted(staff, sol
     many = asked()
 
     assert len(many) == len(few)
-    assert len(few) <= len(finding.registered()) + 6
+    # One statement per kind, and for each part of a text how many rows are expected and which they are if few.
+    parts = sum(finding._parts(spec)[1] == "finds" for findable in finding.registered() for spec in findable.fields)
+    assert len(few) <= len(finding.registered()) + 2 * parts + 6
     assert not [sql for sql in many if "COUNT(" in sql.upper()]
 
 
@@ -274,9 +308,9 @@ def test_every_column_has_an_index_for_short_terms_and_for_long_ones(findable):
             }:
                 model, column = model._meta.get_field(relation).related_model, column.replace(f"{relation}__", "")
             conditions = [
-                condition
+                condition.pairs or condition.whole
                 for typed in ("高橋", "高橋 花子", "a@b.jp", "090-1234-5678", "SO-00000042", JAN, "42")
-                for _is_exact, condition in finding._conditions(model, [column], finding.Sought.of(typed))
+                for condition in finding._conditions(model, [column], finding.Sought.of(typed))
             ]
             assert conditions, spec
             for condition in conditions:
