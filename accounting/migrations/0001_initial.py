@@ -898,4 +898,32 @@ class Migration(migrations.Migration):
             model_name="posting",
             index=django.contrib.postgres.indexes.BrinIndex(fields=["entry_date"], name="posting_by_date"),
         ),
+        migrations.AddIndex(
+            model_name="billableitem",
+            index=models.Index(
+                condition=models.Q(("kind", "GOODS"), _negated=True),
+                fields=["kind", "id"],
+                name="billable_beside_goods",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="billableitem",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["transaction_date"], name="billable_by_date"),
+        ),
+        migrations.AddIndex(
+            model_name="openitem",
+            index=models.Index(
+                condition=models.Q(("settled_amount", models.F("amount")), _negated=True),
+                fields=["id"],
+                name="open_item_still_open",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="openitem",
+            index=models.Index(fields=["party_kind", "id"], name="open_item_by_kind_of_party"),
+        ),
+        migrations.AddIndex(
+            model_name="settlement",
+            index=models.Index(fields=["settled_on", "id"], name="settlement_by_date"),
+        ),
     ]

@@ -105,6 +105,9 @@ class OpenItem(models.Model):
             models.Index(fields=["due_date"], condition=~Q(settled_amount=F("amount")), name="open_item_by_due_date"),
             models.Index(Folded("document_label"), condition=Q(document_label__gt=""), name="open_item_by_label"),
             GinIndex(Pairs("party_label"), name="open_item_by_party_label"),
+            # PostgreSQL cannot know how few of the items are open; this is where they stand, the newest last.
+            models.Index(fields=["id"], condition=~Q(settled_amount=F("amount")), name="open_item_still_open"),
+            models.Index(fields=["party_kind", "id"], name="open_item_by_kind_of_party"),
         ]
 
     def __str__(self) -> str:

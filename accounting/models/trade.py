@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -68,6 +68,9 @@ class BillableItem(models.Model):
             models.Index(fields=["document_number"], name="billable_by_number"),
             models.Index(fields=["order_number"], condition=Q(order_number__gt=""), name="billable_by_order"),
             GinIndex(Pairs("addressee"), name="billable_by_addressee"),
+            models.Index(fields=["kind", "id"], condition=~Q(kind="GOODS"), name="billable_beside_goods"),
+            # Rows lie in the order of their dates, nearly: a few pages of index say where.
+            BrinIndex(fields=["transaction_date"], name="billable_by_date"),
         ]
 
     def __str__(self) -> str:
@@ -116,6 +119,7 @@ class Settlement(models.Model):
         indexes = [
             models.Index(Folded("external_id"), name="settlement_by_reference"),
             GinIndex(Pairs("party_label"), name="settlement_by_party_label"),
+            models.Index(fields=["settled_on", "id"], name="settlement_by_date"),
         ]
 
     def __str__(self) -> str:

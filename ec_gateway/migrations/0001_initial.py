@@ -684,4 +684,14 @@ class Migration(migrations.Migration):
                 name="what_waits_is_due_some_time",
             ),
         ),
+        migrations.AddIndex(
+            model_name="inboundevent",
+            index=models.Index(
+                condition=models.Q(("kind", "ORDER"), _negated=True), fields=["kind", "id"], name="inbox_beside_orders"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="inboundevent",
+            index=models.Index(condition=models.Q(("source", "REPLAY")), fields=["id"], name="inbox_replayed"),
+        ),
     ]

@@ -69,6 +69,9 @@ class InboundEvent(models.Model):
                 fields=["state", "id"], condition=~Q(state__in=["DONE", "UNCHANGED"]), name="inbox_unfinished"
             ),
             models.Index(fields=["site", "received_at"], condition=Q(source="POLL"), name="inbox_polled"),
+            # The list finds what is rare by these.
+            models.Index(fields=["kind", "id"], condition=~Q(kind="ORDER"), name="inbox_beside_orders"),
+            models.Index(fields=["id"], condition=Q(source="REPLAY"), name="inbox_replayed"),
         ]
 
     def __str__(self) -> str:

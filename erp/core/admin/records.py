@@ -91,6 +91,8 @@ class AuditRowAdmin(ReadOnlyAdmin):
     list_filter = ["action"]
     search_fields = ["table_name__exact", "actor__exact"]
     ordering = ["-id"]
+    # There are few tables and few actors: half of the trail would be sorted for a page.
+    sortable_by = ["id", "recorded_at"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditRow], search_term: str

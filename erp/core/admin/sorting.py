@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Field, UniqueConstraint
+from django.db.models import CharField, Field, Index, UniqueConstraint
 
 
 def field_of(page: Any, column: Any) -> str:
@@ -18,7 +18,10 @@ def field_of(page: Any, column: Any) -> str:
 
 @cache
 def has_order(model: Any, name: str) -> bool:
-    """Whether an index over all rows begins with the field. Foreign keys and choices have few values: their rows would be sorted all the same."""
+    """Whether an index over all rows begins with the field.
+
+    Foreign keys, choices and texts that an index has with the key behind them have few values: their rows would be sorted all the same.
+    """
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
@@ -27,6 +30,12 @@ def has_order(model: Any, name: str) -> bool:
         return False
     if field.primary_key or field.unique or getattr(field, "db_index", False):
         return True
-    keys: list[Any] = [index for index in model._meta.indexes if not index.condition and not index.expressions]
+    keys: list[Any] = [index for index in model._meta.indexes if _is_of_all_rows_in_order(index)]
     keys += [key for key in model._meta.constraints if isinstance(key, UniqueConstraint) and not key.condition]
-    return any(key.fields and key.fields[0].lstrip("-") == name for key in keys)
+    orders = [[column.lstrip("-") for column in key.fields] for key in keys]
+    return any(order[:1] == [name] and not (isinstance(field, CharField) and order[1:] == ["id"]) for order in orders)
+
+
+def _is_of_all_rows_in_order(index: Index) -> bool:
+    """BRIN and GIN know where rows lie, not how they follow each other."""
+    return type(index) is Index and not index.condition and not index.expressions

@@ -652,4 +652,8 @@ class Migration(migrations.Migration):
                 name="message_not_done",
             ),
         ),
+        migrations.AddIndex(
+            model_name="stafftask",
+            index=models.Index(fields=["kind", "id"], name="task_by_kind"),
+        ),
     ]

@@ -80,7 +80,10 @@ class StaffTask(models.Model):
                 name="one_open_task_per_kind_and_subject",
             )
         ]
-        indexes = [GinIndex(Pairs("subject_label"), name="task_by_subject_label")]
+        indexes = [
+            GinIndex(Pairs("subject_label"), name="task_by_subject_label"),
+            models.Index(fields=["kind", "id"], name="task_by_kind"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.kind} {self.subject_label}"

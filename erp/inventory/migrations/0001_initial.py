@@ -965,4 +965,14 @@ class Migration(migrations.Migration):
                 name="stock_document_by_kind",
             ),
         ),
+        migrations.AddIndex(
+            model_name="hold",
+            index=models.Index(
+                condition=models.Q(("kind", "CART"), _negated=True), fields=["kind", "id"], name="hold_beside_carts"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="reservation",
+            index=models.Index(fields=["location", "id"], name="reservation_by_location"),
+        ),
     ]

@@ -51,6 +51,8 @@ class Reservation(models.Model):
                 fields=["sku", "location", "priority"], condition=Q(quantity__gt=0), name="open_reservation_by_balance"
             ),
             models.Index(fields=["quota"], condition=Q(quota__isnull=False), name="reservation_by_quota"),
+            # The staff of a shop see those of their own place.
+            models.Index(fields=["location", "id"], name="reservation_by_location"),
         ]
 
     def __str__(self) -> str:
@@ -101,6 +103,7 @@ class Hold(models.Model):
             ),
             models.Index(Folded("ref"), name="hold_by_ref"),
             GinIndex(Pairs("owner_label"), name="hold_by_owner_label"),
+            models.Index(fields=["kind", "id"], condition=~Q(kind="CART"), name="hold_beside_carts"),
         ]
 
     def __str__(self) -> str:
