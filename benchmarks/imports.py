@@ -1,8 +1,9 @@
 """How long a file of 10,000 rows takes: check, execution, undo. One worker, durability on, and the longest transaction of each.
 
-python -m benchmarks.imports [--rows N] [--only products|skus|prices]
+python -m benchmarks.imports [--rows N] [--only products|skus|prices|accounts]
 
-Styles that are new, then the same styles with another name and their SKUs, then prices of the SKUs. The worker's own code, without Celery around it.
+Styles that are new, then the same styles with another name and their SKUs, then prices of the SKUs, and accounts (得意先) of one bill-to.
+The worker's own code, without Celery around it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from benchmarks.stage import durable_cluster
 
 WANTED_S, WANTED_TRANSACTION_S = 60.0, 5.0
+KINDS = ["products", "skus", "prices", "accounts"]
 
 
 def csv_file(rows: Iterator[list[str]] | list[list[str]]) -> bytes:
@@ -71,11 +73,12 @@ def measure(kind: str, content: bytes, *, undoes: bool = False) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--only", choices=["products", "skus", "prices"])
+    parser.add_argument("--only", choices=KINDS)
     asked = parser.parse_args()
-    numbers, wanted = range(asked.rows), {asked.only} if asked.only else {"products", "skus", "prices"}
+    numbers, wanted = range(asked.rows), {asked.only} if asked.only else set(KINDS)
     with durable_cluster():
         from catalog.models import PriceList, Product, Sku
+        from customers.models import BillTo
 
         PriceList.objects.create(code="上代", name="上代", tax_mode=PriceList.TaxMode.INCLUDED, is_standard=True)
         print("| file | stages | check and execution | wanted | longest transaction |\n|---|---|---|---|---|")
@@ -102,6 +105,13 @@ def main() -> int:
                 [head, *(["上代", f"S{each:06}-F", str(1000 + each % 7), "2026/12/01"] for each in numbers)]
             )
             print(measure("prices", content, undoes=True), flush=True)
+        if "accounts" in wanted:
+            BillTo.objects.create(code="B1", name="本社")
+            head = ["得意先コード", "得意先名", "得意先名カナ", "請求先コード"]
+            content = csv_file(
+                [head, *([f"A{each:06}", f"商店 {each}", f"シヨウテン{each}", "B1"] for each in numbers)]
+            )
+            print(measure("accounts", content, undoes=True), flush=True)
     return 0
 
 
