@@ -18,6 +18,7 @@ def register_findables() -> None:
                 "records__family_name+records__given_name", "records__family_kana+records__given_kana", "records__company", "id__exact",
             ),
             name=lambda customer: customer.display_name or customer.pk, facts=_of_customer, rank=30, prefetched=("records",),
+            opens="admin:insights_customer_card",
         ),
         Findable(
             "customers.account",

@@ -80,10 +80,12 @@ def _groups(request: HttpRequest, sought: finding.Sought) -> Iterator[Group]:
         if not rows:
             continue
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        pages = {link.url_name for link in page.object_links if link.is_open(page, request)}
+        opens = findable.opens if findable.opens in pages else f"{name}_change"
         shown = [
             Hit(
                 str(findable.name(row)),
-                reverse(f"{name}_change", args=[row.pk]),
+                reverse(opens, args=[row.pk]),
                 _told(findable.facts(row, request.user)),
                 row.is_exact,
             )

@@ -88,7 +88,7 @@ class Findable:
     """Rows that the one search finds. ``fields`` are written like the searched columns of a list; ``name`` and ``facts``, which also
     take who looks, tell people which row it is.
 
-    ``rank`` orders the kinds on the page, the smallest first.
+    ``rank`` orders the kinds on the page, the smallest first. ``opens`` is the page of its document that people want of it, if not its record.
     """
 
     model: str
@@ -98,6 +98,7 @@ class Findable:
     rank: int
     related: Sequence[str] = ()
     prefetched: Sequence[str] = ()
+    opens: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def search(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> QuerySet[A
         if len(sought.words) > 1
         else _newest(rows, _conditions(rows.model, fields, sought))
     )
-    return rows.filter(pk__among=sorted(keys, reverse=True)[:REACH])
+    return rows.filter(_is_of(rows.model, sorted(keys, reverse=True)[:REACH]))
 
 
 def _with_every_word(rows: QuerySet[Any], fields: Sequence[str], sought: Sought) -> set[Any]:
@@ -178,7 +179,7 @@ def _with_every_word(rows: QuerySet[Any], fields: Sequence[str], sought: Sought)
         found = _newest(rows, _conditions(rows.model, others, Sought(word)))
         for other in sought.words:
             if found and other != word:
-                found = _newest(rows.filter(pk__among=list(found)), _conditions(rows.model, fields, Sought(other)))
+                found = _newest(rows.filter(_is_of(rows.model, found)), _conditions(rows.model, fields, Sought(other)))
         keys |= found
     return keys
 
@@ -225,11 +226,16 @@ def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[An
     if expected <= COMMON:
         known = list(bearers.values_list("pk", flat=True)[: COMMON + 1])
         if len(known) <= COMMON:
-            return rows.filter(condition.order, pk__among=known).order_by(newest).values("pk")[:limit]
+            return rows.filter(condition.order, _is_of(rows.model, known)).order_by(newest).values("pk")[:limit]
         expected = UNFORESEEN
     # PostgreSQL asks for rows of the next step only if those before it were fewer than ``limit``.
     found = rows.filter(condition.whole).order_by(newest).values("pk")
     return _together([found.filter(step)[:limit] for step in _steps(rows.model, expected)])[:limit]
+
+
+def _is_of(model: type[models.Model], keys: Iterable[Any]) -> Q:
+    """A key that is another's, of an extension of a row, knows the plain list only."""
+    return Q(pk__in=list(keys)) if model._meta.pk.is_relation else Q(pk__among=list(keys))
 
 
 def _steps(model: type[models.Model], expected: int) -> list[Q]:

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from accounting.models import JournalEntry
 from catalog.models import SkuCode, Supplier
@@ -180,6 +181,23 @@ def test_what_is_scanned_leads_straight_to_its_page(staff, sold):
         staff.get("/admin/find/", {"q": f"{sold.number}\r"}).headers["Location"]
         == f"/admin/orders/order/{sold.pk}/change/"
     )
+
+
+def test_a_customer_is_opened_as_a_card(staff):
+    golden = GoldenCustomer.objects.create(created_at=NOON, display_name="髙橋 花子")
+    CustomerRecord.objects.create(
+        golden=golden,
+        family_name="髙橋",
+        given_name="花子",
+        phone="090-1234-5678",
+        created_at=NOON,
+        source_updated_at=NOON,
+    )
+
+    page = staff.get("/admin/find/", {"q": "09012345678"}, follow=True)
+
+    assert page.redirect_chain == [(reverse("admin:insights_customer_card", args=[golden.pk]), 302)]
+    assert "髙橋 花子" in page.content.decode()
 
 
 def test_more_than_one_hit_is_shown_to_choose(staff, sold):

@@ -1401,9 +1401,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="shipment",
-            index=models.Index(
-                condition=models.Q(("state", "INSTRUCTED")), fields=["state", "id"], name="shipment_being_picked"
-            ),
+            index=models.Index(fields=["state", "id"], name="shipment_by_state"),
         ),
         migrations.AddIndex(
             model_name="shipment",
@@ -2038,5 +2036,37 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
+        ),
+        migrations.AddIndex(
+            model_name="orderhold",
+            index=models.Index(
+                condition=models.Q(("resolved_at__isnull", True)),
+                fields=["opened_at", "id"],
+                name="unresolved_order_hold_by_time",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="orderhold",
+            index=models.Index(fields=["opened_at", "id"], name="order_hold_by_time"),
+        ),
+        migrations.AddIndex(
+            model_name="return",
+            index=models.Index(
+                condition=models.Q(("kind", "RETURN"), _negated=True), fields=["kind", "id"], name="return_of_rare_kind"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="return",
+            index=models.Index(
+                condition=models.Q(("has_original", False)), fields=["id"], name="return_without_original"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="shipment",
+            index=models.Index(
+                condition=models.Q(("revenue_basis", "SHIPMENT"), _negated=True),
+                fields=["revenue_basis", "id"],
+                name="shipment_sold_later",
+            ),
         ),
     ]

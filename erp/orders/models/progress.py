@@ -48,6 +48,12 @@ class OrderHold(models.Model):
                 fields=["order", "reason"], condition=Q(resolved_at__isnull=True), name="one_open_hold_per_reason"
             )
         ]
+        indexes = [
+            models.Index(
+                fields=["opened_at", "id"], condition=Q(resolved_at__isnull=True), name="unresolved_order_hold_by_time"
+            ),
+            models.Index(fields=["opened_at", "id"], name="order_hold_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
@@ -57,7 +58,11 @@ class Return(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["channel", "external_id"], name="one_return_per_channel_and_external_id")
         ]
-        indexes = [models.Index(Folded("external_id"), name="return_by_external_id")]
+        indexes = [
+            models.Index(Folded("external_id"), name="return_by_external_id"),
+            models.Index(fields=["kind", "id"], condition=~Q(kind="RETURN"), name="return_of_rare_kind"),
+            models.Index(fields=["id"], condition=Q(has_original=False), name="return_without_original"),
+        ]
 
     def __str__(self) -> str:
         return self.number

@@ -55,7 +55,10 @@ class Shipment(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["state", "id"], condition=Q(state="INSTRUCTED"), name="shipment_being_picked"),
+            models.Index(fields=["state", "id"], name="shipment_by_state"),
+            models.Index(
+                fields=["revenue_basis", "id"], condition=~Q(revenue_basis="SHIPMENT"), name="shipment_sold_later"
+            ),
             models.Index(Folded("tracking_number"), condition=Q(tracking_number__gt=""), name="shipment_by_tracking"),
             models.Index(fields=["ship_date", "id"], name="shipment_by_date"),
         ]
