@@ -76,6 +76,7 @@ STOCK = (
     "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
     "inventory.holdline", "inventory.expectedreceipt", "inventory.promise", "inventory.provisionalreceipt", "inventory.location",
     "inventory.stocksnapshot", "inventory.stockcount",
+    "inventory.transferorder", "inventory.distribution",
 )  # fmt: skip
 RULES = ("inventory.channelpolicy", "inventory.channelquota")
 BOOKS = (
@@ -128,6 +129,7 @@ ROLES = (
     Role("倉庫", "soko", "Warehouse: ships, takes back, receives, moves and counts. Sees no costs and no amounts of orders.", frozenset(
         {ALL_LOCATIONS, "inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock", "inventory.count_stock"}
         | {"inventory.return_stock", "inventory.delete_shelf", "orders.write_memo"}
+        | {"inventory.distribute_stock"}
         | keeps("inventory.shelf", *IMPORTS)
         | acts_on("orders.shipment", "orders.shipmentline", *TASKS)
         | looks_at("orders.order", "orders.orderline", "orders.delivery", "orders.orderhold", *PARCELS, *STYLES, *STOCK, "inventory.reason")
@@ -156,6 +158,8 @@ ROLES = (
         | keeps("inventory.reorderrule")
         | looks_at(*VALUATION)
         | {"catalog.delete_skucode", "inventory.delete_channelpolicy", "inventory.delete_channelquota", "inventory.delete_reorderrule"}
+        | {"inventory.distribute_stock", "inventory.delete_patternshare"}
+        | keeps("inventory.distributionpattern", "inventory.patternshare")
         | looks_at(*STOCK, "inventory.channellocation", "inventory.costbalance", "inventory.costpool", "inventory.reason", *COMPANY)
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "ec_gateway.listing", *SCORES)
         | acts_on(*TASKS)
@@ -165,6 +169,7 @@ ROLES = (
         | looks_at("inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.expectedreceipt")
         | looks_at("inventory.stockcount", "inventory.provisionalreceipt", "inventory.reservation", "inventory.holdline", "inventory.reason", *STYLES)
         | looks_at("inventory.promise")
+        | looks_at("inventory.transferorder")
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "orders.shipment", "orders.shipmentline")
         | keeps("inventory.hold")
     )),

@@ -40,21 +40,25 @@ class InventoryConfig(AppConfig):
             ("SUPPLIER_RETURN", _("Return to a supplier")),
             ("ADJUSTMENT", _("Adjustment")),
             ("COUNT", _("Stock count")),
-            ("STOCK_COUNT", pgettext_lazy("document", "Stocktake")),
             ("WRITE_DOWN", _("Write-down")),
             ("LATE_COST", _("Late cost")),
             ("WRITE_DOWN_BACK", _("Write-down taken back")),
             ("STANDARD_COST", _("Revaluation at standard cost")),
             ("TRANSFER", _("Transfer")),
             ("TRANSFER_ARRIVAL", _("Arrival of a transfer")),
+            ("TRANSFER_LOSS", _("Loss on the road")),
+            ("SORTING", _("Inspection of goods")),
         ):
-            own_page = "admin:inventory_stockcount_change" if kind == "STOCK_COUNT" else ""
-            documents.register(kind, label=label, url_name=own_page or "admin:inventory_stockdocument_change")
+            documents.register(kind, label=label, url_name="admin:inventory_stockdocument_change")
         documents.register("HOLD", label=_("Hold"), url_name="admin:inventory_hold_change")
         documents.register(
             "EXPECTED_RECEIPT", label=_("Expected receipt"), url_name="admin:inventory_expectedreceipt_change"
         )
         guards.register("standard_cost_in_house", _("Goods on the road or at accounts are not kept at standard cost."))
+        documents.register(
+            "STOCK_COUNT", label=pgettext_lazy("document", "Stocktake"), url_name="admin:inventory_stockcount_change"
+        )
+        documents.register("TRANSFER_ORDER", label=_("transfer order"), url_name="admin:inventory_transferorder_change")
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])

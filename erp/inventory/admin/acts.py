@@ -24,6 +24,7 @@ from erp.inventory.admin.forms import (
     TransferForm,
     WriteDownForm,
 )
+from erp.inventory.admin.handling import handle_page, sort_page
 from erp.inventory.admin.places import OfPlaces, limit_places
 from erp.inventory.admin.purchase_forms import SupplierInvoiceForm, SupplierReturnForm
 from erp.inventory.services import Booked
@@ -33,6 +34,8 @@ class StockActs(OfPlaces):
     list_links = (
         PageLink("admin:inventory_availability", _("Available to promise")),
         PageLink("admin:inventory_receive", _("Receive stock"), "inventory.receive_stock"),
+        PageLink("admin:inventory_handle", _("Adjust by scanner"), "inventory.adjust_stock"),
+        PageLink("admin:inventory_sort", _("Inspect goods"), "inventory.adjust_stock"),
         PageLink("admin:inventory_adjust", _("Adjust stock"), "inventory.adjust_stock"),
         PageLink("admin:inventory_transfer", _("Transfer stock"), "inventory.transfer_stock"),
         PageLink("admin:inventory_arrive", _("Record the arrival of a transfer"), "inventory.transfer_stock"),
@@ -57,7 +60,18 @@ class StockActs(OfPlaces):
             ("supplier_return", self.supplier_return),
         ]
         own = [path(f"{name}/", self.admin_site.admin_view(view), name=f"inventory_{name}") for name, view in pages]
-        return [*own, *super().get_urls()]
+        view = self.admin_site.admin_view
+        scanned = [
+            path("handle/", view(self.handle), name="inventory_handle"),
+            path("sort/", view(self.sort), name="inventory_sort"),
+        ]
+        return [*scanned, *own, *super().get_urls()]
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        return handle_page(self, request)
+
+    def sort(self, request: HttpRequest) -> HttpResponse:
+        return sort_page(self, request)
 
     def receive(self, request: HttpRequest) -> HttpResponse:
         return self._book(request, "receive", ReceiptForm, lambda form: partial(

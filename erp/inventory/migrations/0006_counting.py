@@ -2,6 +2,7 @@
 
 from django.db import migrations, models
 import django.db.models.deletion
+import django.db.models.expressions
 import erp.core.fields
 from erp.core.triggers import append_only, audited, never_deleted
 
@@ -31,6 +32,69 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="Distribution",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("external_id", models.CharField(max_length=60, verbose_name="distribution number")),
+                ("purchase", models.CharField(blank=True, max_length=60, verbose_name="expected delivery")),
+                ("asked", models.JSONField(blank=True, default=dict, verbose_name="SKUs and destinations")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("DRAFT", "Draft"), ("CONFIRMED", "Confirmed"), ("UNDONE", "Undone")],
+                        default="DRAFT",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                ("created_by", models.CharField(max_length=100, verbose_name="created by")),
+                ("confirmed_at", models.DateTimeField(blank=True, null=True, verbose_name="confirmed at")),
+                ("confirmed_by", models.CharField(blank=True, max_length=100, verbose_name="confirmed by")),
+                ("undone_at", models.DateTimeField(blank=True, null=True, verbose_name="undone at")),
+            ],
+            options={
+                "verbose_name": "distribution",
+                "verbose_name_plural": "distributions",
+                "permissions": [("distribute_stock", "Can distribute stock among locations")],
+            },
+        ),
+        migrations.CreateModel(
+            name="DistributionLine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("quantity", models.PositiveIntegerField(verbose_name="pieces")),
+            ],
+            options={
+                "verbose_name": "line of a distribution",
+                "verbose_name_plural": "lines of distributions",
+            },
+        ),
+        migrations.CreateModel(
+            name="DistributionPattern",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60, unique=True, verbose_name="name")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+            ],
+            options={
+                "verbose_name": "distribution pattern",
+                "verbose_name_plural": "distribution patterns",
+            },
+        ),
+        migrations.CreateModel(
+            name="PatternShare",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("weight", models.PositiveIntegerField(verbose_name="weight")),
+            ],
+            options={
+                "verbose_name": "share of a pattern",
+                "verbose_name_plural": "shares of a pattern",
+            },
+        ),
         migrations.CreateModel(
             name="StockCount",
             fields=[
@@ -167,6 +231,55 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "lines of stocktakes",
             },
         ),
+        migrations.CreateModel(
+            name="TransferOrder",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("external_id", models.CharField(max_length=80, verbose_name="transfer number")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("REQUESTED", "To be shipped"),
+                            ("SHIPPED", "On the road"),
+                            ("DONE", "Done"),
+                            ("CANCELLED", "Cancelled"),
+                        ],
+                        default="REQUESTED",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                ("requested_at", models.DateTimeField(verbose_name="asked for at")),
+                ("requested_by", models.CharField(max_length=100, verbose_name="asked for by")),
+                ("shipped_at", models.DateTimeField(blank=True, null=True, verbose_name="left at")),
+                ("shipped_by", models.CharField(blank=True, max_length=100, verbose_name="shipped by")),
+                ("received_at", models.DateTimeField(blank=True, null=True, verbose_name="arrived at")),
+                ("received_by", models.CharField(blank=True, max_length=100, verbose_name="received by")),
+                ("reported_at", models.DateTimeField(blank=True, null=True, verbose_name="missing reported at")),
+                ("reported_by", models.CharField(blank=True, max_length=100, verbose_name="missing reported by")),
+                ("loss_approved_by", models.CharField(blank=True, max_length=100, verbose_name="loss approved by")),
+            ],
+            options={
+                "verbose_name": "transfer order",
+                "verbose_name_plural": "transfer orders",
+            },
+        ),
+        migrations.CreateModel(
+            name="TransferOrderLine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("quantity", models.PositiveIntegerField(verbose_name="asked for")),
+                ("shipped", models.PositiveIntegerField(default=0, verbose_name="shipped")),
+                ("received", models.PositiveIntegerField(default=0, verbose_name="arrived")),
+                ("lost", models.PositiveIntegerField(default=0, verbose_name="lost")),
+            ],
+            options={
+                "verbose_name": "line of a transfer order",
+                "verbose_name_plural": "lines of transfer orders",
+            },
+        ),
         migrations.AddField(
             model_name="location",
             name="count_pieces_limit",
@@ -193,6 +306,64 @@ class Migration(migrations.Migration):
                 condition=models.Q(("count_value_limit__isnull", True), ("count_value_limit__gte", 0), _connector="OR"),
                 name="count_limit_not_negative",
                 violation_error_message="A limit is not negative.",
+            ),
+        ),
+        migrations.AddField(
+            model_name="distribution",
+            name="source",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="inventory.location",
+                verbose_name="distributed from",
+            ),
+        ),
+        migrations.AddField(
+            model_name="distributionline",
+            name="distribution",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="lines",
+                to="inventory.distribution",
+                verbose_name="distribution",
+            ),
+        ),
+        migrations.AddField(
+            model_name="distributionline",
+            name="location",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="inventory.location",
+                verbose_name="location",
+            ),
+        ),
+        migrations.AddField(
+            model_name="distributionline",
+            name="sku",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="catalog.sku", verbose_name="SKU"
+            ),
+        ),
+        migrations.AddField(
+            model_name="patternshare",
+            name="location",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="inventory.location",
+                verbose_name="location",
+            ),
+        ),
+        migrations.AddField(
+            model_name="patternshare",
+            name="pattern",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="shares",
+                to="inventory.distributionpattern",
+                verbose_name="distribution pattern",
             ),
         ),
         migrations.AddField(
@@ -251,6 +422,98 @@ class Migration(migrations.Migration):
             name="sku",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.PROTECT, related_name="+", to="catalog.sku", verbose_name="SKU"
+            ),
+        ),
+        migrations.AddField(
+            model_name="transferorder",
+            name="distribution",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="transfers",
+                to="inventory.distribution",
+                verbose_name="distribution",
+            ),
+        ),
+        migrations.AddField(
+            model_name="transferorder",
+            name="document",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="inventory.stockdocument",
+                verbose_name="stock document",
+            ),
+        ),
+        migrations.AddField(
+            model_name="transferorder",
+            name="from_location",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="inventory.location",
+                verbose_name="moved from",
+            ),
+        ),
+        migrations.AddField(
+            model_name="transferorder",
+            name="to_location",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="inventory.location",
+                verbose_name="moved to",
+            ),
+        ),
+        migrations.AddField(
+            model_name="transferorderline",
+            name="order",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lines",
+                to="inventory.transferorder",
+                verbose_name="transfer order",
+            ),
+        ),
+        migrations.AddField(
+            model_name="transferorderline",
+            name="sku",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="catalog.sku", verbose_name="SKU"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="distribution",
+            constraint=models.UniqueConstraint(
+                fields=("external_id",),
+                name="one_distribution_per_number",
+                violation_error_message="There is a distribution with this number already.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="distributionline",
+            constraint=models.UniqueConstraint(
+                fields=("distribution", "sku", "location"), name="one_line_per_sku_and_destination"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="patternshare",
+            constraint=models.UniqueConstraint(
+                fields=("pattern", "location"),
+                name="one_share_per_pattern_and_location",
+                violation_error_message="This location is in the pattern already.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="patternshare",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weight__gte", 1)),
+                name="share_has_weight",
+                violation_error_message="A weight is at least 1.",
             ),
         ),
         migrations.AddIndex(
@@ -340,8 +603,73 @@ class Migration(migrations.Migration):
                 name="posted_line_was_counted",
             ),
         ),
+        migrations.AddIndex(
+            model_name="transferorder",
+            index=models.Index(fields=["state", "to_location"], name="transfer_order_by_state"),
+        ),
+        migrations.AddConstraint(
+            model_name="transferorder",
+            constraint=models.UniqueConstraint(
+                fields=("external_id",),
+                name="one_transfer_order_per_number",
+                violation_error_message="There is a transfer with this number already.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transferorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("from_location", models.F("to_location")), _negated=True),
+                name="transfer_goes_elsewhere",
+                violation_error_message="The pieces are there already.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transferorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("loss_approved_by", ""),
+                    models.Q(
+                        models.Q(("loss_approved_by", models.F("reported_by")), _negated=True),
+                        models.Q(("loss_approved_by", models.F("received_by")), _negated=True),
+                        models.Q(("loss_approved_by", models.F("shipped_by")), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="loss_approved_by_another",
+                violation_error_message="Whoever shipped, received or reported it does not approve the loss.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transferorderline",
+            constraint=models.UniqueConstraint(fields=("order", "sku"), name="one_line_per_transfer_order_and_sku"),
+        ),
+        migrations.AddConstraint(
+            model_name="transferorderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gte", 1), ("shipped__lte", models.F("quantity"))),
+                name="not_more_shipped_than_asked",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transferorderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "shipped__gte",
+                        django.db.models.expressions.CombinedExpression(models.F("received"), "+", models.F("lost")),
+                    )
+                ),
+                name="not_more_arrived_than_shipped",
+            ),
+        ),
         append_only("inventory_stockcountentry"),
         audited("inventory_stockcount", inserts=False),
         never_deleted("inventory_stockcount"),
         migrations.RunSQL(APPROVED_BY_ANOTHER, NOT_APPROVED_BY_ANOTHER),
+        audited("inventory_distributionpattern"),
+        audited("inventory_patternshare"),
+        audited("inventory_distribution", inserts=False),
+        never_deleted("inventory_distribution"),
+        audited("inventory_transferorder", inserts=False),
+        never_deleted("inventory_transferorder"),
     ]

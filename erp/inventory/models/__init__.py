@@ -22,6 +22,14 @@ from erp.inventory.models.policies import ChannelPolicy, ChannelQuota
 from erp.inventory.models.promises import Promise
 from erp.inventory.models.snapshots import StockSnapshot
 from erp.inventory.models.stocktakes import StockCount, StockCountEntry, StockCountLine
+from erp.inventory.models.transfer_orders import (
+    Distribution,
+    DistributionLine,
+    DistributionPattern,
+    PatternShare,
+    TransferOrder,
+    TransferOrderLine,
+)
 
 __all__ = [
     "NOT_FOR_SALE",
@@ -31,10 +39,14 @@ __all__ = [
     "ChannelRules",
     "CostBalance",
     "CostPool",
+    "Distribution",
+    "DistributionLine",
+    "DistributionPattern",
     "ExpectedReceipt",
     "Hold",
     "HoldLine",
     "Location",
+    "PatternShare",
     "Promise",
     "ProvisionalReceipt",
     "Reason",
@@ -50,6 +62,8 @@ __all__ = [
     "StockDocument",
     "StockMovement",
     "StockSnapshot",
+    "TransferOrder",
+    "TransferOrderLine",
     "WriteDownLine",
     "WriteDownReview",
     "WriteDownRule",

@@ -21,6 +21,7 @@ from erp.inventory.models import (
 )
 from erp.inventory.selectors.purchases import is_uninvoiced
 from erp.inventory.selectors.staff import places_of
+from erp.inventory.selectors.transfer_orders import losses_to_approve, to_ship
 
 ENDS_SOON = dt.timedelta(days=1)
 
@@ -46,6 +47,14 @@ def register_queues() -> None:
         WorkQueue(
             "stock.approval", _("Stocktakes to approve"), to_approve, "admin:inventory_stockcount_changelist", "state__exact=APPROVAL",
             worked_by="inventory.approve_count", since="closed_at", order="closed_at",
+        ),
+        WorkQueue(
+            "stock.transfers", _("Transfers to be shipped"), to_ship, "admin:inventory_transferorder_changelist", "waits=ship",
+            worked_by="inventory.transfer_stock", since="requested_at", order="requested_at",
+        ),
+        WorkQueue(
+            "stock.missing", _("Losses on the road to approve"), losses_to_approve, "admin:inventory_transferorder_changelist", "waits=missing",
+            worked_by="inventory.approve_count", since="reported_at", order="reported_at",
         ),
     )  # fmt: skip
 

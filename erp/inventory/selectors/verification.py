@@ -24,6 +24,7 @@ from erp.inventory.models import (
     StockCountLine,
     StockMovement,
     StockSnapshot,
+    TransferOrderLine,
 )
 from erp.inventory.selectors.promises import promised_beyond
 from erp.inventory.selectors.snapshot_faults import snapshot_faults
@@ -106,6 +107,21 @@ WHERE quota.used <> coalesce(claims.pieces, 0)
 """
 
 
+# What a transfer says of its pieces is what moved for it: onto the road, off it again, and out of the books.
+_TRANSFERS = """
+SELECT l.id, sku.code || ' / ' || o.external_id, l.shipped, coalesce(m.left_, 0), l.received + l.lost, coalesce(m.off_road, 0)
+FROM inventory_transferorderline l JOIN inventory_transferorder o ON o.id = l.order_id JOIN catalog_sku sku ON sku.id = l.sku_id
+LEFT JOIN LATERAL (
+    SELECT -sum(m.quantity) FILTER (WHERE m.document_id = o.document_id) AS left_,
+           -sum(m.quantity) FILTER (WHERE m.document_id <> o.document_id) AS off_road
+    FROM inventory_stockdocument d JOIN inventory_stockmovement m ON m.document_id = d.id
+    WHERE m.quantity < 0 AND m.document_line = l.id
+      AND (d.id = o.document_id OR d.source_type IN ('TRANSFER_ARRIVAL', 'TRANSFER_LOSS') AND d.source_id = o.document_id)
+) m ON true
+WHERE o.document_id IS NOT NULL AND (l.shipped <> coalesce(m.left_, 0) OR l.received + l.lost <> coalesce(m.off_road, 0))
+"""
+
+
 def _rows(statement: str) -> Iterator[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
@@ -161,6 +177,13 @@ def _promised() -> Iterator[Fault]:
         yield Fault("P3", "EXPECTED_RECEIPT", pk, purchase, detail % {"sku": sku, "comes": comes, "promised": promised})
 
 
+def _transfers() -> Iterator[Fault]:
+    for pk, label, shipped, left, arrived, off_road in _rows(_TRANSFERS):
+        detail = _("shipped %(shipped)s, moved %(left)s; arrived or lost %(arrived)s, moved %(off_road)s")
+        figures = {"shipped": shipped, "left": left, "arrived": arrived, "off_road": off_road}
+        yield Fault("P1", "TRANSFER_ORDER_LINE", pk, label, detail % figures)
+
+
 def _accounts() -> Iterator[Fault]:
     """Roles that play on one account are compared together, since the account cannot tell them apart."""
     carried: dict[int, Decimal] = defaultdict(lambda: ZERO)
@@ -185,6 +208,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("Stock value equals its movements and pieces"), CostBalance, _costs),
         ("P1", gettext_noop("Snapshots of stock equal the movements behind them"), StockSnapshot, snapshot_faults),
         ("P1", gettext_noop("A stocktake moved what it says it posted"), StockCountLine, _stocktakes),
+        ("P1", gettext_noop("A transfer moved what it says"), TransferOrderLine, _transfers),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
         ("P2", gettext_noop("What is used of a quota equals its reservations"), ChannelQuota, _quotas),
         ("P3", gettext_noop("Nothing is promised beyond what an expected receipt brings"), ExpectedReceipt, _promised),

@@ -2,6 +2,12 @@
 
 from erp.inventory.services.adjustments import AdjustmentLine, WriteDownLine, add_late_cost, adjust, write_down
 from erp.inventory.services.customer_orders import fill_customer_orders
+from erp.inventory.services.distributions import (
+    confirm_distribution,
+    draft_distribution,
+    set_distribution,
+    undo_distribution,
+)
 from erp.inventory.services.documents import Booked, BookedLine
 from erp.inventory.services.expectations import ExpectedLine, cancel_expected, expect_receipt
 from erp.inventory.services.holds import (
@@ -60,11 +66,13 @@ from erp.inventory.services.promises import (
     lock_promises,
     promise,
 )
+from erp.inventory.services.proposals import by_weight, equally, up_to
 from erp.inventory.services.reassigning import ClaimMove, move_claims, rank_claims
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_channels, lock_for_exchange, release, reserve
 from erp.inventory.services.revaluations import apply_todays_standards, revalue_at_standard
 from erp.inventory.services.snapshots import CutResult, cut_snapshots, forget_snapshots
+from erp.inventory.services.sorting import SortedLine, sort_inspected
 from erp.inventory.services.stocktake_posting import post_count_chunk, post_counts
 from erp.inventory.services.stocktake_review import (
     approve_count,
@@ -83,6 +91,15 @@ from erp.inventory.services.stocktakes import (
     start_count,
 )
 from erp.inventory.services.supplier_returns import SupplierReturnLine, return_to_supplier
+from erp.inventory.services.transfer_orders import (
+    TransferRequest,
+    cancel_transfers,
+    receive_transfer,
+    report_missing,
+    request_transfers,
+    ship_transfer,
+    write_off_missing,
+)
 from erp.inventory.services.transfers import TransferLine, arrive, transfer
 from erp.inventory.services.write_downs import (
     discard_write_down,
@@ -117,8 +134,10 @@ __all__ = [
     "PurchaseBooks",
     "PutBack",
     "ReceiptLine",
+    "SortedLine",
     "SupplierReturnLine",
     "TransferLine",
+    "TransferRequest",
     "TransitIssue",
     "WriteDownLine",
     "add_late_cost",
@@ -134,14 +153,19 @@ __all__ = [
     "assign_staff",
     "book_supplier_invoice",
     "bring_back",
+    "by_weight",
     "cancel_count",
     "cancel_expected",
+    "cancel_transfers",
     "close_count",
     "compare_count",
+    "confirm_distribution",
     "cut_snapshots",
     "discard_write_down",
+    "draft_distribution",
     "edit_write_down",
     "enter_counts",
+    "equally",
     "expect_receipt",
     "extend_hold",
     "fill_customer_orders",
@@ -173,24 +197,33 @@ __all__ = [
     "rank_claims",
     "receive",
     "receive_inspected",
+    "receive_transfer",
     "record_count",
     "record_physical_fact",
     "release",
     "release_hold",
     "reopen_count",
+    "report_missing",
     "request_posting",
+    "request_transfers",
     "reserve",
     "return_to_supplier",
     "revalue_at_standard",
     "sell_from",
     "send_count_back",
     "set_aside",
+    "set_distribution",
     "set_shelves",
+    "ship_transfer",
+    "sort_inspected",
     "start_count",
     "sweep_expired_holds",
     "take_back_due_write_downs",
     "take_back_write_down",
     "take_sold",
     "transfer",
+    "undo_distribution",
+    "up_to",
     "write_down",
+    "write_off_missing",
 ]

@@ -26,7 +26,7 @@ from erp.inventory.services.documents import Booked
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
-TRANSFER, ARRIVAL = "TRANSFER", "TRANSFER_ARRIVAL"
+TRANSFER, ARRIVAL, TRANSFER_LOSS = "TRANSFER", "TRANSFER_ARRIVAL", "TRANSFER_LOSS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def arrive(
     booking = movements.open_booking(
         keys, arriving=[(line.sku_id, to_location_id) for line in lines], occurred_at=occurred_at, at=at
     )
-    arrived = _arrived_before(transfer_id)
+    arrived = arrived_before(transfer_id)
     _refuse_more_than_sent(lines, sent, arrived)
     document_id = documents.new_document(
         kind=StockDocument.Kind.TRANSFER,
@@ -169,12 +169,13 @@ def _post(
     )
 
 
-def _arrived_before(transfer_id: int) -> dict[int, int]:
-    """Read after the balances of the road are locked, so no other arrival is under way."""
+def arrived_before(transfer_id: int) -> dict[int, int]:
+    """Pieces that have left the road again, by line: arrived, or written off. Read after the balances of the road are locked, so no other
+    arrival is under way."""
     found = StockMovement.objects.filter(
-        document__source_type=ARRIVAL, document__source_id=transfer_id, quantity__gt=0
+        document__source_type__in=[ARRIVAL, TRANSFER_LOSS], document__source_id=transfer_id, quantity__lt=0
     ).values_list("document_line")
-    return dict(found.annotate(Sum("quantity")))
+    return {line_no: -pieces for line_no, pieces in found.annotate(Sum("quantity"))}
 
 
 def _refuse_more_than_sent(

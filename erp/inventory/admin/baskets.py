@@ -1,0 +1,96 @@
+"""A basket of scanned goods on a page: rows of SKU and pieces that travel in the form, one more with every scan. Nothing is written here."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from catalog.models import Sku
+from catalog.selectors import scanned_codes, skus_scanned
+from erp.core.clock import business_date
+from erp.inventory.models import StockBalance
+from erp.inventory.selectors.goods import goods_name
+
+MOST_ROWS = 300
+MOST_PIECES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BasketRow:
+    """A SKU in the basket. ``typed`` is what stands in each of its fields; ``on_hand`` and ``unclaimed`` are those of the place."""
+
+    sku_id: int
+    sku: str
+    name: str
+    codes: str
+    typed: dict[str, str]
+    on_hand: int
+    unclaimed: int
+
+    @property
+    def pieces(self) -> dict[str, int]:
+        return {part: int(text) for part, text in self.typed.items() if text.isdecimal()}
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    rows: list[BasketRow]
+    told: str
+    kind: str
+    unread: list[str]
+
+
+def plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def read_basket(request: HttpRequest, location_id: int | None, parts: Iterable[str] = ("pieces",)) -> Basket:
+    """The rows of the form, with one piece more of what was scanned in the field ``into``, the first part unless the form says so."""
+    names = tuple(parts)
+    typed: dict[int, dict[str, str]] = {}
+    for name, value in request.POST.items():
+        part, _bar, key = name.rpartition("_")
+        if part in names and key.isdecimal() and len(key) <= 18 and len(typed) < MOST_ROWS:
+            typed.setdefault(int(key), dict.fromkeys(names, ""))[part] = plain(str(value))
+    told, kind = gettext("Scan the goods."), "plain"
+    code = plain(request.POST.get("code", ""))[:100]
+    scanned = None
+    if code:
+        scanned = skus_scanned([code], on=business_date(timezone.now())).get(code)
+        into = request.POST.get("into", "")
+        into = into if into in names else names[0]
+        if scanned is None:
+            told, kind = gettext("Unknown code: %(code)s") % {"code": code}, "bad"
+        else:
+            fields = typed.setdefault(scanned, dict.fromkeys(names, ""))
+            fields[into] = str(int(fields[into]) + 1) if fields[into].isdecimal() else "1"
+            kind = "good"
+    skus = Sku.objects.select_related("product", "color", "size").in_bulk(list(typed))
+    codes = scanned_codes(skus, on=business_date(timezone.now()))
+    balances = StockBalance.objects.filter(location=location_id, sku__in=list(skus)).values_list(
+        "sku_id", "on_hand", "unclaimed"
+    )
+    there = {sku_id: (on_hand, unclaimed) for sku_id, on_hand, unclaimed in balances}
+    rows = [
+        BasketRow(
+            key, skus[key].code, goods_name(skus[key]), " ".join((*codes.get(key, ()), skus[key].code)), fields,
+            *there.get(key, (0, 0)),
+        )
+        for key, fields in typed.items()
+        if key in skus
+    ]  # fmt: skip
+    # The latest scan on top, where the eye is.
+    rows.sort(key=lambda row: row.sku_id != scanned)
+    if scanned is not None and rows:
+        told = f"{rows[0].name}  {rows[0].typed[into]}"
+    unread = [
+        row.sku
+        for row in rows
+        if any(text and not (text.isdecimal() and int(text) <= MOST_PIECES) for text in row.typed.values())
+    ]
+    return Basket(rows, told, kind, unread)

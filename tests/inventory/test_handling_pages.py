@@ -1,0 +1,138 @@
+"""Pages for a tablet: transfers, distribution, adjustment and inspection by scanner, and whose goods they are."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.models import SkuCode
+from erp.inventory.models import DistributionPattern, Location, PatternShare, ShopStaff, StockDocument, TransferOrder
+from tests.inventory.factories import figures, location, pool, sku, stock
+
+pytestmark = pytest.mark.django_db
+JAN = "4901234567894"
+
+
+def staff(client, login, role, *places):
+    user = User.objects.create_user(login, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    for place in places:
+        ShopStaff.objects.create(user=user, location=place)
+    client.force_login(user)
+
+
+def goods(place, pieces):
+    shirt = sku()
+    SkuCode.objects.create(sku=shirt, code=JAN, kind="GTIN13", valid_from=timezone.localdate())
+    stock(shirt, place, pieces, at=timezone.now())
+    return shirt
+
+
+def act(client, order, name, **typed):
+    client.post(reverse("admin:inventory_transferorder_change", args=[order.pk]), {"act": name, **typed})
+    order.refresh_from_db()
+    return order.state
+
+
+def test_a_shop_sends_another_receives_and_neither_does_the_part_of_the_other(client):
+    shop, other, third = location("SHOP"), location("SHOP"), location("SHOP")
+    shirt = goods(shop, 5)
+    page = reverse("admin:inventory_transfer_request")
+    staff(client, "sender", "店舗", shop)
+
+    scanned = client.post(page, {"code": JAN, "from": shop.pk, "to": other.pk, f"pieces_{shirt.pk}": "1"})
+    unknown = client.post(page, {"code": "999", "from": shop.pk})
+    assert [(row.sku_id, row.typed["pieces"], row.unclaimed) for row in scanned.context["basket"].rows] == [
+        (shirt.pk, "2", 5)
+    ]
+    assert (scanned.context["told_kind"], unknown.context["told_kind"]) == ("good", "bad")
+    sent = {"from": shop.pk, "to": other.pk, "number": "M-1", f"pieces_{shirt.pk}": "2", "act": "ship"}
+    assert client.post(page, sent).status_code == 302
+    order = TransferOrder.objects.get()
+    line = order.lines.get()
+    assert act(client, order, "receive", **{f"pieces_{line.pk}": "2", "receipt": "x"}) == "SHIPPED"
+
+    staff(client, "stranger", "店舗", third)
+    assert client.get(reverse("admin:inventory_transferorder_change", args=[order.pk])).status_code == 404
+    assert client.post(page, {**sent, "number": "M-2", "from": shop.pk, "to": other.pk}).status_code == 403
+
+    staff(client, "receiver", "店舗", other)
+    assert act(client, order, "receive", **{f"pieces_{line.pk}": "1", "receipt": "IN-1"}) == "SHIPPED"
+    act(client, order, "report")
+    assert act(client, order, "write_off") == "SHIPPED"
+    staff(client, "keiri1", "経理")
+    assert act(client, order, "write_off") == "DONE"
+    assert (figures(shirt, shop), figures(shirt, other)) == ((3, 0), (1, 0))
+
+
+def test_a_distribution_is_proposed_changed_confirmed_and_undone(client):
+    warehouse, shops = location(), [location("SHOP") for _ in range(2)]
+    shirt = goods(warehouse, 9)
+    pattern = DistributionPattern.objects.create(name="大型店2倍")
+    for place, weight in zip(shops, (2, 1), strict=True):
+        PatternShare.objects.create(pattern=pattern, location=place, weight=weight)
+    staff(client, "md1", "商品管理")
+    typed = {
+        "external_id": "H-1",
+        "source": warehouse.pk,
+        "styles": shirt.product.code,
+        "to": [place.pk for place in shops],
+    }
+    page = client.post(reverse("admin:inventory_distribute"), typed)["Location"]
+
+    def cells():
+        return [cell["pieces"] for row in client.get(page).context["table"] for cell in row["cells"]]
+
+    client.post(page, {"act": "propose", "rule": "PATTERN", "pattern": pattern.pk})
+    by_pattern = cells()
+    client.post(page, {"act": "propose", "rule": "TARGET", "figure": "3"})
+    assert (by_pattern, cells()) == ([6, 3], [3, 3])
+    too_many = {f"pieces_{shirt.pk}_{place.pk}": "5" for place in shops}
+    client.post(page, {"act": "confirm", **too_many})
+    assert (figures(shirt, warehouse), TransferOrder.objects.count()) == ((9, 0), 0)
+    client.post(page, {"act": "confirm", **too_many, f"pieces_{shirt.pk}_{shops[1].pk}": "4"})
+    assert figures(shirt, warehouse) == (9, 9)
+    client.post(page, {"act": "undo"})
+    assert (figures(shirt, warehouse), list(TransferOrder.objects.values_list("state", flat=True))) == (
+        (9, 0), ["CANCELLED"] * 2,
+    )  # fmt: skip
+    staff(client, "tencho", "店舗", shops[0])
+    assert client.get(reverse("admin:inventory_distribute")).status_code == 403
+
+
+def test_an_adjustment_shows_now_and_afterwards_and_is_booked_once(client):
+    shop, other = location("SHOP"), location("SHOP")
+    shirt = goods(shop, 5)
+    page = reverse("admin:inventory_handle")
+    staff(client, "tencho", "店舗", shop)
+
+    seen = client.post(page, {"code": JAN, "reason": "DAMAGE", "location": other.pk})
+    foreseen = seen.context["foreseen"][0]
+    assert (seen.context["places"], foreseen.row.on_hand, foreseen.afterwards) == ([shop], 5, 4)
+    booking = {"number": "A-1", "reason": "DAMAGE", "act": "book", f"pieces_{shirt.pk}": "2"}
+    assert client.post(page, {**booking, "reason": ""}).context["told_kind"] == "bad"
+    assert client.post(page, {**booking, f"pieces_{shirt.pk}": "6"}).status_code == 200
+    for _again in range(2):
+        client.post(page, booking)
+
+    assert figures(shirt, shop) == (3, 0)
+    assert StockDocument.objects.filter(source_type="ADJUSTMENT").count() == 1
+
+
+def test_inspection_scans_into_the_chosen_verdict(admin_client):
+    waiting, shop = location("INSPECTION"), location("SHOP")
+    pool("DEFECT")
+    shirt = goods(waiting, 3)
+    page = reverse("admin:inventory_sort")
+
+    first = admin_client.get(page)
+    scanned = admin_client.post(page, {"code": JAN, "into": "scrapped", "location": waiting.pk, "target": shop.pk})
+    assert first.context["waiting"] == [(shirt.code, f"{shirt.product.name}", 3)]
+    assert scanned.context["rows"][0].typed == {"sellable": "", "defective": "", "scrapped": "1"}
+    verdict = {f"sellable_{shirt.pk}": "1", f"defective_{shirt.pk}": "1", f"scrapped_{shirt.pk}": "1"}
+    admin_client.post(page, {"act": "book", "number": "K-1", "location": waiting.pk, "target": shop.pk, **verdict})
+
+    defects = Location.objects.get(code="DEFECT")
+    assert [figures(shirt, place)[0] for place in (waiting, shop, defects)] == [0, 1, 1]
