@@ -54,6 +54,7 @@ class InventoryConfig(AppConfig):
         documents.register(
             "EXPECTED_RECEIPT", label=_("Expected receipt"), url_name="admin:inventory_expectedreceipt_change"
         )
+        guards.register("promised_within_receipt", _("More would be promised than the expected receipt brings."))
         guards.register("standard_cost_in_house", _("Goods on the road or at accounts are not kept at standard cost."))
         documents.register(
             "STOCK_COUNT", label=pgettext_lazy("document", "Stocktake"), url_name="admin:inventory_stockcount_change"

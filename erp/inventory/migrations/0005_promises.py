@@ -31,7 +31,8 @@ BEGIN
     WHERE r.id = ANY (v_receipts)
       AND (SELECT sum(p.quantity) FROM inventory_promise p WHERE p.expected_receipt_id = r.id) > inventory_still_to_come(r) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'expected receipt % is promised beyond what it brings', v_over USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'expected receipt % is promised beyond what it brings', v_over
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'promised_within_receipt', TABLE = 'inventory_promise';
     END IF;
     RETURN NULL;
 END $$;
