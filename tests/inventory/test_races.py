@@ -378,7 +378,7 @@ def test_a_receipt_passes_over_the_promise_of_a_document_that_is_changing():
             lines=[ReceiptLine(1, shirt.pk, 1, Decimal(100), expected)], occurred_at=NOON, at=NOON, by=CLERK,
         )  # fmt: skip
 
-    outcomes = race(arriving, cancelling, hold=StockBalance.objects.all())
+    outcomes = race(arriving, once_another_waits(cancelling), hold=StockBalance.objects.all())
 
     assert [type(outcome).__name__ for outcome in outcomes] == ["Booked", "int"]
     assert (figures(shirt, warehouse), Promise.objects.count()) == ((2, 0), 0)
