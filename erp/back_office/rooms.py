@@ -57,7 +57,7 @@ ROOMS = (
         "inventory.stockdocument", "inventory.stockmovement", "inventory.provisionalreceipt", "inventory_stock_then",
         "inventory.stocksnapshot", "inventory.costbalance",
         "inventory_stock_value", "inventory_stock_flow", "inventory_dead_stock", "inventory_turnover", "inventory_sell_through",
-        "inventory_valuation", "inventory.writedownreview", "inventory.reorderrule",
+        "inventory_valuation", "inventory.writedownreview", "inventory_reorder", "inventory.reorderrule",
         "inventory.channelpolicy", "inventory.channelquota", "inventory.channellocation", "inventory.shelf",
     )),
     Room("products", pgettext_lazy("room", "Products"), "checkroom", (

@@ -56,12 +56,15 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from erp.core import documents, ownership, task_kinds
+        from erp.inventory.selectors.reorder import register_demand
+        from erp.orders.selectors.demand import open_demand
         from erp.orders.selectors.finding import register_findables
         from erp.orders.selectors.letters import register_letters
         from erp.orders.selectors.queues import register_queues
         from erp.orders.selectors.verification import register_checks
 
         register_checks()
+        register_demand(open_demand)
         register_letters()
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -25,6 +26,7 @@ from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin
 from erp.core.money import ZERO
 from erp.imports.lists import Exchange
 from erp.inventory import services
+from erp.inventory.admin import reorder
 from erp.inventory.admin.sheets import FORMS, Row, Sheet, column_sum, file_of
 from erp.inventory.models import (
     CostPool,
@@ -82,6 +84,11 @@ class ReorderRuleAdmin(RuleAdmin):
     raw_id_fields = ["sku"]
     autocomplete_fields = ["location"]
     ordering = ["-id"]
+    list_links = (PageLink("admin:inventory_reorder", _("Purchase suggestions")),)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(partial(reorder.page, self))
+        return [path("suggestions/", view, name="inventory_reorder"), *super().get_urls()]
 
 
 class ProposalForm(forms.Form):

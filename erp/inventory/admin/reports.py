@@ -11,11 +11,12 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Sku
+from catalog.models import Category, Sku
 from erp.core.money import ZERO
 from erp.inventory import selectors
 from erp.inventory.models import CostPool, Location
 from erp.inventory.selectors import valuation as methods
+from erp.inventory.selectors.stock_value import Scope, values_on
 from erp.inventory.selectors.valuation import Flow, Valuation
 
 # As many lines as a page can show; more are counted and said.
@@ -88,7 +89,8 @@ class ValuationForm(forms.Form):
     first = forms.DateField(label=_("from"), widget=forms.DateInput(attrs={"type": "date"}))
     last = forms.DateField(label=_("to"), widget=forms.DateInput(attrs={"type": "date"}))
     cost_pool = forms.ModelChoiceField(label=_("cost pool"), queryset=CostPool.objects.order_by("code"))
-    skus = SkusField(label=_("SKUs or styles"))
+    category = forms.ModelChoiceField(label=_("category"), queryset=Category.objects.order_by("code"), required=False)
+    skus = SkusField(label=_("SKUs or styles"), required=False)
     sales = forms.DecimalField(
         label=_("sales of the period"), required=False, min_value=0, decimal_places=0, max_digits=14
     )
@@ -102,7 +104,13 @@ class ValuationForm(forms.Form):
             return values
         if values["first"] > values["last"]:
             raise forms.ValidationError(_("The first day lies behind the last one."))
-        if len(values["skus"]) > MOST_LINES:
+        if values["category"] and not values["skus"]:
+            # 売価還元法 and a comparison of methods are of a product group as a whole.
+            of_group = Sku.objects.filter(product__category=values["category"], is_kit=False)
+            values["skus"] = list(of_group.select_related("product").order_by("code"))
+        if not values["skus"]:
+            raise forms.ValidationError(_("Name SKUs, styles or a category."))
+        if len(values["skus"]) > MOST_LINES and not values["category"]:
             raise forms.ValidationError(_("At most %(most)d SKUs at once."), params={"most": MOST_LINES})
         return values
 
@@ -114,15 +122,25 @@ class ValuationForm(forms.Form):
             first=values["first"],
             last=values["last"],
         )
+        scope = Scope(cost_pool_id=values["cost_pool"].pk, sku_ids=[sku.pk for sku in values["skus"]])
+        carried = {held.key: held.value for held in values_on(values["last"], scope=scope)}
         lines = [
-            (sku, flows[sku.pk], [method(flows[sku.pk]).closing_value for _name, method in METHODS])
+            (
+                sku,
+                flows[sku.pk],
+                [
+                    carried.get(sku.pk, ZERO),
+                    *(method(flows[sku.pk]).closing_value for _name, method in METHODS),
+                ],
+            )
             for sku in values["skus"]
             if flows[sku.pk].can_be_valued
         ]
         columns = list(zip(*[worth for _sku, _flow, worth in lines], strict=True))
         return {
-            "methods": [name for name, _method in METHODS],
-            "lines": lines,
+            "methods": [values["cost_pool"].get_costing_method_display(), *(name for name, _method in METHODS)],
+            "lines": lines[:MOST_LINES],
+            "left_out": len(lines) - MOST_LINES,
             "totals": [sum(column, ZERO) for column in columns],
             "unvalued": [sku for sku in values["skus"] if flows[sku.pk].lots and not flows[sku.pk].can_be_valued],
             "retail": self._at_retail([flow for _sku, flow, _worth in lines]),

@@ -50,7 +50,9 @@ class Row:
 
     cells: Sequence[Value]
     url: str = ""
+    # Where lines can be chosen: what a line stands for, and the amount that is offered.
     key: int | None = None
+    amount: int = 0
 
 
 @dataclass(slots=True)
@@ -122,6 +124,7 @@ def answer(
     title: str,
     form: forms.Form,
     sheet: Sheet | None,
+    template: str = "inventory/sheet.html",
     **context: Any,
 ) -> HttpResponse | FileResponse | StreamingHttpResponse:
     """The page, or the file that was asked for. ``name`` is that of the file; a sheet of None is a form that cannot be read."""
@@ -142,13 +145,16 @@ def answer(
         start = (number - 1) * ROWS_A_PAGE
         shown = sheet.rows[start : start + ROWS_A_PAGE]
         shared |= sheet.context | {
-            "rows": [(row.url, [_shown(cell, place < sheet.texts) for place, cell in enumerate(row.cells)]) for row in shown],
+            "rows": [
+                (row.url, [_shown(cell, place < sheet.texts) for place, cell in enumerate(row.cells)], row.key, row.amount)
+                for row in shown
+            ],
             "total": None if sheet.total is None else [_shown(cell, place < sheet.texts) for place, cell in enumerate(sheet.total)],
             "count": len(sheet.rows), "first": start + 1, "last": start + len(shown),
             "before": _with(values, p=number - 1) if number > 1 else "",
             "after": _with(values, p=number + 1) if start + ROWS_A_PAGE < len(sheet.rows) else "",
         }  # fmt: skip
-    return TemplateResponse(request, "inventory/sheet.html", shared | context)
+    return TemplateResponse(request, template, shared | context)
 
 
 def _with(values: Any, **changed: Any) -> str:

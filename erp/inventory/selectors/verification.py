@@ -28,6 +28,7 @@ from erp.inventory.models import (
 )
 from erp.inventory.selectors.promises import promised_beyond
 from erp.inventory.selectors.snapshot_faults import snapshot_faults
+from erp.inventory.selectors.stock_value import proofs
 
 _LABEL = "sku.code || ' @ ' || place.code"
 
@@ -201,6 +202,20 @@ def _accounts() -> Iterator[Fault]:
             yield Fault("P6", "LEDGER_ACCOUNT", account_id, codes[account_id], detail)
 
 
+def _closed_month() -> Iterator[Fault]:
+    """The newest closed month: what was worth what at its end, less what was posted later, is what its accounts said."""
+    day = accounting.last_closed_day()
+    for proof in proofs(day) if day else ():
+        if proof.difference:
+            detail = _("at %(day)s stock is worth %(value)s, posted later %(later)s, the account says %(ledger)s") % {
+                "day": day,
+                "value": proof.value,
+                "later": proof.booked_later,
+                "ledger": proof.ledger,
+            }
+            yield Fault("P6", "LEDGER_ACCOUNT", proof.account_id, proof.account, detail)
+
+
 def register_checks() -> None:
     for promise, title, model, find in (
         ("P1", gettext_noop("On hand equals the sum of movements, numbered without a gap"), StockBalance, _on_hand),
@@ -213,5 +228,6 @@ def register_checks() -> None:
         ("P2", gettext_noop("What is used of a quota equals its reservations"), ChannelQuota, _quotas),
         ("P3", gettext_noop("Nothing is promised beyond what an expected receipt brings"), ExpectedReceipt, _promised),
         ("P6", gettext_noop("Stock value equals the inventory accounts"), CostPool, _accounts),
+        ("P6", gettext_noop("Stock value of past closings equals the inventory accounts"), CostPool, _closed_month),
     ):
         register(Check(promise, title, model.objects.count, find))

@@ -9,7 +9,7 @@ from erp.inventory.services.distributions import (
     undo_distribution,
 )
 from erp.inventory.services.documents import Booked, BookedLine
-from erp.inventory.services.expectations import ExpectedLine, cancel_expected, expect_receipt
+from erp.inventory.services.expectations import ExpectedLine, cancel_expected, expect_purchases, expect_receipt
 from erp.inventory.services.holds import (
     HoldDemand,
     extend_hold,
@@ -166,6 +166,7 @@ __all__ = [
     "edit_write_down",
     "enter_counts",
     "equally",
+    "expect_purchases",
     "expect_receipt",
     "extend_hold",
     "fill_customer_orders",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from catalog.models import Supplier
 from erp.core import locks, rows
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
@@ -87,6 +88,26 @@ def expect_receipt(
         )
     ids = dict(ExpectedReceipt.objects.filter(external_id=external_id).values_list("line_no", "pk"))
     return [ids[line.line_no] for line in lines]
+
+
+@use_case
+def expect_purchases(
+    *,
+    name: str,
+    location_id: int,
+    purchases: Mapping[int | None, Sequence[ExpectedLine]],
+    at: dt.datetime,
+    by: Actor,
+) -> list[str]:
+    """Note several purchases at once, one per supplier (None: of nobody known), all or none. Returns their numbers: ``name`` and the supplier's code.
+
+    Repeatable as ``expect_receipt``. Raises InvalidInput.
+    """
+    codes = dict(Supplier.objects.filter(pk__in=[key for key in purchases if key]).values_list("pk", "code"))
+    made = {f"{name}-{codes[key]}" if key else name: (key, lines) for key, lines in purchases.items()}
+    for number, (supplier_id, lines) in sorted(made.items()):
+        expect_receipt(external_id=number, location_id=location_id, lines=lines, supplier_id=supplier_id, at=at, by=by)
+    return sorted(made)
 
 
 @use_case

@@ -1,0 +1,74 @@
+"""発注候補: 28 pieces sold in 8 weeks are half a piece a day; with 20 days of lead time and 5 of safety the point is 15."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from catalog.models import Supplier
+from erp.inventory import services
+from erp.inventory.models import ExpectedReceipt, ReorderRule
+from erp.inventory.selectors.reorder import candidates
+from erp.inventory.selectors.stock_value import Scope
+from erp.inventory.services import ExpectedLine, PutBack
+from erp.orders.services import place_order
+from tests.inventory.factories import CLERK, channel, location, sku, stock
+from tests.inventory.test_valuation import sell
+from tests.orders.factories import DESK, line, order
+from tests.worked_examples.stage import noon
+
+pytestmark = pytest.mark.django_db
+TODAY = dt.date(2026, 11, 23)
+
+
+@pytest.fixture
+def shirt():
+    supplier = Supplier.objects.create(code="S1", name="S1", lead_time_days=20)
+    warehouse, item = location(), sku(supplier=supplier)
+    site = channel(warehouse)
+    stock(item, warehouse, 40, at=noon("2026-09-01"))
+    sell(site, item, 30, 1, noon("2026-10-20"))
+    services.put_back(
+        source_type="RETURN", source_id=9, lines=[PutBack(1, item.pk, 2, warehouse.pk, Decimal(200))], channel_id=site.pk,
+        occurred_at=noon("2026-11-10"), at=noon("2026-11-10"), by=CLERK,
+    )  # fmt: skip
+    ReorderRule.objects.create(sku=item, lot=6, safety_stock=5, cover_days=28)
+    return item, warehouse, site, supplier
+
+
+def test_speed_position_point_and_whole_lots(shirt):
+    item, warehouse, _site, supplier = shirt
+
+    [one] = candidates(TODAY, scope=Scope(supplier_id=supplier.pk))
+
+    # In stock 40 − 30 + 2 = 12; sold net in 4, 8 and 13 weeks: −2, 28, 28.
+    assert (one.sold, one.speed, one.position, one.reorder_point) == ((-2, 28, 28), Decimal("0.5"), 12, 15)
+    # 15 + 14 − 12 = 17, in lots of six; the position lasts 24 days.
+    assert (one.suggested, one.days_of_cover, one.lead_time_days) == (18, 24, 20)
+    # By the last four weeks nothing sells: the safety stock alone is the point.
+    assert candidates(TODAY, weeks=4, scope=Scope(supplier_id=supplier.pk)) == []
+    ReorderRule.objects.create(sku=item, location=warehouse, reorder_point=30, cover_days=0)
+    [here] = candidates(TODAY, scope=Scope(location_id=warehouse.pk))
+    assert (here.reorder_point, here.suggested) == (30, 18)
+
+
+def test_what_is_ordered_already_counts_and_what_orders_lack_is_owed(shirt):
+    item, warehouse, site, supplier = shirt
+    owed = order(line(item, 20, 1_000), external_id="A-1", ordered_at=noon("2026-11-22"))
+
+    place_order(channel=site.code, order=owed, at=noon("2026-11-22"), by=DESK)
+    [one] = candidates(TODAY, scope=Scope(supplier_id=supplier.pk))
+    made = services.expect_purchases(
+        name="PO", location_id=warehouse.pk, purchases={supplier.pk: [ExpectedLine(1, item.pk, one.suggested, dt.date(2026, 12, 13))]},
+        at=noon("2026-11-23"), by=CLERK,
+    )  # fmt: skip
+
+    # Twelve are kept for the order of twenty, eight are owed.
+    assert (one.on_hand, one.claimed, one.backorder, one.position, one.days_of_cover) == (12, 12, 8, -8, 0)
+    assert (made, one.suggested) == (["PO-S1"], 42)
+    assert ExpectedReceipt.objects.get().quantity == 42
+    assert candidates(TODAY, scope=Scope(supplier_id=supplier.pk)) == []
+    [after] = candidates(TODAY, scope=Scope(supplier_id=supplier.pk), only_due=False)
+    assert (after.coming, after.position) == (42, 34)

@@ -1,0 +1,126 @@
+"""The reports of value as people see them: figures, totals, the way to what is behind them, and files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import zipfile
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.models import Category, Supplier
+from erp.inventory import services
+from erp.inventory.models import ExpectedReceipt, ReorderRule, WriteDownReview, WriteDownRule
+from erp.inventory.services import ReceiptLine, TransferLine
+from tests.inventory.factories import CLERK, location, sku
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk(client):
+    client.force_login(User.objects.create_superuser("keiri"))
+    return client
+
+
+@pytest.fixture
+def shirts():
+    """Ten shirts at 1,000 that came in half a year ago, four of them in a shop since today."""
+    supplier = Supplier.objects.create(code="S1", name="=cmd()", registration_number="T7123456789012")
+    item = sku(category=Category.objects.create(code="TOPS", name="=トップス"), supplier=supplier)
+    warehouse, shop = location(), location("SHOP")
+    came, today = timezone.now() - dt.timedelta(days=200), timezone.now()
+    services.receive(
+        external_id="R", location_id=warehouse.pk, supplier_id=supplier.pk, lines=[ReceiptLine(1, item.pk, 10, Decimal(1000))],
+        occurred_at=came, at=today, by=CLERK,
+    )  # fmt: skip
+    services.transfer(
+        external_id="T", from_location_id=warehouse.pk, to_location_id=shop.pk, lines=[TransferLine(1, item.pk, 4)],
+        occurred_at=today, at=today, by=CLERK,
+    )  # fmt: skip
+    return item, warehouse
+
+
+def page(desk, name, **asked):
+    answer = desk.get(reverse(f"admin:inventory_{name}"), asked)
+    assert answer.status_code == 200
+    return answer
+
+
+def test_each_report_shows_its_figures_and_leads_on(desk, shirts):
+    item, _warehouse = shirts
+
+    value = page(desk, "stock_value")
+    by_place = page(desk, "stock_value", by="location", category=item.product.category_id)
+    by_sku = page(desk, "stock_value", by="sku")
+    flow = page(desk, "stock_flow", by="pool")
+    dead = page(desk, "dead_stock", days=90)
+
+    [(proof, ledger)] = [pair for pair in value.context["proofs"] if pair[0].value]
+    assert (proof.value, proof.ledger, proof.difference, "account=" in ledger) == (10_000, 10_000, 0, True)
+    [(url, cells, *_rest)] = value.context["rows"]
+    assert [cell.text for cell in cells] == ["TOPS =トップス", "10", "1,000", "10,000"]
+    assert (f"category={item.product.category_id}" in url, "by=product" in url) == (True, True)
+    assert [[cell.text for cell in row[1]][1:] for row in by_place.context["rows"]] == [
+        ["6", "1,000", "6,000"], ["4", "1,000", "4,000"],
+    ]  # fmt: skip
+    assert f"stockmovement/?q={item.code}" in by_sku.context["rows"][0][0]
+    assert [str(head[0]) for head in flow.context["sheet"].groups] == ["", "期首", "移動入", "移動出", "期末"]
+    assert [cell.text for cell in dead.context["rows"][0][1]][3:] == ["10", "10,000", "200", "–"]
+    for name in ("turnover", "sell_through", "booked_later", "at_standard", "reorder"):
+        page(desk, name)
+
+
+def test_files_hold_numbers_and_nothing_that_runs(desk, shirts):
+    excel = page(desk, "stock_value", by="category", format="xlsx")
+    shift_jis = page(desk, "stock_value", by="category", format="cp932")
+    utf8 = page(desk, "stock_flow", by="category", format="utf-8-sig")
+
+    with zipfile.ZipFile(io.BytesIO(b"".join(excel.streaming_content))) as parts:
+        sheet = parts.read("xl/worksheets/sheet1.xml").decode()
+    assert ("<f>" in sheet, "<v>10000</v>" in sheet, "TOPS =トップス" in sheet) == (False, True, True)
+    assert b"".join(shift_jis.streaming_content).decode("cp932").splitlines()[1] == "TOPS =トップス,10,1000,10000"
+    assert b"".join(utf8.streaming_content).startswith(b"\xef\xbb\xbf")
+
+
+def test_a_write_down_is_proposed_edited_and_posted(desk, shirts):
+    WriteDownRule.objects.create(months=6, percent=50)
+    pool_id = shirts[1].cost_pool_id
+
+    desk.post(
+        reverse("admin:inventory_propose_write_down"),
+        {"cost_pool": pool_id, "valued_on": timezone.localdate().isoformat()},
+    )
+    review = WriteDownReview.objects.get()
+    url = reverse("admin:inventory_write_down_review", args=[review.pk])
+    line = review.lines.get()
+    desk.post(url, {"act": "save", f"line_{line.pk}": "4,000"})
+    excel = desk.get(url, {"format": "xlsx"})
+    desk.post(url, {"act": "post"})
+    shown = desk.get(url)
+
+    review.refresh_from_db()
+    assert (review.state, shown.context["loss"], shown.context["is_draft"]) == ("POSTED", 6_000, False)
+    assert excel.status_code == 200
+    assert b"WD-" in desk.get(reverse("admin:inventory_stockdocument_change", args=[review.document_id])).content
+
+
+def test_chosen_lines_become_expected_receipts_of_their_supplier(desk, shirts):
+    item, warehouse = shirts
+    ReorderRule.objects.create(sku=item, reorder_point=20, lot=5)
+    url = reverse("admin:inventory_reorder")
+
+    offered = page(desk, "reorder").context["rows"]
+    asked = {"name": "PO-1", "location": warehouse.pk, f"buy_{item.pk}": "10", f"pick_{item.pk}": "1"}
+    check = desk.post(url, {**asked, "act": "check"})
+    desk.post(url, {**asked, "act": "make"})
+
+    assert [(row[2], row[3]) for row in offered] == [(item.pk, 10)]
+    [(supplier, lines, pieces, _amount)] = check.context["purchases"]
+    assert (supplier.code, [line.quantity for line in lines], pieces) == ("S1", [10], 10)
+    made = ExpectedReceipt.objects.get()
+    assert (made.external_id, made.quantity, made.supplier_id) == ("PO-1-S1", 10, supplier.pk)
