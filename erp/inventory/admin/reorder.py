@@ -70,7 +70,9 @@ def page(admin: ServiceAdmin, request: HttpRequest) -> Any:
         )
         sheet = _sheet(found)
     now = timezone.localtime()
-    purchase = PurchaseForm(initial={"name": f"PO-{now:%Y%m%d-%H%M}", "location": form.data.get("location")})
+    first = Location.objects.filter(is_active=True, kind=Location.Kind.WAREHOUSE).order_by("code").first()
+    arrives_at = form.data.get("location") or (first.pk if first else None)
+    purchase = PurchaseForm(initial={"name": f"PO-{now:%Y%m%d-%H%M}", "location": arrives_at})
     return answer(
         admin, request, name="purchase-suggestions", title=title, form=form, sheet=sheet, template="inventory/reorder.html",
         purchase=purchase, may_order=request.user.has_perm(MAY_ORDER),
@@ -82,7 +84,7 @@ def _sheet(found: list[Candidate]) -> Sheet:
     rows = [
         Row(
             [
-                f"{one.code} {one.name}", one.supplier, one.days_of_cover, *one.sold, _a_day(one), one.on_hand, one.claimed, one.coming,
+                one.code, one.name, one.supplier, one.days_of_cover, *one.sold, _a_day(one), one.on_hand, one.claimed, one.coming,
                 one.backorder, one.position, one.lead_time_days, one.reorder_point, one.suggested,
             ],
             key=one.sku_id, amount=one.suggested,
@@ -90,14 +92,14 @@ def _sheet(found: list[Candidate]) -> Sheet:
         for one in found
     ]  # fmt: skip
     heads: list[Any] = [
-        _("SKU"), _("supplier"), _("days of cover"), *(_("%(weeks)d weeks") % {"weeks": weeks} for weeks in orders.WEEKS), _("sold a day"),
+        _("SKU"), _("name"), _("supplier"), _("days of cover"), *(_("%(weeks)d weeks") % {"weeks": weeks} for weeks in orders.WEEKS), _("sold a day"),
         _("on hand"), _("claimed"), _("to come"), _("backordered"), _("position"), _("lead time (days)"), _("reorder point"), _("to buy"),
     ]  # fmt: skip
     notes = [
         _("Position = on hand − claimed + to come − backordered."),
         _("Bought again at the reorder point: the sales of the lead time and the safety stock, or as set by hand."),
     ]
-    return Sheet(heads, rows, texts=2, notes=notes)
+    return Sheet(heads, rows, texts=3, notes=notes)
 
 
 def _a_day(one: Candidate) -> Decimal:
