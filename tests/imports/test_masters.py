@@ -14,7 +14,18 @@ from customers.models import Account, BillTo, CreditGroup, ShipTo
 from erp.core.models import ChangeRow, Channel, Department
 from erp.imports import exporting
 from erp.imports.masters import named, registered
-from erp.inventory.models import ChannelLocation, ChannelPolicy, ChannelQuota, CostPool, Location, Shelf, ShopStaff
+from erp.inventory.models import (
+    ChannelLocation,
+    ChannelPolicy,
+    ChannelQuota,
+    CostPool,
+    Location,
+    ReorderRule,
+    Shelf,
+    ShopStaff,
+    StandardCost,
+    WriteDownRule,
+)
 from tests.catalog.factories import colors, price_list, product, sizes, sku, standard_list
 from tests.imports.files import checked, counts, csv_file, imported, problems, undone
 from tests.inventory.factories import stock
@@ -63,6 +74,10 @@ def furnish() -> None:
     place = Location.objects.create(code="WH9", name="倉庫", kind="WAREHOUSE", cost_pool=pool)
     Shelf.objects.create(location=place, sku=item, code="A-01")
     ChannelLocation.objects.create(channel=shop, location=place, rank=5)
+    StandardCost.objects.create(sku=item, cost="1000.5", valid_from=date(2026, 1, 1))
+    WriteDownRule.objects.create(category=category, months=6, percent=50)
+    WriteDownRule.objects.create(months=24, percent=0)
+    ReorderRule.objects.create(sku=item, location=place, lead_time_days=7, lot=6, safety_stock=2, reorder_point=9)
     ChannelPolicy.objects.create(channel=shop, sku=item, buffer=3)
     ChannelPolicy.objects.create(channel=shop, buffer=1)
     ChannelPolicy.objects.create(
@@ -103,6 +118,9 @@ def test_what_went_out_makes_the_same_company_anew():
         "channel_policies",
         "channel_quotas",
         "shelves",
+        "standard_costs",
+        "write_down_rules",
+        "reorder_rules",
     ]
     files = {kind: exported(kind) for kind in kinds}
     for model in (Shelf, ChannelPolicy, ChannelQuota, SkuCode, SkuCost, Price, ShipTo, Account):
@@ -263,9 +281,9 @@ def test_staff_of_a_shop_reach_the_shelves_of_their_shop_only():
     [
         ("商品管理", {
             "products", "skus", "sku_codes", "price_lists", "prices", "costs", "suppliers", "brands", "categories", "seasons", "colors",
-            "sizes", "channel_policies", "channel_quotas",
+            "sizes", "channel_policies", "channel_quotas", "reorder_rules",
         }),
-        ("経理", {"credit_groups", "bill_tos", "ledger_accounts"}),
+        ("経理", {"credit_groups", "bill_tos", "ledger_accounts", "standard_costs", "write_down_rules"}),
         ("受注担当", {"accounts", "ship_tos"}),
         ("倉庫", {"shelves"}),
         ("EC運営", {"channel_policies", "channel_quotas", "channel_locations"}),
