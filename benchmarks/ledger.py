@@ -21,6 +21,7 @@ END = dt.datetime(2026, 11, 23, 3, 0, tzinfo=dt.UTC)
 BEGIN = END - dt.timedelta(days=365 * YEARS)
 OPENING = 1_000_000
 UNIT_COST = 420
+EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def build(size: Size, *, documents: bool = True) -> None:
                 _say("documents")
             values = {
                 "begin": BEGIN, "end": END, "count": size.movements, "skus": size.skus, "balances": size.balances,
-                "opening": OPENING, "cost": UNIT_COST,
+                "opening": OPENING, "cost": UNIT_COST, "every": EVERY if size.movements > 2 * size.balances else 1,
             }  # fmt: skip
             cursor.execute(_MOVEMENTS, values)
             _say("movements")
@@ -106,7 +107,7 @@ SELECT 'BENCH-' || i, 'Bench', '', 'STANDARD', 'ACTIVE', '', '', 1 FROM generate
 """
 _SKUS = """
 INSERT INTO catalog_sku (code, product_id, color_id, is_kit, is_active, version)
-SELECT 'B-' || to_char(n, 'FM0000000'), product.id, color.id, false, true, 1
+SELECT 'B-' || lpad(n::text, greatest(4, length(n::text)), '0'), product.id, color.id, false, true, 1
 FROM generate_series(1, %s) n JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM catalog_product) product
     ON product.place = (n - 1) / 1000
 JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM catalog_color) color ON color.place = (n - 1) %% 1000 ORDER BY n
@@ -129,7 +130,8 @@ FROM (SELECT %(begin)s::timestamptz AS begin, %(end)s::timestamptz AS end, 'chan
 CROSS JOIN generate_series(1, (%(count)s + 2) / 3) i
 CROSS JOIN LATERAL (SELECT d.begin + (d.end - d.begin) * (i * 3 / %(count)s::float8) AS t) moment
 """
-# Balance 0 has every fiftieth movement, the others take turns: so numbers without a gap follow from the place in the row alone.
+# Balance 0 has every so manieth movement, the others take turns: so numbers without a gap follow from the place in the row alone. Where there
+# are hardly more movements than balances, all take turns, so that each has its opening.
 _MOVEMENTS = """
 INSERT INTO inventory_stockmovement
     (id, document_id, sku_id, location_id, quantity, balance_seq, on_hand_after, value, document_line, occurred_at, recorded_at)
@@ -140,12 +142,13 @@ SELECT i, (i + 2) / 3, sku.first + balance %% %(skus)s, place.first + balance / 
 FROM (SELECT min(id) AS first FROM catalog_sku) sku, (SELECT min(id) AS first FROM inventory_location WHERE code LIKE 'BENCH-%%') place,
      generate_series(1, %(count)s) i
      CROSS JOIN LATERAL (SELECT
-         CASE WHEN i %% 50 = 0 THEN 0 ELSE 1 + (i - i / 50 - 1) %% (%(balances)s - 1) END AS balance,
-         CASE WHEN i %% 50 = 0 THEN i / 50 ELSE (i - i / 50 - 1) / (%(balances)s - 1) + 1 END AS seq) at
+         CASE WHEN %(every)s = 1 THEN (i - 1) %% %(balances)s
+              WHEN i %% %(every)s = 0 THEN 0 ELSE 1 + (i - i / %(every)s - 1) %% (%(balances)s - 1) END AS balance,
+         CASE WHEN %(every)s = 1 THEN (i - 1) / %(balances)s + 1
+              WHEN i %% %(every)s = 0 THEN i / %(every)s ELSE (i - i / %(every)s - 1) / (%(balances)s - 1) + 1 END AS seq) at
      CROSS JOIN LATERAL (SELECT CASE WHEN seq = 1 THEN %(opening)s WHEN seq %% 2 = 0 THEN -1 ELSE 1 END AS pieces,
          %(begin)s::timestamptz + (%(end)s::timestamptz - %(begin)s::timestamptz) * (i / %(count)s::float8) AS t) what
 """
-# A balance without a movement of its own has an opening that is older than the ledger.
 _BALANCES = """
 UPDATE inventory_stockbalance b SET on_hand = m.pieces, balance_seq = m.count
 FROM (SELECT sku_id, location_id, sum(quantity) AS pieces, count(*) AS count FROM inventory_stockmovement GROUP BY 1, 2) m

@@ -141,13 +141,17 @@ def test_what_a_shop_does_not_do_does_not_open(client, aoi, page):
 
 
 def test_stock_of_the_past_and_what_may_be_sold_are_the_own_shop_s(client, aoi, town):
-    then = client.get(
-        reverse("admin:inventory_stock_then"), {"at": "2026-11-24T00:00", "clock": "occurred", "skus": town.shirt.code}
+    asked = {"at": "2026-11-24T00:00", "skus": town.shirt.code}
+    then = client.get(reverse("admin:inventory_stock_then"), asked)
+    terms = client.get(
+        reverse("admin:inventory_stock_then_terms"),
+        {"at": "2026-11-24T00:00", "sku": town.shirt.pk, "location": town.shibuya.pk},
     )
     foreign = client.get(reverse("admin:inventory_availability"), {"channel": town.site.pk, "skus": town.shirt.code})
     own = client.get(reverse("admin:inventory_availability"), {"channel": town.till_ginza.pk, "skus": town.shirt.code})
 
-    assert [place for _sku, place, _pieces, _value in then.context["found"]["lines"]] == [town.ginza]
+    assert [line[1] for line in then.context["found"]["lines"]] == [town.ginza]
+    assert (terms.context["found"], terms.context["form"].errors.keys()) == (None, {"location"})
     assert foreign.context["form"].errors.keys() == {"channel"}
     assert own.context["answers"][0]["answer"].available == 10
 

@@ -338,20 +338,37 @@ def test_a_late_cost_goes_to_the_lines_of_its_receipt(admin_client, shelf):
 def test_stock_of_a_past_moment_is_shown_in_a_constant_number_of_statements(admin_client, shelf):
     _site, warehouse, shirt = shelf
     url = reverse("admin:inventory_stock_then")
-    asked = {"at": "2998-01-01T00:00", "clock": "occurred", "location": warehouse.pk}
+    asked = {"at": "2998-01-01T00:00", "location": warehouse.pk}
+
+    def lines(**differently):
+        return [line[:4] for line in admin_client.get(url, asked | differently).context["found"]["lines"]]
 
     few = statements(lambda: admin_client.get(url, asked))
-    assert admin_client.get(url, asked).context["found"]["lines"] == [(shirt, warehouse, 5, 500)]
+    assert lines() == [(shirt, warehouse, 5, 500)]
     for _ in range(10):
         stock(sku(), warehouse, 2)
     assert len(statements(lambda: admin_client.get(url, asked))) == len(few)
 
     now = admin_client.get(url, asked).context["found"]
     assert (len(now["lines"]), now["on_hand"], now["value"]) == (11, 25, 2500)
-    before = admin_client.get(url, {**asked, "at": "2020-01-01T00:00", "skus": shirt.product.code})
-    assert before.context["found"]["lines"] == []
-    everything = admin_client.get(url, {"at": "2998-01-01T00:00", "clock": "occurred"})
+    assert lines(by="location") == [(warehouse, "", 25, 2500)]
+    assert lines(by="cost_pool", location="") == [(warehouse.cost_pool, "", 25, 2500)]
+    assert lines(at="2020-01-01T00:00", skus=shirt.product.code) == []
+    assert lines(known_at="2020-01-01T00:00") == []
+    everything = admin_client.get(url, {"at": "2998-01-01T00:00"})
     assert (everything.context["found"], everything.context["form"].is_valid()) == (None, False)
+
+
+def test_a_past_stock_leads_to_the_movements_that_it_is_made_of(admin_client, shelf):
+    shirt = shelf[2]
+    asked = {"at": "2998-01-01T00:00", "skus": shirt.code}
+
+    [line] = admin_client.get(reverse("admin:inventory_stock_then"), asked).context["found"]["lines"]
+    page = admin_client.get(line[4])
+
+    told = page.context["found"]["told"]
+    assert (told.on_hand, told.value, [row.on_hand for row in told.movements]) == (5, 500, [5])
+    assert "受払明細" in page.content.decode()
 
 
 def test_stock_is_valued_by_the_other_methods_in_a_constant_number_of_statements(admin_client, shelf):

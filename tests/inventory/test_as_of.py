@@ -240,6 +240,7 @@ def forge(item, place, **differently) -> None:
         {"value": 501},
         {"recorded_until": START + DAY},
         {"begins_at": START + DAY},
+        {"ends_at": START + DAY / 2},
         {"after_seq": 1, "through_seq": 2},
         {"through_seq": 2},
         {"movements": 2, "through_seq": 2},

@@ -1,4 +1,4 @@
-"""What stock was at a past moment, and what it would be worth by the methods that the ledger does not keep. Read-only pages."""
+"""What stock would be worth by the methods that the ledger does not keep. Read-only pages."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Category, Sku
 from erp.core.money import ZERO
-from erp.inventory import selectors
-from erp.inventory.models import CostPool, Location
+from erp.inventory.models import CostPool
 from erp.inventory.selectors import valuation as methods
 from erp.inventory.selectors.stock_value import Scope, values_on
 from erp.inventory.selectors.valuation import Flow, Valuation
@@ -44,45 +43,6 @@ class SkusField(forms.CharField):
         if unknown := [code for code in codes if code not in known]:
             raise forms.ValidationError(_("No such SKU or style: %(codes)s"), params={"codes": ", ".join(unknown)})
         return found
-
-
-class StockThenForm(forms.Form):
-    at = forms.DateTimeField(label=_("moment"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
-    clock = forms.ChoiceField(
-        label=_("by"), choices=[("occurred", _("when it happened")), ("recorded", _("when it was recorded"))]
-    )
-    skus = SkusField(label=_("SKUs or styles"), required=False)
-    location = forms.ModelChoiceField(label=_("location"), queryset=Location.objects.order_by("code"), required=False)
-
-    def __init__(self, *args: Any, places: list[int] | None = None, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.places = places
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        if not self.errors and not (values["skus"] or values["location"]):
-            raise forms.ValidationError(_("Name SKUs or a location."))
-        return values
-
-    def answer(self) -> dict[str, Any]:
-        values = self.cleaned_data
-        by_record = values["clock"] == "recorded"
-        found = selectors.stock_as_of(
-            None if by_record else values["at"],
-            known_at=values["at"] if by_record else None,
-            sku_ids=[sku.pk for sku in values["skus"]] if values["skus"] else None,
-            location_ids=[values["location"].pk] if values["location"] else self.places,
-        )
-        there = [row for row in found if row.on_hand or row.value]
-        shown = there[:MOST_LINES]
-        skus = Sku.objects.in_bulk({row.sku_id for row in shown})
-        places = Location.objects.in_bulk({row.location_id for row in shown})
-        return {
-            "lines": [(skus[row.sku_id], places[row.location_id], row.on_hand, row.value) for row in shown],
-            "left_out": len(there) - len(shown),
-            "on_hand": sum(row.on_hand for row in there),
-            "value": sum((row.value for row in there), ZERO),
-        }
 
 
 class ValuationForm(forms.Form):

@@ -25,8 +25,9 @@ from erp.inventory import selectors
 from erp.inventory.admin.acts import StockActs
 from erp.inventory.admin.age_pages import AgePages
 from erp.inventory.admin.forms import AvailabilityForm
+from erp.inventory.admin.past import StockThenForm, TermsForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels, limit_places
-from erp.inventory.admin.reports import StockThenForm, ValuationForm, this_moment
+from erp.inventory.admin.reports import ValuationForm, this_moment
 from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
 from erp.inventory.selectors import TermKind
 from erp.inventory.selectors.staff import places_of
@@ -58,6 +59,7 @@ class StockBalanceAdmin(StockActs):
         pages: list[tuple[str, Callable[..., HttpResponse]]] = [
             ("availability", self.availability),
             ("stock_then", self.stock_then),
+            ("stock_then_terms", self.stock_then_terms),
         ]
         own = [path(f"{name}/", self.admin_site.admin_view(view), name=f"inventory_{name}") for name, view in pages]
         view = self.admin_site.admin_view(self.product_stock)
@@ -120,13 +122,23 @@ class StockBalanceAdmin(StockActs):
         )
 
     def stock_then(self, request: HttpRequest) -> HttpResponse:
-        """Stock of any past moment, as it was or as the books knew it."""
+        """Stock of any past moment, as it was or as the books knew it then or later."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = StockThenForm(request.GET or None, initial={"at": this_moment()}, places=places_of(request.user))
         limit_places(form, request)
         found = form.answer() if form.is_valid() else None
         return self._page(request, "inventory/stock_then.html", gettext("Stock of a past moment"), form, found=found)
+
+    def stock_then_terms(self, request: HttpRequest) -> HttpResponse:
+        """One number of that page: the months and movements that add up to it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = TermsForm(request.GET)
+        limit_places(form, request)
+        found = form.answer() if form.is_valid() else None
+        title = gettext("What a past stock is made of")
+        return self._page(request, "inventory/stock_then_terms.html", title, form, found=found)
 
     def _page(self, request: HttpRequest, template: str, title: str, form: forms.Form, **context: Any) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}

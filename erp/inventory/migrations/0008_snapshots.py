@@ -26,17 +26,25 @@ BEGIN
     IF v_wrong IS NULL THEN
         SELECT format('%s/%s', n.sku_id, n.location_id) INTO v_wrong
         FROM new_rows n LEFT JOIN (
-            SELECT r.id, count(*) AS movements, sum(m.quantity) AS quantity, sum(m.value) AS value,
-                   min(m.recorded_at) AS recorded_from, max(m.recorded_at) AS recorded_until
-            FROM (SELECT DISTINCT sku_id, location_id, after_seq, through_seq FROM new_rows) w
-            JOIN inventory_stockmovement m ON m.sku_id = w.sku_id AND m.location_id = w.location_id
-                AND m.balance_seq > w.after_seq AND m.balance_seq <= w.through_seq
-            JOIN new_rows r ON r.sku_id = w.sku_id AND r.location_id = w.location_id AND r.through_seq = w.through_seq
-                AND m.occurred_at >= r.begins_at AND m.occurred_at < r.ends_at
+            -- By day first: of a range of many movements few days are left to be laid beside its rows.
+            WITH days AS MATERIALIZED (
+                SELECT w.sku_id, w.location_id, w.through_seq, date_trunc('day', m.occurred_at, 'Asia/Tokyo') AS day, count(*) AS movements,
+                       sum(m.quantity) AS quantity, sum(m.value) AS value,
+                       min(m.recorded_at) AS recorded_from, max(m.recorded_at) AS recorded_until
+                FROM (SELECT DISTINCT sku_id, location_id, after_seq, through_seq FROM new_rows) w
+                JOIN inventory_stockmovement m ON m.sku_id = w.sku_id AND m.location_id = w.location_id
+                    AND m.balance_seq > w.after_seq AND m.balance_seq <= w.through_seq
+                GROUP BY 1, 2, 3, 4
+            )
+            SELECT r.id, sum(d.movements) AS movements, sum(d.quantity) AS quantity, sum(d.value) AS value,
+                   min(d.recorded_from) AS recorded_from, max(d.recorded_until) AS recorded_until
+            FROM days d JOIN new_rows r ON r.sku_id = d.sku_id AND r.location_id = d.location_id AND r.through_seq = d.through_seq
+                AND d.day >= r.begins_at AND d.day < r.ends_at
             GROUP BY r.id
         ) m USING (id)
         WHERE (n.movements, n.quantity, n.value, n.recorded_from, n.recorded_until)
               IS DISTINCT FROM (m.movements, m.quantity, m.value, m.recorded_from, m.recorded_until)
+           OR n.begins_at <> date_trunc('day', n.begins_at, 'Asia/Tokyo') OR n.ends_at <> date_trunc('day', n.ends_at, 'Asia/Tokyo')
         LIMIT 1;
     END IF;
     IF v_wrong IS NOT NULL THEN
