@@ -6,6 +6,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from erp.core.fields import CurrentXid, FiniteDecimalField, Xid8Field
 from erp.core.folding import Folded
@@ -78,7 +79,7 @@ class StockDocument(models.Model):
 
     class Kind(models.TextChoices):
         RECEIPT = "RECEIPT", _("Receipt")
-        ISSUE = "ISSUE", _("Issue")
+        ISSUE = "ISSUE", pgettext_lazy("stock", "Issue")
         TRANSFER = "TRANSFER", _("Transfer")
         ADJUSTMENT = "ADJUSTMENT", _("Adjustment")
         REVALUATION = "REVALUATION", _("Revaluation")
