@@ -36,7 +36,7 @@ def main() -> int:
     with durable_cluster(masters=False):
         build(Size(asked.skus, asked.movements, places=asked.places), documents=False)
         lines, misses = _measure()
-    table = "\n".join(["| question | median | slowest | wanted |", "|---|---|---|---|", *lines, ""])
+    table = "\n".join(["| question | fastest | median | slowest | wanted |", "|---|---|---|---|---|", *lines, ""])
     print(table)
     if asked.write:
         asked.write.write_text(table, encoding="utf-8")
@@ -61,13 +61,15 @@ def _measure() -> tuple[list[str], list[str]]:
     skus = list(Sku.objects.order_by("pk").values_list("pk", flat=True))
     some = random.Random(1).sample(skus, SKUS_ASKED)
     moments = [BEGIN + (END - BEGIN) * share for share in (0.13, 0.5, 0.87, 0.999)]
-    lines, misses = [f"| a night of the job: {cut} | {took:,.0f} s | | |"], []
+    lines, misses = [f"| a night of the job: {cut} | | {took:,.0f} s | | |"], []
 
     def line(title: str, calls: list[Callable[[], Any]], wanted: float) -> None:
         times = [_timed(call) for call in calls]
         median, slowest = statistics.median(times), max(times)
         sign = "" if median < wanted else " **above**"
-        lines.append(f"| {title} | {median:,.1f} ms{sign} | {slowest:,.1f} ms | < {wanted:,.0f} ms |")
+        lines.append(
+            f"| {title} | {min(times):,.1f} ms | {median:,.1f} ms{sign} | {slowest:,.1f} ms | < {wanted:,.0f} ms |"
+        )
         print(lines[-1], flush=True)
         misses.extend([title] if median >= wanted else [])
 
@@ -85,7 +87,7 @@ def _measure() -> tuple[list[str], list[str]]:
     line("the whole company's value by cost pool", pools, COMPANY_MS)
     known_then = [partial(selectors.stock_as_of, at, known_at=at + NEWLY) for at in moments]
     line("the whole company as known twenty days later", known_then, COMPANY_MS)
-    lines.append(f"| the plain sum of the ledger, for comparison | {_plain(moments[-1])[0]:,.0f} ms | | |")
+    lines.append(f"| the plain sum of the ledger, for comparison | | {_plain(moments[-1])[0]:,.0f} ms | | |")
     _prove(moments)
     return lines, misses
 
