@@ -128,7 +128,9 @@ class ChannelPolicyAdmin(Exchange, ForeseenAdmin):
             },
         ),
         (_("Rules"), {"fields": ["buffer", "buffer_percent", "last_pieces", "cap"]}),
-        (_("When"), {"fields": ["starts_at", "ends_at"], "description": _("Empty: at once, and for good.")}),
+        # A moment is two boxes: each stands in a row of its own.
+        (_("When"), {"fields": ["starts_at"], "description": _("Empty: at once, and for good.")}),
+        (None, {"fields": ["ends_at"]}),
     )
 
     @admin.display(description=_("Which goods"))
@@ -172,7 +174,11 @@ class ChannelQuotaAdmin(Exchange, ForeseenAdmin):
     ordering = ["-id"]
     identity = ["channel", "sku"]
     readonly_fields = ["used", "left"]
-    fields = ["channel", "sku", "quantity", "used", "left", "is_binding", "starts_at", "ends_at"]
+    fieldsets = (
+        (None, {"fields": ["channel", "sku", "quantity", "used", "left", "is_binding"]}),
+        (_("When"), {"fields": ["starts_at"], "description": _("Empty: at once, and for good.")}),
+        (None, {"fields": ["ends_at"]}),
+    )
     list_links = (PageLink("admin:inventory_quotas", _("Enter quotas"), "act"),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
