@@ -411,11 +411,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="channelquota",
-            constraint=models.CheckConstraint(condition=models.Q(("quantity__gt", 0)), name="quota_has_pieces"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0)),
+                name="quota_has_pieces",
+                violation_error_message="A quota is of one piece at least.",
+            ),
         ),
         migrations.AddConstraint(
             model_name="channelquota",
-            constraint=models.CheckConstraint(condition=models.Q(("used__gte", 0)), name="quota_use_not_negative"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("used__gte", 0)),
+                name="quota_use_not_negative",
+                violation_error_message="No quota was used less than not at all.",
+            ),
         ),
         migrations.AddConstraint(
             model_name="channelquota",

@@ -177,8 +177,16 @@ class ChannelQuota(Dated):
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="quota_that_is_due"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(quantity__gt=0), name="quota_has_pieces"),
-            models.CheckConstraint(condition=Q(used__gte=0), name="quota_use_not_negative"),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0),
+                name="quota_has_pieces",
+                violation_error_message=_("A quota is of one piece at least."),
+            ),
+            models.CheckConstraint(
+                condition=Q(used__gte=0),
+                name="quota_use_not_negative",
+                violation_error_message=_("No quota was used less than not at all."),
+            ),
             models.CheckConstraint(
                 condition=Q(starts_at__isnull=True) | Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
                 name="quota_ends_after_it_starts",
