@@ -334,6 +334,7 @@ class Contact(models.Model):
             models.Index(Folded("email"), condition=Q(email__gt=""), name="contact_by_email"),
             GinIndex(Pairs("name"), name="contact_by_name"),
         ]
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="one_contact_per_account_and_name")]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.name}"

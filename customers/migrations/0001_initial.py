@@ -601,6 +601,10 @@ class Migration(migrations.Migration):
             model_name="contact",
             index=django.contrib.postgres.indexes.GinIndex(erp.core.folding.Pairs("name"), name="contact_by_name"),
         ),
+        migrations.AddConstraint(
+            model_name="contact",
+            constraint=models.UniqueConstraint(fields=("account", "name"), name="one_contact_per_account_and_name"),
+        ),
         migrations.AddIndex(
             model_name="customerrecord",
             index=models.Index(

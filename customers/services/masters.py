@@ -1,10 +1,13 @@
-"""The masters of this room as files: credit groups, bill-tos, accounts and ship-tos. What channels say of customers is theirs, and no file's."""
+"""The masters of this room as files: credit groups, bill-tos, accounts, ship-tos and contacts.
+
+What channels say of customers is theirs, and no file's.
+"""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Account, BillTo, CreditGroup, ShipTo
+from customers.models import Account, BillTo, Contact, CreditGroup, ShipTo
 from erp.imports.masters import Column, Master, register
 
 
@@ -81,6 +84,18 @@ def register_masters() -> None:
                 Column("city"),
                 Column("street"),
                 Column("building"),
+            ),
+        ),
+        Master(
+            "contacts",
+            Contact,
+            ("account", "name"),
+            (
+                Column("account", ("得意先コード",)),
+                Column("name", ("担当者名", "氏名")),
+                Column("department", ("部署", "部署名", "部門")),
+                Column("email", ("メールアドレス", "メール", "e-mail", "mail"), is_code=True),
+                Column("phone", ("電話番号", "tel"), is_code=True),
             ),
         ),
     )

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 
 from accounting.models import LedgerAccount
 from catalog.models import Brand, Category, Price, Product, Season, SkuCode, SkuCost, Supplier
-from customers.models import Account, BillTo, CreditGroup, ShipTo
+from customers.models import Account, BillTo, Contact, CreditGroup, ShipTo
 from erp.core.models import ChangeRow, Channel, Department
 from erp.imports import exporting
 from erp.imports.masters import named, registered
@@ -71,6 +71,9 @@ def furnish() -> None:
         code="A1", name="得意", bill_to=bill_to, wholesale_percent="62.5", price_list=retail
     )
     ShipTo.objects.create(account=account, code="01", name="店", phone="03-0000-0000", city="渋谷区")
+    Contact.objects.create(
+        account=account, name="佐藤", department="仕入部", email="s@example.jp", phone="03-0000-0001"
+    )
     place = Location.objects.create(code="WH9", name="倉庫", kind="WAREHOUSE", cost_pool=pool)
     Shelf.objects.create(location=place, sku=item, code="A-01")
     ChannelLocation.objects.create(channel=shop, location=place, rank=5)
@@ -123,7 +126,7 @@ def test_what_went_out_makes_the_same_company_anew():
         "reorder_rules",
     ]
     files = {kind: exported(kind) for kind in kinds}
-    for model in (Shelf, ChannelPolicy, ChannelQuota, SkuCode, SkuCost, Price, ShipTo, Account):
+    for model in (Shelf, ChannelPolicy, ChannelQuota, SkuCode, SkuCost, Price, ShipTo, Contact, Account):
         model.objects.all().delete()
     for kind in reversed(kinds):
         named(kind).model._default_manager.all().delete()
@@ -158,6 +161,13 @@ def test_accounts_go_in_behind_their_bill_tos_and_come_back_out():
         Decimal("62.5"),
     )
     assert account.ship_tos.get().phone == "03-1"
+    people = csv_file(
+        ["得意先コード", "担当者名", "部署", "メール"], ["A1", "佐藤 花", "仕入部", "h@example.jp"], ["A1", "", "", ""]
+    )
+    assert len(problems(imported("contacts", people))) == 1
+    person = account.contacts.get()
+    assert (person.name, person.department, person.email) == ("佐藤 花", "仕入部", "h@example.jp")
+    person.delete()
     assert len(problems(accounts)[3]) == 1
 
     undone(accounts)
@@ -284,7 +294,7 @@ def test_staff_of_a_shop_reach_the_shelves_of_their_shop_only():
             "sizes", "channel_policies", "channel_quotas", "reorder_rules",
         }),
         ("経理", {"credit_groups", "bill_tos", "ledger_accounts", "standard_costs", "write_down_rules"}),
-        ("受注担当", {"accounts", "ship_tos"}),
+        ("受注担当", {"accounts", "ship_tos", "contacts"}),
         ("倉庫", {"shelves"}),
         ("EC運営", {"channel_policies", "channel_quotas", "channel_locations"}),
         ("システム管理", {"departments", "channels", "locations"}),
