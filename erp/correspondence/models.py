@@ -72,7 +72,7 @@ class MailRule(models.Model):
         constraints = [models.UniqueConstraint(fields=["setting", "kind"], name="one_mail_rule_per_channel_and_kind")]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.kind}"
+        return f"{self.pk} {self.get_kind_display()}"
 
 
 class MailTemplate(models.Model):

@@ -134,6 +134,26 @@ def test_a_template_is_tried_on_a_real_order(client):
     assert client.get(page, {"document": "999999"}).status_code == 200
 
 
+def test_what_is_typed_is_tried_before_it_is_saved(client):
+    record, _setting = an_order()
+    template = MailTemplate.objects.get(kind="ORDER_RECEIVED")
+    page = reverse("admin:correspondence_mailtemplate_preview", args=[template.pk])
+    as_role(client, "受注担当")
+    typed = {"channel": "", "name": "", "subject": "まだ途中 {注文番号}", "body": "{お名前} 様\n書きかけ"}
+
+    text = client.post(page, {**typed, "document": record.pk}).content.decode()
+    refused = client.post(page, {**typed, "body": "{知らない}"}).content.decode()
+
+    assert f"まだ途中 {record.external_id}" in text
+    assert "書きかけ" in text
+    assert "{知らない}" in refused
+    new = client.post(reverse("admin:correspondence_mailtemplate_preview_new"), {**typed, "kind": "ORDER_RECEIVED"})
+    assert "書きかけ" in new.content.decode()
+    before = template.subject
+    template.refresh_from_db()
+    assert (template.subject, MailTemplate.objects.filter(subject__contains="途中").exists()) == (before, False)
+
+
 def test_a_channel_gets_its_table_of_senders(client):
     channel, _warehouse = shop()
     as_role(client, "EC運営")

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -63,7 +63,8 @@ class MailTemplateAdmin(MasterAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.preview)
         own = path("<int:template_id>/preview/", view, name="correspondence_mailtemplate_preview")
-        return [own, *super().get_urls()]
+        new = path("add/preview/", view, {"template_id": 0}, name="correspondence_mailtemplate_preview_new")
+        return [own, new, *super().get_urls()]
 
     def get_readonly_fields(self, request: HttpRequest, obj: MailTemplate | None = None) -> list[str]:
         return ["kind", "placeholders"] if obj else ["placeholders"]
@@ -81,19 +82,45 @@ class MailTemplateAdmin(MasterAdmin):
     def placeholders(self, template: MailTemplate) -> str:
         kinds = [template.kind] if template.kind else MailKind.values
         named = {item.name: item for kind in kinds for item in selectors.every_placeholder(kind)}
-        return render_to_string("admin/correspondence/placeholders.html", {"placeholders": named.values()})
+        page = "admin:correspondence_mailtemplate_preview"
+        preview = reverse(page, args=[template.pk]) if template.pk else reverse(f"{page}_new")
+        told = {"placeholders": named.values(), "preview": preview}
+        return render_to_string("admin/correspondence/placeholders.html", told)
 
     def preview(self, request: HttpRequest, template_id: int) -> HttpResponse:
-        """As it would read now, about a document of the channel; a template of the company about one of any channel that writes."""
+        """As it would read now, about a document of the channel; a template of the company about one of any channel that writes.
+
+        What is being typed (POST) is shown as typed. Nothing is saved.
+        """
         if not self.has_view_permission(request):
             raise PermissionDenied
-        template = get_object_or_404(self.get_queryset(request), pk=template_id)
+        template = get_object_or_404(self.get_queryset(request), pk=template_id) if template_id else MailTemplate()
+        typed: list[tuple[str, str]] = []
+        if request.method == "POST":
+            form_of_page = self.get_form(request, template if template_id else None, change=bool(template_id))
+            edited = form_of_page(request.POST, instance=template)
+            typed = [(name, request.POST[name]) for name in edited.fields if name in request.POST]
+            # That there is such a template already keeps it from being saved, not from being looked at.
+            if faults := {name: told for name, told in edited.errors.items() if name in ("kind", "subject", "body")}:
+                return self._shown(request, template, typed=typed, faults=faults)
+        if not template.kind:
+            return self._shown(request, template, typed=typed, faults={"kind": [gettext("Choose the kind first.")]})
+        return self._shown(request, template, typed=typed)
+
+    def _shown(
+        self, request: HttpRequest, template: MailTemplate, *, typed: list[tuple[str, str]], faults: Any = None
+    ) -> HttpResponse:
+        asked = request.POST if typed else request.GET
+        shared = {**self.admin_site.each_context(request), "opts": self.opts, "typed": typed}
+        if faults:
+            told = {**shared, "title": gettext("Preview"), "form": None, "faults": faults}
+            return TemplateResponse(request, "admin/correspondence/preview.html", told)
         writing = [template.channel_id] if template.channel_id else list(_writing_channels())
         writer = selectors.writer_of(template.kind)
         samples = {str(key): (label, channel) for channel in writing for key, label in writer.samples(channel)}
-        form = PreviewForm(request.GET or None, initial={"document": next(iter(samples), "")})
+        form = PreviewForm(asked if "document" in asked else None, initial={"document": next(iter(samples), "")})
         form.fields["document"].choices = [(key, label) for key, (label, _channel) in samples.items()]  # type: ignore[attr-defined]
-        chosen = request.GET.get("document", next(iter(samples), ""))
+        chosen = asked.get("document", next(iter(samples), ""))
         written, problem = None, gettext("There is no order of a channel that writes mails yet.")
         if chosen in samples:
             try:
@@ -102,10 +129,8 @@ class MailTemplateAdmin(MasterAdmin):
                 problem = written.problem
             except DomainError as refusal:
                 problem = str(refusal.detail)
-        shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": str(template), "form": form}
-        return TemplateResponse(
-            request, "admin/correspondence/preview.html", {**shared, "written": written, "problem": problem}
-        )
+        told = {**shared, "title": str(template), "form": form, "written": written, "problem": problem}
+        return TemplateResponse(request, "admin/correspondence/preview.html", told)
 
 
 def _writing_channels() -> Any:
