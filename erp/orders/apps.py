@@ -48,6 +48,9 @@ TASKS = {
     "SALE_IN_CLOSED_PERIOD": _("Shop sale of a closed month"),
 }
 
+# Who pays for a method, beside carriers, where the channel names it.
+PROVIDERS = {"mall": _("Mall")}
+
 
 class OrdersConfig(AppConfig):
     name = "erp.orders"
@@ -55,9 +58,11 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from erp.core import documents, ownership, task_kinds
+        from erp.core import documents, ownership, task_kinds, words
         from erp.inventory.selectors.reorder import register_demand
         from erp.orders.selectors.demand import open_demand
+        from erp.orders.models import PaymentMethod
+        from erp.orders.selectors.carriers import carrier_name
         from erp.orders.selectors.finding import register_findables
         from erp.orders.selectors.letters import register_letters
         from erp.orders.selectors.queues import register_queues
@@ -74,5 +79,8 @@ class OrdersConfig(AppConfig):
         documents.register("SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change")
         documents.register("SALES_REPORT", label=_("Sales report"), url_name="admin:orders_salesreport_change")
         documents.register("RETURN", label=_("Return"), url_name="admin:orders_return_change")
+        words.register("method", dict(PaymentMethod.choices))
+        words.register("carrier", carrier_name)
+        words.register("provider", lambda code: str(PROVIDERS.get(code.lower()) or carrier_name(code)))
         register_queues()
         register_findables()

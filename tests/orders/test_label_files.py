@@ -14,8 +14,17 @@ from django.urls import reverse
 
 from erp.core.errors import InvalidInput
 from erp.core.models import Channel, CompanyProfile
-from erp.orders.models import CarrierAccount, LabelRun, Order
-from erp.orders.services import DeliveryInput, PaymentInput, find_label_problems, write_label_file
+from erp.orders.models import CarrierAccount, LabelRun, Order, Shipment
+from erp.orders.selectors.carriers import CARRIERS, carrier_name, carrier_of, tracking_url
+from erp.orders.services import (
+    DeliveryInput,
+    PaymentInput,
+    ShipRequest,
+    collect_with,
+    find_label_problems,
+    ship,
+    write_label_file,
+)
 from erp.orders.services.carriers import japan_post, sagawa, yamato
 from erp.orders.services.carriers.layout import split, wide
 from tests.inventory.factories import sku, stock
@@ -110,7 +119,7 @@ def test_the_name_of_the_shop_is_left_out_where_it_does_not_fit():
     header, row = written("yamato", parcel)
 
     assert dict(zip(header, row, strict=True))["ご依頼主アパートマンション"] == ""
-    assert problems("sagawa", parcel) == ["運送会社: 受注の指定は yamato です"]
+    assert problems("sagawa", parcel) == ["運送会社: 受注の指定は ヤマト運輸 です"]
 
 
 def test_cash_on_delivery_is_collected_with_its_tax():
@@ -184,7 +193,7 @@ def test_every_fault_names_the_order_and_the_field_and_nothing_is_written():
 
 def test_what_a_carrier_does_not_take_is_said():
     assert any("300,000" in told for told in problems("yamato", parcel_for("yamato", cod=300_001)))
-    assert any("sagawa" in told for told in problems("yamato", parcel_for("sagawa", "A-2")))
+    assert any("佐川急便" in told for told in problems("yamato", parcel_for("sagawa", "A-2")))
     past = parcel_for("yamato", "A-3", wish_date=dt.date(2026, 11, 1))
     assert any("2026-11-01" in told for told in problems("yamato", past))
 
@@ -229,3 +238,50 @@ def test_the_page_offers_what_waits_and_writes_what_is_ticked(client):
     again = {"action": "write_again", "_selected_action": [LabelRun.objects.get().pk]}
     assert client.post(reverse("admin:orders_labelrun_changelist"), again).content.startswith(b'"')
     assert LabelRun.objects.count() == 2
+
+
+def test_a_carrier_is_written_in_one_table_by_all_its_spellings():
+    spellings = [(each.code, text) for each in CARRIERS for text in (each.code, each.name, *each.spellings)]
+
+    assert len({text for _code, text in spellings}) == len(spellings)
+    assert [(carrier_of(text), carrier_name(text)) for _code, text in spellings] == [
+        (code, carrier_name(code)) for code, _text in spellings
+    ]
+    assert (carrier_of(" クロネコヤマト "), carrier_name("KURONEKO"), carrier_of("ﾔﾏﾄ")) == (
+        "yamato",
+        "ヤマト運輸",
+        "yamato",
+    )
+    assert (carrier_of("赤帽"), carrier_name("赤帽"), tracking_url("赤帽", "1")) == ("赤帽", "赤帽", "")
+
+
+def test_cash_is_collected_with_one_parcel_of_an_order_and_staff_say_with_which(client):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 2)
+    sent = [DeliveryInput(ref, **(SHIP_TO | {"carrier": "クロネコヤマト"})) for ref in "de"]
+    cod = (PaymentInput("COD", Decimal(6600), "PENDING", provider="yamato"),)
+    lines = [line(shirt, 1, 3300, line_id=f"{number}", delivery_ref=ref) for number, ref in enumerate("de", 1)]
+    record = placed(channel, order(*lines, deliveries=tuple(sent), payments=cod))
+    Order.objects.filter(pk=record.pk).update(state="READY", ship_after=None)
+    first, second = released(record)
+
+    def collected() -> list[tuple[str, str]]:
+        header, *found = written("yamato", first, second)
+        kind, amount = header.index("送り状種類"), header.index("ｺﾚｸﾄ代金引換額（税込)")
+        return [(row[kind], row[amount]) for row in found]
+
+    assert collected() == [("2", "6600"), ("0", "")]
+
+    client.force_login(User.objects.create_superuser("soko"))
+    asked = {"carrier": "yamato", "ship_date": "2026-11-23"}
+    shown = client.get(reverse("admin:orders_labels"), {**asked, "written_too": "on"}).content.decode()
+    assert f"{first.number} で集金" in shown
+    client.post(reverse("admin:orders_labels"), {**asked, "collect": second.pk})
+    assert collected() == [("0", ""), ("2", "6600")]
+
+    ship(requests=[ShipRequest(second.pk)], at=NOON, by=DESK)
+    with pytest.raises(InvalidInput) as refusal:
+        collect_with(shipment_id=first.pk, at=NOON, by=DESK)
+    assert second.number in refusal.value.problems[0].detail
+    assert Shipment.objects.get(collects_cod=True) == second

@@ -19,6 +19,7 @@ from erp.core.models import Channel, CompanyProfile
 from erp.inventory.services import Count, record_count, set_shelves
 from erp.orders import services
 from erp.orders.admin.papers import delivery_notes_pdf, picking_list_pdf
+from erp.orders.models import PrintRun
 from erp.orders.selectors.delivery_notes import DeliveryNote, delivery_notes, slot_in_words
 from erp.orders.selectors.picking import picking_list
 from erp.orders.services import AdjustmentInput, DeliveryInput, FeeInput
@@ -42,7 +43,11 @@ def company():
 
 
 def text_of(paper: Any) -> str:
-    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(paper.content)).pages)
+    return text_of_pdf(paper.content)
+
+
+def text_of_pdf(content: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
 
 
 def only(parcel: Any, **options: Any) -> DeliveryNote:
@@ -288,6 +293,41 @@ def test_papers_are_printed_from_the_list_by_those_who_may_see_addresses(client)
         answer = client.post(url, {"action": act, "_selected_action": [parcel.pk]})
         assert answer["Content-Type"] == "application/pdf"
         assert answer.content.startswith(b"%PDF")
+        assert "再発行" not in text_of_pdf(answer.content) or act == "print_gift_notes"
     services.cancel_release(shipment_id=parcel.pk, reason="", at=dt.datetime.now(dt.UTC), by=DESK)
     answer = client.post(url, {"action": "print_picking_list", "_selected_action": [parcel.pk]}, follow=True)
     assert [message.level_tag for message in answer.context["messages"]] == ["error"]
+    assert list(PrintRun.objects.order_by("pk").values_list("kind", "parcel_count", "actor")) == [
+        ("PICKING_LIST", 1, "staff:soko"), ("DELIVERY_NOTE", 1, "staff:soko"), ("DELIVERY_NOTE", 1, "staff:soko"),
+    ]  # fmt: skip
+
+
+def test_a_list_that_was_printed_is_seen_to_be_and_says_so_when_it_is_printed_again(client):
+    channel, place = shop()
+    parcels = []
+    for number in range(3):
+        shirt = sku()
+        stock(shirt, place, 1)
+        parcels += released(placed(channel, order(line(shirt, 1), external_id=f"P-{number}")))
+    client.force_login(User.objects.create_superuser("soko", first_name="花子", last_name="倉庫"))
+    url = reverse("admin:orders_shipment_changelist")
+
+    def printed(*chosen):
+        act = {"action": "print_picking_list", "_selected_action": [parcel.pk for parcel in chosen]}
+        return text_of_pdf(client.post(url, act).content)
+
+    def waiting():
+        return {row.pk for row in client.get(url, {"picking_list": "missing"}).context["cl"].result_list}
+
+    assert waiting() == {parcel.pk for parcel in parcels}
+    assert "再発行" not in printed(parcels[0])
+    again = printed(*parcels[:2])
+
+    assert again.count("再発行（2回目）") == 1
+    assert "倉庫 花子" in again
+    assert waiting() == {parcels[2].pk}
+    opened = client.get(reverse("admin:orders_shipment_change", args=[parcels[0].pk])).content.decode()
+    assert "倉庫 花子 (2回)" in opened
+    with CaptureQueriesContext(connection) as queries:
+        client.get(url)
+    assert len([query for query in queries if "orders_printrunline" in query["sql"]]) == 1

@@ -156,7 +156,7 @@ def _delivery(sent: Mapping[str, Any], carrier: str, wish_date: dt.date | None, 
     if has_gift:
         delivery |= {
             "hide_prices": True,
-            "gift": {"wrapping": "ribbon", "noshi": {"kind": "内祝", "name": sent["family_name"]}},
+            "gift": {"wrapping": "リボン", "noshi": {"kind": "内祝", "name": sent["family_name"]}},
         }
     return delivery
 

@@ -8,12 +8,14 @@ from collections.abc import Collection
 from decimal import Decimal
 from zlib import crc32
 
+from django.db.models import Exists, OuterRef
+
 from ec_gateway.management.demo.plan import Kind, moment
 from ec_gateway.management.demo.stage import DESK, FLOOR, Stage, chunks
 from erp.core.actors import Actor
 from erp.core.retries import retried
 from erp.inventory.selectors import reserved
-from erp.orders.models import Order, OrderState, Shipment, ShipmentLine
+from erp.orders.models import Order, OrderState, PrintRun, PrintRunLine, Shipment, ShipmentLine
 from erp.orders.selectors.units import outside
 from erp.orders.services import (
     ReturnedLine,
@@ -23,6 +25,7 @@ from erp.orders.services import (
     accept,
     cancel_release,
     deliver,
+    note_printing,
     record_refusal,
     record_returns,
     release_orders,
@@ -48,6 +51,16 @@ def release(stage: Stage, day: dt.date) -> None:
     for order_id in short.order_by("pk").values_list("pk", flat=True):
         if _has_something(order_id):
             retried(release_orders, order_ids=[order_id], in_part=True, at=at, by=DESK)
+    _print_papers(moment(day, 9, 50))
+
+
+def _print_papers(at: dt.datetime) -> None:
+    """What was released this morning goes on one picking list, and gets its delivery notes."""
+    on_a_list = PrintRunLine.objects.filter(shipment=OuterRef("pk"))
+    fresh = Shipment.objects.filter(~Exists(on_a_list), state=State.INSTRUCTED).order_by("pk")
+    for chunk in chunks(list(fresh.values_list("pk", flat=True))):
+        for kind in PrintRun.Kind:
+            retried(note_printing, shipment_ids=chunk, kind=kind, at=at, by=FLOOR)
 
 
 def _has_something(order_id: int) -> bool:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +21,9 @@ from erp.core.admin import MasterAdmin, ReadOnlyAdmin, ReadOnlyInline
 from erp.orders import services
 from erp.orders.models import CarrierAccount, LabelRun, LabelRunLine, Shipment
 from erp.orders.models.carriers import Carrier
-from erp.orders.selectors.labels import ALIASES, runs_of
+from erp.orders.selectors.carriers import spellings_of
+from erp.orders.selectors.collecting import collections
+from erp.orders.selectors.labels import runs_of
 from erp.orders.services.label_files import LabelFile
 
 if TYPE_CHECKING:
@@ -55,6 +59,8 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(page, request, "labels", gettext("Label data for carriers"), form=form, rows=[])
     carrier, day = form.cleaned_data["carrier"], form.cleaned_data["ship_date"]
+    if request.method == "POST" and "collect" in request.POST:
+        return _collect_with(page, request, carrier, f"{day:%Y-%m-%d}")
     if request.method == "POST":
         ticked = [
             int(key) for key in request.POST.getlist("parcels")[:MOST_PARCELS] if key.isdecimal() and len(key) < 19
@@ -69,6 +75,9 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
     if not form.cleaned_data["written_too"]:
         shown = [parcel for parcel in shown if parcel.pk not in runs]
     faults = services.find_label_problems(shipment_ids=[parcel.pk for parcel in shown], carrier=carrier, ship_date=day)
+    cod = collections(parcel.pk for parcel in shown)
+    for parcel in shown:
+        parcel.cod = cod.get(parcel.pk)  # type: ignore[attr-defined] # for the page only
     rows = [(parcel, faults.get(parcel.pk, ()), runs.get(parcel.pk, [])) for parcel in shown]
     return _page(
         page,
@@ -79,6 +88,19 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
         rows=rows,
         more=MOST_PARCELS if len(parcels) > MOST_PARCELS else 0,
     )
+
+
+def _collect_with(page: ShipmentAdmin, request: HttpRequest, carrier: str, day: str) -> HttpResponse:
+    """代引 goes on the label of another parcel of the order."""
+    key = request.POST["collect"]
+    parcel = page.get_queryset(request).filter(pk=int(key) if key.isdecimal() and len(key) < 19 else 0).first()
+    if parcel is not None:
+        with page.refusals_as_messages(request, parcel.number):
+            page.serve(request, services.collect_with, shipment_id=parcel.pk)
+            told = gettext("Cash on delivery is collected with %(number)s.") % {"number": parcel.number}
+            page.message_user(request, told, messages.SUCCESS)
+    asked = urlencode({"carrier": carrier, "ship_date": day})
+    return HttpResponseRedirect(f"{reverse('admin:orders_labels')}?{asked}")
 
 
 def tracking_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
@@ -148,9 +170,8 @@ def _counts(judged: Iterable[services.Judged]) -> dict[str, int]:
 
 def _parcels(parcels: QuerySet[Shipment], carrier: str) -> QuerySet[Shipment]:
     """Being picked, for this carrier or for none in particular."""
-    names = [name for name, meant in ALIASES.items() if meant == carrier]
     wanted = Q(delivery__carrier="")
-    for name in names:
+    for name in spellings_of(carrier):
         wanted |= Q(delivery__carrier__iexact=name)
     found = parcels.filter(state=Shipment.State.INSTRUCTED).filter(wanted)
     return found.select_related("order", "delivery").order_by("pk")

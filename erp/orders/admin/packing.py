@@ -17,8 +17,9 @@ from erp.core.clock import business_date
 from erp.core.errors import DomainError
 from erp.core.identifiers import plain
 from erp.orders import services
-from erp.orders.models import Shipment
-from erp.orders.selectors.labels import carrier_of
+from erp.orders.admin import prints
+from erp.orders.models import PrintRun, Shipment
+from erp.orders.selectors.carriers import carrier_of
 from erp.orders.selectors.packing import PackItem, count, items_of, news_of, parcels_scanned
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def _answer(
         "told": told,
         "told_kind": kind,
         "parcel": parcel,
+        "picking_list": prints.told_on_page(PrintRun.Kind.PICKING_LIST, parcel) if parcel else "",
         "items": items or [],
         "scans": " ".join(scans or []),
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.http import HttpResponse
@@ -21,7 +21,21 @@ from erp.orders.selectors.picking import ParcelPicks, Pick, picking_list
 MOST_PARCELS = 300
 
 
-def picking_list_pdf(shipment_ids: Sequence[int]) -> pdf.Paper | None:
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What a paper says of itself: its number, who had it made, and how often each shipment stood on one before."""
+
+    run_id: int
+    by: str
+    earlier: Mapping[int, int]
+
+    def of(self, shipment_id: int) -> str:
+        """The mark of a shipment that was printed before; empty the first time."""
+        before = self.earlier.get(shipment_id, 0)
+        return f"再発行（{before + 1}回目）" if before else ""
+
+
+def picking_list_pdf(shipment_ids: Sequence[int], issue: Issue | None = None) -> pdf.Paper | None:
     """None where none of them is being picked."""
     now = timezone.now()
     with override("ja"):
@@ -30,22 +44,25 @@ def picking_list_pdf(shipment_ids: Sequence[int]) -> pdf.Paper | None:
             return None
         data = {
             "printed_at": timezone.localtime(now).strftime("%Y/%m/%d %H:%M"),
+            "issue": f"印刷番号 {issue.run_id}・{issue.by}" if issue else "",
             "parcel_count": len(found.parcels),
             "pieces": sum(place.quantity for place in found.places),
             "places": [
                 {"place": each.place, "quantity": each.quantity, "picks": [_pick(pick) for pick in each.picks]}
                 for each in found.places
             ],
-            "parcels": [_parcel(parcel) for parcel in found.parcels],
+            "parcels": [_parcel(parcel, issue) for parcel in found.parcels],
         }
         return pdf.render("picking_list", data, at=now)
 
 
-def delivery_notes_pdf(shipment_ids: Sequence[int], *, always_hidden: bool = False) -> pdf.Paper | None:
+def delivery_notes_pdf(
+    shipment_ids: Sequence[int], issue: Issue | None = None, *, always_hidden: bool = False
+) -> pdf.Paper | None:
     """None where all of them were called back."""
     with override("ja"):
         notes = delivery_notes(shipment_ids, always_hidden=always_hidden)
-        data = {"notes": [asdict(note) for note in notes]}
+        data = {"notes": [{**asdict(note), "again": issue.of(note.shipment_id) if issue else ""} for note in notes]}
         return pdf.render("delivery_note", data, at=timezone.now()) if notes else None
 
 
@@ -65,13 +82,14 @@ def _pick(pick: Pick) -> dict[str, Any]:
     }
 
 
-def _parcel(parcel: ParcelPicks) -> dict[str, Any]:
+def _parcel(parcel: ParcelPicks, issue: Issue | None) -> dict[str, Any]:
     row = parcel.shipment
     delivery, gift = row.delivery, row.delivery.gift or {}
     wish = [delivery.wish_date.strftime("%Y/%m/%d")] if delivery.wish_date else []
     wish += [slot_in_words(delivery.time_slot)] if delivery.time_slot else []
     return {
         "number": row.number,
+        "again": issue.of(row.pk) if issue else "",
         "bars": code128(row.number),
         "order_number": row.order.number,
         "channel": row.order.channel.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,15 +19,17 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounting.selectors import entries_of_documents
+from erp.core import who
 from erp.core.admin import ActionForm, PageLink, ReadOnlyInline, document_link
 from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
 from erp.orders import services
-from erp.orders.admin import labels, packing, papers, sales_reports, taking_back
+from erp.orders.admin import labels, packing, papers, prints, sales_reports, taking_back
 from erp.orders.admin.channels import AMOUNTS, OfChannels
-from erp.orders.models import ReturnLine, Shipment, ShipmentLine
+from erp.orders.models import PrintRun, ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors.carriers import carrier_name
+from erp.orders.selectors.prints import last_printed
 from erp.orders.selectors.queues import untracked
 
 
@@ -87,13 +89,14 @@ class TrackingFilter(admin.SimpleListFilter):
 class ShipmentAdmin(OfChannels):
     sold_through = "order__channel"
     list_display = [
-        "number", "state", "order", "recipient", "ship_date", "by_carrier", "tracking_number", "gross_amount", "instructed_at",
+        "number", "state", "order", "recipient", "ship_date", "by_carrier", "tracking_number", "picking_list", "gross_amount", "instructed_at",
     ]  # fmt: skip
     list_select_related = ["order", "delivery"]
-    list_filter = ["state", TrackingFilter, "order__channel"]
+    list_filter = ["state", prints.PickingListFilter, TrackingFilter, "order__channel"]
     search_fields = ["number__exact", "order__number__exact", "tracking_number__folded", "order__external_id__folded"]
     ordering = ["-id"]
-    readonly_fields = ["entries"]
+    exclude = ["delivery", "carrier"]
+    readonly_fields = ["sent_to", "by_carrier", "papers_printed", "entries"]
     inlines = [ShipmentLineInline]
     action_form = ParcelForm
     list_links = (
@@ -125,6 +128,33 @@ class ShipmentAdmin(OfChannels):
             raise PermissionDenied
         return page(self, request)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """What was printed is read for the rows of the page, in one query."""
+        shown = super().get_changelist_instance(request)
+        shown.result_list = list(shown.result_list)
+        printed = last_printed(PrintRun.Kind.PICKING_LIST, [parcel.pk for parcel in shown.result_list])
+        for parcel in shown.result_list:
+            parcel.picked_with = printed.get(parcel.pk)
+        return shown
+
+    @admin.display(description=_("picking list"))
+    def picking_list(self, shipment: Shipment) -> str:
+        return prints.told_in_list(shipment, getattr(shipment, "picked_with", None))
+
+    @admin.display(description=_("sent to"))
+    def sent_to(self, shipment: Shipment) -> str:
+        """Whom and where, as it stands on the label."""
+        to = shipment.delivery
+        where = f"〒{to.postal_code} " if to.postal_code else ""
+        where += " ".join(filter(None, (to.prefecture + to.city + to.street, to.building)))
+        return " ".join(filter(None, (to.recipient_name or shipment.order.orderer_name, where, to.recipient_phone)))
+
+    @admin.display(description=_("papers"))
+    def papers_printed(self, shipment: Shipment) -> str:
+        """Its picking lists and delivery notes: when last, by whom, how often."""
+        lines = ((label, prints.told_on_page(kind, shipment)) for kind, label in PrintRun.Kind.choices)
+        return format_html_join("", "<div>{}: {}</div>", lines)
+
     @admin.display(description=_("carrier"))
     def by_carrier(self, shipment: Shipment) -> str:
         return carrier_name(shipment.carrier)
@@ -151,29 +181,34 @@ class ShipmentAdmin(OfChannels):
 
     @admin.action(description=_("Picking list (PDF)"), permissions=["print"])
     def print_picking_list(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
-        return self._print(request, queryset, papers.picking_list_pdf, "picking-list")
+        return self._print(request, queryset, papers.picking_list_pdf, PrintRun.Kind.PICKING_LIST, "picking-list")
 
     @admin.action(description=_("Delivery notes (PDF)"), permissions=["print"])
     def print_delivery_notes(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
-        return self._print(request, queryset, papers.delivery_notes_pdf, "delivery-notes")
+        return self._print(request, queryset, papers.delivery_notes_pdf, PrintRun.Kind.DELIVERY_NOTE, "delivery-notes")
 
     @admin.action(description=_("Delivery notes without prices (PDF)"), permissions=["print"])
     def print_gift_notes(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
-        return self._print(request, queryset, partial(papers.delivery_notes_pdf, always_hidden=True), "gift-notes")
+        hidden = partial(papers.delivery_notes_pdf, always_hidden=True)
+        return self._print(request, queryset, hidden, PrintRun.Kind.DELIVERY_NOTE, "gift-notes")
 
     def _print(
         self,
         request: HttpRequest,
         queryset: QuerySet[Shipment],
-        paper_of: Callable[[list[int]], Paper | None],
+        paper_of: Callable[[Sequence[int], papers.Issue], Paper | None],
+        kind: PrintRun.Kind,
         name: str,
     ) -> HttpResponse | None:
+        """Noted first, then made: a paper that was made is never unknown."""
         keys = list(queryset.order_by("pk").values_list("pk", flat=True)[: papers.MOST_PARCELS + 1])
         if len(keys) > papers.MOST_PARCELS:
             told = _("At most %(most)d shipments go on one paper. Choose fewer.") % {"most": papers.MOST_PARCELS}
             self.message_user(request, told, messages.ERROR)
             return None
-        paper = paper_of(keys)
+        noted = self.serve(request, services.note_printing, shipment_ids=keys, kind=kind)
+        by = who.told(str(self.actor(request)))
+        paper = paper_of(noted.shipment_ids, papers.Issue(noted.run_id, by, noted.earlier)) if noted else None
         if paper is None:
             self.message_user(
                 request, _("None of these shipments can be printed: look at their state."), messages.ERROR

@@ -996,6 +996,12 @@ class Migration(migrations.Migration):
                 ("carrier", models.CharField(blank=True, max_length=30, verbose_name="carrier")),
                 ("tracking_number", models.CharField(blank=True, max_length=60, verbose_name="tracking number")),
                 (
+                    "collects_cod",
+                    models.BooleanField(
+                        db_default=False, default=False, verbose_name="cash on delivery is collected with it"
+                    ),
+                ),
+                (
                     "net_amount",
                     erp.core.fields.FiniteDecimalField(
                         decimal_places=2, default=0, max_digits=16, verbose_name="net amount"
@@ -1417,6 +1423,12 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddConstraint(
+            model_name="shipment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("collects_cod", True)), fields=("order",), name="one_parcel_of_an_order_collects"
+            ),
+        ),
+        migrations.AddConstraint(
             model_name="orderfee",
             constraint=models.UniqueConstraint(fields=("order", "line_no"), name="one_fee_per_order_and_line"),
         ),
@@ -1788,6 +1800,62 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "parcels of label files",
                 "constraints": [
                     models.UniqueConstraint(fields=("run", "shipment"), name="one_line_per_label_file_and_shipment")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PrintRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("PICKING_LIST", "Picking list"), ("DELIVERY_NOTE", "Delivery note")],
+                        max_length=15,
+                        verbose_name="paper",
+                    ),
+                ),
+                ("parcel_count", models.PositiveIntegerField(verbose_name="parcels")),
+                ("printed_at", models.DateTimeField(verbose_name="printed at")),
+                ("actor", models.CharField(max_length=100, verbose_name="actor")),
+            ],
+            options={
+                "verbose_name": "print run",
+                "verbose_name_plural": "print runs",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("parcel_count__gt", 0)), name="print_run_has_parcels")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PrintRunLine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="orders.printrun",
+                        verbose_name="print run",
+                    ),
+                ),
+                (
+                    "shipment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="print_lines",
+                        to="orders.shipment",
+                        verbose_name="shipment",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "shipment of a print run",
+                "verbose_name_plural": "shipments of print runs",
+                "constraints": [
+                    models.UniqueConstraint(fields=("run", "shipment"), name="one_line_per_print_run_and_shipment")
                 ],
             },
         ),

@@ -22,6 +22,8 @@ class Migration(migrations.Migration):
         append_only("orders_salesreportline"),
         append_only("orders_labelrun"),
         append_only("orders_labelrunline"),
+        append_only("orders_printrun"),
+        append_only("orders_printrunline"),
         audited("orders_carrieraccount"),
         never_deleted("orders_order"),
         never_deleted("orders_shipment"),

@@ -14,6 +14,7 @@ from erp.orders.models.orders import (
     OrderType,
 )
 from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus
+from erp.orders.models.prints import PrintRun, PrintRunLine
 from erp.orders.models.progress import LateRevision, OrderEvent, OrderHold, ParkedMessage
 from erp.orders.models.receipts import Receipt
 from erp.orders.models.reports import SalesReport, SalesReportLine
@@ -44,6 +45,8 @@ __all__ = [
     "PaymentEvent",
     "PaymentMethod",
     "PaymentStatus",
+    "PrintRun",
+    "PrintRunLine",
     "Receipt",
     "Return",
     "ReturnLine",

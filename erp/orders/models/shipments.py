@@ -38,6 +38,8 @@ class Shipment(models.Model):
     revenue_date = models.DateField(_("revenue recognised on"), null=True, blank=True)
     carrier = models.CharField(_("carrier"), max_length=30, blank=True)
     tracking_number = models.CharField(_("tracking number"), max_length=60, blank=True)
+    # 代引 of the whole order is collected with this parcel; where none says so, with the first.
+    collects_cod = models.BooleanField(_("cash on delivery is collected with it"), default=False, db_default=False)
     net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
     tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
     gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
@@ -52,7 +54,10 @@ class Shipment(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=["INSTRUCTED", "CANCELLED"]) | Q(ship_date__isnull=False),
                 name="shipped_shipment_has_a_date",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(collects_cod=True), name="one_parcel_of_an_order_collects"
+            ),
         ]
         indexes = [
             models.Index(fields=["state", "id"], name="shipment_by_state"),

@@ -81,6 +81,7 @@ class Issuer:
 class DeliveryNote:
     """One parcel. With ``hide_prices`` no amount, tax or registration number is in it at all, so that no template can print one."""
 
+    shipment_id: int
     number: str
     order_number: str
     external_id: str
@@ -189,6 +190,7 @@ def _note(parcel: Shipment, books: _Books, *, always_hidden: bool) -> DeliveryNo
     taxed += [(fee.tax_code, fee.net_amount or ZERO, fee.tax_amount or ZERO) for fee in fees]
     net, tax = sum((row[1] for row in taxed), ZERO), sum((row[2] for row in taxed), ZERO)
     return DeliveryNote(
+        shipment_id=parcel.pk,
         number=parcel.number,
         order_number=order.number,
         external_id=order.external_id,

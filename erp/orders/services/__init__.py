@@ -18,6 +18,7 @@ from erp.orders.services.channel_returns import (
     record_channel_return,
 )
 from erp.orders.services.charges import Charge, ChargeLine, record_charges
+from erp.orders.services.collecting import collect_with
 from erp.orders.services.documents import (
     AdjustmentInput,
     AllocatedLine,
@@ -40,6 +41,7 @@ from erp.orders.services.overdue import give_up_overdue
 from erp.orders.services.payment_news import PaymentNews, find_payment_problems
 from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
+from erp.orders.services.printing import Printing, note_printing
 from erp.orders.services.progress import accept, deliver, set_tracking
 from erp.orders.services.promising import keep_promises, promise_to
 from erp.orders.services.receipts import issue_receipt
@@ -91,6 +93,7 @@ __all__ = [
     "PaymentNews",
     "PaymentOutcome",
     "PlaceTotal",
+    "Printing",
     "RefusedSale",
     "ReleaseOutcome",
     "ReleasePlan",
@@ -118,6 +121,7 @@ __all__ = [
     "cancel_by_staff",
     "cancel_order",
     "cancel_release",
+    "collect_with",
     "confirm_refund",
     "deliver",
     "fault_of_number",
@@ -138,6 +142,7 @@ __all__ = [
     "move_reservation",
     "order_from_hold",
     "orders_as_they_stand",
+    "note_printing",
     "part_exchanges",
     "place_order",
     "place_orders",

@@ -15,6 +15,7 @@ from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.orders.models import CarrierAccount, LabelRun, LabelRunLine
 from erp.orders.models.carriers import Carrier
+from erp.orders.selectors.carriers import carrier_name
 from erp.orders.selectors.labels import Label, labels
 from erp.orders.services.carriers import japan_post, sagawa, yamato
 from erp.orders.services.carriers.layout import Row, as_csv
@@ -75,14 +76,12 @@ def _rows(shipment_ids: Iterable[int], carrier: str, ship_date: dt.date) -> list
     found = []
     for label in labels(shipment_ids):
         row = write(label, account, ship_date=ship_date)
-        if label.cod_is_unclear:
-            row.fault(
-                _("cash on delivery"),
-                "several_parcels",
-                _("the order leaves in several parcels; say on the label by hand what is collected"),
-            )
         if label.carrier and label.carrier != carrier:
-            row.fault(_("carrier"), "other_carrier", _("the order asks for %(carrier)s") % {"carrier": label.carrier})
+            row.fault(
+                _("carrier"),
+                "other_carrier",
+                _("the order asks for %(carrier)s") % {"carrier": carrier_name(label.carrier)},
+            )
         if label.wish_date and label.wish_date < ship_date:
             row.fault(_("wished date"), "past", _("%(day)s is before the day of shipping") % {"day": label.wish_date})
         found.append((label, row))

@@ -22,7 +22,7 @@ from erp.core.use_case import use_case
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import OrderEvent, Shipment
 from erp.orders.models.carriers import Carrier
-from erp.orders.selectors.labels import carrier_of
+from erp.orders.selectors.carriers import carrier_of
 from erp.orders.services import parcels
 from erp.orders.services.progress import set_tracking
 from erp.orders.services.shipping import ShipRequest, ship
