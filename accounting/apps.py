@@ -11,12 +11,13 @@ class AccountingConfig(AppConfig):
     verbose_name = _("Accounting")
 
     def ready(self) -> None:
+        from accounting.models.role_names import ROLE_NAMES
         from accounting.selectors.finding import register_findables
         from accounting.selectors.queues import register_queues
         from accounting.selectors.verification import register_checks
         from accounting.services.masters import register_masters
         from accounting.services.reference_data import load_reference_data
-        from erp.core import documents, guards, ownership
+        from erp.core import documents, guards, ownership, words
 
         # A flush between tests sends this signal too, so the chart is back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="accounting.reference")
@@ -26,6 +27,8 @@ class AccountingConfig(AppConfig):
         guards.register("books_are_open", _("The books of this date are closed."))
         guards.register("posting_fits_its_account", _("A line does not fit its account, its open item or its entry."))
         ownership.register("accounting", owner=ownership.Owner.MAMORI, delivery=ownership.Delivery.NEVER, fields=OWNED)
+        words.register("role", ROLE_NAMES)
+        words.register("account_role", ROLE_NAMES)
         register_queues()
         register_findables()
         entry, settlement = "admin:accounting_journalentry_change", "admin:accounting_settlement_change"

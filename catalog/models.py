@@ -288,7 +288,7 @@ class SkuCode(models.Model):
         indexes = [models.Index(fields=["code"], name="sku_code_by_code")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.code}"
+        return f"{self.get_kind_display()} {self.code}"
 
 
 class SkuCost(models.Model):
@@ -353,7 +353,7 @@ class PriceList(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        return self.name
 
 
 class Price(models.Model):

@@ -19,9 +19,10 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from erp.core import job_slots
+from erp.core import job_slots, who, words
 from erp.core.actors import Actor
 from erp.core.retries import retried
+from erp.job_titles import JOB_TITLES, outcome_in_words
 
 log = structlog.get_logger(__name__)
 MINUTE = timedelta(minutes=1)
@@ -79,6 +80,8 @@ JOBS = (
 )
 
 
+who.register(JOB_TITLES)
+words.register("core.jobrun.detail", outcome_in_words)
 job_slots.expect(*(job_slots.Expected(job.name, job.every, job.daily_at, job.queue) for job in JOBS))
 
 

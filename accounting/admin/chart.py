@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounting.admin import reports
 from accounting.models import AccountRole, Counterparty, ExportTaxLabel, LedgerAccount, PaymentRoute
-from erp.core.admin import MasterAdmin, PageLink
+from erp.core.admin import InWordsFilter, MasterAdmin, PageLink
 from erp.imports.lists import Exchange
 
 
@@ -81,7 +81,7 @@ class PaymentRouteAdmin(MasterAdmin):
 
     list_display = ["method", "provider", "channel", "role", "counterparty", "must_be_paid_first"]
     list_select_related = ["channel", "counterparty"]
-    list_filter = ["method", "must_be_paid_first"]
+    list_filter = [("method", InWordsFilter), "must_be_paid_first"]
     search_fields = ["method", "provider", "role"]
     autocomplete_fields = ["channel", "counterparty"]
     ordering = ["method", "provider", "pk"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from erp.core import words
 from erp.core.models import Channel
 
 
@@ -65,7 +66,7 @@ class AccountRole(models.Model):
         verbose_name_plural = _("account assignments")
 
     def __str__(self) -> str:
-        return self.role
+        return words.told("role", self.role)
 
 
 class Counterparty(models.Model):
@@ -94,7 +95,7 @@ class Counterparty(models.Model):
         verbose_name_plural = _("counterparties")
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        return self.name
 
 
 class PaymentRoute(models.Model):
@@ -124,4 +125,4 @@ class PaymentRoute(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.method} {self.provider}".strip()
+        return f"{words.told('method', self.method)} {words.told('provider', self.provider)}".strip()

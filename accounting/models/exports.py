@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounting.models.ledger import JournalEntry
+from erp.core.tax import code_in_words
 
 
 class ExportFormat(models.TextChoices):
@@ -38,7 +39,7 @@ class ExportTaxLabel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.format} {self.tax_code} {self.direction} {self.valid_from}"
+        return f"{self.get_format_display()} {code_in_words(self.tax_code)} {self.get_direction_display()} {self.valid_from}"
 
 
 class ExportRun(models.Model):
@@ -80,7 +81,7 @@ class ExportRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.format} {self.first_date} – {self.last_date}"
+        return f"{self.pk} {self.get_format_display()} {self.first_date} – {self.last_date}"
 
 
 class ExportedEntry(models.Model):

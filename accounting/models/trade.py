@@ -123,4 +123,4 @@ class Settlement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.external_id}"
+        return f"{self.get_kind_display()} {self.external_id}"

@@ -75,7 +75,7 @@ class InboundEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.kind} {self.external_id}"
+        return f"{self.pk} {self.get_kind_display()} {self.external_id}"
 
 
 class OrderSeen(models.Model):

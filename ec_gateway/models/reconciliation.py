@@ -109,4 +109,4 @@ class ReconciliationRow(models.Model):
         indexes = [models.Index(fields=["run", "kind", "cause"], name="difference_by_cause")]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.cause}"
+        return f"{self.pk} {self.get_cause_display()}"

@@ -204,4 +204,4 @@ class SiteActivity(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.activity}"
+        return f"{self.pk} {self.get_activity_display()}"

@@ -133,7 +133,7 @@ class SignInLock(models.Model):
         constraints = [models.UniqueConstraint(fields=["scope", "key"], name="one_sign_in_lock_per_scope_and_key")]
 
     def __str__(self) -> str:
-        return f"{self.scope} {self.username or self.address or self.pk}"
+        return f"{self.get_scope_display()} {self.username or self.address or self.pk}"
 
 
 class AccessLog(models.Model):
@@ -182,4 +182,4 @@ class AccessLog(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.kind} {self.username}"
+        return f"{self.pk} {self.get_kind_display()} {self.username}"

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +19,7 @@ from erp.access import services as access
 from erp.access.models import SecondFactor, StaffAccess, StaffSession
 from erp.access.pages import session_id_of, visit_of
 from erp.access.selectors import open_sessions
+from erp.back_office import rights
 from erp.back_office.roles import APART, ROLES
 from erp.core.admin import ServiceAdmin
 
@@ -169,6 +171,27 @@ class GroupAdmin(DjangoGroupAdmin, ServiceAdmin):
     """The roles of the house are looked at; further groups of a company's own are made by a superuser."""
 
     list_display = ["name"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return (
+            ["name", "permissions"] if self.has_change_permission(request, obj) or obj is None else ["name", "rights"]
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return ["rights"]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **options: Any) -> Any:
+        field: Any = super().formfield_for_manytomany(db_field, request, **options)
+        if field is not None and db_field.name == "permissions":
+            field.queryset = field.queryset.select_related("content_type")
+            field.label_from_instance = rights.told
+        return field
+
+    @admin.display(description=_("rights"))
+    def rights(self, group: Group) -> str:
+        """A line for each table, with what may be done to its rows."""
+        lines = rights.by_table(group.permissions.select_related("content_type").order_by("content_type", "pk"))
+        return format_html_join("", "<div>{}: {}</div>", ((table, "・".join(names)) for table, names in lines)) or "–"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)

@@ -71,6 +71,8 @@ PARCELS = (
     "orders.salesreportline",
     "orders.labelrun",
     "orders.labelrunline",
+    "orders.printrun",
+    "orders.printrunline",
 )
 STOCK = (
     "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",

@@ -47,7 +47,7 @@ ROOMS = (
     Room("shipping", pgettext_lazy("room", "Shipping"), "local_shipping", (
         "orders.shipment", "orders_packing", "orders_labels", "orders_tracking", "orders_take_back",
         "orders.shipmentline", "orders.return",
-        "orders.salesreport", "orders.labelrun",
+        "orders.salesreport", "orders.labelrun", "orders.printrun",
     )),
     Room("stock", pgettext_lazy("room", "Stock"), "inventory_2", (
         "inventory.stockbalance", "inventory_availability", "inventory.expectedreceipt", "inventory_inspect",

@@ -1,11 +1,43 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.core.signals import request_started
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
+# What commands are called that sign rows; the others go by the name that is typed.
+COMMANDS = {
+    "migrate": _("set-up"),
+    "practice": _("practice people"),
+    "demo": _("demo company"),
+    "verify": _("verification"),
+    "backup": _("backup"),
+    "restore": _("restore"),
+    "reconcile": _("reconciliation"),
+    "import_products": _("product import"),
+}
+# What tasks are closed with by the services.
+RESOLUTIONS = {
+    "allocated": pgettext_lazy("resolution", "allocated"),
+    "amended": pgettext_lazy("resolution", "amended"),
+    "cancelled": pgettext_lazy("resolution", "cancelled"),
+    "paid": pgettext_lazy("resolution", "paid"),
+    "settled": pgettext_lazy("resolution", "settled"),
+}
+# What messages are called.
+MESSAGES = {
+    "order": _("Order"),
+    "cancel": _("Cancellation"),
+    "return": _("Return"),
+    "payment": _("News of a payment"),
+    "charge": _("Charge"),
+    "shop_sale": _("Shop sale"),
+    "stock": _("Stock"),
+    "shipment": _("Shipment"),
+    "demo": _("demo company"),
+}
 # A day's acts use some hundred statements, each once per width of its keys. The driver's default of 100 would forget one to keep another.
 PREPARED_STATEMENTS = 1_000
 
@@ -21,12 +53,37 @@ class CoreConfig(AppConfig):
     verbose_name = _("Shared kernel")
 
     def ready(self) -> None:
-        from erp.core import checks, documents, guards, ownership, selectors, signs, task_kinds, work_queues
+        from erp.core import (
+            checks,
+            documents,
+            guards,
+            ownership,
+            selectors,
+            signs,
+            task_kinds,
+            tax,
+            who,
+            words,
+            work_queues,
+        )
         from erp.core.reference import load_reference_data
 
         # A flush between tests sends this signal too, so the rows are back after each one.
         connection_created.connect(keep_plans, dispatch_uid="core.plans")
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="core.reference")
+        request_started.connect(who.forget, dispatch_uid="core.who")
+        who.register(COMMANDS)
+        for field in ("actor", "opened_by", "closed_by", "resolved_by", "undone_by"):
+            words.register(field, who.told)
+        for field in ("document_type", "source_type", "subject_type"):
+            words.register(field, documents.label_of)
+        words.register("job", who.title_of)
+        words.register("tax_code", tax.code_in_words)
+        words.register("core.taxrate.code", tax.code_in_words)
+        words.register("core.stafftask.kind", task_kinds.label_of)
+        words.register("core.stafftask.resolution", RESOLUTIONS)
+        words.register("core.messagelog.kind", MESSAGES)
+        words.register("core.feedepoch.reason", {"first start": _("first start")})
         guards.register(
             "rows_are_final", _("{table}: what is recorded is final. Correct it by a reversal or a new document.")
         )

@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from erp.core import changes, job_slots
+from erp.core import changes, job_slots, who
 from erp.core.health import Part, Reading, Sign, State, judge, register
 from erp.core.models import BackupRun, VerifyRun
 from erp.core.spans import exactly, in_words
@@ -108,7 +108,7 @@ def _jobs(at: dt.datetime) -> Iterator[Reading]:
     """Those that are late or broke off, each by name; one line for all others."""
     on_time = 0
     for last in job_slots.last_runs(at=at):
-        name, state, query = last.job.job, judge("job_late_s", last.late_s), f"q={last.job.job}"
+        name, state, query = who.title_of(last.job.job), judge("job_late_s", last.late_s), f"q={last.job.job}"
         if last.error:
             state = State.TROUBLE if state is State.TROUBLE else State.ATTENTION
             yield Reading(state, last.error.splitlines()[0][:200], name, query)

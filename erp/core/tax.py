@@ -7,10 +7,13 @@ from suppliers without a registration number).
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+
+from django.utils.translation import gettext, gettext_lazy
 
 from erp.core.money import COMPANY_CURRENCY, ZERO, Rounding, round_fraction, split_by_weight
 
@@ -24,6 +27,28 @@ class Rate:
     percent: Decimal
     valid_from: dt.date
     valid_to: dt.date | None = None
+
+
+_RATED = re.compile(r"(STANDARD|REDUCED)_(\d+)(?:_(\d+))?")
+
+
+def code_in_words(code: str) -> str:
+    """A tax code as people say it: the kind of rate, its percentage, and what share of it may be deducted where not all."""
+    found = _RATED.fullmatch(code)
+    if found is None:
+        return str(_WITHOUT_RATE.get(code, code))
+    kind = gettext("Standard rate") if found[1] == "STANDARD" else gettext("Reduced rate")
+    rate = f"{kind} {found[2]}%"
+    return (
+        rate if found[3] is None else gettext("%(rate)s (%(share)s%% deductible)") % {"rate": rate, "share": found[3]}
+    )
+
+
+_WITHOUT_RATE = {
+    "ZERO_RATED": gettext_lazy("Zero-rated (export)"),
+    "EXEMPT": gettext_lazy("Exempt"),
+    "OUT_OF_SCOPE": gettext_lazy("Out of scope"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class RfmDefinition(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.valid_from} {self.method}"
+        return f"{self.valid_from} {self.get_method_display()}"
 
 
 class Segment(models.Model):
@@ -65,7 +65,7 @@ class Segment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        return self.name
 
 
 class ToldMembership(models.Model):

@@ -15,11 +15,12 @@ from erp.core.admin.bases import (
     ServiceAdmin,
     TabularInline,
 )
-from erp.core.admin.figures import document_link
+from erp.core.admin.figures import InWordsFilter, document_link
 from erp.core.admin.refusals import for_people
 
 __all__ = [
     "ActionForm",
+    "InWordsFilter",
     "MasterAdmin",
     "PageLink",
     "ReadOnlyAdmin",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import DecimalField, Field, GeneratedField, IntegerField, Model
+from django.db.models import CharField, DecimalField, Field, GeneratedField, IntegerField, Model, TextField
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from erp.core import documents
+from erp.core import documents, words
 from erp.core.money import written
 from erp.core.permissions import SEE_AMOUNTS, SEE_COSTS
 
@@ -39,15 +39,35 @@ NO_FIGURES = (
 )
 
 
+def _in_words(name: str, teller: words.Teller) -> Callable[[Any], str]:
+    def told(row: Any) -> str:
+        return teller(getattr(row, name) or "") or "-"
+
+    told.__name__ = name
+    return told
+
+
+class InWordsFilter(admin.AllValuesFieldListFilter):
+    """Values of a code, as people call them."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        teller = words.teller_of(self.field.model._meta.label_lower, self.field.name) or str
+        for each, choice in enumerate(super().choices(changelist)):
+            yield choice if each == 0 else {**choice, "display": teller(str(choice["display"]))}
+
+
 @cache
 def _figure(model: type[Model], name: str) -> Callable[[Any], str] | None:
-    """The column of a figure, an amount or a number of pieces, written for people; None for every other field."""
+    """The column of a figure (an amount or a number of pieces) or of a code, written for people; None for every other field."""
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
         return None
     if not isinstance(field, Field):
         return None
+    teller = None if field.choices else words.teller_of(model._meta.label_lower, name)
+    if teller is not None and isinstance(field, CharField | TextField):
+        return admin.display(_in_words(name, teller), description=field.verbose_name, ordering=name)
     kept = field.output_field if isinstance(field, GeneratedField) else field
     if not isinstance(kept, DecimalField | IntegerField) or field.primary_key or field.choices or name in NO_FIGURES:
         return None

@@ -14,7 +14,7 @@ from django.urls import path
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core import staff_tasks, task_kinds
+from erp.core import staff_tasks, task_kinds, who
 from erp.core.admin import health
 from erp.core.admin.bases import ActionForm, PageLink, ReadOnlyAdmin
 from erp.core.admin.figures import document_link
@@ -57,7 +57,7 @@ class StaffTaskAdmin(ReadOnlyAdmin):
     list_display = ["id", "kind_name", "subject", "detail", "due_at", "opened_at", "closed_at", "closed_by"]
     list_filter = [("closed_at", admin.EmptyFieldListFilter), KindFilter]
     fields = [
-        "kind_name", "kind", "subject", "detail", "due_at", "opened_at", "opened_by", "closed_at", "closed_by", "resolution",
+        "kind_name", "subject", "detail", "due_at", "opened_at", "opened_by", "closed_at", "closed_by", "resolution",
     ]  # fmt: skip
     readonly_fields = ["kind_name", "subject"]
     search_fields = ["kind__exact", "subject_label"]
@@ -105,11 +105,15 @@ class AuditRowAdmin(ReadOnlyAdmin):
 
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin):
-    list_display = ["job", "slot", "started_at", "finished_at", "detail", "error"]
+    list_display = ["title", "job", "slot", "started_at", "finished_at", "detail", "error"]
     list_filter = [("error", admin.EmptyFieldListFilter)]
     search_fields = ["job__exact"]
     ordering = ["-id"]
     list_links = (PageLink("admin:core_health", _("How the house fares")),)
+
+    @admin.display(description=_("job"))
+    def title(self, run: JobRun) -> str:
+        return who.title_of(run.job)
 
     def get_urls(self) -> list[Any]:
         fares = path("health/", self.admin_site.admin_view(self.health), name="core_health")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from erp.core import words
 from erp.core.fields import CurrentXid, Xid8Field
 
 
@@ -19,7 +20,7 @@ class FeedEpoch(models.Model):
         verbose_name_plural = _("feed epochs")
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.reason}"
+        return f"{self.pk} {words.told('core.feedepoch.reason', self.reason)}"
 
 
 class FeedCut(models.Model):

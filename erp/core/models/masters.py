@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField, days
 from erp.core.money import Rounding
+from erp.core.tax import code_in_words
 
 
 class RoundingMethod(models.TextChoices):
@@ -141,7 +142,7 @@ class TaxRate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.percent}%"
+        return code_in_words(self.code)
 
 
 class DeductibleShare(models.Model):

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core import words
 from erp.core.fields import CurrentXid, Xid8Field
 from erp.core.folding import Pairs
 from erp.core.models.masters import Channel
@@ -52,7 +53,7 @@ class MessageLog(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.kind} {self.external_id}"
+        return f"{self.pk} {words.told('core.messagelog.kind', self.kind)} {self.external_id}"
 
 
 class StaffTask(models.Model):
@@ -86,7 +87,7 @@ class StaffTask(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.kind} {self.subject_label}"
+        return f"{self.pk} {words.told('core.stafftask.kind', self.kind)} {self.subject_label}"
 
 
 class AuditRow(models.Model):
@@ -192,7 +193,7 @@ class BackupRun(models.Model):
         indexes = [models.Index(fields=["kind", "-started_at"], name="backup_run_by_kind")]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.kind}"
+        return f"{self.pk} {self.get_kind_display()}"
 
 
 class JobRun(models.Model):
@@ -211,4 +212,4 @@ class JobRun(models.Model):
         constraints = [models.UniqueConstraint(fields=["job", "slot"], name="one_run_per_job_and_slot")]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.job}"
+        return f"{self.pk} {words.told('job', self.job)}"

@@ -13,9 +13,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import pgettext_lazy
 
-from erp.core.actors import ActorKind
+from erp.core import who, words
 from erp.core.money import written
 from erp.core.task_kinds import label_of
 
@@ -34,19 +33,16 @@ def task_kind(kind: str) -> str:
     return label_of(kind)
 
 
-ACTORS = {
-    ActorKind.STAFF: pgettext_lazy("actor", "staff"),
-    ActorKind.CHANNEL: pgettext_lazy("actor", "channel"),
-    ActorKind.JOB: pgettext_lazy("actor", "job"),
-    ActorKind.COMMAND: pgettext_lazy("actor", "command"),
-}
+@register.filter
+def actor(stored: str) -> str:
+    """Who did it, for people."""
+    return who.told(stored)
 
 
 @register.filter
-def actor(stored: str) -> str:
-    """Who did it, for people: the kind in words and the name."""
-    kind, _colon, name = stored.partition(":")
-    return f"{ACTORS[ActorKind(kind)]} {name}" if kind in ACTORS and name else stored
+def told(code: str, field: str) -> str:
+    """A code of a field in words, e.g. of ``tax_code``."""
+    return words.told(field, code)
 
 
 @register.filter

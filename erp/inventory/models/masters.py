@@ -36,7 +36,7 @@ class CostPool(models.Model):
         permissions = [("revalue_stock", "Can revalue stock at standard cost")]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        return self.name
 
 
 class Location(models.Model):
@@ -218,4 +218,4 @@ class Reason(models.Model):
         verbose_name_plural = _("adjustment reasons")
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        return self.name
