@@ -5,6 +5,8 @@ import re
 from django.utils.translation import gettext_lazy as _
 
 JOB_TITLES = {
+    "stocktakes": _("Stocktakes"),
+    "stock-snapshots": _("Snapshots of stock"),
     "dated-prices": _("Prices of the day"),
     "dated-products": _("Products of the day"),
     "expired-holds": _("Sweep of expired holds"),

@@ -121,17 +121,20 @@ def test_merchandise_corrects_a_name_and_sees_the_matrix(company: Company, desk:
 
     md.open(f"/admin/catalog/product/{style}/change/")
     md.picture("md-product")
-    md.page.fill("[name=name]", f"{name} 改")
+    # Against a company that is used again the last run's correction is taken back.
+    plain = name.partition(" 改")[0]
+    corrected = f"{plain} 改" if name == plain else plain
+    md.page.fill("[name=name]", corrected)
     md.page.locator("button[name=_save], input[name=_save]").first.click()
     md.page.wait_for_load_state("load")
     md.look()
 
-    assert company.one("SELECT name FROM catalog_product WHERE id = %s", style) == f"{name} 改"
+    assert company.one("SELECT name FROM catalog_product WHERE id = %s", style) == corrected
     assert company.one(
         "SELECT actor FROM core_auditrow WHERE table_name = 'catalog_product' AND row_id = %s ORDER BY id DESC LIMIT 1", str(style)
     ) == "staff:md"  # fmt: skip
     md.open(f"/admin/inventory/stockbalance/style/{style}/")
-    assert f"{name} 改" in md.text
+    assert corrected in md.text
     md.picture("md-matrix")
 
 

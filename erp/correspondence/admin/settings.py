@@ -21,6 +21,8 @@ class RuleInline(TabularInline):
     readonly_fields = ["kind"]
     ordering = ["pk"]
     can_delete = False
+    # The kind stands in the first column already.
+    hide_title = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
