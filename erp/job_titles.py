@@ -3,8 +3,15 @@
 import re
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 JOB_TITLES = {
+    "promises": pgettext_lazy("job", "Promised dates"),
+    "overdue-payments": pgettext_lazy("job", "Overdue payments"),
+    "customer-orders": pgettext_lazy("job", "Customer orders"),
+    "write-downs-back": pgettext_lazy("job", "Write-downs taken back"),
+    "due-policies": pgettext_lazy("job", "Rules of stock whose day has come"),
+    "standard-costs": pgettext_lazy("job", "Standard costs of the day"),
     "stocktakes": _("Stocktakes"),
     "stock-snapshots": _("Snapshots of stock"),
     "dated-prices": _("Prices of the day"),
