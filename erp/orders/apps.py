@@ -60,9 +60,9 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from erp.core import documents, ownership, task_kinds, words
         from erp.inventory.selectors.reorder import register_demand
-        from erp.orders.selectors.demand import open_demand
         from erp.orders.models import PaymentMethod
         from erp.orders.selectors.carriers import carrier_name
+        from erp.orders.selectors.demand import open_demand
         from erp.orders.selectors.finding import register_findables
         from erp.orders.selectors.letters import register_letters
         from erp.orders.selectors.queues import register_queues
