@@ -136,3 +136,23 @@ def test_inspection_scans_into_the_chosen_verdict(admin_client):
 
     defects = Location.objects.get(code="DEFECT")
     assert [figures(shirt, place)[0] for place in (waiting, shop, defects)] == [0, 1, 1]
+
+
+def test_absurd_figures_are_refused_in_words(admin_client):
+    warehouse, shop = location(), location("SHOP")
+    shirt = goods(warehouse, 5)
+    digits = "9" * 5000
+    typed = {
+        "act": "ship",
+        "number": "N",
+        "from": warehouse.pk,
+        "to": shop.pk,
+        "location": warehouse.pk,
+        f"pieces_{shirt.pk}": digits,
+    }
+
+    for name in ("transfer_request", "handle"):
+        answer = admin_client.post(reverse(f"admin:inventory_{name}"), typed)
+        assert (answer.status_code, answer.context["told_kind"]) == (200, "bad")
+    assert admin_client.get(reverse("admin:inventory_stockcount_change", args=[digits])).status_code == 404
+    assert not TransferOrder.objects.exists()

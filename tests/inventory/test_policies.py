@@ -204,6 +204,35 @@ def test_orders_of_others_get_pieces_set_aside_unless_the_quota_binds_them(shirt
     assert ask(other, shirt).available == 0
 
 
+def test_a_customer_order_of_another_channel_leaves_what_a_binding_quota_sets_aside(shirt):
+    place = location()
+    mall, other = channel(place), channel(place)
+    stock(shirt, place, 10)
+    services.set_aside(channel_id=mall.pk, pieces={shirt.pk: 8}, is_binding=True, **WHEN)
+
+    held = services.place_hold(
+        channel_id=other.pk,
+        ref="K",
+        lines=[HoldDemand(shirt.pk, 5)],
+        kind="CUSTOMER_ORDER",
+        owner_label="佐藤様",
+        **WHEN,
+    )
+
+    assert [line.quantity for line in held.lines] == [2]
+    assert order(mall, shirt, 9) == 8
+
+
+def test_what_is_reserved_anew_counts_in_the_quota_that_is_in_force_now(shop, shirt):
+    order(shop, shirt, 2)
+    services.set_aside(channel_id=shop.pk, pieces={shirt.pk: 5}, **WHEN)
+
+    services.release(document_type="ORDER", document_ids=[1], **WHEN)
+    order(shop, shirt, 3)
+
+    assert ChannelQuota.objects.get().used == 3
+
+
 def test_a_hold_gets_what_is_shown_and_no_more(shop, shirt):
     ChannelPolicy.objects.create(channel=shop, cap=3)
 

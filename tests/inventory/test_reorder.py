@@ -72,3 +72,15 @@ def test_what_is_ordered_already_counts_and_what_orders_lack_is_owed(shirt):
     assert candidates(TODAY, scope=Scope(supplier_id=supplier.pk)) == []
     [after] = candidates(TODAY, scope=Scope(supplier_id=supplier.pk), only_due=False)
     assert (after.coming, after.position) == (42, 34)
+
+
+def test_what_customer_orders_wait_for_is_owed_too(shirt):
+    item, _warehouse, site, supplier = shirt
+    services.place_hold(
+        channel_id=site.pk, ref="K-1", lines=[services.HoldDemand(item.pk, 15)], kind="CUSTOMER_ORDER", owner_label="佐藤様",
+        owner_phone="090-0000-0000", at=noon("2026-11-22"), by=CLERK,
+    )  # fmt: skip
+
+    [one] = candidates(TODAY, scope=Scope(supplier_id=supplier.pk))
+
+    assert (one.on_hand, one.claimed, one.backorder, one.position) == (12, 12, 3, -3)

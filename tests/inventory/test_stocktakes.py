@@ -314,3 +314,27 @@ def test_nobody_counts_into_a_list_that_is_being_closed():
 
     assert [type(outcome) for outcome in outcomes] == [InvalidInput]
     assert StockCountLine.objects.get().counted == 1
+
+
+def test_a_single_count_of_before_a_posted_stocktake_does_not_lose_the_same_pieces_again():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 10)
+    count_id = started(shop, at=after(1))
+    enter(count_id, shirt, 8, at=after(5))
+    close(count_id, at=after(6))
+    post(count_id, at=after(7))
+
+    for minute, seen in ((3, 8), (8, 7)):
+        counts = [services.Count(1, shirt.pk, seen)]
+        services.record_count(
+            external_id=f"C-{minute}",
+            location_id=shop.pk,
+            counts=counts,
+            occurred_at=after(minute),
+            at=after(9),
+            by=CLERK,
+        )
+
+    # The first was counted before the stocktake, the second after it.
+    assert figures(shirt, shop) == (7, 0)
+    assert no_faults() == []

@@ -241,3 +241,23 @@ def test_a_transfer_that_two_let_leave_leaves_once():
 
     assert outcomes[0] == outcomes[1]
     assert (figures(shirt, warehouse), figures(shirt, road())) == ((2, 0), (2, 0))
+
+
+def test_whoever_received_a_part_or_reported_it_first_does_not_approve_the_loss_either():
+    warehouse, shop, shirt = location(), location("SHOP"), sku()
+    first, second = Actor.staff("ichiro", "test"), Actor.staff("jiro", "test")
+    receive(warehouse, shirt, 5)
+    order_id = ask(warehouse, shop, {shirt: 5})
+    ship(order_id)
+    line = line_of(order_id)
+    take_in(order_id, {line.pk: 1}, name="IN-1", by=first)
+    take_in(order_id, {line.pk: 1}, name="IN-2", by=CLERK)
+    for who in (second, CLERK):
+        services.report_missing(order_id=order_id, at=NOON, by=who)
+
+    for involved in (first, second):
+        with pytest.raises(NotAllowedNow):
+            services.write_off_missing(order_id=order_id, at=NOON, by=involved)
+    services.write_off_missing(order_id=order_id, at=NOON, by=CHIEF)
+
+    assert line_of(order_id).lost == 3

@@ -155,3 +155,15 @@ def test_dead_stock_turnover_and_sell_through(autumn):
     assert (october[coat.pk].cost_of_sales, october[coat.pk].days_of_stock) == (0, None)
     assert (through[shirt.pk].percent, through[shirt.pk].left) == (Decimal("30.0"), 7)
     assert (through[coat.pk].received, through[coat.pk].sold) == (10, 2)
+
+
+def test_what_came_after_the_proposal_loses_nothing(autumn):
+    place, coat, _shirt = autumn
+    review = propose()
+    receive(place, coat, 10, 1_001, "2026-11-02")
+
+    services.post_write_down(review_id=review.pk, at=noon("2026-11-03"), by=CLERK)
+
+    # Ten coats lose half of 10,010; the ten that came keep what they cost.
+    assert worth(coat) == (20, Decimal(15_015))
+    assert no_faults() == []

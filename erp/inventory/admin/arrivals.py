@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 
 from erp.core.clock import business_date
 from erp.inventory import services
+from erp.inventory.admin.baskets import pieces_typed
 from erp.inventory.models import ExpectedReceipt
 from erp.inventory.selectors import arrivals
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 MOST_DELIVERIES = 100
 MOST_LINES = 300
-MOST_PIECES = 1_000_000
 
 
 def inspection_page(page: ExpectedReceiptAdmin, request: HttpRequest) -> HttpResponse:
@@ -76,7 +76,7 @@ def _book(
     lines, unread = [], []
     for key, code in rows.order_by("line_no").values_list("pk", "sku__code")[:MOST_LINES]:
         typed = [_typed(request, part, key) for part in _PARTS]
-        if all(text == "" or (text.isdecimal() and int(text) <= MOST_PIECES) for text in typed):
+        if all(text == "" or pieces_typed(text) is not None for text in typed):
             lines.append(services.InspectedLine(key, *(int(text or 0) for text in typed)))
         else:
             unread.append(code)

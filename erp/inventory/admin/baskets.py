@@ -20,6 +20,13 @@ MOST_ROWS = 300
 MOST_PIECES = 1_000_000
 
 
+def pieces_typed(text: str) -> int | None:
+    """Whole pieces as they were typed (``plain``); None for anything else, and for more than anybody has."""
+    if not text.isdecimal() or len(text) > 9:
+        return None
+    return int(text) if int(text) <= MOST_PIECES else None
+
+
 @dataclass(frozen=True, slots=True)
 class BasketRow:
     """A SKU in the basket. ``typed`` is what stands in each of its fields; ``on_hand`` and ``unclaimed`` are those of the place."""
@@ -34,7 +41,7 @@ class BasketRow:
 
     @property
     def pieces(self) -> dict[str, int]:
-        return {part: int(text) for part, text in self.typed.items() if text.isdecimal()}
+        return {part: pieces for part, text in self.typed.items() if (pieces := pieces_typed(text)) is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ def read_basket(request: HttpRequest, location_id: int | None, parts: Iterable[s
             told, kind = gettext("Unknown code: %(code)s") % {"code": code}, "bad"
         else:
             fields = typed.setdefault(scanned, dict.fromkeys(names, ""))
-            fields[into] = str(int(fields[into]) + 1) if fields[into].isdecimal() else "1"
+            fields[into] = str((pieces_typed(fields[into]) or 0) + 1)
             kind = "good"
     skus = Sku.objects.select_related("product", "color", "size").in_bulk(list(typed))
     codes = scanned_codes(skus, on=business_date(timezone.now()))
@@ -88,9 +95,5 @@ def read_basket(request: HttpRequest, location_id: int | None, parts: Iterable[s
     rows.sort(key=lambda row: row.sku_id != scanned)
     if scanned is not None and rows:
         told = f"{rows[0].name}  {rows[0].typed[into]}"
-    unread = [
-        row.sku
-        for row in rows
-        if any(text and not (text.isdecimal() and int(text) <= MOST_PIECES) for text in row.typed.values())
-    ]
+    unread = [row.sku for row in rows if any(text and pieces_typed(text) is None for text in row.typed.values())]
     return Basket(rows, told, kind, unread)

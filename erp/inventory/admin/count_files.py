@@ -16,6 +16,7 @@ from catalog.selectors import scanned_codes, skus_scanned
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, Problem
 from erp.imports import exporting, files
+from erp.inventory.admin.baskets import pieces_typed
 from erp.inventory.models import StockCount, StockCountEntry, StockCountLine
 from erp.inventory.selectors.goods import goods_name
 from erp.inventory.services import CountEntry
@@ -23,7 +24,6 @@ from erp.inventory.services import CountEntry
 CP932, UTF8, XLSX = "cp932", "utf-8-sig", "xlsx"
 FORMATS = (CP932, UTF8, XLSX)
 PIECE = 500
-MOST_PIECES = 1_000_000
 MOST_TOLD = 20
 _BLIND = (StockCount.State.PREPARING, StockCount.State.COUNTING)
 CODES = {"sku", "skuコード", "jan", "janコード", "バーコード", "商品コード", "コード", "code", "barcode"}
@@ -118,7 +118,7 @@ def entries_of(content: bytes, *, counted_at: dt.datetime, is_recount: bool) -> 
         if code not in known:
             told = gettext("Unknown code: %(code)s") % {"code": code}
             problems.append(Problem(gettext("row %(number)d") % {"number": number}, "unknown", told))
-        elif not pieces.isdecimal() or int(pieces) > MOST_PIECES:
+        elif pieces_typed(pieces) is None:
             told = gettext("Pieces are whole numbers: %(names)s") % {"names": pieces}
             problems.append(Problem(gettext("row %(number)d") % {"number": number}, "invalid", told))
         else:

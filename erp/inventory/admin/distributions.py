@@ -22,7 +22,7 @@ from erp.core.admin import MasterAdmin, PageLink, TabularInline
 from erp.core.errors import DomainError
 from erp.imports import exporting
 from erp.inventory import services
-from erp.inventory.admin.baskets import MOST_PIECES, plain
+from erp.inventory.admin.baskets import pieces_typed, plain
 from erp.inventory.admin.places import OfPlaces
 from erp.inventory.models import Distribution, DistributionPattern, Location, PatternShare
 from erp.inventory.selectors import distributions as selected
@@ -163,7 +163,7 @@ class DistributionAdmin(OfPlaces):
         for sku_id in row.asked["skus"]:
             for place in row.asked["to"]:
                 text = plain(request.POST.get(f"pieces_{sku_id}_{place}", ""))
-                typed[sku_id, place] = int(text) if text.isdecimal() and int(text) <= MOST_PIECES else 0
+                typed[sku_id, place] = pieces_typed(text) or 0
         return typed
 
     def _act(self, request: HttpRequest, row: Distribution, typed: dict[tuple[int, int], int]) -> bool:

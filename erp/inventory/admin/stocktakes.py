@@ -114,8 +114,8 @@ class StockCountAdmin(OfPlaces):
 
     def _found(self, request: HttpRequest, count_id: object) -> StockCount:
         text = str(count_id)
-        found = self.get_queryset(request).select_related("location").filter(pk=int(text) if text.isdecimal() else 0)
-        count: StockCount | None = found.first() if len(text) <= 18 else None
+        key = int(text) if text.isdecimal() and len(text) <= 18 else 0
+        count: StockCount | None = self.get_queryset(request).select_related("location").filter(pk=key).first()
         if count is None:
             raise Http404
         return count

@@ -65,9 +65,10 @@ DEAL = """
         FROM dealt GROUP BY document_id, document_line, sku_id, location_id ORDER BY min(place), min(rank), min(balance_id)
         ON CONFLICT (document_type, document_id, document_line, sku_id, location_id) DO UPDATE
         SET quantity = r.quantity + EXCLUDED.quantity, priority = EXCLUDED.priority,
-            reserved_at = EXCLUDED.reserved_at, actor = EXCLUDED.actor
+            reserved_at = EXCLUDED.reserved_at, actor = EXCLUDED.actor,
+            quota_id = CASE WHEN r.quantity + r.consumed = 0 THEN EXCLUDED.quota_id ELSE r.quota_id END
     )"""
-# Of a quota (migration 0004): the pieces that a channel reserves count as used of its own.
+# Of a quota (migration 0004): the pieces that a channel reserves count as used of its own; a claim that was given back begins anew.
 IN_FORCE = "coalesce(q.starts_at <= p_at, true) AND coalesce(q.ends_at > p_at, true)"
 DEAL_KEPT = DEAL.format(
     own_of_demand="d.document_id,", own_of_supply="AND s.document_id = d.document_id", in_force=IN_FORCE

@@ -135,6 +135,19 @@ def rules(*, channel_id: int, sku_ids: Iterable[int], at: dt.datetime) -> dict[i
         return {row[0]: rules_of(row[1:]) for row in cursor.fetchall()}
 
 
+_BINDING = f"""
+SELECT q.sku_id, sum(greatest(q.quantity - q.used, 0))::int FROM inventory_channelquota q
+WHERE q.sku_id = ANY(%(skus)s) AND q.channel_id <> %(channel)s AND q.is_binding AND {_IN_FORCE.format("q")} GROUP BY q.sku_id
+"""  # noqa: S608 - made of our own constants only
+
+
+def set_aside_from(*, channel_id: int, sku_ids: Iterable[int], at: dt.datetime) -> dict[int, int]:
+    """What is left of binding quotas of other channels: pieces that orders of this channel do not get either."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BINDING, {"channel": channel_id, "skus": list(sku_ids), "at": at})
+        return dict(cursor.fetchall())
+
+
 # Of everything that a channel sells, some thousand rows are looked at: examples are to be found at once, however much there is.
 _EXAMPLES = """
 SELECT sku.id, sku.code FROM catalog_sku sku JOIN catalog_product style ON style.id = sku.product_id

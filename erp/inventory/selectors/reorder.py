@@ -1,7 +1,8 @@
 """発注候補: how fast each SKU sells, what is there and still to come, and what to buy so that it lasts.
 
-Position = on hand − claims + still to come − what orders want and nothing is kept for. At the reorder point or below it a SKU is bought again, up
-to the point and so many days of sales more, in whole lots. The point is set by hand, or it is the sales of the lead time and a safety stock.
+Position = on hand − claims + still to come − what orders and customer orders (客注) want and nothing is kept for. At the reorder point or below it
+a SKU is bought again, up to the point and so many days of sales more, in whole lots. The point is set by hand, or it is the sales of the lead time
+and a safety stock.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from erp.inventory.models import NOT_FOR_SALE
+from erp.inventory.selectors.promises import waiting_customer_orders
 from erp.inventory.selectors.stock_value import OF_STYLES, Scope, end_of, rows_of
 
 WEEKS = (4, 8, 13)
@@ -107,29 +109,32 @@ coming AS (
     WHERE cancelled_at IS NULL AND received_quantity < quantity AND (%(location)s::bigint IS NULL OR location_id = %(location)s)
     GROUP BY sku_id),
 kept AS (SELECT sku_id, sum(quantity) AS pieces FROM inventory_reservation WHERE document_type = 'ORDER' AND quantity > 0 GROUP BY sku_id),
-wanted AS (SELECT * FROM unnest(%(wanted_skus)s::bigint[], %(wanted_pieces)s::bigint[]) AS w (sku_id, pieces))
+wanted AS (SELECT * FROM unnest(%(wanted_skus)s::bigint[], %(wanted_pieces)s::bigint[]) AS w (sku_id, pieces)),
+awaited AS (SELECT * FROM unnest(%(awaited_skus)s::bigint[], %(awaited_pieces)s::bigint[]) AS w (sku_id, pieces))
 SELECT sku.id, sku.code, product.name, supplier.id, coalesce(supplier.code || ' ' || supplier.name, ''),
        coalesce(sold.short, 0)::int, coalesce(sold.medium, 0)::int, coalesce(sold.long, 0)::int,
        coalesce(here.on_hand, 0)::int, coalesce(here.claimed, 0)::int, coalesce(coming.pieces, 0)::int, coming.soonest,
-       CASE WHEN %(location)s::bigint IS NULL THEN greatest(coalesce(wanted.pieces, 0) - coalesce(kept.pieces, 0), 0) ELSE 0 END::int,
+       CASE WHEN %(location)s::bigint IS NULL
+            THEN greatest(coalesce(wanted.pieces, 0) - coalesce(kept.pieces, 0), 0) + coalesce(awaited.pieces, 0) ELSE 0 END::int,
        coalesce(rule.lead_time_days, nullif(supplier.lead_time_days, 0), {LEAD_TIME_DAYS}), coalesce(rule.lot, 1), coalesce(rule.safety_stock, 0),
        rule.reorder_point, coalesce(rule.cover_days, 28), coalesce(rule.is_active, product.life_cycle NOT IN ('CLEARANCE', 'DISCONTINUED'))
 FROM catalog_sku sku JOIN catalog_product product ON product.id = sku.product_id
 LEFT JOIN catalog_supplier supplier ON supplier.id = product.supplier_id
 LEFT JOIN sold ON sold.sku_id = sku.id LEFT JOIN here ON here.sku_id = sku.id LEFT JOIN coming ON coming.sku_id = sku.id
-LEFT JOIN kept ON kept.sku_id = sku.id LEFT JOIN wanted ON wanted.sku_id = sku.id
+LEFT JOIN kept ON kept.sku_id = sku.id LEFT JOIN wanted ON wanted.sku_id = sku.id LEFT JOIN awaited ON awaited.sku_id = sku.id
 LEFT JOIN LATERAL (
     SELECT * FROM inventory_reorderrule r WHERE r.sku_id = sku.id AND (r.location_id IS NULL OR r.location_id = %(location)s)
     ORDER BY r.location_id NULLS LAST LIMIT 1) rule ON true
 WHERE sku.is_active AND NOT sku.is_kit AND {OF_STYLES}
-  AND (sold.sku_id IS NOT NULL OR here.on_hand > 0 OR coming.sku_id IS NOT NULL OR wanted.sku_id IS NOT NULL OR rule.id IS NOT NULL)
+  AND (sold.sku_id IS NOT NULL OR here.on_hand > 0 OR coming.sku_id IS NOT NULL OR wanted.sku_id IS NOT NULL OR awaited.sku_id IS NOT NULL
+       OR rule.id IS NOT NULL)
 """  # noqa: S608 - made of our own constants only
 
 
 def candidates(day: dt.date, *, weeks: int = 8, scope: Scope, only_due: bool = True) -> list[Candidate]:
     """What to buy on a day, the most urgent first: what lasts the fewest days. Of the company, or of one place (``scope.location_id``).
 
-    What orders want and nothing is kept for counts for the company only, since it is not decided which place will serve it.
+    What orders and customer orders want and nothing is kept for counts for the company only, since it is not decided which place will serve it.
     """
     assert weeks in WEEKS
     ends = [end_of(day - dt.timedelta(weeks=span)) for span in WEEKS]
@@ -137,9 +142,13 @@ def candidates(day: dt.date, *, weeks: int = 8, scope: Scope, only_due: bool = T
     for open_demand in _demands if scope.location_id is None else ():
         for sku_id, pieces in open_demand().items():
             wanted[sku_id] = wanted.get(sku_id, 0) + pieces
+    awaited: dict[int, int] = {}
+    for want in waiting_customer_orders(at=end_of(day)) if scope.location_id is None else ():
+        awaited[want.sku_id] = awaited.get(want.sku_id, 0) + want.quantity
     limits = {
         "first": ends[0], "second": ends[1], "third": ends[2], "end": end_of(day), "not_for_sale": list(NOT_FOR_SALE),
         "wanted_skus": list(wanted), "wanted_pieces": list(wanted.values()),
+        "awaited_skus": list(awaited), "awaited_pieces": list(awaited.values()),
     }  # fmt: skip
     found = []
     for row in rows_of(_CANDIDATES, {**scope.values(), **limits}):

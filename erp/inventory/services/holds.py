@@ -24,6 +24,7 @@ from erp.inventory.exceptions import InsufficientStock, OtherHold, Shortage
 from erp.inventory.models import Hold, HoldLine
 from erp.inventory.selectors import Rules
 from erp.inventory.selectors.holds import HoldView
+from erp.inventory.selectors.policies import set_aside_from
 from erp.inventory.services import balances
 from erp.inventory.services.balances import Balance, BalanceKey
 from erp.inventory.services.figures import faults_of_pieces
@@ -153,7 +154,7 @@ def sweep_expired_holds(*, limit: int = 100, at: dt.datetime, by: Actor) -> int:
 def acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_at: dt.datetime | None = None) -> None:
     """Claim what the hold lacks of ``wanted``, all or none, and let all its lines run until the new expiry.
 
-    A customer order takes what is there, safety stock too, as an order does.
+    A customer order takes what is there, safety stock too, as an order does, but for what is left of binding quotas of other channels.
     """
     until = expires_at or hold.expires_at
     waits = hold.kind == Hold.Kind.CUSTOMER_ORDER
@@ -162,6 +163,8 @@ def acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_a
     locked = {(row.sku_id, row.location_id): row for row, _rank in found}
     if not Hold.objects.filter(pk=hold.pk, closed_at__isnull=True).exists():
         raise NotAllowedNow(_("The hold %(ref)s is closed.") % {"ref": hold.ref})
+    # Asked behind the lock: whoever uses a quota holds these balances.
+    aside = set_aside_from(channel_id=hold.channel_id, sku_ids=wanted, at=at) if waits else None
     change = dict.fromkeys(locked, 0)
     for key, pieces in balances.release_expired_holds(locked.values(), at=at).items():
         change[key] -= pieces
@@ -170,7 +173,7 @@ def acquire(hold: Hold, wanted: Mapping[int, int], *, at: dt.datetime, expires_a
     for sku_id, quantity in own:
         missing[sku_id] -= quantity
 
-    taken = _take(missing, [row for row, rank in found if rank is not None], change, rules, in_part=waits)
+    taken = _take(missing, [row for row, rank in found if rank is not None], change, rules, aside)
     for key, pieces in taken.items():
         change[key] += pieces
     with rows.pipeline():
@@ -187,9 +190,9 @@ def _take(
     sellable: Iterable[Balance],
     change: Mapping[BalanceKey, int],
     rules: Mapping[int, Rules],
-    *,
-    in_part: bool,
+    aside: Mapping[int, int] | None,
 ) -> dict[BalanceKey, int]:
+    """``aside``: what a customer order, which takes a part too, leaves of each SKU; None for all other holds."""
     of_sku: dict[int, list[Balance]] = defaultdict(list)
     for row in sellable:
         of_sku[row.sku_id].append(row)
@@ -199,8 +202,9 @@ def _take(
         free = {
             (sku_id, row.location_id): row.unclaimed - change[sku_id, row.location_id] for row in of_sku.get(sku_id, ())
         }
-        left = sum(free.values()) if in_part else rules[sku_id].shown(sum(free.values()))
-        if needed > left and not in_part:
+        if aside is not None:
+            needed = min(needed, sum(free.values()) - aside.get(sku_id, 0))
+        elif needed > (left := rules[sku_id].shown(sum(free.values()))):
             short[sku_id] = (needed, left)
             continue
         for key, pieces in free.items():

@@ -9,8 +9,9 @@ Takes these levels of the house's lock order: the document by name, balances by 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -24,6 +25,7 @@ from erp.inventory.services.documents import Booked
 from erp.inventory.services.facts import Fact, Touched
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.issues import Issued
+from erp.inventory.services.stocktake_review import SUPERSEDED
 
 COUNT = "COUNT"
 LOSS, FOUND = "LOSS", "FOUND"
@@ -166,7 +168,8 @@ def record_count(
     """Bring stock to what was counted (実地棚卸), comparing with the books as of the moment of the count, not of the typing.
 
     Missing pieces are 棚卸減耗損 and may cost reservations their pieces; found ones come in at the average. Pieces that were received
-    provisionally are explained by this. Repeatable by ``external_id``.
+    provisionally are explained by this. Where a later count has found a difference already, it knows better, and nothing is posted.
+    Repeatable by ``external_id``.
 
     Raises:
         InvalidInput: a negative count.
@@ -191,11 +194,12 @@ def record_count(
     booking = fact.lock((count.sku_id for count in counts), occurred_at=occurred_at)
     if len({count.sku_id for count in counts}) < len(counts):
         raise InvalidInput([Problem("/lines", "invalid", _("Count a SKU once per place."))])
-    since = _moved_since(location_id, [count.sku_id for count in counts], occurred_at)
-    differences = [
-        (count, count.counted - (booking.on_hand((count.sku_id, location_id)) - since.get(count.sku_id, 0)))
-        for count in counts
-    ]
+    since = moved_since(location_id, {count.sku_id: occurred_at for count in counts})
+    differences = []
+    for count in counts:
+        moved, is_superseded = since[count.sku_id]
+        book = booking.on_hand((count.sku_id, location_id)) - moved
+        differences.append((count, 0 if is_superseded else count.counted - book))
     missing = [_touched(document_id, count, -pieces, occurred_at) for count, pieces in differences if pieces < 0]
     fact.make_room(booking, missing)
     for line in missing:
@@ -212,16 +216,29 @@ def _touched(document_id: int, count: Count, pieces: int, occurred_at: dt.dateti
     return Touched(document_id, count.line_no, count.sku_id, pieces, occurred_at)
 
 
-_MOVED_SINCE = """
-SELECT sku_id, sum(quantity)::int FROM inventory_stockmovement
-WHERE location_id = %s AND sku_id = ANY(%s) AND occurred_at > %s GROUP BY sku_id
-"""
+_MOVED_SINCE = f"""
+SELECT m.sku_id,
+       coalesce((SELECT sum(x.quantity) FROM inventory_stockmovement x
+                 WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s AND x.occurred_at > m.counted_at), 0)::int,
+       {SUPERSEDED}
+FROM unnest(%(skus)s::bigint[], %(moments)s::timestamptz[]) AS m (sku_id, counted_at)
+"""  # noqa: S608 - made of our own constants only
 
 
-def _moved_since(location_id: int, sku_ids: Sequence[int], moment: dt.datetime) -> dict[int, int]:
+def moved_since(
+    location_id: int, moments: Mapping[int, dt.datetime], *, count_id: int = 0
+) -> dict[int, tuple[int, bool]]:
+    """What moved after each SKU was counted, and whether a later count knows better; of a stocktake ``count_id``. Asked behind the lock of
+    the balances."""
+    asked: dict[str, Any] = {
+        "location": location_id,
+        "count": count_id,
+        "skus": list(moments),
+        "moments": list(moments.values()),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_MOVED_SINCE, [location_id, list(sku_ids), moment])
-        return dict(cursor.fetchall())
+        cursor.execute(_MOVED_SINCE, asked)
+        return {sku_id: (moved, is_superseded) for sku_id, moved, is_superseded in cursor.fetchall()}
 
 
 def _issued(earlier: Booked) -> list[Issued]:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from erp.core import rows
@@ -18,8 +16,7 @@ from erp.core.use_case import use_case
 from erp.inventory.models import Reason, StockCount, StockCountLine, StockDocument
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.facts import Fact, Touched
-from erp.inventory.services.physical import FOUND, LOSS
-from erp.inventory.services.stocktake_review import SUPERSEDED
+from erp.inventory.services.physical import FOUND, LOSS, moved_since
 from erp.inventory.services.stocktakes import locked_count, move_on, refuse_unless
 
 STOCK_COUNT = "STOCK_COUNT"
@@ -81,7 +78,7 @@ def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime
     reasons = {reason.code: reason for reason in Reason.objects.filter(code__in=[LOSS, FOUND])}
     fact = Fact(count.location_id, None, at=at, by=by)
     booking = fact.lock(moments, occurred_at=last)
-    since = _since(count, moments)
+    since = moved_since(count.location_id, moments, count_id=count.pk)
     differences = {}
     for line in lines:
         moved, is_superseded = since[line.sku_id]
@@ -106,22 +103,3 @@ def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime
         ("posted_difference", "document_id", "posted_at"),
         [(line.pk, differences[line.sku_id], document_id, at) for line in lines],
     )
-
-
-_SINCE = f"""
-SELECT m.sku_id,
-       coalesce((SELECT sum(x.quantity) FROM inventory_stockmovement x
-                 WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s AND x.occurred_at > m.counted_at), 0)::int,
-       {SUPERSEDED}
-FROM unnest(%(skus)s::bigint[], %(moments)s::timestamptz[]) AS m (sku_id, counted_at)
-"""  # noqa: S608 - made of our own constants only
-
-
-def _since(count: StockCount, moments: dict[int, dt.datetime]) -> dict[int, tuple[int, bool]]:
-    """What moved after each SKU was counted, and whether a later count knows better. Asked behind the lock of the balances."""
-    asked: dict[str, Any] = {
-        "location": count.location_id, "count": count.pk, "skus": list(moments), "moments": list(moments.values()),
-    }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_SINCE, asked)
-        return {sku_id: (moved, is_superseded) for sku_id, moved, is_superseded in cursor.fetchall()}

@@ -26,7 +26,7 @@ from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
-from erp.inventory.services.transfers import TRANSFER, TRANSFER_LOSS, TransferLine, arrive, arrived_before
+from erp.inventory.services.transfers import ARRIVAL, TRANSFER, TRANSFER_LOSS, TransferLine, arrive, arrived_before
 
 TRANSFER_ORDER = "TRANSFER_ORDER"
 # Behind every customer's order: a shop sale takes these pieces first.
@@ -286,18 +286,19 @@ def receive_transfer(
 def report_missing(*, order_id: int, at: dt.datetime, by: Actor) -> None:
     """Say that the rest of a transfer does not come. It stays on the road until it is found, or somebody else approves its loss.
 
-    Raises NotFound, NotAllowedNow.
+    Again it changes nothing: who reported it first has reported it. Raises NotFound, NotAllowedNow.
     """
     [order] = _locked([order_id])
     if order.state != State.SHIPPED:
         raise _not_now(order)
-    TransferOrder.objects.filter(pk=order.pk).update(reported_at=at, reported_by=str(by))
+    if not order.reported_by:
+        TransferOrder.objects.filter(pk=order.pk).update(reported_at=at, reported_by=str(by))
 
 
 @use_case
 def write_off_missing(*, order_id: int, at: dt.datetime, by: Actor) -> None:
     """Approve that the rest of a transfer is lost: it leaves the road at the value it was sent with, as 棚卸減耗. Never by whoever shipped,
-    received or reported it; the database says so too. A transfer that is done stays as it is.
+    received any part of it or reported it; the database says so too of the last part. A transfer that is done stays as it is.
 
     Raises NotFound, NotAllowedNow, PeriodClosed.
     """
@@ -306,7 +307,8 @@ def write_off_missing(*, order_id: int, at: dt.datetime, by: Actor) -> None:
         return
     if order.state != State.SHIPPED or not order.reported_by or order.document_id is None:
         raise _not_now(order)
-    if str(by) in (order.shipped_by, order.received_by, order.reported_by):
+    parts = StockDocument.objects.filter(source_type=ARRIVAL, source_id=order.document_id, actor=str(by))
+    if str(by) in (order.shipped_by, order.received_by, order.reported_by) or parts.exists():
         raise NotAllowedNow(_("You have shipped, received or reported it. Somebody else has to approve the loss."))
     sent = {line.line_no: line for line in documents.booked(order.document_id).lines if line.quantity > 0}
     keys = [(line.sku_id, line.location_id) for line in sent.values()]

@@ -131,7 +131,8 @@ def discard_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDo
 def post_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownReview:
     """Post a proposal: movements of value alone for all of its SKUs and one entry, 棚卸評価損 (商品評価損), on the day of valuation.
 
-    What left since takes its share of the loss with it: each piece still there falls to its proposed value. Again: the same answer.
+    What left since takes its share of the loss with it: each piece still there falls to its proposed value. What came since loses nothing,
+    so that never more is posted than was proposed. Again: the same answer.
 
     Raises:
         NotAllowedNow: discarded, nothing left to write down, or above the limit of the pool and posted by who proposed it.
@@ -161,11 +162,13 @@ def post_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownR
         key = keys.get(line.sku_id)
         quantity, value = booking.stock_of_pool((line.sku_id, review.cost_pool_id)) if key else (0, ZERO)
         target = round_fraction(Fraction(line.proposed_value) * quantity / line.quantity)
-        if key is None or target >= value:
+        share = Fraction(line.value - line.proposed_value) * min(quantity, line.quantity) / line.quantity
+        lost = min(value - target, round_fraction(share)) if quantity > line.quantity else value - target
+        if key is None or lost <= 0:
             continue
-        booking.move(key, 0, value=target - value, document_id=document_id, document_line=number)
-        sums.credit(booking.account_role(key), value - target)
-        sums.debit(postings.WRITE_DOWN, value - target)
+        booking.move(key, 0, value=-lost, document_id=document_id, document_line=number)
+        sums.credit(booking.account_role(key), lost)
+        sums.debit(postings.WRITE_DOWN, lost)
     if not sums.lines():
         raise NotAllowedNow(_("Nothing is left of it that could be written down."))
     booking.write()
