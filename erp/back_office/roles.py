@@ -193,7 +193,7 @@ ROLES = (
         | looks_at("orders.carrieraccount", "orders.allocationrule")
         | looks_at(*BOOKS, *ORDER, *PARCELS, "orders.orderpayment", "orders.parkedmessage", *STYLES, "catalog.supplier", "catalog.skucost")
         | looks_at(*STOCK, "inventory.costbalance", "inventory.costpool", "inventory.reason", *RULES)
-        | looks_at(*VALUATION, "inventory.reorderrule")
+        | looks_at(*VALUATION, "inventory.reorderrule", "inventory.distributionpattern")
         | looks_at("inventory.channellocation", "inventory.shopstaff", "inventory.shelf", *PEOPLE, *TRADE_ACCOUNTS, *SCORES, *SITES, *COMPANY, *TASKS)
         | looks_at(*MAILS, *MAIL_WORDS, *RECEIPTS)
         | looks_at("core.companyprofile", "core.taxrate", "core.deductibleshare", "core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun")

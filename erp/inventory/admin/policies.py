@@ -192,8 +192,9 @@ class ChannelQuotaAdmin(Exchange, ForeseenAdmin):
         return [own, *super().get_urls()]
 
     @admin.display(description=_("pieces left of it"))
-    def left(self, row: ChannelQuota) -> int:
-        return row.remaining
+    def left(self, row: ChannelQuota) -> int | None:
+        # A quota that is only being typed has no pieces yet.
+        return None if row.pk is None else row.remaining
 
     def enter(self, request: HttpRequest) -> HttpResponse:
         """Many SKUs at once, for the same time."""
