@@ -32,6 +32,8 @@ SLOW_MS = 500.0
 LONG = (
     "orders.order", "orders.orderline", "orders.orderpayment", "orders.orderhold", "orders.shipment", "orders.shipmentline", "orders.return",
     "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
+    "inventory.stocksnapshot", "inventory.stockcount", "inventory.transferorder", "inventory.promise", "inventory.expectedreceipt",
+    "inventory.provisionalreceipt", "inventory.channelquota", "inventory.channelpolicy", "inventory.costbalance", "inventory.standardcost",
     "accounting.journalentry", "accounting.posting", "accounting.openitem", "accounting.billableitem", "accounting.settlement",
     "customers.goldencustomer", "customers.customerrecord", "catalog.sku", "catalog.skucode", "catalog.price",
     "core.messagelog", "core.auditrow", "core.stafftask", "ec_gateway.inboundevent", "ec_gateway.orderseen", "ec_gateway.sitepush",

@@ -256,6 +256,59 @@ def test_posting_goes_on_where_it_stopped_in_as_many_statements_for_two_as_for_t
     assert no_faults() == []
 
 
+def test_freezing_that_was_broken_off_goes_on_and_nobody_counts_before_all_of_it_is_there():
+    shop = location("SHOP")
+    goods = [sku() for _ in range(5)]
+    for item in goods:
+        receive(shop, item, 3)
+    count_id = services.open_count(external_id="T-1", location_id=shop.pk, scope=CountScope(), at=NOON, by=CLERK)
+
+    assert services.freeze_chunk(count_id=count_id, limit=2, at=after(1), by=CLERK)
+    with pytest.raises(NotAllowedNow):
+        enter(count_id, goods[0], 3, at=after(1))
+    sell(shop, goods[0], 1, when=after(2))
+    sell(shop, goods[4], 1, when=after(2))
+    services.post_counts(at=after(3), by=CHIEF)
+
+    # Each figure is of the moment of its own chunk; whoever began has started it.
+    frozen = StockCountLine.objects.order_by("sku_id").values_list("frozen_on_hand", flat=True)
+    assert list(frozen) == [3, 3, 3, 3, 2]
+    assert StockCount.objects.values_list("state", "frozen_at", "started_by").get() == (
+        "COUNTING", after(1), str(CLERK),
+    )  # fmt: skip
+    for item, pieces in zip(goods, (2, 3, 3, 3, 2), strict=True):
+        enter(count_id, item, pieces, at=after(4))
+    close(count_id, at=after(5))
+    assert {line[3] for line in lines_of(count_id)} == {0}
+
+
+def test_comparing_that_was_broken_off_goes_on_and_takes_in_what_was_counted_again_behind_it():
+    shop, extra = location("SHOP", count_value_limit=2500), sku()
+    goods = [sku() for _ in range(4)]
+    for item in goods:
+        receive(shop, item, 3)
+    count_id = started(shop)
+    for item in [*goods, extra]:
+        enter(count_id, item, 2, at=after(1))
+    close(count_id, at=after(2))
+    for item in goods:
+        enter(count_id, item, 3, at=after(3), is_recount=True)
+    StockCount.objects.update(compared_to=0, compared_entry=StockCountEntry.objects.latest("id").pk)
+
+    assert services.compare_chunk(count_id=count_id, limit=2, at=after(4), by=CLERK)
+    behind = [line[3] for line in lines_of(count_id)]
+    enter(count_id, goods[0], 0, at=after(5), is_recount=True)
+    services.post_counts(at=after(6), by=CHIEF)
+    at_its_end = [line[3] for line in lines_of(count_id)]
+    enter(count_id, goods[1], 1, at=after(7), is_recount=True)
+
+    # Asked for: three and two pieces of 1,000 yen are missing, the limit is 2,500.
+    assert services.request_posting(count_id=count_id, at=after(8), by=CLERK)
+    assert sorted(behind) == [-1, -1, -1, 0, 2]
+    assert (sorted(at_its_end), sorted(line[3] for line in lines_of(count_id))) == ([-3, 0, 0, 0, 2], [-3, -2, 0, 0, 2])
+    assert StockCount.objects.get().compared_to is None
+
+
 def test_of_two_counts_of_a_sku_the_later_one_knows():
     shop, shirt = location("SHOP"), sku()
     receive(shop, shirt, 10)

@@ -233,6 +233,9 @@ class StockCountAdmin(OfPlaces):
             "offered": offered,
             "may_count": self._may(request, COUNTS) and state in stocktakes.BEING_COUNTED,
             "sees_costs": sees_costs,
+            "is_underway": count.compared_to is not None
+            if state is State.REVIEW
+            else state is State.PREPARING and count.frozen_at,
             "upload": upload,
             "progress": stocktakes.count_progress(count.pk),
         }

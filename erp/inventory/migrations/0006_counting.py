@@ -22,6 +22,12 @@ FOR EACH ROW EXECUTE FUNCTION inventory_count_approver();
 NOT_APPROVED_BY_ANOTHER = """
 DROP TRIGGER inventory_stockcount_approver ON inventory_stockcount; DROP FUNCTION inventory_count_approver;
 """
+# How far a comparison has come is no event.
+OF_STOCKTAKE = (
+    "external_id", "location_id", "scope", "asked", "state", "uncounted", "note", "created_at", "opened_by", "frozen_at", "started_by",
+    "closed_at", "closed_by", "requested_by", "needs_approval", "approved_at", "approved_by", "posted_at", "cancelled_at",
+    "difference_pieces", "difference_value", "chunks",
+)  # fmt: skip
 
 
 class Migration(migrations.Migration):
@@ -161,6 +167,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("chunks", models.PositiveIntegerField(default=0, verbose_name="documents posted")),
+                (
+                    "compared_to",
+                    models.BigIntegerField(blank=True, editable=False, null=True, verbose_name="compared up to"),
+                ),
+                (
+                    "compared_entry",
+                    models.BigIntegerField(default=0, editable=False, verbose_name="last entry when compared"),
+                ),
             ],
             options={
                 "verbose_name": "stocktake",
@@ -663,7 +677,7 @@ class Migration(migrations.Migration):
             ),
         ),
         append_only("inventory_stockcountentry"),
-        audited("inventory_stockcount", inserts=False),
+        audited("inventory_stockcount", inserts=False, columns=OF_STOCKTAKE),
         never_deleted("inventory_stockcount"),
         migrations.RunSQL(APPROVED_BY_ANOTHER, NOT_APPROVED_BY_ANOTHER),
         audited("inventory_distributionpattern"),

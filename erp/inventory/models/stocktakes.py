@@ -56,6 +56,9 @@ class StockCount(models.Model):
     difference_pieces = models.PositiveIntegerField(_("pieces that differ"), default=0)
     difference_value = FiniteDecimalField(_("value that differs"), max_digits=16, decimal_places=2, default=0)
     chunks = models.PositiveIntegerField(_("documents posted"), default=0)
+    # How far a comparison has come that is not at its end, by the id of the SKU, and the last entry when it began.
+    compared_to = models.BigIntegerField(_("compared up to"), null=True, blank=True, editable=False)
+    compared_entry = models.BigIntegerField(_("last entry when compared"), default=0, editable=False)
 
     class Meta:
         verbose_name = _("stocktake")

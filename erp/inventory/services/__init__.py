@@ -77,6 +77,7 @@ from erp.inventory.services.stocktake_posting import post_count_chunk, post_coun
 from erp.inventory.services.stocktake_review import (
     approve_count,
     close_count,
+    compare_chunk,
     compare_count,
     reopen_count,
     request_posting,
@@ -87,6 +88,7 @@ from erp.inventory.services.stocktakes import (
     CountScope,
     cancel_count,
     enter_counts,
+    freeze_chunk,
     open_count,
     start_count,
 )
@@ -158,6 +160,7 @@ __all__ = [
     "cancel_expected",
     "cancel_transfers",
     "close_count",
+    "compare_chunk",
     "compare_count",
     "confirm_distribution",
     "cut_snapshots",
@@ -172,6 +175,7 @@ __all__ = [
     "fill_customer_orders",
     "forget_arrived",
     "forget_snapshots",
+    "freeze_chunk",
     "issue_from_transit",
     "issue_reserved",
     "keep_back",

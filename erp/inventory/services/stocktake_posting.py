@@ -17,6 +17,7 @@ from erp.inventory.models import Reason, StockCount, StockCountLine, StockDocume
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.facts import Fact, Touched
 from erp.inventory.services.physical import FOUND, LOSS, moved_since
+from erp.inventory.services.stocktake_review import go_on_with_counts
 from erp.inventory.services.stocktakes import locked_count, move_on, refuse_unless
 
 STOCK_COUNT = "STOCK_COUNT"
@@ -52,7 +53,8 @@ def post_count_chunk(*, count_id: int, limit: int = CHUNK, at: dt.datetime, by: 
 
 
 def post_counts(*, at: dt.datetime, by: Actor) -> int:
-    """Whatever stocktake was let through and is not posted to its end, as after a stop of the server. Returns how many documents that made."""
+    """Whatever stocktake was broken off: its list, its comparison, or, once let through, its posting. Returns how many documents that made."""
+    go_on_with_counts(at=at, by=by)
     made = 0
     for count_id in StockCount.objects.filter(state=State.POSTING).order_by("pk").values_list("pk", flat=True):
         while post_count_chunk(count_id=count_id, at=at, by=by):

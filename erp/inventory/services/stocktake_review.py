@@ -1,11 +1,14 @@
 """棚卸差異: comparing what was seen with the books of that moment, and whose word lets the differences be posted.
 
-The list is looked at anew whenever it is asked for, since a till may report late what it sold before the count. Level: document (the row).
+The list is looked at anew whenever it is asked for, since a till may report late what it sold before the count. That is done in passes of
+chunks, each a transaction: ``compared_to`` says up to which SKU a pass has come. What is counted again meanwhile is compared at its end: that are
+the entries after ``compared_entry``. Level: document (the row).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 
 from django.db import connection
@@ -18,7 +21,7 @@ from erp.core.errors import InvalidInput, NotAllowedNow, Problem
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.inventory.models import Location, StockCount, StockCountEntry, StockCountLine
-from erp.inventory.services.stocktakes import locked_count, move_on, refuse_unless
+from erp.inventory.services.stocktakes import SKUS_AT_ONCE, locked_count, move_on, refuse_unless, start_count
 
 State = StockCount.State
 
@@ -27,16 +30,26 @@ _FOUND = """
 INSERT INTO inventory_stockcountline
     (count_id, sku_id, is_listed, shelf, frozen_on_hand, frozen_seq, entries, has_moved, is_superseded)
 SELECT e.count_id, e.sku_id, false, '', 0, 0, 0, false, false
-FROM (SELECT DISTINCT count_id, sku_id FROM inventory_stockcountentry WHERE count_id = %(count)s) e
+FROM (SELECT DISTINCT count_id, sku_id FROM inventory_stockcountentry WHERE count_id = %(count)s AND sku_id = ANY(%(skus)s)) e
 WHERE NOT EXISTS (SELECT FROM inventory_stockcountline l WHERE l.count_id = e.count_id AND l.sku_id = e.sku_id)
 ORDER BY e.sku_id
+"""
+
+# The next SKUs of a pass: on the list, or found.
+_NEXT = """
+SELECT sku_id FROM (
+    (SELECT sku_id FROM inventory_stockcountline WHERE count_id = %(count)s AND sku_id > %(last)s ORDER BY sku_id LIMIT %(limit)s)
+    UNION
+    (SELECT DISTINCT sku_id FROM inventory_stockcountentry WHERE count_id = %(count)s AND sku_id > %(last)s ORDER BY sku_id LIMIT %(limit)s)
+) n ORDER BY sku_id LIMIT %(limit)s
 """
 
 # Book at a moment: what is there now less what moved since. What nobody saw and is taken for gone was not there when counting ended,
 # but for what came after the list was frozen. A count of the same SKU at a later moment, posted meanwhile, knows better.
 _COMPARE = """
 WITH entry AS (
-    SELECT id, sku_id, kind, quantity, counted_at FROM inventory_stockcountentry WHERE count_id = %(count)s
+    SELECT id, sku_id, kind, quantity, counted_at FROM inventory_stockcountentry
+    WHERE count_id = %(count)s AND sku_id = ANY(%(skus)s)
 ), anew AS (
     SELECT DISTINCT ON (sku_id) sku_id, counted_at, id FROM entry WHERE kind = 'RECOUNT' ORDER BY sku_id, counted_at DESC, id DESC
 ), seen AS (
@@ -49,7 +62,7 @@ WITH entry AS (
     SELECT l.id, l.sku_id, seen.counted, coalesce(seen.entries, 0) AS entries, seen.first_at,
            CASE WHEN seen.sku_id IS NOT NULL THEN seen.last_at WHEN %(zero)s THEN %(closed)s::timestamptz END AS counted_at
     FROM inventory_stockcountline l LEFT JOIN seen USING (sku_id)
-    WHERE l.count_id = %(count)s AND l.posted_at IS NULL
+    WHERE l.count_id = %(count)s AND l.sku_id = ANY(%(skus)s) AND l.posted_at IS NULL
 ), against AS (
     SELECT m.*,
         CASE WHEN m.counted_at IS NOT NULL THEN
@@ -101,7 +114,6 @@ SUPERSEDED = """(EXISTS (
               AND other.posted_at IS NOT NULL AND other.counted_at > m.counted_at))"""
 
 
-@use_case
 def close_count(*, count_id: int, uncounted: str, at: dt.datetime, by: Actor) -> None:
     """End counting and compare. ``uncounted`` says what becomes of SKUs of the list that nobody counted: LEAVE them, or ZERO: they are gone.
 
@@ -109,6 +121,12 @@ def close_count(*, count_id: int, uncounted: str, at: dt.datetime, by: Actor) ->
         InvalidInput: nothing was said about them, or nothing was counted.
         NotFound, NotAllowedNow.
     """
+    _end_counting(count_id=count_id, uncounted=uncounted, at=at, by=by)
+    _compare_rest(count_id=count_id, at=at, by=by)
+
+
+@use_case
+def _end_counting(*, count_id: int, uncounted: str, at: dt.datetime, by: Actor) -> None:
     count = locked_count(count_id)
     refuse_unless(count, State.COUNTING)
     if uncounted not in StockCount.Uncounted.values:
@@ -116,18 +134,55 @@ def close_count(*, count_id: int, uncounted: str, at: dt.datetime, by: Actor) ->
     if not StockCountEntry.objects.filter(count=count).exists():
         raise InvalidInput([Problem("", "empty", _("Nothing was counted."))])
     move_on(count, State.REVIEW, uncounted=uncounted, closed_at=at, closed_by=str(by))
-    _compare(count)
+    _begin(count)
 
 
-@use_case
 def compare_count(*, count_id: int, at: dt.datetime, by: Actor) -> None:
-    """Compare again: after recounts, or when tills have reported late. Changes nothing outside of REVIEW.
+    """Compare again: after recounts, or when tills have reported late. A pass that was broken off goes on. Changes nothing outside of REVIEW.
 
     Raises NotFound.
     """
+    _begin_pass(count_id=count_id, at=at, by=by)
+    _compare_rest(count_id=count_id, at=at, by=by)
+
+
+@use_case
+def _begin_pass(*, count_id: int, at: dt.datetime, by: Actor) -> None:
     count = locked_count(count_id)
-    if count.state == State.REVIEW:
-        _compare(count)
+    if count.state == State.REVIEW and count.compared_to is None:
+        _begin(count)
+
+
+@use_case
+def compare_chunk(*, count_id: int, limit: int = SKUS_AT_ONCE, at: dt.datetime, by: Actor) -> bool:
+    """Compare the next SKUs of a pass that was begun. Returns whether some are left. Raises NotFound."""
+    count = locked_count(count_id)
+    if count.state != State.REVIEW or count.compared_to is None:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, {"count": count.pk, "last": count.compared_to, "limit": limit})
+        sku_ids = [sku_id for (sku_id,) in cursor.fetchall()]
+    _compare(count, sku_ids)
+    if len(sku_ids) == limit:
+        StockCount.objects.filter(pk=count.pk).update(compared_to=sku_ids[-1])
+        return True
+    _compare_late(count)
+    StockCount.objects.filter(pk=count.pk).update(compared_to=None)
+    return False
+
+
+def _compare_rest(*, count_id: int, at: dt.datetime, by: Actor) -> None:
+    while compare_chunk(count_id=count_id, at=at, by=by):
+        pass
+
+
+def go_on_with_counts(*, at: dt.datetime, by: Actor) -> None:
+    """Freeze and compare to its end what was broken off, as by a stop of the server."""
+    found = StockCount.objects.order_by("pk").values_list("pk", flat=True)
+    for count_id in found.filter(state=State.PREPARING, frozen_at__isnull=False):
+        start_count(count_id=count_id, at=at, by=by)
+    for count_id in found.filter(state=State.REVIEW, compared_to__isnull=False):
+        _compare_rest(count_id=count_id, at=at, by=by)
 
 
 @use_case
@@ -135,19 +190,29 @@ def reopen_count(*, count_id: int, at: dt.datetime, by: Actor) -> None:
     """Back to counting, the list and all entries as they are. Raises NotFound, NotAllowedNow."""
     count = locked_count(count_id)
     refuse_unless(count, State.REVIEW)
-    move_on(count, State.COUNTING, uncounted="", closed_at=None, closed_by="")
+    move_on(count, State.COUNTING, uncounted="", closed_at=None, closed_by="", compared_to=None)
 
 
-@use_case
 def request_posting(*, count_id: int, at: dt.datetime, by: Actor) -> bool:
     """Compare once more and ask for the differences to be posted. Returns whether somebody else has to approve them: they exceed a limit of
     the location, in yen or in pieces, more and less added up without their signs.
 
-    Raises NotFound, NotAllowedNow.
+    Nothing is asked for unless all of it was compared; broken off before, it stays REVIEW. Raises NotFound, NotAllowedNow.
     """
+    compare_count(count_id=count_id, at=at, by=by)
+    while (needed := _ask_for_posting(count_id=count_id, at=at, by=by)) is None:
+        _compare_rest(count_id=count_id, at=at, by=by)
+    return needed
+
+
+@use_case
+def _ask_for_posting(*, count_id: int, at: dt.datetime, by: Actor) -> bool | None:
+    """None: somebody has begun to compare again meanwhile."""
     count = locked_count(count_id)
     refuse_unless(count, State.REVIEW)
-    _compare(count)
+    if count.compared_to is not None:
+        return None
+    _compare_late(count)
     sums = StockCountLine.objects.filter(count=count, difference__isnull=False).aggregate(
         pieces=Sum(Abs("difference")), value=Sum(Abs("value"))
     )
@@ -193,7 +258,21 @@ def exceeds_limit(location: Location, pieces: int, value: Decimal) -> bool:
     return (by_value is not None and value > by_value) or (by_pieces is not None and pieces > by_pieces)
 
 
-def _compare(count: StockCount) -> None:
+def _begin(count: StockCount) -> None:
+    """Nobody enters anything while the row is locked, so every entry that comes has a higher number than the last one now."""
+    last = StockCountEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    StockCount.objects.filter(pk=count.pk).update(compared_to=0, compared_entry=last)
+    count.compared_to, count.compared_entry = 0, last
+
+
+def _compare_late(count: StockCount) -> None:
+    """What was counted again since the pass began, and may lie behind it."""
+    late = StockCountEntry.objects.filter(count=count, pk__gt=count.compared_entry)
+    if sku_ids := list(late.order_by().values_list("sku_id", flat=True).distinct()):
+        _compare(count, sku_ids)
+
+
+def _compare(count: StockCount, sku_ids: Sequence[int]) -> None:
     asked = {
         "count": count.pk,
         "location": count.location_id,
@@ -201,6 +280,7 @@ def _compare(count: StockCount) -> None:
         "zero": count.uncounted == StockCount.Uncounted.ZERO,
         "closed": count.closed_at,
         "frozen": count.frozen_at,
+        "skus": list(sku_ids),
     }
     with connection.cursor() as cursor:
         cursor.execute(_FOUND, asked)

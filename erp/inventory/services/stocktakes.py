@@ -18,13 +18,15 @@ from erp.core import locks, rows
 from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound, Problem
 from erp.core.use_case import use_case
-from erp.inventory.models import Location, StockCount, StockCountEntry
+from erp.inventory.models import Location, StockCount, StockCountEntry, StockCountLine
 from erp.inventory.services.figures import faults_of_pieces
 
 State, Scope = StockCount.State, StockCount.Scope
 # A reader's device may lag behind, a clock may run ahead by so much.
 TOLERANCE = dt.timedelta(minutes=5)
 MOST_SAMPLED = 10_000
+# So many SKUs are frozen or compared per transaction, which ends within a second, however large the place.
+SKUS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,47 +110,78 @@ def _asked(scope: CountScope) -> dict[str, Any]:
     return {"sample": scope.sample} if scope.kind == Scope.SAMPLE else {}
 
 
-# One snapshot: figure and number of each balance are of the same moment, however many are sold meanwhile.
+# One snapshot per chunk: figure and number of each balance are of the same moment, however many are sold meanwhile. Chunks need not be of one
+# moment: what differs is asked of the ledger, SKU by SKU, as of the moment of its own count.
 _FREEZE = """
 INSERT INTO inventory_stockcountline
     (count_id, sku_id, is_listed, shelf, frozen_on_hand, frozen_seq, entries, has_moved, is_superseded)
 SELECT %(count)s, listed.sku_id, true, coalesce(shelf.code, ''), coalesce(b.on_hand, 0), coalesce(b.balance_seq, 0), 0, false, false
-FROM ({listed}) listed
+FROM (SELECT sku_id FROM ({listed}) asked ORDER BY sku_id LIMIT %(limit)s) listed
 LEFT JOIN inventory_stockbalance b ON b.sku_id = listed.sku_id AND b.location_id = %(location)s
 LEFT JOIN inventory_shelf shelf ON shelf.sku_id = listed.sku_id AND shelf.location_id = %(location)s
 ORDER BY coalesce(shelf.code, '~'), listed.sku_id
 """
-_LYING = "SELECT sku_id FROM inventory_stockbalance WHERE location_id = %(location)s AND on_hand > 0"
+_LYING = (
+    "SELECT sku_id FROM inventory_stockbalance WHERE location_id = %(location)s AND on_hand > 0 AND sku_id > %(last)s"
+)
 _LISTED = {
     Scope.WHOLE.value: _LYING,
-    Scope.PRODUCTS.value: """SELECT sku.id AS sku_id FROM catalog_sku sku WHERE sku.product_id = ANY(%(products)s)
+    Scope.PRODUCTS.value: """SELECT sku.id AS sku_id FROM catalog_sku sku WHERE sku.product_id = ANY(%(products)s) AND sku.id > %(last)s
         AND (sku.is_active OR EXISTS (SELECT FROM inventory_stockbalance b
              WHERE b.sku_id = sku.id AND b.location_id = %(location)s AND b.on_hand > 0))""",
-    Scope.SHELVES.value: """SELECT sku_id FROM inventory_shelf
-        WHERE location_id = %(location)s AND upper(code) BETWEEN upper(%(first)s) AND upper(%(last)s)""",
+    Scope.SHELVES.value: """SELECT sku_id FROM inventory_shelf WHERE location_id = %(location)s AND sku_id > %(last)s
+        AND upper(code) BETWEEN upper(%(first)s) AND upper(%(until)s)""",
     Scope.SAMPLE.value: f"{_LYING} ORDER BY random() LIMIT %(sample)s",
 }
 
 
-@use_case
 def start_count(*, count_id: int, at: dt.datetime, by: Actor) -> int:
     """Freeze the list with what the books say now, and let it be counted. Returns how many SKUs are on it; a started one stays as it is.
+
+    In chunks (``freeze_chunk``): what was broken off goes on when this is called again, and it is counted when all of it is there.
+
+    Raises:
+        NotFound; NotAllowedNow: it was cancelled, or there is nothing to count.
+    """
+    while freeze_chunk(count_id=count_id, at=at, by=by):
+        pass
+    return StockCountLine.objects.filter(count=count_id).count()
+
+
+@use_case
+def freeze_chunk(*, count_id: int, limit: int = SKUS_AT_ONCE, at: dt.datetime, by: Actor) -> bool:
+    """Freeze the next SKUs of the list, by their id. Returns whether some are left; none: it is being counted. Repeatable.
+
+    ``frozen_at`` is when the first chunk was frozen: what comes in while others follow counts as come since.
 
     Raises:
         NotFound; NotAllowedNow: it was cancelled, or there is nothing to count.
     """
     count = locked_count(count_id)
     if count.state == State.COUNTING:
-        return count.lines.count()
+        return False
     refuse_unless(count, State.PREPARING)
-    asked = {"count": count.pk, "location": count.location_id, **count.asked}
+    last = count.lines.order_by("-sku_id").values_list("sku_id", flat=True).first() or 0
+    if count.scope == Scope.SAMPLE:
+        # Drawn once.
+        limit = MOST_SAMPLED + 1
+    until = count.asked.get("last")
+    asked = {
+        **count.asked,
+        "count": count.pk,
+        "location": count.location_id,
+        "until": until,
+        "last": last,
+        "limit": limit,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_FREEZE.format(listed=_LISTED[count.scope]), asked)
-        listed = int(cursor.rowcount)
-    if not listed:
+        frozen = int(cursor.rowcount)
+    if not frozen and not last:
         raise NotAllowedNow(_("Nothing lies there that could be counted."))
-    move_on(count, State.COUNTING, frozen_at=at, started_by=str(by))
-    return listed
+    first = {} if count.frozen_at else {"frozen_at": at, "started_by": str(by)}
+    move_on(count, State.PREPARING if frozen == limit else State.COUNTING, **first)
+    return frozen == limit
 
 
 @use_case
