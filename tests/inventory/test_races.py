@@ -12,6 +12,7 @@ from erp.core import checks
 from erp.inventory import services
 from erp.inventory.exceptions import InsufficientStock
 from erp.inventory.models import (
+    ChannelQuota,
     CostBalance,
     ExpectedReceipt,
     Hold,
@@ -383,3 +384,39 @@ def test_a_receipt_passes_over_the_promise_of_a_document_that_is_changing():
     assert [type(outcome).__name__ for outcome in outcomes] == ["Booked", "int"]
     assert (figures(shirt, warehouse), Promise.objects.count()) == ((2, 0), 0)
     assert no_faults() == []
+
+
+def test_what_two_places_give_back_of_two_quotas_is_counted_once_each_in_whatever_order_they_were_claimed():
+    near, far, shirt, hat = location(), location(), sku(), sku()
+    for item, place, pieces in ((shirt, near, 2), (hat, near, 3), (hat, far, 3), (shirt, far, 2)):
+        stock(item, place, pieces)
+    site = channel(near, far)
+    services.set_aside(channel_id=site.pk, pieces={shirt.pk: 9, hat.pk: 9}, at=NOON, by=CLERK)
+    # The second order has the same goods in the other order, from the other place: they share no balance, but both quotas.
+    reserving(site, Demand(1, 1, shirt.pk, 2, 50), Demand(1, 2, hat.pk, 3, 50))()
+    reserving(site, Demand(2, 1, hat.pk, 3, 50), Demand(2, 2, shirt.pk, 2, 50))()
+    used = ChannelQuota.objects.order_by("quantity", "sku_id").values_list("used", flat=True)
+    assert list(used) == [4, 6]
+
+    outcomes = race(
+        lambda: services.release(document_type="ORDER", document_ids=[1], at=NOON, by=CLERK),
+        lambda: services.release(document_type="ORDER", document_ids=[2], at=NOON, by=CLERK),
+        hold=ChannelQuota.objects.all(),
+    )
+
+    assert (outcomes, list(used.all())) == ([5, 5], [0, 0])
+
+
+def test_two_reservations_of_one_quota_both_count():
+    place, shirt = location(), sku()
+    stock(shirt, place, 20)
+    site = channel(place)
+    services.set_aside(channel_id=site.pk, pieces={shirt.pk: 8}, at=NOON, by=CLERK)
+
+    race(
+        reserving(site, Demand(1, 1, shirt.pk, 5, 50)),
+        reserving(site, Demand(2, 1, shirt.pk, 7, 50)),
+        hold=StockBalance.objects.all(),
+    )
+
+    assert ChannelQuota.objects.get().used == 12

@@ -64,20 +64,32 @@ DROP TRIGGER inventory_channelquota_rules ON inventory_channelquota; DROP TRIGGE
 DROP FUNCTION inventory_quota_changed;
 """
 
-# Used is what claims under the quota hold and what left under them. A claim without a quota costs nothing. Whoever changes claims holds their
-# balances, and a call that reserves holds all balances of its SKUs in the channel: so those who use one quota queue there already.
+# Used is what claims under the quota hold and what left under them. Whoever changes claims holds their balances, and a call that reserves holds all
+# balances of its SKUs in the channel; but two that give back at different places share only quotas. So each statement locks its quotas by primary
+# key before it changes any: row by row, in the order of their claims, they would deadlock.
 QUOTA_USE = """
-CREATE FUNCTION inventory_quota_used() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    UPDATE inventory_channelquota SET version = version + 1, used = used + NEW.quantity + NEW.consumed
-           - CASE WHEN TG_OP = 'UPDATE' THEN OLD.quantity + OLD.consumed ELSE 0 END
-    WHERE id = NEW.quota_id;
+CREATE FUNCTION inventory_quota_used() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE v_ids bigint[]; v_pieces bigint[];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT array_agg(quota_id), array_agg(pieces) INTO v_ids, v_pieces FROM (
+            SELECT quota_id, sum(quantity + consumed) AS pieces FROM new_claims WHERE quota_id IS NOT NULL GROUP BY quota_id) n;
+    ELSE
+        SELECT array_agg(quota_id), array_agg(pieces) INTO v_ids, v_pieces FROM (
+            SELECT n.quota_id, sum(n.quantity + n.consumed - o.quantity - o.consumed) AS pieces
+            FROM new_claims n JOIN old_claims o ON o.id = n.id WHERE n.quota_id IS NOT NULL
+            GROUP BY n.quota_id HAVING sum(n.quantity + n.consumed - o.quantity - o.consumed) <> 0) n;
+    END IF;
+    IF v_ids IS NULL THEN RETURN NULL; END IF;
+    PERFORM FROM inventory_channelquota WHERE id = ANY (v_ids) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE inventory_channelquota q SET version = q.version + 1, used = q.used + n.pieces
+    FROM unnest(v_ids, v_pieces) AS n (id, pieces) WHERE q.id = n.id;
     RETURN NULL;
 END $$;
 CREATE TRIGGER inventory_reservation_uses_quota AFTER INSERT ON inventory_reservation
-    FOR EACH ROW WHEN (NEW.quota_id IS NOT NULL) EXECUTE FUNCTION inventory_quota_used();
+    REFERENCING NEW TABLE AS new_claims FOR EACH STATEMENT EXECUTE FUNCTION inventory_quota_used();
 CREATE TRIGGER inventory_reservation_changes_quota AFTER UPDATE ON inventory_reservation
-    FOR EACH ROW WHEN (NEW.quota_id IS NOT NULL AND NEW.quantity + NEW.consumed <> OLD.quantity + OLD.consumed)
-    EXECUTE FUNCTION inventory_quota_used();
+    REFERENCING OLD TABLE AS old_claims NEW TABLE AS new_claims FOR EACH STATEMENT EXECUTE FUNCTION inventory_quota_used();
 """
 NO_QUOTA_USE = """
 DROP TRIGGER inventory_reservation_uses_quota ON inventory_reservation; DROP TRIGGER inventory_reservation_changes_quota ON inventory_reservation;
