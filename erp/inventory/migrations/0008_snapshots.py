@@ -117,6 +117,10 @@ class Migration(migrations.Migration):
                 verbose_name="SKU",
             ),
         ),
+        migrations.AddIndex(
+            model_name="stocksnapshot",
+            index=models.Index(fields=["location", "-id"], name="snapshot_by_location"),
+        ),
         migrations.AddConstraint(
             model_name="stocksnapshot",
             constraint=models.UniqueConstraint(

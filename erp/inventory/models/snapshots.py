@@ -45,6 +45,8 @@ class StockSnapshot(models.Model):
             models.CheckConstraint(condition=Q(through_seq__gt=F("after_seq")), name="snapshot_takes_numbers"),
             models.CheckConstraint(condition=Q(ends_at__gt=F("begins_at")), name="snapshot_spans_time"),
         ]
+        # A place without any, or with few: the newest rows of all were read until its own were found.
+        indexes = [models.Index(fields=["location", "-id"], name="snapshot_by_location")]
 
     def __str__(self) -> str:
         return f"{self.pk}"
