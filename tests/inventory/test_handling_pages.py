@@ -103,12 +103,12 @@ def test_a_distribution_is_proposed_changed_confirmed_and_undone(client):
 
 
 def test_an_adjustment_shows_now_and_afterwards_and_is_booked_once(client):
-    shop, other = location("SHOP"), location("SHOP")
+    shop, _other = location("SHOP"), location("SHOP")
     shirt = goods(shop, 5)
     page = reverse("admin:inventory_handle")
     staff(client, "tencho", "店舗", shop)
 
-    seen = client.post(page, {"code": JAN, "reason": "DAMAGE", "location": other.pk})
+    seen = client.post(page, {"code": JAN, "reason": "DAMAGE"})
     foreseen = seen.context["foreseen"][0]
     assert (seen.context["places"], foreseen.row.on_hand, foreseen.afterwards) == ([shop], 5, 4)
     booking = {"number": "A-1", "reason": "DAMAGE", "act": "book", f"pieces_{shirt.pk}": "2"}
@@ -156,3 +156,15 @@ def test_absurd_figures_are_refused_in_words(admin_client):
         assert (answer.status_code, answer.context["told_kind"]) == (200, "bad")
     assert admin_client.get(reverse("admin:inventory_stockcount_change", args=[digits])).status_code == 404
     assert not TransferOrder.objects.exists()
+
+
+def test_a_place_that_is_not_ones_own_is_no_reason_to_book_at_ones_own(client):
+    shop, other = location("SHOP"), location("SHOP")
+    shirt = goods(shop, 5)
+    staff(client, "tencho", "店舗", shop)
+
+    typed = {"act": "book", "number": "A-1", "location": other.pk, "reason": "LOSS", f"pieces_{shirt.pk}": "1"}
+    answer = client.post(reverse("admin:inventory_handle"), typed)
+
+    assert (answer.status_code, answer.context["told_kind"]) == (200, "bad")
+    assert figures(shirt, shop) == (5, 0)

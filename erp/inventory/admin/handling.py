@@ -48,7 +48,7 @@ def handle_page(page: StockActs, request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("inventory.adjust_stock"):
         raise PermissionDenied
     places = _places(request)
-    place = _chosen(request, "location", places) or (places[0] if len(places) == 1 else None)
+    place = _chosen(request, "location", places, places[0] if len(places) == 1 else None)
     reasons = list(Reason.objects.filter(is_active=True).exclude(code__in=NOT_BY_HAND).order_by("direction", "code"))
     reason = next((each for each in reasons if each.code == request.POST.get("reason")), None)
     is_more = reason is not None and (
@@ -135,17 +135,17 @@ def sort_page(page: StockActs, request: HttpRequest) -> HttpResponse:
         for place in every
         if place.kind in (Location.Kind.WAREHOUSE, Location.Kind.SHOP) and (own is None or place.pk in own)
     ]
-    place = _chosen(request, "location", waiting_at) or (waiting_at[0] if waiting_at else None)
-    target = _chosen(request, "target", targets) or (targets[-1] if targets else None)
+    place = _chosen(request, "location", waiting_at, waiting_at[0] if waiting_at else None)
+    target = _chosen(request, "target", targets, targets[-1] if targets else None)
     basket = read_basket(request, place.pk if place else None, VERDICTS)
     told, kind = basket.told, basket.kind
     if request.POST.get("act") and not plain(request.POST.get("code", "")):
         if basket.unread:
             told, kind = gettext("Pieces are whole numbers: %(names)s") % {"names": ", ".join(basket.unread)}, "bad"
-        elif place is not None and target is not None:
-            done = _sort(page, request, place, target, basket.rows)
-            if done is not None:
-                return done
+        elif place is None or target is None:
+            told, kind = gettext("Choose the location."), "bad"
+        elif (done := _sort(page, request, place, target, basket.rows)) is not None:
+            return done
     in_basket = {row.sku_id for row in basket.rows}
     balances = StockBalance.objects.filter(location=place.pk if place else None, on_hand__gt=0)
     waiting = [
@@ -202,8 +202,11 @@ def _places(request: HttpRequest) -> list[Location]:
     return list(found if own is None else found.filter(pk__in=own))
 
 
-def _chosen(request: HttpRequest, name: str, places: list[Location]) -> Location | None:
-    return next((place for place in places if str(place.pk) == request.POST.get(name)), None)
+def _chosen(request: HttpRequest, name: str, places: list[Location], usual: Location | None) -> Location | None:
+    """The place that the form names, None if it is not one of these; the usual one where the form names none."""
+    if not request.POST.get(name):
+        return usual
+    return next((place for place in places if str(place.pk) == request.POST[name]), None)
 
 
 def _now(request: HttpRequest) -> Any:
