@@ -132,7 +132,7 @@ class HoldList(ApiView):
         body = self.json_object(request)
 
         def effect() -> Answer:
-            ref, kind, expires_in, demands = _read(body)
+            ref, kind, expires_in, demands, kits = _read(body)
             lifetime = None if expires_in is None else dt.timedelta(seconds=expires_in)
             placed = place_hold(
                 channel_id=self.client.channel_id,
@@ -141,6 +141,7 @@ class HoldList(ApiView):
                 expires_at=None if lifetime is None else self.at + lifetime,
                 lifetime=lifetime,
                 kind=kind,
+                kits=kits,
                 at=self.at,
                 by=self.actor(request),
             )
@@ -235,8 +236,8 @@ class HoldExtension(ApiView):
         return self.write(request, body, effect)
 
 
-def _read(body: dict[str, Any]) -> tuple[str, str, int | None, list[HoldDemand]]:
-    """Reference, kind, seconds and the pieces wanted. Raises InvalidInput naming every fault, unknown SKUs too."""
+def _read(body: dict[str, Any]) -> tuple[str, str, int | None, list[HoldDemand], dict[int, int]]:
+    """Reference, kind, seconds, the pieces wanted, and how many kits they are for. Raises InvalidInput naming every fault, unknown SKUs too."""
     problems: list[Problem] = []
     reader = JsonReader(body, "", problems)
     ref = reader.text("hold_ref", required=True)
@@ -263,7 +264,11 @@ def _read(body: dict[str, Any]) -> tuple[str, str, int | None, list[HoldDemand]]
         for sku, quantity in asked
         for component, pieces in known[sku].components
     ]
-    return ref, kind, expires_in, demands
+    kits: dict[int, int] = {}
+    for sku, quantity in asked:
+        if known[sku].is_kit:
+            kits[known[sku].sku_id] = kits.get(known[sku].sku_id, 0) + quantity
+    return ref, kind, expires_in, demands, kits
 
 
 def _read_line(line: JsonReader, index: int, problems: list[Problem]) -> tuple[str, int]:

@@ -9,12 +9,14 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 
 from catalog.models import Sku
+from catalog.selectors import sku_codes
 from erp.core import changes, locks, messages, rows
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
@@ -29,6 +31,8 @@ from erp.inventory.services import balances
 from erp.inventory.services.balances import Balance, BalanceKey
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.promises import let_go_promises, lock_promises
+
+NO_KITS: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,13 @@ def place_hold(
     owner_phone: str = "",
     priority: int = 50,
     lifetime: dt.timedelta | None = None,
+    kits: Mapping[int, int] = NO_KITS,
     at: dt.datetime,
     by: Actor,
 ) -> HoldView:
     """Keep the pieces of every line until ``expires_at``, or of none. What counts is what the channel may sell by all its rules.
+
+    ``lines`` are pieces of stock. ``kits`` says how many kits (SKU id → number) they were made of, so that the kits' own rules count too.
 
     Without an expiry the hold runs as long as its kind does (``settings.HOLD_LIFETIMES``). A customer order (客注) keeps what is there now and
     waits for the rest. Again with the same lines it answers with the hold as it stands, whatever became of it; extend it to get lost pieces
@@ -80,6 +87,8 @@ def place_hold(
             raise OtherHold(_("The hold %(ref)s was placed with other content.") % {"ref": ref})
         return replace(selectors.hold(channel_id=channel_id, ref=ref), is_replay=True)
 
+    if kits and kind != Hold.Kind.CUSTOMER_ORDER:
+        _refuse_hidden_kits(channel_id, kits, at=at)
     hold = Hold.objects.create(
         channel_id=channel_id,
         ref=ref,
@@ -259,6 +268,18 @@ def release_lines(
         balances.add_to_allocated({locked[key].id: -pieces for key, pieces in freed.items()})
         changes.record(topic="stock", keys=[sku_id for sku_id, _location in freed])
     return freed
+
+
+def _refuse_hidden_kits(channel_id: int, kits: Mapping[int, int], *, at: dt.datetime) -> None:
+    """No more kits than are shown. Of components that are short ``acquire`` tells, behind their lock."""
+    short = []
+    for kit_id, found in selectors.available_to_promise(channel_id=channel_id, sku_ids=kits, at=at).items():
+        makes = min((component.makes for component in found.components), default=0)
+        if found.available < kits[kit_id] <= makes:
+            short.append((kit_id, kits[kit_id], found.available))
+    if short:
+        codes = sku_codes([kit_id for kit_id, _wanted, _left in short])
+        raise InsufficientStock([Shortage(kit_id, codes[kit_id], wanted, left) for kit_id, wanted, left in short])
 
 
 def _total(lines: Sequence[HoldDemand]) -> dict[int, int]:

@@ -16,7 +16,7 @@ from customers.services import merge_records
 from erp.core import changes
 from erp.core.models import AuditRow
 from erp.insights.models import Segment
-from erp.inventory.models import ChannelLocation, Hold, Location, StockBalance
+from erp.inventory.models import ChannelLocation, ChannelPolicy, Hold, Location, StockBalance
 from tests.ec_gateway.api.calls import ORDER, RETURN
 from tests.ec_gateway.api.world import NOON, WHEN
 from tests.inventory.factories import pool, sku, statements, stock
@@ -199,6 +199,21 @@ def test_a_kit_and_its_component_are_held_together_or_not_at_all(world):
     )
     assert not Hold.objects.filter(ref="i").exists()
     assert StockBalance.objects.get(sku=world.shirt).allocated == 14
+
+
+def test_no_more_kits_are_held_than_are_shown(world):
+    ChannelPolicy.objects.create(channel=world.channel, sku=world.kit, cap=1)
+    caller = world.caller()
+    hold = {"hold_ref": "h", "lines": [{"sku": "SET-001", "quantity": 2}], "expires_in": 60}
+
+    refused = caller.post("/holds", hold)
+    placed = caller.post("/holds", {**hold, "lines": [{"sku": "SET-001", "quantity": 1}]})
+
+    assert (refused.status_code, refused.json()["shortages"]) == (
+        409,
+        [{"sku": "SET-001", "wanted": 2, "available": 1}],
+    )
+    assert placed.status_code == 201
 
 
 def test_the_same_hold_again_is_one_hold_and_with_other_lines_a_conflict(world):
