@@ -322,7 +322,7 @@ def _write(job: _Job, todo: Sequence[tuple[ImportRow, Planned]], *, at: dt.datet
     written = [job.master.field(name) for name in job.run.mapping if name]
     columns = [each for each in fields if each.primary_key] + written
     rows.update(model, "id", [str(each.column) for each in written], [_values(now, columns) for _row, now in known])
-    ImportRow.objects.bulk_update([row for row, _now in fresh], ["target_id"])
+    rows.update(ImportRow, "id", ["target_id"], [(row.pk, row.target_id) for row, _now in fresh])
     _announce(job, [row.pk for row, _now in todo], {row.pk: row.target_id for row, _now in todo}, at=at, by=by)
 
 
@@ -398,7 +398,9 @@ def _undo_chunk(*, job: _Job, ids: Sequence[int], at: dt.datetime, by: Actor) ->
             restored.append(row)
     _restore(job.master, [row.pk for row in restored])
     _remove(job.master, [_target(row) for row in removed])
-    ImportRow.objects.bulk_update(stored.values(), ["undo", "undo_detail"])
+    rows.update(
+        ImportRow, "id", ["undo", "undo_detail"], [(row.pk, row.undo, row.undo_detail) for row in stored.values()]
+    )
     if job.master.announce is not None and (restored or removed):
         back = [Written(_target(row), row.after, row.before) for row in (*restored, *removed)]
         job.master.announce(back, at, by)
