@@ -26,7 +26,7 @@ EVERY = 50
 
 @dataclass(frozen=True)
 class Size:
-    """``skus`` × ``places`` balances share the movements."""
+    """``skus`` × ``places`` balances share the movements. The last channel sells from all places, each other from one."""
 
     skus: int = 10_000
     movements: int = 1_000_000
@@ -36,6 +36,14 @@ class Size:
     @property
     def balances(self) -> int:
         return self.skus * self.places
+
+    @property
+    def codes_of_channels(self) -> list[str]:
+        return [CHANNEL, *(f"{CHANNEL}-{number}" for number in range(1, self.channels))]
+
+    @property
+    def sells_from_all(self) -> str:
+        return self.codes_of_channels[-1]
 
 
 def build(size: Size, *, documents: bool = True) -> None:
@@ -84,10 +92,10 @@ def _masters(cursor: Any, size: Size) -> None:
         Location.objects.create(code=f"BENCH-{number}", name=f"Bench {number}", kind="WAREHOUSE", cost_pool=pool)
         for number in range(size.places)
     ]
-    for number in range(size.channels):
-        code = CHANNEL if number == 0 else f"{CHANNEL}-{number}"
+    for number, code in enumerate(size.codes_of_channels):
         channel = Channel.objects.create(code=code, name=code, kind="EC_SITE")
-        for rank, place in enumerate(places, 1):
+        of_channel = places if code == size.sells_from_all else [places[number % size.places]]
+        for rank, place in enumerate(of_channel, 1):
             ChannelLocation.objects.create(channel=channel, location=place, rank=rank)
     cursor.execute(
         "INSERT INTO catalog_color (code, name, sort_order) SELECT 'c' || i, 'c' || i, i FROM generate_series(1, 1000) i"

@@ -25,35 +25,35 @@ from erp.orders.services import (
     ship,
 )
 
-BY = Actor.channel(CHANNEL)
 PRICE = Decimal(1100)
 HOT = "B-0001"
 
 
 class Services:
-    def __init__(self, seed: int, skus: int) -> None:
+    def __init__(self, seed: int, skus: int, channel: str = CHANNEL) -> None:
+        self.code, self.by = channel, Actor.channel(channel)
         self.random = random.Random(seed)
         self.keys = itertools.count()
         self.prefix = f"ours-{os.getpid()}-{seed}"
         self.skus = skus
         self.documents = itertools.count(os.getpid() * 10**9)
-        self.channel = Channel.objects.get(code=CHANNEL).pk
+        self.channel = Channel.objects.get(code=channel).pk
         self.all_skus = list(Sku.objects.order_by("pk").values_list("pk", flat=True))
         self.hot_sku = Sku.objects.get(code=HOT).pk
 
     def place(self) -> int:
-        place_order(channel=CHANNEL, order=self._order(3), at=AT, by=BY)
+        place_order(channel=self.code, order=self._order(3), at=AT, by=self.by)
         return 1
 
     def place_hot(self) -> int:
         """Everybody wants the same SKU."""
-        place_order(channel=CHANNEL, order=self._order(1, only=HOT), at=AT, by=BY)
+        place_order(channel=self.code, order=self._order(1, only=HOT), at=AT, by=self.by)
         return 1
 
     def reserve_hot(self) -> int:
         """Everybody wants the same SKU, each for a document of its own; nothing but the reservation."""
         demand = Demand(next(self.documents), 1, self.hot_sku, 1, priority=50)
-        granted = reserve(channel_id=self.channel, document_type="BENCH", demands=[demand], at=AT, by=BY)
+        granted = reserve(channel_id=self.channel, document_type="BENCH", demands=[demand], at=AT, by=self.by)
         assert granted
         return 1
 
@@ -65,14 +65,14 @@ class Services:
 
     def place_bulk(self) -> int:
         orders = [self._order(3) for _number in range(500)]
-        place_orders(channel=CHANNEL, orders=orders, at=AT, by=BY)
+        place_orders(channel=self.code, orders=orders, at=AT, by=self.by)
         return len(orders)
 
     def ship(self) -> int:
-        outcome = place_order(channel=CHANNEL, order=self._order(3), at=AT, by=BY)
+        outcome = place_order(channel=self.code, order=self._order(3), at=AT, by=self.by)
         assert outcome.order_id is not None
-        parcels = release_orders(order_ids=[outcome.order_id], at=AT, by=BY)[outcome.order_id]
-        ship(requests=[ShipRequest(key) for key in parcels], at=AT, by=BY)
+        parcels = release_orders(order_ids=[outcome.order_id], at=AT, by=self.by)[outcome.order_id]
+        ship(requests=[ShipRequest(key) for key in parcels], at=AT, by=self.by)
         return 1
 
     def _order(self, lines: int, *, only: str = "") -> OrderInput:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -17,12 +17,12 @@ AT = dt.datetime(2026, 11, 23, 3, 0, tzinfo=dt.UTC)
 
 
 @contextmanager
-def durable_cluster(*, masters: bool = True) -> Iterator[str]:
+def durable_cluster(*, masters: bool = True, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """A running cluster with Mamori's schema; yields its URL. ``DATABASE_URL`` is set for every process started inside.
 
     ``masters``: with the 1,000 SKUs of the stage in it, or as a company begins.
     """
-    with postgres.throw_away_cluster(durable=True) as cluster:
+    with postgres.throw_away_cluster(durable=True, settings=settings) as cluster:
         os.environ["DATABASE_URL"] = cluster.url
         os.environ.update(DATABASE_POOL_SIZE="0", SECRET_KEY="bench", LOG_LEVEL="ERROR")
         # A machine that does other things as well migrates slowly.
