@@ -67,8 +67,9 @@ def build(size: Size, *, documents: bool = True) -> None:
             }  # fmt: skip
             cursor.execute(_MOVEMENTS, values)
             _say("movements")
-        cursor.execute(_BALANCES, {"opening": OPENING})
-        cursor.execute(_COSTS)
+        with _bare(cursor, "inventory_stockbalance", "inventory_costbalance", keys=True):
+            cursor.execute(_BALANCES)
+            cursor.execute(_COSTS)
         for table in ("stockdocument", "stockmovement", "stockbalance", "costbalance"):
             cursor.execute(f"VACUUM ANALYZE inventory_{table}")
         for table in (
@@ -101,11 +102,9 @@ def _masters(cursor: Any, size: Size) -> None:
         "INSERT INTO catalog_color (code, name, sort_order) SELECT 'c' || i, 'c' || i, i FROM generate_series(1, 1000) i"
     )
     cursor.execute(_PRODUCTS, [(size.skus + 999) // 1000])
-    cursor.execute("ALTER TABLE catalog_sku DISABLE TRIGGER USER")
-    cursor.execute(_SKUS, [size.skus])
-    cursor.execute("ALTER TABLE catalog_sku ENABLE TRIGGER USER")
-    cursor.execute(_EMPTY_BALANCES)
-    cursor.execute(_EMPTY_COSTS, [pool.pk])
+    with _bare(cursor, "catalog_sku", keys=True):
+        cursor.execute(_SKUS, [size.skus])
+    cursor.execute("ANALYZE catalog_sku")
     _say("masters")
 
 
@@ -119,15 +118,6 @@ SELECT 'B-' || lpad(n::text, greatest(4, length(n::text)), '0'), product.id, col
 FROM generate_series(1, %s) n JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM catalog_product) product
     ON product.place = (n - 1) / 1000
 JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM catalog_color) color ON color.place = (n - 1) %% 1000 ORDER BY n
-"""
-_EMPTY_BALANCES = """
-INSERT INTO inventory_stockbalance (sku_id, location_id, on_hand, allocated, balance_seq, version)
-SELECT sku.id, place.id, 0, 0, 0, 1 FROM catalog_sku sku CROSS JOIN inventory_location place WHERE place.code LIKE 'BENCH-%%'
-ORDER BY sku.id, place.id
-"""
-_EMPTY_COSTS = """
-INSERT INTO inventory_costbalance (sku_id, cost_pool_id, quantity, value, version)
-SELECT id, %s, 0, 0, 1 FROM catalog_sku ORDER BY id
 """
 _DOCUMENTS = """
 INSERT INTO inventory_stockdocument
@@ -158,13 +148,17 @@ FROM (SELECT min(id) AS first FROM catalog_sku) sku, (SELECT min(id) AS first FR
          %(begin)s::timestamptz + (%(end)s::timestamptz - %(begin)s::timestamptz) * (i / %(count)s::float8) AS t) what
 """
 _BALANCES = """
-UPDATE inventory_stockbalance b SET on_hand = m.pieces, balance_seq = m.count
-FROM (SELECT sku_id, location_id, sum(quantity) AS pieces, count(*) AS count FROM inventory_stockmovement GROUP BY 1, 2) m
-WHERE b.sku_id = m.sku_id AND b.location_id = m.location_id
+INSERT INTO inventory_stockbalance (sku_id, location_id, on_hand, allocated, balance_seq, version)
+SELECT sku.id, place.id, coalesce(m.pieces, 0), 0, coalesce(m.count, 0), 1
+FROM catalog_sku sku CROSS JOIN inventory_location place LEFT JOIN (
+    SELECT sku_id, location_id, sum(quantity) AS pieces, count(*) AS count FROM inventory_stockmovement GROUP BY 1, 2
+) m ON m.sku_id = sku.id AND m.location_id = place.id
+WHERE place.code LIKE 'BENCH-%' ORDER BY sku.id, place.id
 """
 _COSTS = f"""
-UPDATE inventory_costbalance c SET quantity = b.pieces, value = b.pieces * {UNIT_COST}
-FROM (SELECT sku_id, sum(on_hand) AS pieces FROM inventory_stockbalance GROUP BY 1) b WHERE c.sku_id = b.sku_id
+INSERT INTO inventory_costbalance (sku_id, cost_pool_id, quantity, value, version)
+SELECT b.sku_id, place.cost_pool_id, sum(b.on_hand), sum(b.on_hand) * {UNIT_COST}, 1
+FROM inventory_stockbalance b JOIN inventory_location place ON place.id = b.location_id GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 
