@@ -8,16 +8,16 @@ A kit (セット商品) has no stock: as many can be sold as its components make
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from erp.core import rows
 from erp.inventory.models import NOT_FOR_SALE, Location
 from erp.inventory.selectors import policies
-from erp.inventory.selectors.policies import NO_RULES, Rules, TermKind
+from erp.inventory.selectors.policies import TermKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +34,44 @@ class Term:
     location_kind: str = ""
 
 
+Row = Sequence[Any]
+# Of the channel: id → rank, code, kind, and whether its pieces count.
+Places = Mapping[int, tuple[int, str, str, bool]]
+
+
 class Availability:
     """``available`` is the sum of ``terms`` and never below zero: then a FLOOR term says by how much it would be.
 
     ``version`` rises with every change of the balances behind it and of the channel's rules, and never falls; ``next_change_at`` is when a hold
     will expire, or a rule begin or end, by the clock. A kit begins with what its ``components`` make; its version rises with its definition too.
-    Terms are made when somebody asks for them: who sends a thousand figures asks for none.
+    It is a row of the statement that read it, and all its ``places``: who sends a thousand figures asks for no terms, and none are made.
     """
 
-    __slots__ = ("_terms", "available", "components", "next_change_at", "version")
+    __slots__ = ("_places", "_row")
 
-    def __init__(
-        self,
-        available: int,
-        terms: tuple[Term, ...] | Callable[[], tuple[Term, ...]],
-        version: int,
-        next_change_at: dt.datetime | None,
-        components: tuple[Component, ...] = (),
-    ) -> None:
-        self.available, self._terms, self.version = available, terms, version
-        self.next_change_at, self.components = next_change_at, components
+    def __init__(self, row: Row, places: Places) -> None:
+        self._row, self._places = row, places
+
+    @property
+    def available(self) -> int:
+        return int(self._row[_AVAILABLE])
+
+    @property
+    def version(self) -> int:
+        return int(self._row[_VERSION])
+
+    @property
+    def next_change_at(self) -> dt.datetime | None:
+        due: dt.datetime | None = self._row[_DUE]
+        return due
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        return ()
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        if not isinstance(self._terms, tuple):
-            self._terms = self._terms()
-        return self._terms
+        return _terms(self._row, self._places)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Availability) and self._told() == other._told()
@@ -72,6 +84,24 @@ class Availability:
 
     def _told(self) -> tuple[Any, ...]:
         return self.available, self.terms, self.version, self.next_change_at, self.components
+
+
+class _OfKit(Availability):
+    """Of a kit: reckoned from those of its components."""
+
+    __slots__ = ("_components", "_of_kit")
+
+    def __init__(self, row: Row, terms: tuple[Term, ...], components: tuple[Component, ...]) -> None:
+        super().__init__(row, {})
+        self._of_kit, self._components = terms, components
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return self._of_kit
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        return self._components
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +130,84 @@ def by_kind_of_place(found: Availability) -> list[tuple[TermKind, int, str]]:
     return [(kind, quantity, place) for (kind, place), quantity in sums.items() if quantity]
 
 
-NOTHING = Availability(0, (), 0, None)
-
 # A version is that of the channel's rules, and of a kit's definition, then that of the balances and quotas behind it, whose versions together
 # stay below this. So it also rises when balances no longer count, which lowers their sum.
 _RULES = 1_000_000_000
 
+# The columns of a row: what is told, the version of the definition of a kit, then what the terms are made of. The rules in the order of ``Rules``.
+_SKU, _AVAILABLE, _VERSION, _DUE, _KIT, _PLACES, _QUOTAS = range(7)
+_WIDTH = _QUOTAS + 5
+# Of a place there are its id and two numbers, of holds that have expired there its id and one.
+_OF_HOLDS = 2
+NOTHING = Availability((None, 0, 0, *[None] * (_WIDTH - 3)), {})
+
+# One row per SKU, and one without that tells the places. What is there is read by lists of keys, each table in one pass, and put together by full
+# joins: PostgreSQL takes a list for ten keys, whatever is in it, and would compare every row with every other. (All have a SKU that is known, so none
+# brings rows of its own.) OFFSET has it reckon once what is free. Of the rules of one scope one is in force at most. Versions are added as
+# fractions, exact to 2^53: numbers without limit cost twice as much. A kit has no pieces to keep back: of it only what is said of itself holds
+# back kits, the rest holds back pieces of its components.
+_NARROWEST = ", ".join(
+    f"coalesce(s.{said}, c.{said}, e.{said}) AS {name}"
+    for said, name in {"buffer_percent": "share", "buffer": "buffer", "last_pieces": "few", "cap": "cap"}.items()
+)
+_STATEMENT = f"""
+WITH known AS MATERIALIZED (
+    SELECT id, product_id, CASE WHEN is_kit THEN version END AS kit FROM catalog_sku WHERE id = ANY({{keys}})),
+place AS MATERIALIZED (
+    SELECT p.id, sold.rank, p.code, p.kind, p.is_active AND p.kind <> ALL(%(not_for_sale)s)
+           AND (p.kind <> 'MALL_HELD' OR p.holder_channel_id IS NOT DISTINCT FROM sold.channel_id) AS counts
+    FROM inventory_channellocation sold JOIN inventory_location p ON p.id = sold.location_id WHERE sold.channel_id = %(channel)s),
+policy AS NOT MATERIALIZED (SELECT * FROM inventory_channelpolicy WHERE channel_id = %(channel)s),
+rule AS NOT MATERIALIZED (SELECT * FROM policy r WHERE {policies.IN_FORCE.format("r")}),
+style AS (
+    SELECT p.id, p.category_id, {_NARROWEST}, least(s.ends_at, c.ends_at, e.ends_at) AS due
+    FROM (SELECT DISTINCT product_id FROM known) named JOIN catalog_product p ON p.id = named.product_id
+    LEFT JOIN rule s ON s.product_id = p.id LEFT JOIN rule c ON c.category_id = p.category_id
+    LEFT JOIN rule e ON e.sku_id IS NULL AND e.product_id IS NULL AND e.category_id IS NULL),
+there AS (
+    SELECT sku_id, sum(on_hand - allocated) FILTER (WHERE location_id = ANY(ARRAY(SELECT id FROM place WHERE counts))) AS pieces,
+           sum(version::float8)::bigint AS version, string_agg(concat_ws(',', location_id, on_hand, allocated), '],[') AS places
+    FROM inventory_stockbalance WHERE sku_id = ANY({{keys}}) AND location_id = ANY(ARRAY(SELECT id FROM place)) GROUP BY sku_id),
+said AS (
+    SELECT sku_id, max(share) AS share, max(buffer) AS buffer, max(few) AS few, max(cap) AS cap, sum(quota) AS quotas,
+           sum(version::float8)::bigint AS version, min(due) AS due, sum(pieces)::bigint AS pieces, string_agg(expired, '],[') AS expired
+    FROM (
+        SELECT sku_id, buffer_percent AS share, buffer, last_pieces AS few, cap, ends_at AS due, NULL::int AS quota, 0 AS version,
+               0 AS pieces, NULL AS expired
+        FROM rule WHERE sku_id = ANY({{keys}})
+        UNION ALL
+        SELECT sku_id, NULL, NULL, NULL, NULL, CASE WHEN starts_at > %(at)s THEN starts_at WHEN ends_at > %(at)s THEN ends_at END,
+               CASE WHEN {policies.IN_FORCE.format("q")} THEN greatest(quantity - used, 0) END, version, 0, NULL
+        FROM inventory_channelquota q WHERE sku_id = ANY({{keys}}) AND channel_id <> %(channel)s
+        UNION ALL
+        SELECT sku_id, NULL, NULL, NULL, NULL, min(expires_at) FILTER (WHERE expires_at > %(at)s), NULL, 0,
+               sum(quantity) FILTER (WHERE expires_at <= %(at)s AND p.counts),
+               p.id || ',' || sum(quantity) FILTER (WHERE expires_at <= %(at)s)
+        FROM inventory_holdline h JOIN place p ON p.id = h.location_id
+        WHERE sku_id = ANY({{keys}}) AND released_at IS NULL GROUP BY sku_id, p.id
+    ) one GROUP BY sku_id)
+SELECT id, CASE WHEN shown < few THEN 0 ELSE least(shown, cap) END, version, due, kit, places, quotas, share, buffer, few, cap
+FROM (SELECT *, greatest(own - CASE WHEN own > 0 THEN (own * coalesce(share, 0) + 99) / 100 ELSE 0 END - coalesce(buffer, 0), 0) AS shown
+FROM (SELECT *, free - coalesce(quotas, 0) AS own
+FROM (SELECT sku.id, sku.kit, coalesce(there.pieces, 0) + coalesce(said.pieces, 0) AS free, said.quotas,
+       coalesce(there.places || '],[' || said.expired, there.places) AS places,
+       coalesce(said.share, CASE WHEN sku.kit IS NULL THEN style.share END) AS share,
+       coalesce(said.buffer, CASE WHEN sku.kit IS NULL THEN style.buffer END) AS buffer,
+       coalesce(said.few, style.few) AS few, coalesce(said.cap, style.cap) AS cap,
+       coalesce((SELECT version FROM inventory_channelrules WHERE channel_id = %(channel)s), 0) * {_RULES}
+       + coalesce(there.version, 0) + coalesce(said.version, 0) AS version,
+       least(said.due, style.due, CASE WHEN (SELECT max(starts_at) FROM policy) > %(at)s THEN (
+           SELECT min(starts_at) FROM policy WHERE starts_at > %(at)s
+           AND (sku_id = sku.id OR product_id = style.id OR category_id = style.category_id
+                OR num_nonnulls(sku_id, product_id, category_id) = 0)) END) AS due
+FROM known sku FULL JOIN there ON there.sku_id = sku.id FULL JOIN said ON said.sku_id = sku.id FULL JOIN style ON style.id = sku.product_id
+OFFSET 0) read) freed) kept
+UNION ALL SELECT NULL, 0, 0, NULL, NULL,
+       (SELECT json_agg(json_build_array(id, rank, code, kind, counts))::text FROM place), NULL, NULL, NULL, NULL, NULL
+"""  # noqa: S608 - made of our own constants only
+_OF_MANY_IDS = " ".join(_STATEMENT.format(keys="%(skus)s::bigint[]").split())
+
+# Of few SKUs it is quicker to look up each: a row for each place, or one without a place, of which ``_gathered`` makes the same rows.
 _COLUMNS = f"""
 SELECT sku.id, CASE WHEN sku.is_kit THEN sku.version END,
        (SELECT version FROM inventory_channelrules WHERE channel_id = %(channel)s), quotas.version,{policies.NEXT_CHANGE},
@@ -113,38 +215,22 @@ SELECT sku.id, CASE WHEN sku.is_kit THEN sku.version END,
        coalesce(place.expired, 0), place.next_expiry, place.is_excluded
 FROM catalog_sku sku
 """  # noqa: S608 - made of our own constants only
-_FROM_WHERE = """
-    FROM inventory_channellocation cl
-    JOIN inventory_location location ON location.id = cl.location_id
-    JOIN inventory_stockbalance b ON b.location_id = cl.location_id AND {balances}
-    LEFT JOIN {lateral} (
-        SELECT h.sku_id, h.location_id, sum(h.quantity) FILTER (WHERE h.expires_at <= %(at)s) AS pieces,
-               min(h.expires_at) FILTER (WHERE h.expires_at > %(at)s) AS next_expiry
-        FROM inventory_holdline h WHERE {holds} AND h.released_at IS NULL GROUP BY h.sku_id, h.location_id
-    ) expired ON expired.sku_id = b.sku_id AND expired.location_id = b.location_id
-    WHERE cl.channel_id = %(channel)s
-"""
 _PLACE = """
-    SELECT b.sku_id, cl.rank, b.location_id, location.code, location.kind, b.on_hand, b.allocated, b.version,
+    SELECT cl.rank, b.location_id, location.code, location.kind, b.on_hand, b.allocated, b.version,
            expired.pieces AS expired, expired.next_expiry, NOT location.is_active OR location.kind = ANY(%(not_for_sale)s)
            OR (location.kind = 'MALL_HELD' AND location.holder_channel_id IS DISTINCT FROM cl.channel_id) AS is_excluded
+    FROM inventory_channellocation cl
+    JOIN inventory_location location ON location.id = cl.location_id
+    JOIN inventory_stockbalance b ON b.location_id = cl.location_id AND b.sku_id = sku.id
+    LEFT JOIN LATERAL (
+        SELECT sum(h.quantity) FILTER (WHERE h.expires_at <= %(at)s) AS pieces, min(h.expires_at) FILTER (WHERE h.expires_at > %(at)s) AS next_expiry
+        FROM inventory_holdline h WHERE h.sku_id = b.sku_id AND h.location_id = b.location_id AND h.released_at IS NULL
+    ) expired ON true
+    WHERE cl.channel_id = %(channel)s
 """
-# Per SKU one row for each place the channel sells from, or one without a place. Of few SKUs joined laterally, so that they touch few rows; of
-# many the same rows are read at once. ``string_to_table`` tells the planner of a thousand, an array of ten, whatever is in it.
-_FEW = _PLACE + _FROM_WHERE.format(
-    balances="b.sku_id = sku.id", lateral="LATERAL", holds="h.sku_id = b.sku_id AND h.location_id = b.location_id"
-)
-_MANY = _PLACE + _FROM_WHERE.format(
-    balances="b.sku_id IN (SELECT id FROM wanted)", lateral="", holds="h.sku_id IN (SELECT id FROM wanted)"
-)
-_OF_FEW = f"{_COLUMNS}{policies.JOINS} LEFT JOIN LATERAL ({_FEW}) place ON true"
+_OF_FEW = f"{_COLUMNS}{policies.JOINS} LEFT JOIN LATERAL ({_PLACE}) place ON true"
 _OF_CODE = f"{_OF_FEW} WHERE sku.code = %(code)s"
 _OF_IDS = f"{_OF_FEW} WHERE sku.id = ANY(%(skus)s)"
-_OF_MANY_IDS = f"""
-SELECT * FROM (WITH wanted AS MATERIALIZED (SELECT key::bigint AS id FROM string_to_table(%(keys)s, ',') AS key)
-{_COLUMNS} JOIN wanted ON wanted.id = sku.id
-{policies.JOINS_OF_MANY} LEFT JOIN ({_MANY}) place ON place.sku_id = sku.id) found
-"""  # noqa: S608 - made of our own constants only
 MANY = 50
 
 _PARTS = """
@@ -156,7 +242,7 @@ def available_to_promise(*, channel_id: int, sku_ids: Collection[int], at: dt.da
     """What the channel may sell of each SKU at an instant. One statement for any number of SKUs, and two more where there are kits among
     them; a SKU without stock, or that nobody knows, has 0."""
     wanted = list(dict.fromkeys(sku_ids))
-    found, kits = _of_stock(_ask(channel_id, wanted, at))
+    found, kits = _read(_ask(channel_id, wanted, at))
     if len(found) < len(wanted):
         found = dict.fromkeys(wanted, NOTHING) | found
     return found | _of_kits(channel_id, kits, at) if kits else found
@@ -169,112 +255,118 @@ def question_of_code(*, code: str, at: dt.datetime, channel: str) -> tuple[str, 
     return _OF_CODE.replace("%(channel)s", channel), parameters
 
 
-def answer_of_code(asked: Iterable[Sequence[Any]], *, channel_id: int, at: dt.datetime) -> Availability | None:
+def answer_of_code(asked: Iterable[Row], *, channel_id: int, at: dt.datetime) -> Availability | None:
     """``asked``: the rows of ``question_of_code``, in any order. None for a SKU that nobody knows."""
-    places = sorted(
-        (row for row in asked if row[0] is not None), key=lambda row: (row[_RANK] or 0, row[_RANK + 1] or 0)
-    )
-    found, kits = _of_stock(places)
-    return next(iter((found | _of_kits(channel_id, kits, at)).values()), None)
+    found, kits = _read(_gathered(asked))
+    if kits:
+        found = _of_kits(channel_id, kits, at)
+    return next(iter(found.values()), None)
 
 
 def _of_kits(channel_id: int, kits: Mapping[int, int], at: dt.datetime) -> dict[int, Availability]:
     """``kits``: id → version of the definition. Their rules are read with their components, in one snapshot."""
-    if not kits:
-        return {}
-    with rows.look_ups():
-        answer = rows.ask(_PARTS, [list(kits)])
     parts: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for kit_id, component_id, quantity in answer.all():
+    for kit_id, component_id, quantity in rows.ask(_PARTS, [list(kits)]).all():
         parts[kit_id].append((component_id, quantity))
     components = {component_id for of_kit in parts.values() for component_id, _quantity in of_kit}
-    found = _by_sku(_ask(channel_id, [*components, *kits], at))
-    pieces = {sku_id: _answer(found[sku_id]) for sku_id in components}
-    return {kit_id: _of_kit(found[kit_id][0], version, parts[kit_id], pieces) for kit_id, version in kits.items()}
+    asked = _ask(channel_id, [*components, *kits], at)
+    pieces, _kits = _read(asked)
+    own = {row[_SKU]: row for row in asked}
+    return {kit_id: _of_kit(own[kit_id], version, parts[kit_id], pieces) for kit_id, version in kits.items()}
 
 
-def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Any]:
+def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Row]:
     asked: Any = {"skus": sku_ids, "channel": channel_id, "at": at, "not_for_sale": NOT_FOR_SALE}
-    statement = _OF_IDS
-    if len(sku_ids) >= MANY:
-        statement, asked["keys"] = _OF_MANY_IDS, ",".join(map(str, sku_ids))
-    with rows.look_ups():
-        answer = rows.ask(statement, asked)
-    return answer.all()
+    if len(sku_ids) < MANY:
+        with rows.look_ups():
+            answer = rows.ask(_OF_IDS, asked)
+        return _gathered(answer.all())
+    asked["skus"] = "{" + ",".join(map(str, sku_ids)) + "}"
+    return rows.ask(_OF_MANY_IDS, asked, binary=True).all()
 
 
-# Where a row's columns begin: of the rules, behind the versions and the next change, and of its place.
-_FIRST_RULE, _RANK = 5, 10
-
-
-def _by_sku(asked: Iterable[Any]) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = {}
+def _gathered(asked: Iterable[Row]) -> list[Row]:
+    """One row per SKU, and one of the places, from a row for each SKU and place."""
+    of_skus: dict[int, list[Row]] = defaultdict(list)
     for row in asked:
-        if row[0] in found:
-            found[row[0]].append(row)
-        else:
-            found[row[0]] = [row]
-    return found
+        if row[0] is not None:
+            of_skus[row[0]].append(row)
+    found: list[Row] = []
+    places: dict[int, tuple[Any, ...]] = {}
+    for sku_id, of_sku in of_skus.items():
+        _id, kit, of_rules, of_quotas, due, *said = of_sku[0][:10]
+        version, free, told = (of_rules or 0) * _RULES + (of_quotas or 0), 0, []
+        for rank, key, code, kind, on_hand, allocated, of_balance, expired, next_expiry, is_excluded in (
+            row[10:] for row in of_sku if row[11] is not None
+        ):
+            places[key] = (key, rank, code, kind, not is_excluded)
+            version, due = version + of_balance, _earlier(due, next_expiry)
+            free += 0 if is_excluded else on_hand - allocated + expired
+            told += [f"{key},{on_hand},{allocated}", *([f"{key},{expired}"] if expired else [])]
+        shown = policies.rules_of(tuple(said)).shown(free)
+        found.append((sku_id, shown, version, due, kit, "],[".join(told), *said))
+    return [*found, (None, 0, 0, None, None, json.dumps(list(places.values())), *[None] * 5)]
 
 
-def _of_stock(asked: Iterable[Any]) -> tuple[dict[int, Availability], dict[int, int]]:
+def _read(asked: Iterable[Row]) -> tuple[dict[int, Availability], dict[int, int]]:
     """What is there of each SKU, and the versions of those that are kits."""
-    found = _by_sku(asked)
-    kits = {sku_id: of_sku[0][1] for sku_id, of_sku in found.items() if of_sku[0][1] is not None}
-    return {sku_id: _answer(of_sku) for sku_id, of_sku in found.items()}, kits
+    found: dict[int, Availability] = {}
+    kits: dict[int, int] = {}
+    places: dict[int, tuple[int, str, str, bool]] = {}
+    for row in asked:
+        sku_id = row[_SKU]
+        if sku_id is None:
+            places |= {key: tuple(place) for key, *place in json.loads(row[_PLACES] or "[]")}
+            continue
+        found[sku_id] = Availability(row, places)
+        if row[_KIT] is not None:
+            kits[sku_id] = row[_KIT]
+    return found, kits
 
 
-def _answer(of_sku: list[Any]) -> Availability:
-    """``of_sku``: the rows of one SKU."""
-    first = of_sku[0]
-    rules, free = policies.rules_of(first[_FIRST_RULE:_RANK]), 0
-    version, due = (first[2] or 0) * _RULES + (first[3] or 0), first[4]
-    for row in of_sku:
-        if row[11] is not None:
-            on_hand, allocated, of_balance, expired, next_expiry, is_excluded = row[14:]
-            version += of_balance
-            if next_expiry is not None:
-                due = _earlier(due, next_expiry)
-            if not is_excluded:
-                free += on_hand - allocated + expired
-    available = free if rules is NO_RULES else rules.shown(free)
-    return Availability(available, partial(_terms, of_sku, rules, free), version, due)
-
-
-def _terms(of_sku: list[Any], rules: Rules, free: int) -> tuple[Term, ...]:
+def _terms(row: Row, places: Places) -> tuple[Term, ...]:
+    told: list[list[int]] = json.loads(f"[[{row[_PLACES]}]]") if row[_PLACES] else []
+    expired = {part[0]: part[1] for part in told if len(part) == _OF_HOLDS}
+    there: list[Any] = sorted((places[part[0]], *part) for part in told if len(part) != _OF_HOLDS)
+    free = 0
     terms: list[Term] = []
-    for row in sorted((row for row in of_sku if row[11] is not None), key=lambda row: row[_RANK : _RANK + 2]):
-        _rank, location_id, code, kind, on_hand, allocated, _version, expired, _next_expiry, is_excluded = row[_RANK:]
+    for (_rank, code, kind, counts), location_id, on_hand, allocated in there:
         place = (location_id, code, kind)
-        unclaimed = on_hand - allocated + expired
+        unclaimed = on_hand - allocated + expired.get(location_id, 0)
+        free += unclaimed if counts else 0
         # Where everything is claimed there is nothing to leave out, and nothing to tell.
-        if not is_excluded or unclaimed:
+        if counts or unclaimed:
             of_place = [
                 Term(TermKind.ON_HAND, on_hand, *place),
                 Term(TermKind.ALLOCATED, -allocated, *place),
-                Term(TermKind.EXPIRED_HOLDS, int(expired), *place),
-                Term(TermKind.NOT_COUNTED, -unclaimed if is_excluded else 0, *place),
+                Term(TermKind.EXPIRED_HOLDS, expired.get(location_id, 0), *place),
+                Term(TermKind.NOT_COUNTED, 0 if counts else -unclaimed, *place),
             ]
             terms += [term for term in of_place if term.quantity]
-    return (*terms, *(Term(kind, quantity) for kind, quantity in rules.effects(free)))
+    return (*terms, *(Term(kind, quantity) for kind, quantity in _rules(row).effects(free)))
+
+
+def _rules(row: Row) -> policies.Rules:
+    return policies.rules_of(tuple(row[_QUOTAS:_WIDTH]))
 
 
 def _of_kit(
-    kit: Sequence[Any], definition: int, parts: Sequence[tuple[int, int]], pieces: Mapping[int, Availability]
+    kit: Row, definition: int, parts: Sequence[tuple[int, int]], pieces: Mapping[int, Availability]
 ) -> Availability:
     """``kit``: its own row, which tells the rules that hold for it."""
     components = tuple(
         Component(sku_id, quantity, pieces[sku_id].available // quantity, pieces[sku_id]) for sku_id, quantity in parts
     )
     makes = min((component.makes for component in components), default=0)
-    due = kit[4]
+    due = kit[_DUE]
     for component in components:
         due = _earlier(due, component.availability.next_change_at)
     balances = sum(item.availability.version % _RULES for item in components)
     terms = [Term(TermKind.COMPONENTS, makes)] if makes else []
-    terms += [Term(kind, quantity) for kind, quantity in policies.rules_of(kit[_FIRST_RULE:_RANK]).effects(makes)]
+    terms += [Term(kind, quantity) for kind, quantity in _rules(kit).effects(makes)]
     available = sum(term.quantity for term in terms)
-    return Availability(available, tuple(terms), (definition + (kit[2] or 0)) * _RULES + balances, due, components)
+    version = kit[_VERSION] + definition * _RULES + balances
+    return _OfKit((kit[_SKU], available, version, due), tuple(terms), components)
 
 
 def _earlier(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:

@@ -73,7 +73,7 @@ class Rules:
 
 NO_RULES = Rules()
 
-_IN_FORCE = "coalesce({0}.starts_at <= %(at)s, true) AND coalesce({0}.ends_at > %(at)s, true)"
+IN_FORCE = "coalesce({0}.starts_at <= %(at)s, true) AND coalesce({0}.ends_at > %(at)s, true)"
 
 # No two rows of one scope are in force together, so each join finds at most one. A kit has no pieces to keep back: of it
 # only what is said of itself holds back kits, the rest holds back pieces of its components.
@@ -96,32 +96,28 @@ NEXT_CHANGE = """
 
 _OF_SCOPES = f"""
 JOIN catalog_product style ON style.id = sku.product_id
-LEFT JOIN inventory_channelpolicy own ON own.sku_id = sku.id AND own.channel_id = %(channel)s AND {_IN_FORCE.format("own")}
+LEFT JOIN inventory_channelpolicy own ON own.sku_id = sku.id AND own.channel_id = %(channel)s AND {IN_FORCE.format("own")}
 LEFT JOIN inventory_channelpolicy of_style
-     ON of_style.product_id = sku.product_id AND of_style.channel_id = %(channel)s AND {_IN_FORCE.format("of_style")}
+     ON of_style.product_id = sku.product_id AND of_style.channel_id = %(channel)s AND {IN_FORCE.format("of_style")}
 LEFT JOIN inventory_channelpolicy of_category
-     ON of_category.category_id = style.category_id AND of_category.channel_id = %(channel)s AND {_IN_FORCE.format("of_category")}
+     ON of_category.category_id = style.category_id AND of_category.channel_id = %(channel)s AND {IN_FORCE.format("of_category")}
 LEFT JOIN inventory_channelpolicy of_all
      ON of_all.channel_id = %(channel)s AND of_all.sku_id IS NULL AND of_all.product_id IS NULL AND of_all.category_id IS NULL
-     AND {_IN_FORCE.format("of_all")}
+     AND {IN_FORCE.format("of_all")}
 """
 _QUOTAS = f"""
-    SELECT q.sku_id, sum(greatest(q.quantity - q.used, 0)) FILTER (WHERE {_IN_FORCE.format("q")}) AS remaining, sum(q.version)::bigint AS version,
+    SELECT sum(greatest(q.quantity - q.used, 0)) FILTER (WHERE {IN_FORCE.format("q")}) AS remaining, sum(q.version)::bigint AS version,
            least(min(q.starts_at) FILTER (WHERE q.starts_at > %(at)s), min(q.ends_at) FILTER (WHERE q.ends_at > %(at)s)) AS next_change
-    FROM inventory_channelquota q WHERE {{of}} AND q.channel_id <> %(channel)s GROUP BY q.sku_id
+    FROM inventory_channelquota q WHERE q.sku_id = sku.id AND q.channel_id <> %(channel)s
 """  # noqa: S608 - made of our own constants only
-
-# Of few SKUs the quotas are looked up for each, of many (``wanted``) for all at once.
-JOINS = f"{_OF_SCOPES} LEFT JOIN LATERAL ({_QUOTAS.format(of='q.sku_id = sku.id')}) quotas ON true"
-JOINS_OF_MANY = f"""{_OF_SCOPES}
-LEFT JOIN ({_QUOTAS.format(of="q.sku_id IN (SELECT id FROM wanted)")}) quotas ON quotas.sku_id = sku.id"""  # noqa: S608 - made of our own constants only
+JOINS = f"{_OF_SCOPES} LEFT JOIN LATERAL ({_QUOTAS}) quotas ON true"
 
 _RULES = f"SELECT sku.id, {COLUMNS} FROM catalog_sku sku {JOINS} WHERE sku.id = ANY(%(skus)s)"  # noqa: S608
 
 
 @lru_cache(maxsize=4096)
 def rules_of(said: tuple[Any, ...]) -> Rules:
-    """``said``: the values of ``COLUMNS``. Few differ, however many SKUs there are."""
+    """``said``: of quotas, share, pieces kept back, last pieces and cap. Few differ, however many SKUs there are."""
     return NO_RULES if said == _NOTHING_SAID else Rules(said[0] or 0, *said[1:])
 
 
@@ -137,7 +133,7 @@ def rules(*, channel_id: int, sku_ids: Iterable[int], at: dt.datetime) -> dict[i
 
 _BINDING = f"""
 SELECT q.sku_id, sum(greatest(q.quantity - q.used, 0))::int FROM inventory_channelquota q
-WHERE q.sku_id = ANY(%(skus)s) AND q.channel_id <> %(channel)s AND q.is_binding AND {_IN_FORCE.format("q")} GROUP BY q.sku_id
+WHERE q.sku_id = ANY(%(skus)s) AND q.channel_id <> %(channel)s AND q.is_binding AND {IN_FORCE.format("q")} GROUP BY q.sku_id
 """  # noqa: S608 - made of our own constants only
 
 
