@@ -61,7 +61,7 @@ def test_a_rule_that_two_set_at_once_is_news_once(act):
         return services.keep_back(channel_id=site.pk, sku_id=None, quantity=3, **HOW)
 
     before = ChannelRules.objects.get(channel=site).version
-    table = "inventory_channellocation" if act == "sell_from" else "inventory_channelbuffer"
+    table = "inventory_channellocation" if act == "sell_from" else "inventory_channelpolicy"
 
     assert race(setting, setting, table=table) == [None, None]
     assert ChannelRules.objects.get(channel=site).version == before + 1
