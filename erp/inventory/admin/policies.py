@@ -116,7 +116,7 @@ class ChannelPolicyAdmin(Exchange, ForeseenAdmin):
     search_fields = ["channel__code", "sku__code", "product__code", "category__code"]
     autocomplete_fields = ["channel", "category"]
     raw_id_fields = ["sku", "product"]
-    ordering = ["channel_id", "id"]
+    ordering = ["-id"]
     identity = ["channel", "sku", "product", "category"]
     fieldsets = (
         (None, {"fields": ["channel"]}),

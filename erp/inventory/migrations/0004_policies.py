@@ -320,6 +320,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="channelpolicy",
+            index=models.Index(fields=["channel", "-id"], name="policy_by_channel"),
+        ),
+        migrations.AddIndex(
+            model_name="channelpolicy",
             index=models.Index(
                 condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="policy_that_is_due"
             ),
@@ -414,6 +418,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="channelquota",
             index=models.Index(fields=["channel", "-id"], name="quota_by_channel"),
+        ),
+        migrations.AddIndex(
+            model_name="channelquota",
+            index=models.Index(condition=models.Q(("is_binding", True)), fields=["-id"], name="quota_that_binds"),
         ),
         migrations.AddIndex(
             model_name="channelquota",

@@ -98,6 +98,7 @@ class ChannelPolicy(Dated):
                 name="policy_of_everything",
             ),
             models.Index(fields=["channel", "starts_at"], name="policy_by_start"),
+            models.Index(fields=["channel", "-id"], name="policy_by_channel"),
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="policy_that_is_due"),
         ]
         constraints = [
@@ -174,6 +175,7 @@ class ChannelQuota(Dated):
         indexes = [
             models.Index(fields=["sku", "channel"], name="quota_by_sku"),
             models.Index(fields=["channel", "-id"], name="quota_by_channel"),
+            models.Index(fields=["-id"], condition=Q(is_binding=True), name="quota_that_binds"),
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="quota_that_is_due"),
         ]
         constraints = [
