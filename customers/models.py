@@ -334,7 +334,13 @@ class Contact(models.Model):
             models.Index(Folded("email"), condition=Q(email__gt=""), name="contact_by_email"),
             GinIndex(Pairs("name"), name="contact_by_name"),
         ]
-        constraints = [models.UniqueConstraint(fields=["account", "name"], name="one_contact_per_account_and_name")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "name"],
+                name="one_contact_per_account_and_name",
+                violation_error_message=_("This account has a contact of this name already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.name}"

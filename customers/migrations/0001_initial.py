@@ -603,7 +603,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="contact",
-            constraint=models.UniqueConstraint(fields=("account", "name"), name="one_contact_per_account_and_name"),
+            constraint=models.UniqueConstraint(
+                fields=("account", "name"),
+                name="one_contact_per_account_and_name",
+                violation_error_message="This account has a contact of this name already.",
+            ),
         ),
         migrations.AddIndex(
             model_name="customerrecord",

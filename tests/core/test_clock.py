@@ -25,8 +25,9 @@ from tests.orders.factories import DESK, NOON, TODAY
 
 HOW = {"at": NOON, "by": DESK}
 UTC = dt.UTC
-# Dates that use-cases take and that are not those of a booking: ranges of exports, how far to open months, ends of holds.
-NO_BOOKINGS = {"first", "last", "through", "expires_at", "now", "at"}
+# Dates that use-cases take and that are not those of a booking: ranges of exports, how far to open months, ends of holds, from when to
+# when a quota is kept, the day whose stock a proposal is about, what a payment was due on by its own order.
+NO_BOOKINGS = {"first", "last", "through", "expires_at", "now", "at", "starts_at", "ends_at", "valued_on", "due_at"}
 
 
 @pytest.mark.parametrize(

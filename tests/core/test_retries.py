@@ -215,4 +215,13 @@ THROUGH = {
     "make_backup",
     "drilling.drill",
     "resume_after_restore",
+    # What is read by SKU, by place or by month: that ``by`` acts on nothing.
+    "selectors.stock_totals_as_of",
+    "ages.turnover",
+    "ages.sell_through",
+    "reports.flows_between",
+    "reports.values_on",
+    "asked",
+    # One chunk of the command; each service in it is retried.
+    "self._work",
 }

@@ -15,7 +15,7 @@ from accounting.services import close_period, open_periods
 from catalog.models import Supplier
 from erp.core.errors import DomainError
 from erp.inventory import services
-from erp.inventory.models import CostBalance, Location
+from erp.inventory.models import CostBalance, Location, StockBalance
 from erp.inventory.selectors import stock_value as reports
 from erp.inventory.selectors.stock_value import INWARD, OUTWARD, By, Flow, Scope
 from erp.inventory.services import (
@@ -138,6 +138,14 @@ class History:
             reason_code="DAMAGE", **how,
         )  # fmt: skip
 
+    def break_one(self, day: dt.date) -> None:
+        """On the last day somebody tells of a piece that broke long ago, in a closed month."""
+        most = StockBalance.objects.filter(location__in=self.places).order_by("-on_hand")[0]
+        services.record_physical_fact(
+            source_type="DAMAGE", external_id=f"B-{day}", location_id=most.location_id, lines=[PhysicalLine(1, most.sku_id, 1)],
+            reason_code="DAMAGE", occurred_at=noon(day), at=noon(LAST), by=CLERK,
+        )  # fmt: skip
+
     def count(self, how: dict) -> None:
         name, place, item, pieces = self.any()
         services.record_count(external_id=name, location_id=place, counts=[Count(1, item, pieces)], **how)
@@ -178,6 +186,9 @@ def test_on_each_day_stock_is_worth_what_its_accounts_say(seed):
             close(dt.date(2026, 10, 31))
         for name, count in history.day(today).items():
             done[name] = done.get(name, 0) + count
+
+    history.break_one(dt.date(2026, 9, 29))
+    history.break_one(dt.date(2026, 10, 30))
 
     assert len(done) == 10, done
     assert [proof for day in days for proof in reports.proofs(day) if proof.difference] == []

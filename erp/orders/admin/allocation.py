@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -75,7 +77,7 @@ def preview(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order]) -> 
     """What 引当 would reserve for many orders, in the order in which they are served: it is done, looked at, and taken back."""
     ids = list(chosen.order_by("priority", "pk").values_list("pk", flat=True)[:MOST_ORDERS])
     now = _standing(ids)
-    then = retried(_tried, page, request, ids)
+    then = retried(_tried, page, request, ids, partial(services.allocate_by_hand, order_ids=ids))
     rows = [
         (order, now[order.pk], then[order.pk], then[order.pk] != now[order.pk])
         for order in page.get_queryset(request).filter(pk__in=ids).order_by("priority", "pk")
@@ -85,11 +87,14 @@ def preview(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order]) -> 
     return TemplateResponse(request, "admin/orders/order/allocate.html", context)
 
 
-def _tried(page: OrderAdmin, request: HttpRequest, ids: list[int]) -> dict[int, tuple[str, str]]:
+def _tried(
+    page: OrderAdmin, request: HttpRequest, ids: list[int], service: Callable[..., object]
+) -> dict[int, tuple[str, str]]:
+    """How the orders stand behind an act, in words; of the act itself nothing stays."""
     then: dict[int, tuple[str, str]] = {}
     try:
         with transaction.atomic():
-            services.allocate_by_hand(order_ids=ids, at=timezone.now(), by=page.actor(request))
+            service(at=timezone.now(), by=page.actor(request))
             then = _standing(ids)
             raise _LookedAt
     except _LookedAt:
@@ -142,23 +147,12 @@ def take(page: OrderAdmin, request: HttpRequest, order: Order, line_id: int) -> 
 
 
 def _foreseen(
-    page: OrderAdmin, request: HttpRequest, order: Order, giver: Order, call: dict[str, int]
+    page: OrderAdmin, request: HttpRequest, order: Order, giver: Order, call: dict[str, Any]
 ) -> list[tuple[Any, ...]]:
     """(order, now, afterwards) of both: who loses what."""
     ids = [giver.pk, order.pk]
     now = _standing(ids)
-
-    def tried() -> dict[int, tuple[str, str]]:
-        then: dict[int, tuple[str, str]] = {}
-        try:
-            with transaction.atomic():
-                services.move_reservation(**call, at=timezone.now(), by=page.actor(request))
-                then = _standing(ids)
-                raise _LookedAt
-        except _LookedAt:
-            return then
-
-    then = retried(tried)
+    then = retried(_tried, page, request, ids, partial(services.move_reservation, **call))
     return [(giver, now[giver.pk], then[giver.pk], True), (order, now[order.pk], then[order.pk], False)]
 
 
