@@ -228,17 +228,17 @@ def big_file(count: int, tag: str = "") -> str:
 
 
 @pytest.mark.usefixtures("retail")
-def test_10_000_rows_take_no_more_statements_than_one():
+def test_2_000_rows_take_no_more_statements_than_one():
     def statements(count: int, tag: str) -> int:
         with CaptureQueriesContext(connection) as queries:
             load(big_file(count, tag))
         return len(queries)
 
     few = statements(1, "A")
-    many = statements(10_000, "BB")
+    many = statements(2_000, "BB")
 
     assert few == many
-    assert Sku.objects.count() == 10_001
+    assert Sku.objects.count() == 2_001
 
 
 @pytest.mark.usefixtures("retail")

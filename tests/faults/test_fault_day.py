@@ -84,6 +84,7 @@ def test_a_minute_of_every_fault_loses_nothing_and_leaves_nothing(start):
     assert day.left_behind() == []
 
 
+@pytest.mark.slow
 def test_a_day_that_is_stopped_takes_everything_with_it(start):
     day = start("--minutes", "5")
     day.wait_for("the sites know their first figures")

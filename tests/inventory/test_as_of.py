@@ -115,7 +115,9 @@ def test_a_month_that_is_over_is_one_row_and_a_late_fact_is_another():
     late = services.cut_snapshots(at=START + 100 * DAY, by=BY)
 
     assert (first.movements, first.snapshots, again.snapshots, late.snapshots) == (3, 2, 0, 1)
-    rows = StockSnapshot.objects.order_by("id").values_list("begins_at", "after_seq", "through_seq", "quantity")
+    rows = StockSnapshot.objects.order_by("after_seq", "begins_at").values_list(
+        "begins_at", "after_seq", "through_seq", "quantity"
+    )
     assert list(rows) == [(START, 0, 3, 6), (START + 30 * DAY, 0, 3, 2), (START, 3, 4, 7)]
     assert selectors.stock_as_of(START + 30 * DAY - DAY / 86400) == [StockThen(item.pk, place.pk, 13, Decimal(1300))]
 
