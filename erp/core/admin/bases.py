@@ -14,7 +14,7 @@ from django.contrib.admin import helpers
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm, SplitDateTimeField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -200,6 +200,18 @@ class ServiceAdmin(ThemedAdmin):
     def serve(self, request: HttpRequest, service: Callable[..., R], **asked: Any) -> R:
         """The one call of a service that an action or a form makes: now, by whoever asks, and again if it lost a deadlock."""
         return retried(service, **asked, at=timezone.now(), by=self.actor(request))
+
+    def try_out(self, request: HttpRequest, service: Callable[..., object], look: Callable[[], R]) -> R:
+        """What ``look`` sees behind the one call of a service, of which nothing stays; both again if they lost a deadlock."""
+
+        def tried() -> R:
+            with transaction.atomic():
+                service(at=timezone.now(), by=self.actor(request))
+                seen = look()
+                transaction.set_rollback(True)
+            return seen
+
+        return retried(tried)
 
     @contextmanager
     def refusals_as_messages(self, request: HttpRequest, label: object = "") -> Iterator[None]:

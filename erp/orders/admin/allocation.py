@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import MasterAdmin
-from erp.core.retries import retried
 from erp.inventory.selectors import holders_of
 from erp.orders import selectors, services
 from erp.orders.admin.channels import OfChannels
@@ -69,15 +65,11 @@ class OrderWaitAdmin(OfChannels):
     ordering = ["-id"]
 
 
-class _LookedAt(Exception):
-    """Takes the transaction back."""
-
-
 def preview(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse:
     """What 引当 would reserve for many orders, in the order in which they are served: it is done, looked at, and taken back."""
     ids = list(chosen.order_by("priority", "pk").values_list("pk", flat=True)[:MOST_ORDERS])
     now = _standing(ids)
-    then = retried(_tried, page, request, ids, partial(services.allocate_by_hand, order_ids=ids))
+    then = page.try_out(request, partial(services.allocate_by_hand, order_ids=ids), lambda: _standing(ids))
     rows = [
         (order, now[order.pk], then[order.pk], then[order.pk] != now[order.pk])
         for order in page.get_queryset(request).filter(pk__in=ids).order_by("priority", "pk")
@@ -85,20 +77,6 @@ def preview(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order]) -> 
     shared = {**page.admin_site.each_context(request), "opts": page.opts, "title": gettext("Allocate stock")}
     context = {**shared, "rows": rows, "would": sum(moves for *_rest, moves in rows)}
     return TemplateResponse(request, "admin/orders/order/allocate.html", context)
-
-
-def _tried(
-    page: OrderAdmin, request: HttpRequest, ids: list[int], service: Callable[..., object]
-) -> dict[int, tuple[str, str]]:
-    """How the orders stand behind an act, in words; of the act itself nothing stays."""
-    then: dict[int, tuple[str, str]] = {}
-    try:
-        with transaction.atomic():
-            service(at=timezone.now(), by=page.actor(request))
-            then = _standing(ids)
-            raise _LookedAt
-    except _LookedAt:
-        return then
 
 
 def _standing(ids: list[int]) -> dict[int, tuple[str, str]]:
@@ -152,7 +130,7 @@ def _foreseen(
     """(order, now, afterwards) of both: who loses what."""
     ids = [giver.pk, order.pk]
     now = _standing(ids)
-    then = retried(_tried, page, request, ids, partial(services.move_reservation, **call))
+    then = page.try_out(request, partial(services.move_reservation, **call), lambda: _standing(ids))
     return [(giver, now[giver.pk], then[giver.pk], True), (order, now[order.pk], then[order.pk], False)]
 
 

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext
 
 from erp.core.admin import ServiceAdmin
 from erp.core.money import ZERO
-from erp.core.retries import retried
 from erp.core.task_kinds import label_of
 from erp.orders import selectors, services
 from erp.orders.admin import order_page
@@ -43,10 +40,6 @@ def service_of(act: str, order_id: int, reason: str = "") -> Callable[..., objec
     return calls[act]
 
 
-class _LookedAt(Exception):
-    """Takes the transaction back."""
-
-
 def foresee(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpResponse:
     """What an act would change on this order, beside what is; its confirmation does it."""
     act, reason = request.POST.get("action", ""), request.POST.get("reason", "").strip()[:200]
@@ -59,7 +52,11 @@ def foresee(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespo
         return HttpResponseRedirect(back)
     now, then = _told(request, order), dict[str, str]()
     with page.refusals_as_messages(request, order.number):
-        then = retried(_tried, page, request, order, service_of(act, order.pk, reason))
+        then = page.try_out(
+            request,
+            service_of(act, order.pk, reason),
+            lambda: _told(request, page.get_queryset(request).get(pk=order.pk)),
+        )
     if not then:
         return HttpResponseRedirect(back)
     labels = dict.fromkeys([*now, *then])
@@ -78,18 +75,6 @@ def foresee(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespo
         "changes": changes,
     }
     return TemplateResponse(request, "admin/orders/order/foresee.html", context)
-
-
-def _tried(page: ServiceAdmin, request: HttpRequest, order: Order, service: Callable[..., object]) -> dict[str, str]:
-    """The order as it is behind the act, in words; of the act itself nothing stays."""
-    then: dict[str, str] = {}
-    try:
-        with transaction.atomic():
-            service(at=timezone.now(), by=page.actor(request))
-            then = _told(request, page.get_queryset(request).get(pk=order.pk))
-            raise _LookedAt
-    except _LookedAt:
-        return then
 
 
 def _told(request: HttpRequest, order: Order) -> dict[str, str]:
