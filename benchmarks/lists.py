@@ -15,11 +15,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.stage import durable_cluster
+from benchmarks.stage import durable_cluster, ran_ns, server_process
 from benchmarks.synthetic import masters_of, value
 
 ROWS = 1_000_000
@@ -205,23 +204,16 @@ class _Stopwatch(ExitStack):
         with connection.cursor() as cursor:
             # What helpers do would not be counted.
             cursor.execute("SET max_parallel_workers_per_gather = 0")
-            cursor.execute("SELECT pg_backend_pid()")
-            self.server = Path(f"/proc/{cursor.fetchone()[0]}")
+        self.server = server_process()
         self.enter_context(connection.execute_wrapper(self._timed))
         return self
 
     def _timed(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        began = self._ran_ns()
+        began = ran_ns(self.server)
         try:
             return execute(sql, params, many, context)
         finally:
-            self.ms += (self._ran_ns() - began) / 1e6
-
-    def _ran_ns(self) -> int:
-        """Nanoseconds, told when the server waits for the next statement: while it runs, its account is not kept to the moment."""
-        while (self.server / "stat").read_text().rpartition(")")[2].split()[0] != "S":
-            time.sleep(0.0002)
-        return int((self.server / "schedstat").read_text().split()[0])
+            self.ms += (ran_ns(self.server) - began) / 1e6
 
 
 def main() -> None:

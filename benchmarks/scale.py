@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ledger import Size
-from benchmarks.stage import CHANNEL, durable_cluster
+from benchmarks.stage import CHANNEL, durable_cluster, ran_ns, server_process
 from erp.runtime import postgres
 
 WANTED = 1.20
@@ -240,23 +240,12 @@ def _serve(skus: int, channel: str, line: Any) -> None:
 
 
 def _cost(act: Any, seconds: float) -> Cost:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        server = Path(f"/proc/{cursor.fetchone()[0]}")
-    done, cpu, began = 0, time.process_time() + _ran_s(server), time.perf_counter()
+    server = server_process()
+    done, cpu, began = 0, time.process_time() + ran_ns(server) / 1e9, time.perf_counter()
     while time.perf_counter() - began < seconds:
         done += act()
     clock = time.perf_counter() - began
-    return Cost((time.process_time() + _ran_s(server) - cpu) / done, clock / done)
-
-
-def _ran_s(server: Path) -> float:
-    """Told when the server waits for the next statement: while it runs, its account is not kept to the moment."""
-    while (server / "stat").read_text().rpartition(")")[2].split()[0] != "S":
-        time.sleep(0.0002)
-    return int((server / "schedstat").read_text().split()[0]) / 1e9
+    return Cost((time.process_time() + ran_ns(server) / 1e9 - cpu) / done, clock / done)
 
 
 def _acts(skus: int, channel: str) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 
 from erp.runtime import postgres
 
@@ -52,6 +54,22 @@ def prove_sound() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM inventory_stockbalance WHERE allocated > on_hand OR allocated < 0")
         assert cursor.fetchone()[0] == 0
+
+
+def server_process() -> Path:
+    """The account that the kernel keeps of the server process of this connection."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return Path(f"/proc/{cursor.fetchone()[0]}")
+
+
+def ran_ns(server: Path) -> int:
+    """For how many nanoseconds it has run, told when it waits for the next statement: while it runs, the account is not kept to the moment."""
+    while (server / "stat").read_text().rpartition(")")[2].split()[0] != "S":
+        time.sleep(0.0002)
+    return int((server / "schedstat").read_text().split()[0])
 
 
 def build_masters() -> None:
