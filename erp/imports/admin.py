@@ -27,7 +27,8 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.admin import PageLink, ReadOnlyAdmin, for_people
 from erp.core.errors import InvalidInput
 from erp.imports import exporting, files, selectors, services
-from erp.imports.lists import EXCEL_TYPE, answer_with, as_download
+from erp.imports.downloads import EXCEL_TYPE, as_download
+from erp.imports.lists import answer_with
 from erp.imports.masters import REASON_HEADINGS, Master, importable, named, registered, visible
 from erp.imports.models import ImportRow, ImportRun
 from erp.imports.values import as_typed, shortened

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, HttpRequest, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.http import content_disposition_header, urlencode
+from django.utils.http import urlencode
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import PageLink, ServiceAdmin, for_people
 from erp.core.errors import InvalidInput
 from erp.imports import exporting
+from erp.imports.downloads import table_as_file
 from erp.imports.masters import Master, of_model
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ FORMS = (
     ("utf-8-sig", _("Export to CSV (UTF-8)")),
     ("cp932", _("Export to CSV (Shift_JIS)")),
 )
-EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class Exchange(ServiceAdmin):
@@ -87,21 +87,9 @@ class Exchange(ServiceAdmin):
 
 def answer_with(master: Master, found: Any, form: str) -> Any:
     """A file of rows as an answer. Raises InvalidInput for signs that the encoding does not have."""
-    heading, rows = exporting.titles(master), exporting.rows_of(master, found)
+    heading = exporting.titles(master)
     name = slugify(master.title, allow_unicode=True) or master.code
-    if form == "xlsx":
-        book = exporting.workbook(master.title, heading, rows)
-        return FileResponse(book, as_attachment=True, filename=f"{name}.xlsx", content_type=EXCEL_TYPE)
-    encoding = form if form in exporting.ENCODINGS else "utf-8-sig"
-    if encoding == "cp932":
-        exporting.refuse_unwritable(heading, exporting.rows_of(master, found))
-    answer = StreamingHttpResponse(
-        exporting.csv_pieces(heading, rows, encoding=encoding),
-        content_type=f"text/csv; charset={'Shift_JIS' if encoding == 'cp932' else 'utf-8'}",
+    encoding = form if form == "xlsx" or form in exporting.ENCODINGS else "utf-8-sig"
+    return table_as_file(
+        name, title=master.title, heading=heading, rows=lambda: exporting.rows_of(master, found), form=encoding
     )
-    return as_download(answer, f"{name}.csv")
-
-
-def as_download(answer: Any, name: str) -> Any:
-    answer["Content-Disposition"] = content_disposition_header(True, name)
-    return answer

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -106,7 +106,7 @@ class CustomerRfmAdmin(ReadOnlyAdmin):
                 self.message_user(request, gettext("Merge %d undone.") % int(key), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:insights_customer_card", args=[golden_id]))
 
-    def sales(self, request: HttpRequest) -> HttpResponse | FileResponse:
+    def sales(self, request: HttpRequest) -> HttpResponse | FileResponse | StreamingHttpResponse:
         """どの商品が・どのチャネルで・誰に. The staff of a shop see what was sold there."""
         self._demand(request, "insights.analyse_sales")
         return sales.page(self, request)

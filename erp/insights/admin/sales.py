@@ -12,7 +12,7 @@ from typing import Any
 
 from django import forms
 from django.core.cache import cache
-from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
+from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -23,7 +23,7 @@ from erp.core.admin import ServiceAdmin
 from erp.core.clock import business_date
 from erp.core.money import ZERO, written
 from erp.core.permissions import SEE_COSTS
-from erp.imports.exporting import workbook
+from erp.imports.downloads import table_as_file
 from erp.imports.values import neutral
 from erp.insights.selectors.sales import (
     DIMENSIONS,
@@ -127,7 +127,7 @@ class Row:
         return self.now.sales * 100 / self.before.sales if self.before is not None and self.before.sales > 0 else None
 
 
-def page(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse | FileResponse:
+def page(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse | FileResponse | StreamingHttpResponse:
     with_margin = request.user.has_perm(SEE_COSTS)
     channels = shop_channels_of(request.user)
     today = business_date(timezone.now())
@@ -412,13 +412,12 @@ def _csv(name: str, table: Sequence[Sequence[Any]]) -> HttpResponse:
     return answer
 
 
-def _xlsx(name: str, table: Sequence[Sequence[Any]]) -> FileResponse:
-    book = workbook(gettext("Sales analysis"), table[0], table[1:])
-    return FileResponse(book, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX)
+def _xlsx(name: str, table: Sequence[Sequence[Any]]) -> FileResponse | StreamingHttpResponse:
+    title = gettext("Sales analysis")
+    return table_as_file(name, title=title, heading=table[0], rows=lambda: table[1:], form="xlsx")
 
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-DOWNLOADS: dict[str, Callable[[str, Sequence[Sequence[Any]]], HttpResponse | FileResponse]] = {
+DOWNLOADS: dict[str, Callable[[str, Sequence[Sequence[Any]]], HttpResponse | FileResponse | StreamingHttpResponse]] = {
     "csv": _csv,
     "xlsx": _xlsx,
 }

@@ -8,21 +8,22 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from catalog.selectors import scanned_codes, skus_scanned
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, Problem
-from erp.imports import exporting, files
+from erp.imports import files
+from erp.imports.downloads import table_as_file
 from erp.inventory.admin.baskets import pieces_typed
 from erp.inventory.models import StockCount, StockCountEntry, StockCountLine
 from erp.inventory.selectors.goods import goods_name
 from erp.inventory.services import CountEntry
 
-CP932, UTF8, XLSX = "cp932", "utf-8-sig", "xlsx"
-FORMATS = (CP932, UTF8, XLSX)
+CP932 = "cp932"
+FORMATS = (CP932, "utf-8-sig", "xlsx")
 PIECE = 500
 MOST_TOLD = 20
 _BLIND = (StockCount.State.PREPARING, StockCount.State.COUNTING)
@@ -30,23 +31,13 @@ CODES = {"sku", "skuコード", "jan", "janコード", "バーコード", "商�
 PIECES = {"数量", "数", "点数", "実棚数", "実地数", "棚卸数", "実数", "quantity", "pieces", "counted"}
 
 
-def answer(count: StockCount, kind: str, *, sees_costs: bool) -> HttpResponse | StreamingHttpResponse | FileResponse:
+def answer(count: StockCount, kind: str, *, sees_costs: bool) -> StreamingHttpResponse | FileResponse:
     """Raises InvalidInput where cp932 cannot hold a name."""
     is_blind = count.state in _BLIND
     heading = _blind() if is_blind else _differences(sees_costs)
     cells = list(_blind_rows(count) if is_blind else _difference_rows(count, sees_costs=sees_costs))
     name = f"{'tanaorosi-list' if is_blind else 'tanaorosi-sai'}-{count.pk}"
-    if kind == XLSX:
-        book = exporting.workbook(count.external_id, heading, cells)
-        return FileResponse(book, as_attachment=True, filename=f"{name}.xlsx")
-    if kind == CP932:
-        exporting.refuse_unwritable(heading, cells)
-    stream = StreamingHttpResponse(
-        exporting.csv_pieces(heading, cells, encoding=kind),
-        content_type=f"text/csv; charset={'Shift_JIS' if kind == CP932 else 'utf-8'}",
-    )
-    stream["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return stream
+    return table_as_file(name, title=count.external_id, heading=heading, rows=lambda: cells, form=kind)
 
 
 def _blind() -> list[str]:

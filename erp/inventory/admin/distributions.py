@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Product, Sku
 from erp.core.admin import MasterAdmin, PageLink, TabularInline
 from erp.core.errors import DomainError
-from erp.imports import exporting
+from erp.imports.downloads import table_as_file
 from erp.inventory import services
 from erp.inventory.admin.baskets import pieces_typed, plain
 from erp.inventory.admin.places import OfPlaces
@@ -266,8 +266,9 @@ class DistributionAdmin(OfPlaces):
             [line.location.code, line.location.name, line.sku.code, goods_name(line.sku), line.quantity]
             for line in lines.order_by("location__code", "sku__code")
         ]
-        book = exporting.workbook(row.external_id, heading, cells)
-        return FileResponse(book, as_attachment=True, filename=f"haibun-{row.pk}.xlsx")
+        return table_as_file(
+            f"haibun-{row.pk}", title=row.external_id, heading=heading, rows=lambda: cells, form="xlsx"
+        )
 
 
 def _by_speed(free: dict[int, int], skus: Sequence[int], to: Sequence[int], *, days: int) -> dict[tuple[int, int], int]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +18,7 @@ from catalog.models import Brand, Category, Season, Supplier
 from erp.core.admin import ServiceAdmin, for_people
 from erp.core.errors import InvalidInput
 from erp.core.money import written
-from erp.imports.exporting import csv_pieces, refuse_unwritable, workbook
+from erp.imports.downloads import table_as_file
 from erp.inventory.admin.reports import SkusField
 from erp.inventory.models import CostPool, Location
 from erp.inventory.selectors.stock_value import By, Scope
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 ROWS_A_PAGE = 100
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FORMS = {"xlsx": "Excel", "utf-8-sig": "CSV (UTF-8)", "cp932": "CSV (Shift_JIS)"}
 BY_TITLES = {
     By.CATEGORY: _("Category"), By.BRAND: _("Brand"), By.SEASON: _("Season"), By.PRODUCT: _("Style"), By.SKU: _("SKU"),
@@ -179,17 +177,7 @@ def _shown(value: Value, is_text: bool) -> Shown:
 
 
 def file_of(name: str, title: str, sheet: Sheet, form: str) -> FileResponse | StreamingHttpResponse:
-    heads, rows = _flat_heads(sheet), list(_cells(sheet))
-    if form == "xlsx":
-        return FileResponse(
-            workbook(title, heads, rows), as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX
-        )
-    if form == "cp932":
-        refuse_unwritable(heads, rows)
-    kind = f"text/csv; charset={'Shift_JIS' if form == 'cp932' else 'utf-8'}"
-    file = StreamingHttpResponse(csv_pieces(heads, rows, encoding=form), content_type=kind)
-    file["Content-Disposition"] = content_disposition_header(True, f"{name}.csv") or ""
-    return file
+    return table_as_file(name, title=title, heading=_flat_heads(sheet), rows=lambda: _cells(sheet), form=form)
 
 
 def _flat_heads(sheet: Sheet) -> list[str]:
