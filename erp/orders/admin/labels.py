@@ -17,8 +17,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import MasterAdmin, ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import MasterAdmin, ReadOnlyAdmin
 from erp.orders import services
+from erp.orders.admin.parcel_lines import ParcelsOfRun
 from erp.orders.models import CarrierAccount, LabelRun, LabelRunLine, Shipment
 from erp.orders.models.carriers import Carrier
 from erp.orders.selectors.carriers import spellings_of
@@ -197,22 +198,10 @@ class CarrierAccountAdmin(MasterAdmin):
         return [] if obj is None else ["carrier"]
 
 
-class LabelRunLineInline(ReadOnlyInline):
+class LabelRunLineInline(ParcelsOfRun):
     model = LabelRunLine
     fields = ["shipment", "order", "state", "tracking_number"]
     readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().get_queryset(request)
-        return found.select_related("shipment__order")
-
-    @admin.display(description=_("order"))
-    def order(self, line: LabelRunLine) -> str:
-        return line.shipment.order.number
-
-    @admin.display(description=_("state"))
-    def state(self, line: LabelRunLine) -> str:
-        return line.shipment.get_state_display()
 
     @admin.display(description=_("tracking number"))
     def tracking_number(self, line: LabelRunLine) -> str:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core import who
-from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from erp.core.admin import ReadOnlyAdmin
+from erp.orders.admin.parcel_lines import ParcelsOfRun
 from erp.orders.models import PrintRun, PrintRunLine, Shipment
 from erp.orders.selectors.prints import Printed, last_printed, unpicked
 
@@ -51,22 +52,10 @@ def _times(printed: Printed) -> str:
     return ngettext("(%d time)", "(%d times)", printed.times) % printed.times if printed.times > 1 else ""
 
 
-class PrintRunLineInline(ReadOnlyInline):
+class PrintRunLineInline(ParcelsOfRun):
     model = PrintRunLine
     fields = ["shipment", "order", "state"]
     readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().get_queryset(request)
-        return found.select_related("shipment__order")
-
-    @admin.display(description=_("order"))
-    def order(self, line: PrintRunLine) -> str:
-        return line.shipment.order.number
-
-    @admin.display(description=_("state"))
-    def state(self, line: PrintRunLine) -> str:
-        return line.shipment.get_state_display()
 
 
 @admin.register(PrintRun)
