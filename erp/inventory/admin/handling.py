@@ -125,16 +125,9 @@ def sort_page(page: StockActs, request: HttpRequest) -> HttpResponse:
     """What waits for inspection at a place: each piece is scanned under a verdict, then all of it moves in one document."""
     if not request.user.has_perm("inventory.transfer_stock") or not request.user.has_perm("inventory.adjust_stock"):
         raise PermissionDenied
-    every = list(Location.objects.filter(is_active=True).order_by("kind", "code"))
-    own = places_of(request.user)
-    waiting_at = [
-        place for place in every if place.kind == Location.Kind.INSPECTION and (own is None or place.pk in own)
-    ]
-    targets = [
-        place
-        for place in every
-        if place.kind in (Location.Kind.WAREHOUSE, Location.Kind.SHOP) and (own is None or place.pk in own)
-    ]
+    places = _places(request)
+    waiting_at = [place for place in places if place.kind == Location.Kind.INSPECTION]
+    targets = [place for place in places if place.kind in (Location.Kind.WAREHOUSE, Location.Kind.SHOP)]
     place = _chosen(request, "location", waiting_at, waiting_at[0] if waiting_at else None)
     target = _chosen(request, "target", targets, targets[-1] if targets else None)
     basket = read_basket(request, place.pk if place else None, VERDICTS)
@@ -210,7 +203,7 @@ def _chosen(request: HttpRequest, name: str, places: list[Location], usual: Loca
 
 
 def _now(request: HttpRequest) -> Any:
-    """The minute in which the page was opened, so that pressing twice is the same document."""
+    """To the minute: pressing twice within it is the same document. Across its end the second is told of a conflict."""
     return timezone.now().replace(second=0, microsecond=0)
 
 

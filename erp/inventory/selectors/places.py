@@ -16,6 +16,14 @@ def transit_location_id() -> int:
     return _first(Location.objects.filter(kind=Location.Kind.IN_TRANSIT, is_active=True), "IN_TRANSIT")
 
 
+def first_location_id(kind: Location.Kind) -> int:
+    """The first open place of a kind that was opened. Raises NotFound where there is none."""
+    key = Location.objects.filter(kind=kind, is_active=True).order_by("pk").values_list("pk", flat=True).first()
+    if key is None:
+        raise NotFound(_("There is no location of this kind: %(kind)s") % {"kind": kind.label})
+    return key
+
+
 def consigned_location_ids(account_ids: Iterable[int]) -> dict[int, int]:
     """Where goods are that accounts hold and have not reported sold (委託先在庫), by account. Accounts without such a place are left out."""
     found = Location.objects.filter(kind=Location.Kind.CONSIGNED, holder_account_id__in=set(account_ids))

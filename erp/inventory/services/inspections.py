@@ -17,9 +17,10 @@ from catalog.selectors import cost_on
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import ExpectedReceipt, Location, StockDocument
+from erp.inventory.selectors.places import first_location_id
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.receipts import RECEIPT, PurchaseBooks, ReceiptLine, receive
 
@@ -73,7 +74,7 @@ def receive_inspected(
         for number, line in enumerate(counted, start=1):
             row = known[line.expected_receipt_id]
             if pieces := pieces_of(line):
-                place = row.location_id if kind is None else _place(kind)
+                place = row.location_id if kind is None else first_location_id(kind)
                 part = ReceiptLine(number, row.sku_id, pieces, costs[row.pk], row.pk)
                 by_place.setdefault((place, row.supplier_id), []).append(part)
         for index, ((place, supplier), parts) in enumerate(sorted(by_place.items(), key=lambda item: str(item[0]))):
@@ -132,10 +133,3 @@ def _refuse(
             problems.append(Problem(row.sku.code, "more_than_expected", told))
     if problems:
         raise InvalidInput(problems)
-
-
-def _place(kind: Location.Kind) -> int:
-    key = Location.objects.filter(kind=kind, is_active=True).order_by("pk").values_list("pk", flat=True).first()
-    if key is None:
-        raise NotFound(_("There is no location of this kind: %(kind)s") % {"kind": kind.label})
-    return key

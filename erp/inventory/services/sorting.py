@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import Location, Reason, StockDocument
 from erp.inventory.postings import Sums
+from erp.inventory.selectors.places import first_location_id
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
@@ -67,7 +68,7 @@ def sort_inspected(
     if earlier := documents.replay(source_type=SORTING, external_id=external_id, content=content):
         return earlier
     _refuse_senseless(lines, location_id, sellable_to_id)
-    defects = _defects() if any(line.defective for line in lines) else 0
+    defects = first_location_id(Location.Kind.DEFECT) if any(line.defective for line in lines) else 0
     document_id = documents.new_document(
         kind=StockDocument.Kind.TRANSFER,
         source_type=SORTING,
@@ -120,12 +121,3 @@ def _refuse_senseless(lines: Sequence[SortedLine], location_id: int, sellable_to
         problems.append(Problem("/sellable_to", "invalid", _("The pieces are there already.")))
     if problems:
         raise InvalidInput(problems)
-
-
-def _defects() -> int:
-    found = Location.objects.filter(kind=Location.Kind.DEFECT, is_active=True).order_by("pk")
-    key = found.values_list("pk", flat=True).first()
-    if key is None:
-        told = _("There is no location of this kind: %(kind)s") % {"kind": Location.Kind.DEFECT.label}
-        raise NotFound(told)
-    return key
