@@ -18,6 +18,7 @@ from django.db import Error, connection, transaction
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm, SplitDateTimeField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -192,6 +193,12 @@ class ServiceAdmin(ThemedAdmin):
 
     def actor(self, request: HttpRequest) -> Actor:
         return actor_of(request)
+
+    def named(self, request: HttpRequest, key: object, *related: str) -> Any:
+        """The row of this list that an address names, with rows it points to. Raises Http404 for one that is not there, or not this user's."""
+        text = str(key)
+        found = self.get_queryset(request).select_related(*related)
+        return get_object_or_404(found, pk=int(text) if text.isdecimal() and len(text) <= 18 else 0)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """For actions that change documents through services: who may change the document may act, though no form opens."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -17,7 +16,7 @@ from django.utils.translation import gettext
 
 from erp.core.clock import business_date
 from erp.inventory import services
-from erp.inventory.admin.baskets import pieces_typed
+from erp.inventory.admin.baskets import pieces_typed, plain, this_minute
 from erp.inventory.models import ExpectedReceipt
 from erp.inventory.selectors import arrivals
 
@@ -55,7 +54,7 @@ def inspection_page(page: ExpectedReceiptAdmin, request: HttpRequest) -> HttpRes
 def _deliveries(page: ExpectedReceiptAdmin, request: HttpRequest, rows: QuerySet[ExpectedReceipt]) -> HttpResponse:
     """What is expected, soonest first. A scan of its number or of goods in it opens it."""
     waiting = arrivals.open_expectations().filter(pk__in=rows.values("pk"))
-    code = unicodedata.normalize("NFKC", request.GET.get("code", "")).strip()
+    code = plain(request.GET.get("code", ""))
     if not code:
         return _page(page, request, deliveries=arrivals.expected_deliveries(waiting, limit=MOST_DELIVERIES))
     found = arrivals.purchases_scanned(waiting, code, on=business_date(timezone.now()))
@@ -89,7 +88,6 @@ def _book(
         )
         page.message_user(request, told, messages.ERROR)
         return None
-    now = timezone.now()
     done = []
     with page.refusals_as_messages(request):
         done = page.serve(
@@ -99,7 +97,7 @@ def _book(
             purchase=purchase,
             lines=lines,
             accepts_more=bool(request.POST.get("accepts_more")),
-            occurred_at=now.replace(second=0, microsecond=0),
+            occurred_at=this_minute(),
         )
     if not done:
         return None
@@ -109,7 +107,7 @@ def _book(
 
 
 def _typed(request: HttpRequest, part: str, key: int) -> str:
-    return unicodedata.normalize("NFKC", request.POST.get(f"{part}_{key}", "")).strip()
+    return plain(request.POST.get(f"{part}_{key}", ""))
 
 
 def _page(page: ExpectedReceiptAdmin, request: HttpRequest, **context: Any) -> HttpResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import secrets
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,6 +56,16 @@ class Basket:
 
 def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip()
+
+
+def new_number(letter: str) -> str:
+    """Of a paper that a page begins; two pages that open in one second do not share it."""
+    return f"{letter}{timezone.localtime():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def this_minute() -> dt.datetime:
+    """When a page books: pressing twice within it is the same document. Across its end the second is told of a conflict."""
+    return timezone.now().replace(second=0, microsecond=0)
 
 
 def read_basket(request: HttpRequest, location_id: int | None, parts: Iterable[str] = ("pieces",)) -> Basket:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
@@ -22,6 +21,7 @@ from erp.core.admin import for_people
 from erp.core.clock import business_date
 from erp.core.errors import DomainError
 from erp.inventory import services
+from erp.inventory.admin.baskets import MOST_PIECES, plain
 from erp.inventory.models import StockCount, StockCountEntry
 from erp.inventory.selectors.goods import goods_name, goods_named
 from erp.inventory.selectors.stocktakes import counts_to_enter, latest_entries, sheet_totals
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 200
 MOST_SHOWN = 50
-MOST_PIECES = 1_000_000
 # What a tablet kept without a network is counted when it was scanned, for a day.
 OLDEST = dt.timedelta(days=1)
 
@@ -42,17 +41,13 @@ def counting_page(page: StockCountAdmin, request: HttpRequest) -> HttpResponse:
     if request.content_type == "application/json":
         return _take_in(page, request)
     asked = request.POST if request.method == "POST" else request.GET
-    count, sheet = _count(request, asked.get("count", "")), _plain(asked.get("sheet", ""))[:40]
+    count, sheet = _count(request, asked.get("count", "")), plain(asked.get("sheet", ""))[:40]
     if count is None or not sheet:
         return _choice(page, request, count)
     told, kind = gettext("Scan the goods."), "plain"
     if request.method == "POST":
         told, kind = _one(page, request, count, sheet)
     return _sheet(page, request, count, sheet, told, kind)
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip()
 
 
 def _count(request: HttpRequest, key: object) -> StockCount | None:
@@ -75,7 +70,7 @@ def _one(page: StockCountAdmin, request: HttpRequest, count: StockCount, sheet: 
     entry = {
         "key": request.POST.get("key", ""),
         "code": request.POST.get("code", ""),
-        "quantity": _plain(request.POST.get("pieces", "1")),
+        "quantity": plain(request.POST.get("pieces", "1")),
         "way": StockCountEntry.Way.TYPED.value,
         "recount": bool(request.POST.get("recount")) or count.state == StockCount.State.REVIEW,
         "age_ms": 0,
@@ -91,7 +86,7 @@ def _take_in(page: StockCountAdmin, request: HttpRequest) -> HttpResponse:
     """Scans of the page: which of them are known, and what the sheet has now of each SKU."""
     try:
         asked = json.loads(request.body)
-        count, sheet, entries = _count(request, asked["count"]), _plain(str(asked["sheet"])), list(asked["entries"])
+        count, sheet, entries = _count(request, asked["count"]), plain(str(asked["sheet"])), list(asked["entries"])
         entries = [dict(entry) for entry in entries[:MOST_AT_ONCE]]
     except (ValueError, KeyError, TypeError):
         return JsonResponse({"refused": gettext("This cannot be read.")}, status=400)
@@ -107,7 +102,7 @@ def _enter(
     page: StockCountAdmin, request: HttpRequest, count: StockCount, sheet: str, entries: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     now = timezone.now()
-    codes = [_plain(str(entry.get("code", "")))[:100] for entry in entries]
+    codes = [plain(str(entry.get("code", "")))[:100] for entry in entries]
     known = skus_scanned([code for code in codes if code], on=business_date(now))
     readable, told = [], {}
     for code, entry in zip(codes, entries, strict=True):
@@ -141,7 +136,7 @@ def _enter(
 
 
 def _pieces(value: object) -> int | None:
-    text = _plain(str(value))
+    text = plain(str(value))
     digits = text.removeprefix("-")
     if not digits.isdecimal() or not digits.isascii() or len(digits) > 9:
         return None

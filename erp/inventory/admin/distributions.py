@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -139,7 +139,7 @@ class DistributionAdmin(OfPlaces):
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        row = self._found(request, object_id)
+        row = self.named(request, object_id, "source")
         typed: dict[tuple[int, int], int] | None = None
         if request.method == "POST":
             if not request.user.has_perm(DISTRIBUTES):
@@ -147,16 +147,8 @@ class DistributionAdmin(OfPlaces):
             typed = self._typed(request, row)
             if self._act(request, row, typed):
                 return HttpResponseRedirect(reverse("admin:inventory_distribution_change", args=[row.pk]))
-            row = self._found(request, object_id)
+            row = self.named(request, object_id, "source")
         return TemplateResponse(request, "inventory/distribution.html", self._context(request, row, typed))
-
-    def _found(self, request: HttpRequest, key: object) -> Distribution:
-        text = str(key)
-        found = self.get_queryset(request).select_related("source")
-        row: Distribution | None = found.filter(pk=int(text) if text.isdecimal() and len(text) <= 18 else 0).first()
-        if row is None:
-            raise Http404
-        return row
 
     def _typed(self, request: HttpRequest, row: Distribution) -> dict[tuple[int, int], int]:
         typed = {}
@@ -259,7 +251,7 @@ class DistributionAdmin(OfPlaces):
         """The list for whoever picks: one row per destination and SKU."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        row = self._found(request, distribution_id)
+        row = self.named(request, distribution_id, "source")
         heading = [gettext("destination"), gettext("name"), "SKU", gettext("name"), gettext("pieces")]
         lines = row.lines.select_related("location", "sku__product", "sku__color", "sku__size")
         cells = [

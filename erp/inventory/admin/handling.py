@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext
 
 from erp.inventory import services
-from erp.inventory.admin.baskets import Basket, BasketRow, plain, read_basket
+from erp.inventory.admin.baskets import Basket, BasketRow, new_number, plain, read_basket, this_minute
 from erp.inventory.models import Location, Reason, StockBalance
 from erp.inventory.selectors.goods import OF_GOODS, goods_name
 from erp.inventory.selectors.staff import places_of
@@ -79,7 +77,7 @@ def handle_page(page: StockActs, request: HttpRequest) -> HttpResponse:
         foreseen=foreseen,
         told=told,
         told_kind=kind,
-        number=plain(request.POST.get("number", "")) or _number("A"),
+        number=plain(request.POST.get("number", "")) or new_number("A"),
         note=request.POST.get("note", ""),
     )
 
@@ -113,7 +111,7 @@ def _adjust(
                 reason_code=reason.code,
                 lines=lines,
                 note=request.POST.get("note", "")[:200],
-                occurred_at=_now(request),
+                occurred_at=this_minute(),
             )
         )
     if not booked:
@@ -159,7 +157,7 @@ def sort_page(page: StockActs, request: HttpRequest) -> HttpResponse:
         waiting=waiting,
         told=told if place else gettext("There is no location for goods that wait for inspection."),
         told_kind=kind,
-        number=plain(request.POST.get("number", "")) or _number("K"),
+        number=plain(request.POST.get("number", "")) or new_number("K"),
     )
 
 
@@ -181,7 +179,7 @@ def _sort(
                 location_id=place.pk,
                 sellable_to_id=target.pk,
                 lines=lines,
-                occurred_at=_now(request),
+                occurred_at=this_minute(),
             )
         )
     if not booked:
@@ -200,15 +198,6 @@ def _chosen(request: HttpRequest, name: str, places: list[Location], usual: Loca
     if not request.POST.get(name):
         return usual
     return next((place for place in places if str(place.pk) == request.POST[name]), None)
-
-
-def _now(request: HttpRequest) -> Any:
-    """To the minute: pressing twice within it is the same document. Across its end the second is told of a conflict."""
-    return timezone.now().replace(second=0, microsecond=0)
-
-
-def _number(letter: str) -> str:
-    return f"{letter}{timezone.localtime():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _page(page: StockActs, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:

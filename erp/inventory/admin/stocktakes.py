@@ -103,7 +103,7 @@ class StockCountAdmin(OfPlaces):
         """While it is counted the blind list, afterwards the differences: as CSV for Excel, CSV in UTF-8, or Excel."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        count = self._found(request, count_id)
+        count = self.named(request, count_id, "location")
         kind = request.GET.get("format", count_files.CP932)
         if kind not in count_files.FORMATS:
             raise Http404
@@ -112,20 +112,12 @@ class StockCountAdmin(OfPlaces):
             answers.append(count_files.answer(count, kind, sees_costs=request.user.has_perm(SEE_COSTS)))
         return next(iter(answers), HttpResponseRedirect(reverse("admin:inventory_stockcount_change", args=[count_id])))
 
-    def _found(self, request: HttpRequest, count_id: object) -> StockCount:
-        text = str(count_id)
-        key = int(text) if text.isdecimal() and len(text) <= 18 else 0
-        count: StockCount | None = self.get_queryset(request).select_related("location").filter(pk=key).first()
-        if count is None:
-            raise Http404
-        return count
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        count = self._found(request, object_id)
+        count = self.named(request, object_id, "location")
         upload = CountFileForm(
             request.POST if "upload" in request.POST else None,
             request.FILES if "upload" in request.POST else None,
@@ -137,7 +129,7 @@ class StockCountAdmin(OfPlaces):
             is_done = self._upload(request, count, upload) if "upload" in request.POST else self._act(request, count)
             if is_done:
                 return HttpResponseRedirect(reverse("admin:inventory_stockcount_change", args=[count.pk]))
-            count = self._found(request, object_id)
+            count = self.named(request, object_id, "location")
         return TemplateResponse(request, "inventory/stocktake.html", self._context(request, count, upload))
 
     def _may(self, request: HttpRequest, permission: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import PageLink
 from erp.inventory import services
-from erp.inventory.admin.baskets import plain, read_basket
+from erp.inventory.admin.baskets import new_number, plain, read_basket, this_minute
 from erp.inventory.admin.places import OfPlaces
 from erp.inventory.models import Location, TransferOrder
 from erp.inventory.selectors import transfer_orders as selected
@@ -131,7 +131,7 @@ class TransferOrderAdmin(OfPlaces):
             "basket": basket,
             "told": told,
             "told_kind": kind,
-            "number": plain(request.POST.get("number", "")) or _new_number(),
+            "number": plain(request.POST.get("number", "")) or new_number("M"),
             "note": request.POST.get("note", ""),
         }
         return TemplateResponse(request, "inventory/transfer_request.html", context)
@@ -142,7 +142,7 @@ class TransferOrderAdmin(OfPlaces):
         wanted = services.TransferRequest(number, start.pk, end.pk, pieces, request.POST.get("note", "")[:200])
         [order_id] = self.serve(request, services.request_transfers, requests=[wanted])
         if ships:
-            self.serve(request, services.ship_transfer, order_id=order_id, occurred_at=_now())
+            self.serve(request, services.ship_transfer, order_id=order_id, occurred_at=this_minute())
         return int(order_id)
 
     def change_view(
@@ -150,10 +150,7 @@ class TransferOrderAdmin(OfPlaces):
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        found = self.get_queryset(request).select_related("from_location", "to_location", "distribution")
-        order = found.filter(pk=int(object_id) if object_id.isdecimal() and len(object_id) <= 18 else 0).first()
-        if order is None:
-            raise Http404
+        order: TransferOrder = self.named(request, object_id, "from_location", "to_location", "distribution")
         offered = self._offered(request, order)
         if request.method == "POST":
             act = request.POST.get("act", "")
@@ -208,7 +205,7 @@ class TransferOrderAdmin(OfPlaces):
                 pieces[line.pk] = int(text)
 
         def ship() -> str:
-            self.serve(request, services.ship_transfer, order_id=order.pk, pieces=pieces, occurred_at=_now())
+            self.serve(request, services.ship_transfer, order_id=order.pk, pieces=pieces, occurred_at=this_minute())
             return gettext("The goods are on the road.")
 
         def receive() -> str:
@@ -219,7 +216,7 @@ class TransferOrderAdmin(OfPlaces):
                 external_id=name,
                 order_id=order.pk,
                 pieces=pieces,
-                occurred_at=_now(),
+                occurred_at=this_minute(),
             )
             return (
                 gettext("Everything has arrived.") if is_whole else gettext("Received; the rest is still on the road.")
@@ -241,11 +238,3 @@ class TransferOrderAdmin(OfPlaces):
             "report": plain_call(services.report_missing, gettext("Reported: the rest is missing."), order_id=order.pk),
             "write_off": plain_call(services.write_off_missing, gettext("The loss was booked."), order_id=order.pk),
         }
-
-
-def _now() -> Any:
-    return timezone.now().replace(second=0, microsecond=0)
-
-
-def _new_number() -> str:
-    return f"M{timezone.localtime():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"

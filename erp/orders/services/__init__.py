@@ -43,7 +43,7 @@ from erp.orders.services.payments import PaymentOutcome, hear_payment_news, reco
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.printing import Printing, note_printing
 from erp.orders.services.progress import accept, deliver, set_tracking
-from erp.orders.services.promising import keep_promises, promise_to
+from erp.orders.services.promising import keep_promises
 from erp.orders.services.receipts import issue_receipt
 from erp.orders.services.refunds import confirm_refund
 from erp.orders.services.refused_sales import RefusedSale, keep_refused_sales
@@ -147,7 +147,6 @@ __all__ = [
     "place_order",
     "place_orders",
     "plan_releases",
-    "promise_to",
     "read_tracking_file",
     "reconsider_lost_reservations",
     "record_channel_return",

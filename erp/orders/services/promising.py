@@ -48,15 +48,6 @@ def keep_promises(*, at: dt.datetime, by: Actor) -> int:
 
 
 @use_case
-def promise_to(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) -> None:
-    """Deal out what is expected of everything that these orders lack, and say on them when it comes."""
-    needs = selectors.open_needs(order_ids)
-    sku_ids = sorted({need.sku_id for of_order in needs.values() for need in of_order if need.sku_id is not None})
-    _promise(sku_ids=sku_ids, at=at, by=by)
-    _tell_days(order_ids=order_ids, at=at, by=by)
-
-
-@use_case
 def _promise(*, sku_ids: Sequence[int], at: dt.datetime, by: Actor) -> int:
     """Looked at once more behind the locks of the orders, so that nothing is promised to one that is cancelled meanwhile."""
     today = business_date(at)
