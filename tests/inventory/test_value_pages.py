@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.models import Category, Supplier
+from catalog.models import Category, Product, Supplier
 from erp.inventory import services
 from erp.inventory.models import ExpectedReceipt, ReorderRule, WriteDownReview, WriteDownRule
 from erp.inventory.services import ReceiptLine, TransferLine
@@ -107,6 +107,20 @@ def test_a_write_down_is_proposed_edited_and_posted(desk, shirts):
     assert (review.state, shown.context["loss"], shown.context["is_draft"]) == ("POSTED", 6_000, False)
     assert b"".join(excel.streaming_content).startswith(b"PK")
     assert b"WD-" in desk.get(reverse("admin:inventory_stockdocument_change", args=[review.document_id])).content
+
+
+def test_a_proposal_with_a_name_that_shift_jis_does_not_have_says_so(desk, shirts):
+    WriteDownRule.objects.create(months=6, percent=50)
+    item, warehouse = shirts
+    Product.objects.filter(pk=item.product_id).update(name="𠮷野のシャツ")
+    asked = {"cost_pool": warehouse.cost_pool_id, "valued_on": timezone.localdate().isoformat()}
+    desk.post(reverse("admin:inventory_propose_write_down"), asked)
+    url = reverse("admin:inventory_write_down_review", args=[WriteDownReview.objects.get().pk])
+
+    refused = desk.get(url, {"format": "cp932"}, follow=True)
+
+    assert refused.redirect_chain == [(url, 302)]
+    assert any("𠮷" in str(told) for told in refused.context["messages"])
 
 
 def test_chosen_lines_become_expected_receipts_of_their_supplier(desk, shirts):

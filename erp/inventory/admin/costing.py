@@ -13,6 +13,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -27,7 +28,7 @@ from erp.core.money import ZERO
 from erp.imports.lists import Exchange
 from erp.inventory import services
 from erp.inventory.admin import reorder
-from erp.inventory.admin.sheets import FORMS, Row, Sheet, column_sum, file_of
+from erp.inventory.admin.sheets import FORMS, Row, Sheet, column_sum, file_of, page_number
 from erp.inventory.models import (
     CostPool,
     ReorderRule,
@@ -163,15 +164,17 @@ class WriteDownReviewAdmin(ReadOnlyAdmin):
         review = get_object_or_404(WriteDownReview.objects.select_related("cost_pool"), pk=review_id)
         lines = review.lines.select_related("sku__product").order_by(F("proposed_value") - F("value"), "sku__code")
         if (wanted := request.GET.get("format", "")) in FORMS:
-            return file_of(f"write-down-{review.pk}", gettext("Write-down proposal"), _sheet(lines), wanted)
+            files: list[HttpResponseBase] = []
+            with self.refusals_as_messages(request):
+                files.append(file_of(f"write-down-{review.pk}", gettext("Write-down proposal"), _sheet(lines), wanted))
+            return next(iter(files), HttpResponseRedirect(request.path))
         if request.method == "POST":
             if not request.user.has_perm("inventory.write_down_stock"):
                 raise PermissionDenied
             with self.refusals_as_messages(request):
                 self._act(request, review, lines)
             return HttpResponseRedirect(request.get_full_path())
-        text = request.GET.get("p", "1")
-        number = max(int(text), 1) if text.isdecimal() and len(text) < 7 else 1
+        number = page_number(request)
         start = (number - 1) * LINES_A_PAGE
         sums = review.lines.aggregate(pieces=Sum("quantity"), value=Sum("value"), proposed=Sum("proposed_value"))
         count = review.lines.count()

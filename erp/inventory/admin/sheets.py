@@ -134,7 +134,7 @@ def answer(
             page.message_user(request, for_people(refusal), "ERROR")
     values = request.GET.copy()
     values.pop("format", None)
-    number = max(int(text), 1) if (text := values.get("p", "1")).isdecimal() and len(text) < 7 else 1
+    number = page_number(request)
     shared = {
         **page.admin_site.each_context(request), "opts": page.opts, "title": title, "form": form, "sheet": sheet,
         "files": [(_with(values, format=form), label) for form, label in FORMS.items()],
@@ -153,6 +153,12 @@ def answer(
             "after": _with(values, p=number + 1) if start + ROWS_A_PAGE < len(sheet.rows) else "",
         }  # fmt: skip
     return TemplateResponse(request, template, shared | context)
+
+
+def page_number(request: HttpRequest) -> int:
+    """From 1; what is no number is the first page."""
+    text = request.GET.get("p", "1")
+    return max(int(text), 1) if text.isdecimal() and len(text) < 7 else 1
 
 
 def _with(values: Any, **changed: Any) -> str:
