@@ -7,14 +7,25 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
+from django.utils import timezone
 
 from erp.core import checks
 from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow
 from erp.core.models import StaffTask
 from erp.inventory import services
-from erp.inventory.models import ProvisionalReceipt, Shelf, StockCount, StockCountEntry, StockCountLine, StockDocument
-from erp.inventory.services import CountEntry, CountScope, Demand, PhysicalLine, ReceiptLine
+from erp.inventory.models import (
+    CountRecord,
+    ProvisionalReceipt,
+    Shelf,
+    StockCount,
+    StockCountEntry,
+    StockCountLine,
+    StockDocument,
+    StockMovement,
+)
+from erp.inventory.services import Count, CountEntry, CountScope, Demand, PhysicalLine, ReceiptLine
 from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, statements
 from tests.racing import race
 
@@ -323,6 +334,69 @@ def test_of_two_counts_of_a_sku_the_later_one_knows():
     assert [line.posted_difference for line in StockCountLine.objects.order_by("count_id")] == [0, -2]
     assert StockCountLine.objects.get(count=first).is_superseded
     assert no_faults() == []
+
+
+def count_single(place, item, pieces, *, when, told, number="C-1"):
+    counts = [Count(1, item.pk, pieces)]
+    services.record_count(external_id=number, location_id=place.pk, counts=counts, occurred_at=when, at=told, by=CLERK)
+
+
+def test_a_single_count_without_a_difference_is_on_record_and_an_earlier_stocktake_knows_of_it():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 10)
+    count_id = started(shop, at=after(1))
+    enter(count_id, shirt, 8, at=after(2))
+    count_single(shop, shirt, 10, when=after(3), told=after(3))
+    # The same again is a replay, with one record.
+    count_single(shop, shirt, 10, when=after(3), told=after(9))
+
+    close(count_id, at=after(4))
+    assert StockCountLine.objects.get().is_superseded
+    post(count_id, at=after(5))
+
+    assert (figures(shirt, shop), StockCountLine.objects.get().posted_difference) == ((10, 0), 0)
+    single = CountRecord.objects.get(counted_at=after(3))
+    assert (single.counted, single.book, single.document.source_type) == (10, 10, "COUNT")
+    assert CountRecord.objects.get(counted_at=after(2)).document.source_type == "STOCK_COUNT"
+    assert not StockMovement.objects.filter(document=single.document).exists()
+
+
+def test_a_single_count_that_is_typed_late_knows_of_a_later_one_that_found_nothing():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 10)
+    count_single(shop, shirt, 10, when=after(5), told=after(5))
+    count_single(shop, shirt, 7, when=after(2), told=after(6), number="C-2")
+
+    assert figures(shirt, shop) == (10, 0)
+    assert list(CountRecord.objects.order_by("counted_at").values_list("counted", "book")) == [(7, 10), (10, 10)]
+
+
+def test_what_was_counted_is_final():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 1)
+    count_single(shop, shirt, 1, when=after(1), told=after(1))
+
+    for statement in ("UPDATE inventory_countrecord SET counted = 2", "DELETE FROM inventory_countrecord"):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def test_the_list_of_stock_says_when_it_was_last_counted_and_finds_what_was_not(admin_client):
+    shop, shirt, hat, coat = location("SHOP"), sku(), sku(), sku()
+    for item in (shirt, hat, coat):
+        receive(shop, item, 5)
+    now = timezone.now()
+    count_single(shop, shirt, 5, when=now - dt.timedelta(days=40), told=now)
+    count_single(shop, hat, 5, when=now - dt.timedelta(days=2), told=now, number="C-2")
+    page = reverse("admin:inventory_stockbalance_changelist")
+
+    def found(**asked):
+        return [row.sku_id for row in admin_client.get(page, asked).context["cl"].result_list]
+
+    assert f"{timezone.localdate(now - dt.timedelta(days=40)):%Y}" in admin_client.get(page).content.decode()
+    assert (found(not_counted="never"), found(not_counted="30")) == ([coat.pk], [shirt.pk, coat.pk])
+    assert found(not_counted="90") == [coat.pk]
+    assert found() == [shirt.pk, hat.pk, coat.pk]
 
 
 def test_pieces_that_moved_between_two_counts_of_a_sku_are_pointed_at():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Product
 from erp.core import documents
 from erp.core.admin import PageLink, document_link
+from erp.core.clock import business_date
 from erp.inventory import selectors
 from erp.inventory.admin.acts import StockActs
 from erp.inventory.admin.age_pages import AgePages
@@ -30,6 +32,7 @@ from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels,
 from erp.inventory.admin.reports import ValuationForm, this_moment
 from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
 from erp.inventory.selectors import TermKind
+from erp.inventory.selectors.counted import not_counted_since, with_last_count
 from erp.inventory.selectors.staff import places_of
 
 TERM_LABELS = {
@@ -47,11 +50,30 @@ TERM_LABELS = {
 }
 
 
+class LastCountFilter(admin.SimpleListFilter):
+    """What should be counted next (循環棚卸): pieces that nobody has counted for so long."""
+
+    title = _("last counted")
+    parameter_name = "not_counted"
+    DAYS = (30, 90, 180, 365)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        told = gettext("not for %(days)d days")
+        return [(str(days), told % {"days": days}) for days in self.DAYS] + [("never", gettext("never"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "never":
+            return not_counted_since(queryset, None)
+        if self.value() in map(str, self.DAYS):
+            return not_counted_since(queryset, timezone.now() - dt.timedelta(days=int(str(self.value()))))
+        return queryset
+
+
 @admin.register(StockBalance)
 class StockBalanceAdmin(StockActs):
-    list_display = ["sku", "location", "on_hand", "allocated", "style_stock", "balance_seq", "version"]
+    list_display = ["sku", "location", "on_hand", "allocated", "last_counted", "style_stock", "balance_seq", "version"]
     list_select_related = ["sku", "location"]
-    list_filter = ["location"]
+    list_filter = ["location", LastCountFilter]
     search_fields = ["sku__code__exact", "sku__product__code__exact"]
     ordering = ["id"]
 
@@ -65,6 +87,13 @@ class StockBalanceAdmin(StockActs):
         view = self.admin_site.admin_view(self.product_stock)
         style = path("style/<int:product_id>/", view, name="inventory_product_stock")
         return [style, *own, *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_last_count(super().get_queryset(request))
+
+    @admin.display(description=_("last counted"))
+    def last_counted(self, balance: Any) -> dt.date | None:
+        return business_date(balance.last_counted_at) if balance.last_counted_at else None
 
     @admin.display(description=_("Stock of the style"))
     def style_stock(self, balance: StockBalance) -> str:

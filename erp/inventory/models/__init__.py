@@ -21,7 +21,7 @@ from erp.inventory.models.ordering import ReorderRule
 from erp.inventory.models.policies import ChannelPolicy, ChannelQuota
 from erp.inventory.models.promises import Promise
 from erp.inventory.models.snapshots import StockSnapshot
-from erp.inventory.models.stocktakes import StockCount, StockCountEntry, StockCountLine
+from erp.inventory.models.stocktakes import CountRecord, StockCount, StockCountEntry, StockCountLine
 from erp.inventory.models.transfer_orders import (
     Distribution,
     DistributionLine,
@@ -39,6 +39,7 @@ __all__ = [
     "ChannelRules",
     "CostBalance",
     "CostPool",
+    "CountRecord",
     "Distribution",
     "DistributionLine",
     "DistributionPattern",

@@ -183,3 +183,33 @@ class StockCountEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+
+class CountRecord(models.Model):
+    """That a SKU was counted at a location: what was seen and what the books said of that moment, also where nothing differed. Append-only.
+
+    Left behind by every count that is booked, a single one or a stocktake. A later record knows better than an earlier count.
+    """
+
+    sku = models.ForeignKey(
+        "catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    location = models.ForeignKey(
+        Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    counted = models.PositiveIntegerField(_("counted"))
+    book = models.IntegerField(_("books at that moment"))
+    counted_at = models.DateTimeField(_("counted at"))
+    recorded_at = models.DateTimeField(_("recorded at"))
+    document = models.ForeignKey(
+        StockDocument, verbose_name=_("stock document"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+    class Meta:
+        verbose_name = _("count on record")
+        verbose_name_plural = _("counts on record")
+        constraints = [models.UniqueConstraint(fields=["document", "sku"], name="one_record_per_count_and_sku")]
+        indexes = [models.Index(fields=["sku", "location", "counted_at"], name="count_record_by_moment")]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"

@@ -16,10 +16,11 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
-from erp.inventory.models import Reason, StockDocument
+from erp.inventory.models import CountRecord, Reason, StockDocument
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.facts import Fact, Touched
@@ -168,8 +169,8 @@ def record_count(
     """Bring stock to what was counted (実地棚卸), comparing with the books as of the moment of the count, not of the typing.
 
     Missing pieces are 棚卸減耗損 and may cost reservations their pieces; found ones come in at the average. Pieces that were received
-    provisionally are explained by this. Where a later count has found a difference already, it knows better, and nothing is posted.
-    Repeatable by ``external_id``.
+    provisionally are explained by this. Where a later count is booked already, it knows better, and nothing is posted. That the SKUs were
+    counted stays on record (``CountRecord``), also where nothing differs. Repeatable by ``external_id``.
 
     Raises:
         InvalidInput: a negative count.
@@ -195,10 +196,11 @@ def record_count(
     if len({count.sku_id for count in counts}) < len(counts):
         raise InvalidInput([Problem("/lines", "invalid", _("Count a SKU once per place."))])
     since = moved_since(location_id, {count.sku_id: occurred_at for count in counts})
-    differences = []
+    differences, seen = [], []
     for count in counts:
         moved, is_superseded = since[count.sku_id]
         book = booking.on_hand((count.sku_id, location_id)) - moved
+        seen.append(Seen(count.sku_id, count.counted, book, occurred_at))
         differences.append((count, 0 if is_superseded else count.counted - book))
     missing = [_touched(document_id, count, -pieces, occurred_at) for count, pieces in differences if pieces < 0]
     fact.make_room(booking, missing)
@@ -209,7 +211,27 @@ def record_count(
     provisional.settle_by_count([(count.sku_id, location_id) for count in counts])
     booking.write()
     fact.file()
+    keep_on_record(seen, document_id=document_id, location_id=location_id, at=at)
     return documents.booked(document_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was counted of a SKU, against the books of that moment."""
+
+    sku_id: int
+    counted: int
+    book: int
+    counted_at: dt.datetime
+
+
+def keep_on_record(seen: Sequence[Seen], *, document_id: int, location_id: int, at: dt.datetime) -> None:
+    """Leave behind that these SKUs were counted, with or without a difference. Behind the lock of their balances."""
+    rows.insert(
+        CountRecord,
+        ("sku_id", "location_id", "counted", "book", "counted_at", "recorded_at", "document_id"),
+        [(each.sku_id, location_id, each.counted, each.book, each.counted_at, at, document_id) for each in seen],
+    )
 
 
 def _touched(document_id: int, count: Count, pieces: int, occurred_at: dt.datetime) -> Touched:
@@ -225,14 +247,10 @@ FROM unnest(%(skus)s::bigint[], %(moments)s::timestamptz[]) AS m (sku_id, counte
 """  # noqa: S608 - made of our own constants only
 
 
-def moved_since(
-    location_id: int, moments: Mapping[int, dt.datetime], *, count_id: int = 0
-) -> dict[int, tuple[int, bool]]:
-    """What moved after each SKU was counted, and whether a later count knows better; of a stocktake ``count_id``. Asked behind the lock of
-    the balances."""
+def moved_since(location_id: int, moments: Mapping[int, dt.datetime]) -> dict[int, tuple[int, bool]]:
+    """What moved after each SKU was counted, and whether a later count knows better. Asked behind the lock of the balances."""
     asked: dict[str, Any] = {
         "location": location_id,
-        "count": count_id,
         "skus": list(moments),
         "moments": list(moments.values()),
     }

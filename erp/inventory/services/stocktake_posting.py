@@ -16,7 +16,7 @@ from erp.core.use_case import use_case
 from erp.inventory.models import Reason, StockCount, StockCountLine, StockDocument
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.facts import Fact, Touched
-from erp.inventory.services.physical import FOUND, LOSS, moved_since
+from erp.inventory.services.physical import FOUND, LOSS, Seen, keep_on_record, moved_since
 from erp.inventory.services.stocktake_review import go_on_with_counts
 from erp.inventory.services.stocktakes import locked_count, move_on, refuse_unless
 
@@ -80,11 +80,12 @@ def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime
     reasons = {reason.code: reason for reason in Reason.objects.filter(code__in=[LOSS, FOUND])}
     fact = Fact(count.location_id, None, at=at, by=by)
     booking = fact.lock(moments, occurred_at=last)
-    since = moved_since(count.location_id, moments, count_id=count.pk)
-    differences = {}
+    since = moved_since(count.location_id, moments)
+    differences, seen = {}, []
     for line in lines:
         moved, is_superseded = since[line.sku_id]
         book = booking.on_hand((line.sku_id, count.location_id)) - moved
+        seen.append(Seen(line.sku_id, line.counted or 0, book, moments[line.sku_id]))
         differences[line.sku_id] = 0 if is_superseded else (line.counted or 0) - book
 
     touched = {
@@ -99,6 +100,7 @@ def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime
     provisional.settle_by_count([(sku_id, count.location_id) for sku_id in moments])
     booking.write()
     fact.file()
+    keep_on_record(seen, document_id=document_id, location_id=count.location_id, at=at)
     rows.update(
         StockCountLine,
         "id",

@@ -103,15 +103,11 @@ LEFT JOIN inventory_costbalance cost ON cost.sku_id = v.sku_id AND cost.cost_poo
 WHERE l.id = v.id
 """
 
-# ``m`` is a row with a SKU and the moment at which it was counted.
-SUPERSEDED = """(EXISTS (
-            SELECT FROM inventory_stockmovement x JOIN inventory_stockdocument d ON d.id = x.document_id
-            WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s AND x.occurred_at > m.counted_at
-              AND d.source_type IN ('COUNT', 'STOCK_COUNT'))
-        OR EXISTS (
-            SELECT FROM inventory_stockcountline other JOIN inventory_stockcount o ON o.id = other.count_id
-            WHERE other.sku_id = m.sku_id AND o.location_id = %(location)s AND o.id <> %(count)s
-              AND other.posted_at IS NOT NULL AND other.counted_at > m.counted_at))"""
+# ``m`` is a row with a SKU and the moment at which it was counted. A later count that was booked knows better, also where it found no
+# difference.
+SUPERSEDED = """EXISTS (
+            SELECT FROM inventory_countrecord later
+            WHERE later.sku_id = m.sku_id AND later.location_id = %(location)s AND later.counted_at > m.counted_at)"""
 
 
 def close_count(*, count_id: int, uncounted: str, at: dt.datetime, by: Actor) -> None:
