@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from erp.core import checks
 from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow
+from erp.core.models import StaffTask
 from erp.inventory import services
 from erp.inventory.exceptions import InsufficientStock
 from erp.inventory.models import Location, StockDocument, TransferOrder
@@ -131,6 +132,49 @@ def test_a_part_may_leave_a_request_may_be_taken_back_and_a_physical_fact_takes_
     with pytest.raises(NotAllowedNow):
         services.cancel_transfers(order_ids=[second], at=NOON, by=CLERK)
     assert no_faults() == []
+
+
+def test_a_transfer_that_lost_pieces_is_no_task_any_more_once_it_is_whole_shipped_or_cancelled():
+    warehouse, shop, shirt = location(), location("SHOP"), sku()
+    receive(warehouse, shirt, 10)
+    shipped, cancelled, again = (ask(warehouse, shop, {shirt: 3}, f"M-{number}") for number in (1, 2, 3))
+
+    def lost():
+        return {task.subject_id: task.closed_at for task in StaffTask.objects.filter(kind="RESERVATION_LOST")}
+
+    def ask_again():
+        return services.ask_again(order_id=again, at=NOON, by=CLERK)
+
+    services.record_physical_fact(
+        source_type="LOSS",
+        external_id="L-1",
+        reason_code="LOSS",
+        location_id=warehouse.pk,
+        lines=[PhysicalLine(1, shirt.pk, 8)],
+        occurred_at=NOON,
+        at=NOON,
+        by=CLERK,
+    )
+    assert (lost(), figures(shirt, warehouse)) == ({shipped: None, cancelled: None, again: None}, (2, 2))
+
+    # Nothing is free: the task stays.
+    assert ask_again() == 3
+    assert lost()[again] is None
+    receive(warehouse, shirt, 2)
+    assert ask_again() == 1
+    assert (lost()[again], figures(shirt, warehouse)) == (None, (4, 4))
+    ship(shipped, pieces={line_of(shipped).pk: 2})
+    assert (lost()[shipped], lost()[cancelled], line_of(shipped).shipped) == (NOON, None, 2)
+    services.cancel_transfers(order_ids=[cancelled], at=NOON, by=CLERK)
+    assert lost()[cancelled] == NOON
+    receive(warehouse, shirt, 5)
+    assert [ask_again(), ask_again()] == [0, 0]
+
+    assert (lost()[again], figures(shirt, warehouse)) == (NOON, (7, 3))
+    with pytest.raises(NotAllowedNow):
+        services.ask_again(order_id=shipped, at=NOON, by=CLERK)
+    ship(again)
+    assert (line_of(again).shipped, no_faults()) == (3, [])
 
 
 def distribute(source, to, goods, number="H-1"):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import PageLink
 from erp.inventory import services
-from erp.inventory.admin.baskets import new_number, plain, read_basket, this_minute
+from erp.inventory.admin.baskets import new_number, plain, read_basket
 from erp.inventory.admin.places import OfPlaces
 from erp.inventory.models import Location, TransferOrder
 from erp.inventory.selectors import transfer_orders as selected
@@ -142,7 +142,7 @@ class TransferOrderAdmin(OfPlaces):
         wanted = services.TransferRequest(number, start.pk, end.pk, pieces, request.POST.get("note", "")[:200])
         [order_id] = self.serve(request, services.request_transfers, requests=[wanted])
         if ships:
-            self.serve(request, services.ship_transfer, order_id=order_id, occurred_at=this_minute())
+            self.serve(request, services.ship_transfer, order_id=order_id, occurred_at=None)
         return int(order_id)
 
     def change_view(
@@ -190,6 +190,8 @@ class TransferOrderAdmin(OfPlaces):
                 offered.add("ship")
             if order.state == State.REQUESTED:
                 offered.add("cancel")
+                if any(item.is_short for item in selected.goods_of(order)):
+                    offered.add("ask_again")
             if order.state == State.SHIPPED and is_own(order.to_location_id):
                 offered |= {"receive", "report"}
         involved = (order.shipped_by, order.received_by, order.reported_by)
@@ -205,7 +207,7 @@ class TransferOrderAdmin(OfPlaces):
                 pieces[line.pk] = int(text)
 
         def ship() -> str:
-            self.serve(request, services.ship_transfer, order_id=order.pk, pieces=pieces, occurred_at=this_minute())
+            self.serve(request, services.ship_transfer, order_id=order.pk, pieces=pieces, occurred_at=None)
             return gettext("The goods are on the road.")
 
         def receive() -> str:
@@ -216,11 +218,19 @@ class TransferOrderAdmin(OfPlaces):
                 external_id=name,
                 order_id=order.pk,
                 pieces=pieces,
-                occurred_at=this_minute(),
+                occurred_at=None,
             )
             return (
                 gettext("Everything has arrived.") if is_whole else gettext("Received; the rest is still on the road.")
             )
+
+        def ask_again() -> str:
+            left = self.serve(request, services.ask_again, order_id=order.pk)
+            if not left:
+                return gettext("All its pieces are claimed again.")
+            told = gettext("%(pieces)d pieces are still lacking: ship fewer, or ask again later.")
+            self.message_user(request, told % {"pieces": left}, messages.WARNING)
+            return ""
 
         def plain_call(service: Callable[..., Any], told: str, **asked: Any) -> Callable[[], str]:
             def run() -> str:
@@ -231,6 +241,7 @@ class TransferOrderAdmin(OfPlaces):
 
         return {
             "ship": ship,
+            "ask_again": ask_again,
             "receive": receive,
             "cancel": plain_call(
                 services.cancel_transfers, gettext("The transfer was cancelled."), order_ids=[order.pk]

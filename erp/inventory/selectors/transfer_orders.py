@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog.selectors import scanned_codes
 from erp.core.clock import business_date
-from erp.inventory.models import TransferOrder, TransferOrderLine
+from erp.inventory.models import Reservation, TransferOrder, TransferOrderLine
 from erp.inventory.selectors.goods import OF_GOODS, goods_name
 from erp.inventory.selectors.staff import places_of
 
@@ -53,11 +53,16 @@ def with_pieces(rows: QuerySet[TransferOrder]) -> QuerySet[TransferOrder]:
 
 @dataclass(frozen=True, slots=True)
 class TransferGoods:
-    """One line, with what a scanner may read on its pieces."""
+    """One line, with what a scanner may read on its pieces, and how many are claimed for it while it waits."""
 
     line: TransferOrderLine
     name: str
     codes: tuple[str, ...]
+    claimed: int
+
+    @property
+    def is_short(self) -> bool:
+        return self.claimed < self.line.quantity
 
     @property
     def left(self) -> int:
@@ -67,4 +72,14 @@ class TransferGoods:
 def goods_of(order: TransferOrder) -> list[TransferGoods]:
     lines = list(order.lines.select_related(*OF_GOODS).order_by("sku__code"))
     codes = scanned_codes([line.sku_id for line in lines], on=business_date(timezone.now()))
-    return [TransferGoods(line, goods_name(line.sku), (*codes.get(line.sku_id, ()), line.sku.code)) for line in lines]
+    claimed = claimed_pieces(order.pk)
+    return [
+        TransferGoods(line, goods_name(line.sku), (*codes.get(line.sku_id, ()), line.sku.code), claimed.get(line.pk, 0))
+        for line in lines
+    ]
+
+
+def claimed_pieces(order_id: int) -> dict[int, int]:
+    """By line, the pieces that are claimed for a transfer that waits: fewer than asked for where a shop sale or a count took some."""
+    claims = Reservation.objects.filter(document_type="TRANSFER_ORDER", document_id=order_id, quantity__gt=0)
+    return dict(claims.values_list("document_line", "quantity"))

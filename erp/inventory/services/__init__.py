@@ -95,6 +95,7 @@ from erp.inventory.services.stocktakes import (
 from erp.inventory.services.supplier_returns import SupplierReturnLine, return_to_supplier
 from erp.inventory.services.transfer_orders import (
     TransferRequest,
+    ask_again,
     cancel_transfers,
     receive_transfer,
     report_missing,
@@ -152,6 +153,7 @@ __all__ = [
     "apply_todays_standards",
     "approve_count",
     "arrive",
+    "ask_again",
     "assign_staff",
     "book_supplier_invoice",
     "bring_back",

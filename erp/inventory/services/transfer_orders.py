@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
-from erp.core import locks, rows
+from erp.core import locks, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound, Problem
@@ -22,10 +23,13 @@ from erp.core.use_case import use_case
 from erp.inventory.models import Reason, Reservation, StockDocument, TransferOrder, TransferOrderLine
 from erp.inventory.postings import Sums
 from erp.inventory.selectors.places import transit_location_id
+from erp.inventory.selectors.transfer_orders import claimed_pieces
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
+from erp.inventory.services.claims import RESERVATION_LOST
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
+from erp.inventory.services.promises import CLAIM
 from erp.inventory.services.transfers import ARRIVAL, TRANSFER, TRANSFER_LOSS, TransferLine, arrive, arrived_before
 
 TRANSFER_ORDER = "TRANSFER_ORDER"
@@ -163,7 +167,56 @@ def cancel_transfers(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) ->
     _release(waiting, booking, shipped={})
     booking.write()
     TransferOrder.objects.filter(pk__in=[order.pk for order in waiting]).update(state=State.CANCELLED)
+    _want_no_more(waiting, _("The transfer was cancelled."), at=at, by=by)
     return len(waiting)
+
+
+@use_case
+def ask_again(*, order_id: int, at: dt.datetime, by: Actor) -> int:
+    """Claim again what a request has lost to a shop sale or a count, as far as pieces are free now. Returns how many it still lacks; whole, its
+    task is done. Again, nothing changes.
+
+    Raises NotFound; NotAllowedNow: it was shipped or cancelled.
+    """
+    [order] = _locked([order_id])
+    if order.state != State.REQUESTED:
+        raise _not_now(order)
+    lines = {line.pk: line for line in order.lines.all()}
+    booking = movements.open_booking(
+        [(line.sku_id, order.from_location_id) for line in lines.values()], occurred_at=at, at=at
+    )
+    claimed = claimed_pieces(order.pk)
+    lacking = {key: line.quantity - claimed.get(key, 0) for key, line in lines.items()}
+    had: dict[int, int] = {}
+    for key, pieces in lacking.items():
+        balance = (lines[key].sku_id, order.from_location_id)
+        if (part := min(pieces, booking.unclaimed(balance))) > 0:
+            booking.claim(balance, part)
+            had[key] = part
+    if had:
+        columns = zip(
+            *[(order.pk, key, lines[key].sku_id, order.from_location_id, part, PRIORITY) for key, part in had.items()],
+            strict=True,
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, [TRANSFER_ORDER, at, str(by), *map(list, columns)])
+        booking.write()
+    left = sum(lacking.values()) - sum(had.values())
+    if not left:
+        _want_no_more([order], _("Its pieces are claimed again."), at=at, by=by)
+    return left
+
+
+def _want_no_more(orders: Sequence[TransferOrder], resolution: str, *, at: dt.datetime, by: Actor) -> None:
+    """Transfers that have their pieces, or want none any more, are no task for anybody."""
+    staff_tasks.close_open(
+        kind=RESERVATION_LOST,
+        subject_type=TRANSFER_ORDER,
+        subject_ids=[order.pk for order in orders],
+        resolution=resolution,
+        at=at,
+        by=by,
+    )
 
 
 def _release(orders: Sequence[TransferOrder], booking: movements.Booking, *, shipped: Mapping[int, int]) -> None:
@@ -181,10 +234,15 @@ def _release(orders: Sequence[TransferOrder], booking: movements.Booking, *, shi
 
 @use_case
 def ship_transfer(
-    *, order_id: int, pieces: Mapping[int, int] | None = None, occurred_at: dt.datetime, at: dt.datetime, by: Actor
+    *,
+    order_id: int,
+    pieces: Mapping[int, int] | None = None,
+    occurred_at: dt.datetime | None,
+    at: dt.datetime,
+    by: Actor,
 ) -> int:
     """Let a transfer leave: its pieces go over the road, at moving average. ``pieces`` by line where fewer than asked for leave; the rest is
-    taken back. Returns the stock document; a shipped one answers with its own.
+    taken back. Returns the stock document; a shipped one answers with its own. Where nobody says when (None), it is ``at``.
 
     Raises:
         InvalidInput: more than asked for, or nothing at all.
@@ -196,6 +254,7 @@ def ship_transfer(
         return order.document_id
     if order.state != State.REQUESTED:
         raise _not_now(order)
+    occurred_at = occurred_at or at
     lines = list(order.lines.order_by("pk"))
     leaving = {line.pk: line.quantity if pieces is None else pieces.get(line.pk, 0) for line in lines}
     if any(not 0 <= leaving[line.pk] <= line.quantity for line in lines) or not any(leaving.values()):
@@ -231,14 +290,22 @@ def ship_transfer(
     TransferOrder.objects.filter(pk=order.pk).update(
         state=State.SHIPPED, document_id=document_id, shipped_at=occurred_at, shipped_by=str(by)
     )
+    _want_no_more([order], _("The transfer was shipped."), at=at, by=by)
     return document_id
 
 
 @use_case
 def receive_transfer(
-    *, external_id: str, order_id: int, pieces: Mapping[int, int], occurred_at: dt.datetime, at: dt.datetime, by: Actor
+    *,
+    external_id: str,
+    order_id: int,
+    pieces: Mapping[int, int],
+    occurred_at: dt.datetime | None,
+    at: dt.datetime,
+    by: Actor,
 ) -> bool:
-    """Take in what arrived of a transfer, by line; parts may follow. Returns whether everything is there now. Repeatable by ``external_id``.
+    """Take in what arrived of a transfer, by line; parts may follow. Returns whether everything is there now. Repeatable by ``external_id``;
+    where nobody says when (None: ``at``), at any later moment too.
 
     Raises:
         InvalidInput: names every line of which less is on the road.
@@ -273,7 +340,7 @@ def receive_transfer(
         reported = ("", None) if is_whole else (order.reported_by, order.reported_at)
         TransferOrder.objects.filter(pk=order.pk).update(
             state=State.DONE if is_whole else State.SHIPPED,
-            received_at=occurred_at,
+            received_at=occurred_at or at,
             received_by=str(by),
             reported_by=reported[0],
             reported_at=reported[1],

@@ -97,13 +97,13 @@ def arrive(
     to_location_id: int,
     lines: Sequence[TransferLine],
     note: str = "",
-    occurred_at: dt.datetime,
+    occurred_at: dt.datetime | None,
     at: dt.datetime,
     by: Actor,
 ) -> Booked:
     """Take pieces of a transfer off the road, all or a part, at the value they were sent with; the last ones take the rest.
 
-    ``line_no`` is the line of the transfer. Repeatable by ``external_id``.
+    ``line_no`` is the line of the transfer. Repeatable by ``external_id``; where nobody says when (None: ``at``), at any later moment too.
 
     Raises:
         InvalidInput: names every line of which less is on the road.
@@ -112,6 +112,7 @@ def arrive(
     content = [transfer_id, to_location_id, occurred_at, [asdict(line) for line in lines]]
     if earlier := documents.replay(source_type=ARRIVAL, external_id=external_id, content=content):
         return earlier
+    occurred_at = occurred_at or at
     sent = {line.line_no: line for line in documents.booked(transfer_id).lines if line.quantity > 0}
     if not sent:
         raise NotFound(_("There is no transfer %(id)s.") % {"id": transfer_id})
