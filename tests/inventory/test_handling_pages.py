@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
+import time_machine
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils import timezone
@@ -119,6 +122,46 @@ def test_an_adjustment_shows_now_and_afterwards_and_is_booked_once(client):
 
     assert figures(shirt, shop) == (3, 0)
     assert StockDocument.objects.filter(source_type="ADJUSTMENT").count() == 1
+
+
+def test_a_press_again_in_another_minute_is_the_same_act_and_a_new_page_another(client):
+    warehouse, shop, waiting = location(), location("SHOP"), location("INSPECTION")
+    pool("DEFECT")
+    shirt = goods(warehouse, 9)
+    stock(shirt, waiting, 2, at=timezone.now())
+    staff(client, "soko1", "倉庫")
+    start = timezone.now().replace(second=59, microsecond=900_000)
+
+    def pressed(page, typed):
+        """What is told to whoever presses at the end of a minute, and again in the next one."""
+        told = []
+        for moment in (start, start + dt.timedelta(minutes=1)):
+            with time_machine.travel(moment, tick=False):
+                told.append([str(each) for each in client.post(page, typed, follow=True).context["messages"]])
+        return told
+
+    handle, sort, request = (reverse(f"admin:inventory_{name}") for name in ("handle", "sort", "transfer_request"))
+    numbers = [client.get(page).context["number"] for page in (handle, handle)]
+    taken = {"location": warehouse.pk, "reason": "DAMAGE", "act": "book", f"pieces_{shirt.pk}": "2"}
+    assert pressed(handle, {**taken, "number": numbers[0]}) == [
+        ["登録しました。"],
+        ["登録済みの伝票です。変更はありません。"],
+    ]
+    assert figures(shirt, warehouse) == (7, 0)
+    assert pressed(handle, {**taken, "number": numbers[1]})[1] == ["登録済みの伝票です。変更はありません。"]
+    assert figures(shirt, warehouse) == (5, 0)
+
+    verdict = {"location": waiting.pk, "target": shop.pk, "number": "K-1", "act": "book", f"sellable_{shirt.pk}": "2"}
+    assert pressed(sort, verdict)[1] == ["登録済みの伝票です。変更はありません。"]
+    assert (figures(shirt, waiting), figures(shirt, shop)) == ((0, 0), (2, 0))
+
+    sent = {"from": warehouse.pk, "to": shop.pk, "number": "M-1", "act": "ship", f"pieces_{shirt.pk}": "3"}
+    pressed(request, sent)
+    order = TransferOrder.objects.get()
+    page = reverse("admin:inventory_transferorder_change", args=[order.pk])
+    receipt = {"act": "receive", "receipt": "IN-1", f"pieces_{order.lines.get().pk}": "2"}
+    pressed(page, receipt)
+    assert (figures(shirt, warehouse), figures(shirt, shop), order.lines.get().received) == ((2, 0), (4, 0), 2)
 
 
 def test_inspection_scans_into_the_chosen_verdict(admin_client):

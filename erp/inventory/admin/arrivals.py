@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from django.utils.translation import gettext
 
 from erp.core.clock import business_date
 from erp.inventory import services
-from erp.inventory.admin.baskets import pieces_typed, plain, this_minute
+from erp.inventory.admin.baskets import pieces_typed, plain
 from erp.inventory.models import ExpectedReceipt
 from erp.inventory.selectors import arrivals
 
@@ -44,7 +45,7 @@ def inspection_page(page: ExpectedReceiptAdmin, request: HttpRequest) -> HttpRes
     context = {
         "purchase": purchase,
         "rows": [(item, {part: _typed(request, part, item.expected_receipt_id) for part in _PARTS}) for item in goods],
-        "slip": request.POST.get("slip") or f"{purchase}/{now:%m%d%H%M}",
+        "slip": request.POST.get("slip") or f"{purchase}/{now:%m%d%H%M}-{secrets.token_hex(2)}",
         "kinds": arrivals.places_for_inspection(),
         "accepts_more": request.POST.get("accepts_more", ""),
     }
@@ -97,12 +98,14 @@ def _book(
             purchase=purchase,
             lines=lines,
             accepts_more=bool(request.POST.get("accepts_more")),
-            occurred_at=this_minute(),
+            occurred_at=None,
         )
     if not done:
         return None
     pieces = sum(line.pieces for line in lines)
     told = gettext("%(slip)s: %(pieces)d pieces received.") % {"slip": slip, "pieces": pieces}
+    if all(booked.is_replay for booked in done):
+        told = f"{slip}: {gettext('Booked before, nothing changed.')}"
     return page.done(request, told, "admin:inventory_inspect")
 
 

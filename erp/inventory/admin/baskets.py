@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
 import unicodedata
 from collections.abc import Iterable
@@ -59,13 +58,9 @@ def plain(text: str) -> str:
 
 
 def new_number(letter: str) -> str:
-    """Of a paper that a page begins; two pages that open in one second do not share it."""
+    """Of a paper that a page begins: the page's own key, for one act. A second press and a reload carry it again, and are the same paper whenever
+    they come; a page that is opened anew begins another, also within the same second."""
     return f"{letter}{timezone.localtime():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def this_minute() -> dt.datetime:
-    """When a page books: pressing twice within it is the same document. Across its end the second is told of a conflict."""
-    return timezone.now().replace(second=0, microsecond=0)
 
 
 def read_basket(request: HttpRequest, location_id: int | None, parts: Iterable[str] = ("pieces",)) -> Basket:

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
 from erp.inventory import services
-from erp.inventory.admin.baskets import Basket, BasketRow, new_number, plain, read_basket, this_minute
+from erp.inventory.admin.baskets import Basket, BasketRow, new_number, plain, read_basket
 from erp.inventory.models import Location, Reason, StockBalance
 from erp.inventory.selectors.goods import OF_GOODS, goods_name
 from erp.inventory.selectors.staff import places_of
@@ -111,12 +111,12 @@ def _adjust(
                 reason_code=reason.code,
                 lines=lines,
                 note=request.POST.get("note", "")[:200],
-                occurred_at=this_minute(),
+                occurred_at=None,
             )
         )
     if not booked:
         return None
-    return page.done(request, gettext("Booked."), "admin:inventory_stockdocument_change", booked[0].document_id)
+    return page.done(request, _told(booked[0]), "admin:inventory_stockdocument_change", booked[0].document_id)
 
 
 def sort_page(page: StockActs, request: HttpRequest) -> HttpResponse:
@@ -179,12 +179,16 @@ def _sort(
                 location_id=place.pk,
                 sellable_to_id=target.pk,
                 lines=lines,
-                occurred_at=this_minute(),
+                occurred_at=None,
             )
         )
     if not booked:
         return None
-    return page.done(request, gettext("Booked."), "admin:inventory_sort")
+    return page.done(request, _told(booked[0]), "admin:inventory_sort")
+
+
+def _told(booked: services.Booked) -> str:
+    return gettext("Booked before, nothing changed.") if booked.is_replay else gettext("Booked.")
 
 
 def _places(request: HttpRequest) -> list[Location]:

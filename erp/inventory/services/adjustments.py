@@ -50,13 +50,13 @@ def adjust(
     lines: Sequence[AdjustmentLine],
     reason_code: str,
     note: str = "",
-    occurred_at: dt.datetime,
+    occurred_at: dt.datetime | None,
     at: dt.datetime,
     by: Actor,
 ) -> Booked:
     """Change stock for a reason, whose account bears the value. What is gone already is ``record_physical_fact``: this one asks first.
 
-    Repeatable by ``external_id``.
+    Repeatable by ``external_id``; where nobody says when (None: ``at``), at any later moment too.
 
     Raises:
         InvalidInput: names every line without pieces or against the reason's direction.
@@ -66,6 +66,7 @@ def adjust(
     content = [location_id, reason_code, occurred_at, [asdict(line) for line in lines]]
     if earlier := documents.replay(source_type=ADJUSTMENT, external_id=external_id, content=content):
         return earlier
+    occurred_at = occurred_at or at
     reason = Reason.objects.filter(code=reason_code, is_active=True).first()
     if reason is None:
         raise NotFound(_("There is no reason %(code)s.") % {"code": reason_code})

@@ -47,13 +47,14 @@ def receive_inspected(
     lines: Sequence[InspectedLine],
     books: PurchaseBooks = PurchaseBooks.NOT_INVOICED,
     accepts_more: bool = False,
-    occurred_at: dt.datetime,
+    occurred_at: dt.datetime | None,
     at: dt.datetime,
     by: Actor,
 ) -> list[Booked]:
     """Receive what was counted of a purchase, in part or whole: sellable pieces where they were expected, others at the place of their kind.
 
-    Costs are those of the expectation, else the master's of that day, so whoever counts need not know them. Repeatable by ``external_id``.
+    Costs are those of the expectation, else the master's of that day, so whoever counts need not know them. Repeatable by ``external_id``; where
+    nobody says when (None: ``at``), at any later moment too.
 
     Raises:
         InvalidInput: names every line that was counted wrongly, costs nobody knows what, or brings more than is expected while
@@ -65,7 +66,7 @@ def receive_inspected(
     expected = ExpectedReceipt.objects.select_related("sku").in_bulk([line.expected_receipt_id for line in counted])
     known = {key: row for key, row in expected.items() if row.external_id == purchase}
     is_repeat = StockDocument.objects.filter(source_type=RECEIPT, external_id__in=_names(external_id)).exists()
-    costs = _costs(known, on=business_date(occurred_at))
+    costs = _costs(known, on=business_date(occurred_at or at))
     _refuse(counted, known, costs, accepts_more=accepts_more or is_repeat)
 
     booked = []

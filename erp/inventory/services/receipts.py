@@ -68,14 +68,15 @@ def receive(
     books: PurchaseBooks = PurchaseBooks.PAYABLE,
     tax_rounding: Rounding = Rounding.DOWN,
     note: str = "",
-    occurred_at: dt.datetime,
+    occurred_at: dt.datetime | None,
     at: dt.datetime,
     by: Actor,
 ) -> Booked:
     """Book goods in at cost. With a supplier the payable (or 仕入未請求) opens with tax; without one it is opening stock against ``contra_role``.
 
     Tax is rounded once per rate. From a supplier without registration number on that day, the share that may not be deducted is cost. Pieces
-    that provisional receipts had already let out are taken out again at their true cost. Repeatable by ``external_id``.
+    that provisional receipts had already let out are taken out again at their true cost. Repeatable by ``external_id``; where nobody says when
+    (None: ``at``), at any later moment too.
 
     Raises:
         InvalidInput: names every line without pieces, with a negative cost or an unknown SKU.
@@ -85,6 +86,7 @@ def receive(
     content = [location_id, supplier_id, contra_role, books, occurred_at, [asdict(line) for line in lines]]
     if earlier := documents.replay(source_type=RECEIPT, external_id=external_id, content=content):
         return earlier
+    occurred_at = occurred_at or at
     on = business_date(occurred_at)
     facts = sku_facts_by_id(line.sku_id for line in lines)
     refuse_senseless(lines, {sku_id for sku_id, fact in facts.items() if not fact.is_kit})

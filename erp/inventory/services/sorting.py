@@ -50,13 +50,13 @@ def sort_inspected(
     sellable_to_id: int,
     lines: Sequence[SortedLine],
     note: str = "",
-    occurred_at: dt.datetime,
+    occurred_at: dt.datetime | None,
     at: dt.datetime,
     by: Actor,
 ) -> Booked:
     """Take pieces out of inspection at moving average: to a place that sells them, to the defective ones, or out of the books as 廃棄.
 
-    Repeatable by ``external_id``.
+    Repeatable by ``external_id``. Where nobody says when (None), it is ``at``.
 
     Raises:
         InvalidInput: nothing was decided, or negative pieces.
@@ -67,6 +67,7 @@ def sort_inspected(
     content = [location_id, sellable_to_id, [asdict(line) for line in lines]]
     if earlier := documents.replay(source_type=SORTING, external_id=external_id, content=content):
         return earlier
+    occurred_at = occurred_at or at
     _refuse_senseless(lines, location_id, sellable_to_id)
     defects = first_location_id(Location.Kind.DEFECT) if any(line.defective for line in lines) else 0
     document_id = documents.new_document(
