@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -86,7 +87,7 @@ class AgePages(ValuePages):
                 Row(
                     [one.label, one.last_received_on, one.last_sold_on, one.pieces, one.value,
                      _days(one.last_received_on, day), _days(one.last_sold_on, day)],
-                    row_url(request, form, By.SKU, one.sku_id, one.label),
+                    partial(row_url, request, form, By.SKU, one.sku_id, one.label),
                 )
                 for one in found
             ]  # fmt: skip
@@ -109,7 +110,7 @@ class AgePages(ValuePages):
             given = form.cleaned_data
             by = By(given["by"])
             found = ages.turnover(given["first"], given["last"], by=by, scope=form.scope())
-            rows = [_turnover_row(one, row_url(request, form, by, one.key, one.label)) for one in found]
+            rows = [_turnover_row(one, partial(row_url, request, form, by, one.key, one.label)) for one in found]
             whole = ages.Turnover(
                 None, gettext("total"), sum(one.sold_pieces for one in found), sum((one.cost_of_sales for one in found), ZERO),
                 sum((one.average_value for one in found), ZERO), found[0].days if found else 1,
@@ -133,7 +134,7 @@ class AgePages(ValuePages):
             given = form.cleaned_data
             by = By(given["by"])
             found = ages.sell_through(given["day"], since=given["since"], by=by, scope=form.scope())
-            rows = [_through_row(one, row_url(request, form, by, one.key, one.label)) for one in found]
+            rows = [_through_row(one, partial(row_url, request, form, by, one.key, one.label)) for one in found]
             whole = ages.SellThrough(
                 None, gettext("total"), None, sum(one.received for one in found), sum(one.sold for one in found)
             )
@@ -195,12 +196,12 @@ def _days(day: dt.date | None, until: dt.date) -> int | None:
     return None if day is None else (until - day).days
 
 
-def _turnover_row(one: ages.Turnover, url: str = "") -> Row:
+def _turnover_row(one: ages.Turnover, url: str | Callable[[], str] = "") -> Row:
     average = one.average_value.quantize(Decimal(1))
     return Row(
         [one.label, one.sold_pieces, one.cost_of_sales, average, one.times_a_year, one.days_of_stock], url
     )  # fmt: skip
 
 
-def _through_row(one: ages.SellThrough, url: str = "") -> Row:
+def _through_row(one: ages.SellThrough, url: str | Callable[[], str] = "") -> Row:
     return Row([one.label, one.first_received_on, one.received, one.sold, one.left, one.percent], url)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -44,10 +45,11 @@ Value = int | Decimal | str | dt.date | None
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``cells`` run parallel to the heads of the sheet; ``url`` leads on from the first of them."""
+    """``cells`` run parallel to the heads of the sheet; ``url`` leads on from the first of them. Where there may be thousands of rows it is
+    said how it is made, since only those of one page are."""
 
     cells: Sequence[Value]
-    url: str = ""
+    url: str | Callable[[], str] = ""
     # Where lines can be chosen: what a line stands for, and the amount that is offered.
     key: int | None = None
     amount: int = 0
@@ -144,7 +146,10 @@ def answer(
         shown = sheet.rows[start : start + ROWS_A_PAGE]
         shared |= sheet.context | {
             "rows": [
-                (row.url, [_shown(cell, place < sheet.texts) for place, cell in enumerate(row.cells)], row.key, row.amount)
+                (
+                    row.url() if callable(row.url) else row.url,
+                    [_shown(cell, place < sheet.texts) for place, cell in enumerate(row.cells)], row.key, row.amount,
+                )
                 for row in shown
             ],
             "total": None if sheet.total is None else [_shown(cell, place < sheet.texts) for place, cell in enumerate(sheet.total)],
@@ -194,7 +199,7 @@ def _flat_heads(sheet: Sheet) -> list[str]:
 
 
 def _cells(sheet: Sheet) -> Iterable[list[Any]]:
-    for cells in [*(row.cells for row in sheet.rows), *([sheet.total] if sheet.total else [])]:
+    for cells in chain((row.cells for row in sheet.rows), [sheet.total] if sheet.total else []):
         yield ["" if cell is None else f"{cell:%Y-%m-%d}" if isinstance(cell, dt.date) else cell for cell in cells]
 
 

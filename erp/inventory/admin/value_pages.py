@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -136,7 +137,7 @@ def _value_sheet(request: HttpRequest, form: StockValueForm) -> Sheet:
     given, scope = form.cleaned_data, form.scope()
     by, day = By(given["by"]), given["day"]
     rows = [
-        Row([held.label, held.pieces, _unit(held.pieces, held.value), held.value], row_url(request, form, by, held.key, held.label))
+        Row([held.label, held.pieces, _unit(held.pieces, held.value), held.value], partial(row_url, request, form, by, held.key, held.label))
         for held in reports.values_on(day, by=by, scope=scope)
     ]  # fmt: skip
     total = column_sum(rows, 1)
@@ -175,7 +176,7 @@ def _flow_sheet(request: HttpRequest, form: StockFlowForm) -> Sheet:
     # Kinds that did not happen would only make the table wider.
     kinds = [kind for kind in FLOW_TITLES if any(kind in period.flows for period in periods)]
     rows = [
-        Row([period.label, *_figures(period, kinds)], row_url(request, form, by, period.key, period.label))
+        Row([period.label, *_figures(period, kinds)], partial(row_url, request, form, by, period.key, period.label))
         for period in periods
     ]
     heads: list[Any] = [BY_TITLES[by]]
