@@ -29,6 +29,8 @@ OWN_PAGES = [
     "admin:accounting_subsidiary_ledger",
     "admin:accounting_aging",
     "admin:orders_release",
+    "admin:orders_distribute",
+    "admin:inventory_distribute",
     "admin:orders_packing",
     "admin:orders_take_back",
     "admin:inventory_inspect",

@@ -60,7 +60,7 @@ STYLES = (
 )  # fmt: skip
 ORDER = (
     "orders.order", "orders.orderline", "orders.delivery", "orders.orderfee", "orders.orderadjustment", "orders.ordertaxtotal",
-    "orders.orderhold", "orders.orderwait", "orders.orderevent", "orders.laterevision",
+    "orders.orderhold", "orders.orderwait", "orders.orderevent", "orders.laterevision", "orders.orderdistribution",
 )  # fmt: skip
 PARCELS = (
     "orders.shipment",
@@ -118,6 +118,7 @@ DOORS = ("access.staffsession", "access.signinlock", "access.accesslog")
 ROLES = (
     Role("受注担当", "juchu", "Order desk: takes orders from 確認待ち to 出荷指示, keeps trade accounts and customers.", frozenset(
         {SALES, "orders.read_messages", "orders.write_memo", "orders.move_reservation", ALL_LOCATIONS, SEE_AMOUNTS}
+        | {"orders.distribute_to_orders"}
         | {"orders.delete_allocationrule"}
         | keeps("orders.allocationrule")
         | acts_on("orders.order", "orders.orderhold", "orders.orderline", "customers.customerrecord", "customers.mergeevent", *TASKS)
@@ -160,7 +161,8 @@ ROLES = (
         | keeps("inventory.reorderrule")
         | looks_at(*VALUATION)
         | {"catalog.delete_skucode", "inventory.delete_channelpolicy", "inventory.delete_channelquota", "inventory.delete_reorderrule"}
-        | {"inventory.distribute_stock", "inventory.delete_patternshare"}
+        | {"inventory.distribute_stock", "orders.distribute_to_orders", "inventory.delete_patternshare"}
+        | looks_at("orders.orderdistribution")
         | keeps("inventory.distributionpattern", "inventory.patternshare")
         | looks_at(*STOCK, "inventory.channellocation", "inventory.costbalance", "inventory.costpool", "inventory.reason", *COMPANY)
         | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "ec_gateway.listing", *SCORES)

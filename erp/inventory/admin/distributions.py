@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -22,7 +23,7 @@ from erp.core.admin import MasterAdmin, PageLink, TabularInline
 from erp.core.errors import DomainError
 from erp.imports.downloads import table_as_file
 from erp.inventory import services
-from erp.inventory.admin.baskets import pieces_typed, plain
+from erp.inventory.admin.baskets import new_number, pieces_typed, plain
 from erp.inventory.admin.places import OfPlaces
 from erp.inventory.models import Distribution, DistributionPattern, Location, PatternShare
 from erp.inventory.selectors import distributions as selected
@@ -30,6 +31,8 @@ from erp.inventory.selectors.goods import goods_name
 
 State = Distribution.State
 DISTRIBUTES = "inventory.distribute_stock"
+# The other way to share goods out: among what accounts have ordered.
+TO_ORDERS = PageLink("admin:orders_distribute", _("Distribute goods to orders"), "orders.distribute_to_orders")
 MOST_SKUS, MOST_PLACES = 300, 30
 EQUAL, PATTERN, SPEED, TARGET = "EQUAL", "PATTERN", "SPEED", "TARGET"
 RULES = {
@@ -40,7 +43,9 @@ RULES = {
 }
 
 
-class DistributionForm(forms.Form):
+class GoodsForm(forms.Form):
+    """Goods of one place that are to be shared out: those of a delivery, or some styles. ``cleaned_data["skus"]`` are their ids."""
+
     external_id = forms.CharField(label=_("distribution number"), max_length=40)
     source = forms.ModelChoiceField(
         label=_("distributed from"),
@@ -57,20 +62,13 @@ class DistributionForm(forms.Form):
     styles = forms.CharField(
         label=_("styles"), required=False, help_text=_("Without a delivery: codes of styles or SKUs, parted by spaces.")
     )
-    to = forms.ModelMultipleChoiceField(
-        label=_("destinations"),
-        queryset=Location.objects.filter(
-            is_active=True, kind__in=[Location.Kind.SHOP, Location.Kind.CONSIGNED, Location.Kind.MALL_HELD, Location.Kind.WAREHOUSE]
-        ).order_by("kind", "code"),
-        widget=forms.CheckboxSelectMultiple,
-    )  # fmt: skip
     note = forms.CharField(label=_("note"), max_length=200, required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         source = cleaned.get("source")
-        codes = plain(cleaned.get("styles", "")).replace(",", " ").split()
-        purchase = plain(cleaned.get("purchase", ""))
+        codes = codes_in(cleaned.get("styles", ""))
+        cleaned["purchase"] = purchase = plain(cleaned.get("purchase", ""))
         if source is None:
             return cleaned
         if purchase:
@@ -92,6 +90,36 @@ class DistributionForm(forms.Form):
         return cleaned
 
 
+def asked_before(request: HttpRequest) -> dict[str, str]:
+    """What the address fills in: goods that the other way of sharing out was about."""
+    return {name: request.GET[name] for name in ("source", "purchase", "styles") if request.GET.get(name)}
+
+
+def codes_in(text: str) -> list[str]:
+    """Codes as they were typed or pasted: parted by spaces, commas or lines."""
+    return plain(text).replace(",", " ").split()
+
+
+def cells_typed(request: HttpRequest, skus: Sequence[int], columns: Sequence[int]) -> dict[tuple[int, int], int]:
+    """(SKU, column) → pieces, as they stand in the matrix of the form."""
+    return {
+        (sku_id, column): pieces_typed(plain(request.POST.get(f"pieces_{sku_id}_{column}", ""))) or 0
+        for sku_id in skus
+        for column in columns
+    }
+
+
+class DistributionForm(GoodsForm):
+    to = forms.ModelMultipleChoiceField(
+        label=_("destinations"),
+        queryset=Location.objects.filter(
+            is_active=True, kind__in=[Location.Kind.SHOP, Location.Kind.CONSIGNED, Location.Kind.MALL_HELD, Location.Kind.WAREHOUSE]
+        ).order_by("kind", "code"),
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    field_order = ["external_id", "source", "purchase", "styles", "to", "note"]
+
+
 @admin.register(Distribution)
 class DistributionAdmin(OfPlaces):
     place = "source"
@@ -100,7 +128,7 @@ class DistributionAdmin(OfPlaces):
     list_filter = ["state", "source"]
     search_fields = ["external_id"]
     ordering = ["-id"]
-    list_links = (PageLink("admin:inventory_distribute", _("Distribute goods"), DISTRIBUTES),)
+    list_links = (PageLink("admin:inventory_distribute", _("Distribute goods"), DISTRIBUTES), TO_ORDERS)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
@@ -113,8 +141,7 @@ class DistributionAdmin(OfPlaces):
     def begin(self, request: HttpRequest) -> HttpResponse:
         if not request.user.has_perm(DISTRIBUTES):
             raise PermissionDenied
-        now = timezone.localtime()
-        initial = {"external_id": f"H{now:%y%m%d-%H%M%S}", "purchase": request.GET.get("purchase", "")}
+        initial = {"external_id": new_number("H")} | asked_before(request)
         form = DistributionForm(request.POST or None, initial=initial)
 
         def act() -> HttpResponse:
@@ -124,7 +151,7 @@ class DistributionAdmin(OfPlaces):
                 services.draft_distribution,
                 external_id=values["external_id"],
                 source_id=values["source"].pk,
-                purchase=plain(values["purchase"]),
+                purchase=values["purchase"],
                 sku_ids=values["skus"],
                 to_ids=[place.pk for place in values["to"]],
                 note=values["note"],
@@ -144,19 +171,11 @@ class DistributionAdmin(OfPlaces):
         if request.method == "POST":
             if not request.user.has_perm(DISTRIBUTES):
                 raise PermissionDenied
-            typed = self._typed(request, row)
+            typed = cells_typed(request, row.asked["skus"], row.asked["to"])
             if self._act(request, row, typed):
                 return HttpResponseRedirect(reverse("admin:inventory_distribution_change", args=[row.pk]))
             row = self.named(request, object_id, "source")
         return TemplateResponse(request, "inventory/distribution.html", self._context(request, row, typed))
-
-    def _typed(self, request: HttpRequest, row: Distribution) -> dict[tuple[int, int], int]:
-        typed = {}
-        for sku_id in row.asked["skus"]:
-            for place in row.asked["to"]:
-                text = plain(request.POST.get(f"pieces_{sku_id}_{place}", ""))
-                typed[sku_id, place] = pieces_typed(text) or 0
-        return typed
 
     def _act(self, request: HttpRequest, row: Distribution, typed: dict[tuple[int, int], int]) -> bool:
         act, told = request.POST.get("act", ""), ""
@@ -214,15 +233,18 @@ class DistributionAdmin(OfPlaces):
         there = selected.lying_and_coming(skus, to)
         sold = selected.sold(skus, to, days=28, at=timezone.now())
         found = Sku.objects.select_related("product", "color", "size").in_bulk(skus)
+        same = {"source": row.source_id, "purchase": row.purchase}
+        if not row.purchase:
+            same["styles"] = " ".join(dict.fromkeys(found[sku_id].product.code for sku_id in skus))
         table, style = [], None
         for sku_id in skus:
             sku = found[sku_id]
             cells = [
                 {
-                    "place": place,
+                    "column": place,
                     "pieces": given.get((sku_id, place), 0),
-                    "there": there.get((sku_id, place), 0),
-                    "sold": sold.get((sku_id, place), 0),
+                    "first": there.get((sku_id, place), 0),
+                    "second": sold.get((sku_id, place), 0),
                 }
                 for place in to
             ]
@@ -239,7 +261,10 @@ class DistributionAdmin(OfPlaces):
             "opts": self.opts,
             "title": f"{gettext('distribution')} {row.external_id}",
             "row": row,
-            "places": [places[place] for place in to],
+            "columns": [places[place] for place in to],
+            "below": gettext("there or on the way / sold in 28 days"),
+            "is_open": row.state == State.DRAFT and request.user.has_perm(DISTRIBUTES),
+            "to_orders": TO_ORDERS.is_open(self, request) and f"{reverse(TO_ORDERS.url_name)}?{urlencode(same)}",
             "table": table,
             "rules": RULES,
             "patterns": DistributionPattern.objects.filter(is_active=True).order_by("name"),

@@ -14,8 +14,11 @@ Key = tuple[int, int]
 """(SKU, location)"""
 
 
-def distributable(*, source_id: int, sku_ids: Iterable[int], purchase: str = "") -> dict[int, int]:
-    """SKU id → pieces that nobody has claimed at a place. Under a purchase: what still comes of it, and what came of it and is free."""
+def distributable(
+    *, source_id: int, sku_ids: Iterable[int], purchase: str = "", with_expected: bool = True
+) -> dict[int, int]:
+    """SKU id → pieces that nobody has claimed at a place. Under a purchase: what came of it and is free, and what still comes of it, unless
+    only what is there can be had."""
     free = dict(
         StockBalance.objects.filter(location=source_id, sku__in=set(sku_ids)).values_list("sku_id", "unclaimed")
     )
@@ -28,7 +31,7 @@ def distributable(*, source_id: int, sku_ids: Iterable[int], purchase: str = "")
         "sku_id", "quantity", "received_quantity", "cancelled_at"
     ):
         came[sku_id] = came.get(sku_id, 0) + received
-        comes[sku_id] = comes.get(sku_id, 0) + (quantity - received if cancelled is None else 0)
+        comes[sku_id] = comes.get(sku_id, 0) + (quantity - received if cancelled is None and with_expected else 0)
     return {sku_id: comes.get(sku_id, 0) + max(min(came.get(sku_id, 0), free.get(sku_id, 0)), 0) for sku_id in sku_ids}
 
 

@@ -66,11 +66,12 @@ from erp.inventory.services.promises import (
     lock_promises,
     promise,
 )
-from erp.inventory.services.proposals import by_weight, equally, up_to
+from erp.inventory.services.proposals import by_weight, equally, in_turn, up_to, within_wants
 from erp.inventory.services.reassigning import ClaimMove, move_claims, rank_claims
 from erp.inventory.services.receipts import PurchaseBooks, ReceiptLine, receive
 from erp.inventory.services.reservations import Demand, Granted, lock_for_channels, lock_for_exchange, release, reserve
 from erp.inventory.services.revaluations import apply_todays_standards, revalue_at_standard
+from erp.inventory.services.sharing import Part, Share, give_back, reserve_at
 from erp.inventory.services.snapshots import CutResult, cut_snapshots, forget_snapshots
 from erp.inventory.services.sorting import SortedLine, sort_inspected
 from erp.inventory.services.stocktake_posting import post_count_chunk, post_counts
@@ -133,10 +134,12 @@ __all__ = [
     "InvoicedAmount",
     "Issue",
     "Issued",
+    "Part",
     "PhysicalLine",
     "PurchaseBooks",
     "PutBack",
     "ReceiptLine",
+    "Share",
     "SortedLine",
     "SupplierReturnLine",
     "TransferLine",
@@ -178,6 +181,8 @@ __all__ = [
     "forget_arrived",
     "forget_snapshots",
     "freeze_chunk",
+    "give_back",
+    "in_turn",
     "issue_from_transit",
     "issue_reserved",
     "keep_back",
@@ -214,6 +219,7 @@ __all__ = [
     "request_posting",
     "request_transfers",
     "reserve",
+    "reserve_at",
     "return_to_supplier",
     "revalue_at_standard",
     "sell_from",
@@ -231,6 +237,7 @@ __all__ = [
     "transfer",
     "undo_distribution",
     "up_to",
+    "within_wants",
     "write_down",
     "write_off_missing",
 ]

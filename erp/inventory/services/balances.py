@@ -171,10 +171,10 @@ _LOCK_SELLABLE_OF_MANY = _lock_statement(
 )
 
 
-def lock_sellable_of_many(wanted: Iterable[tuple[int, int]], *, at: dt.datetime) -> None:
+def lock_sellable_of_many(wanted: Iterable[tuple[int, int]], *, at: dt.datetime) -> dict[BalanceKey, Balance]:
     """Lock what each channel may sell of each SKU, (channel, SKU), in one order over all of them."""
     channels, skus = _columns(wanted)
-    locked(_LOCK_SELLABLE_OF_MANY, [at, channels, skus, list(NOT_FOR_SALE)])
+    return locked(_LOCK_SELLABLE_OF_MANY, [at, channels, skus, list(NOT_FOR_SALE)])
 
 
 NOT_FOR_SALE_KINDS = rows.array(NOT_FOR_SALE)

@@ -2,6 +2,7 @@
 
 from erp.orders.models.allocation import AllocationRule, OrderWait
 from erp.orders.models.carriers import Carrier, CarrierAccount, LabelRun, LabelRunLine
+from erp.orders.models.distributions import OrderDistribution, OrderDistributionLine, OrderDistributionShare
 from erp.orders.models.orders import (
     Delivery,
     Order,
@@ -31,6 +32,9 @@ __all__ = [
     "LateRevision",
     "Order",
     "OrderAdjustment",
+    "OrderDistribution",
+    "OrderDistributionLine",
+    "OrderDistributionShare",
     "OrderEvent",
     "OrderFee",
     "OrderHold",

@@ -1,6 +1,7 @@
 """Questions to orders. Answers are dataclasses or plain rows; nothing here locks or writes."""
 
 from erp.orders.selectors.allocation_rules import allocation_rules
+from erp.orders.selectors.distributions import Distributed, OpenWant, distributed, lacking_of, open_wants
 from erp.orders.selectors.order_sheet import (
     OrderSheet,
     SheetItem,
@@ -68,9 +69,11 @@ from erp.orders.selectors.standings import Standing, orders_placed_since, standi
 
 __all__ = [
     "ArrivalDate",
+    "Distributed",
     "DuePayment",
     "LineView",
     "Need",
+    "OpenWant",
     "OrderSheet",
     "OrderView",
     "Queued",
@@ -92,16 +95,19 @@ __all__ = [
     "channel_with_currency",
     "charge_nets",
     "content_of",
+    "distributed",
     "due_orders",
     "entries_of",
     "find_word_problems",
     "items_of",
+    "lacking_of",
     "lacking_of_line",
     "listed_orders",
     "mails_of",
     "messages_of",
     "missing_pieces",
     "open_needs",
+    "open_wants",
     "order_heads",
     "order_sheet",
     "order_view",
