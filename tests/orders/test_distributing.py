@@ -241,7 +241,7 @@ def test_a_large_one_goes_in_chunks_and_goes_on_where_it_was_broken_off(trade, m
     monkeypatch.setattr(distributing, "CHUNK", 1)
     row = draft(place, shirt)
     cells = {(shirt, one): 3, (shirt, two): 3, (shirt, three): 3}
-    real, calls = distributing.reserve_at, []
+    real, calls = reserve_at, []
 
     def taken_in_between(**asked):
         calls.append(asked)

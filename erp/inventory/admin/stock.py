@@ -64,8 +64,9 @@ class LastCountFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "never":
             return not_counted_since(queryset, None)
-        if self.value() in map(str, self.DAYS):
-            return not_counted_since(queryset, timezone.now() - dt.timedelta(days=int(str(self.value()))))
+        for days in self.DAYS:
+            if self.value() == str(days):
+                return not_counted_since(queryset, timezone.now() - dt.timedelta(days=days))
         return queryset
 
 

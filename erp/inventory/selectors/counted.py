@@ -17,7 +17,8 @@ def _counts_of_balance() -> QuerySet[CountRecord]:
 def with_last_count(balances: QuerySet[Any]) -> QuerySet[Any]:
     """Balances with ``last_counted_at``: one step down an index for each that is shown."""
     newest = _counts_of_balance().order_by("-counted_at").values("counted_at")[:1]
-    return balances.annotate(last_counted_at=Subquery(newest))
+    found: QuerySet[Any] = balances.annotate(last_counted_at=Subquery(newest))
+    return found
 
 
 def not_counted_since(balances: QuerySet[Any], since: dt.datetime | None) -> QuerySet[Any]:

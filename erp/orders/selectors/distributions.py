@@ -63,9 +63,20 @@ def open_wants(
     ids, wanted = [row[0] for row in found], set(sku_ids)
     needs, have = open_needs(ids), _reserved(ids)
     return [
-        OpenWant(*row, need.line_id, need.sku_id, max(need.pieces - kept, 0), kept)
-        for row in found
-        for need in needs.get(row[0], ())
+        OpenWant(
+            order_id,
+            number,
+            account,
+            channel,
+            priority,
+            on,
+            need.line_id,
+            need.sku_id,
+            max(need.pieces - kept, 0),
+            kept,
+        )
+        for order_id, number, account, channel, priority, on in found
+        for need in needs.get(order_id, ())
         if need.sku_id is not None and need.sku_id in wanted
         for kept in [have.get((need.line_id, need.sku_id), 0)]
     ]
