@@ -71,7 +71,8 @@ def draft_order_distribution(
 ) -> int:
     """Begin to share out SKUs that lie at a place among accounts that lack them; without ``account_ids`` all that do now. Repeatable by its number.
 
-    Raises InvalidInput: no number, no goods, or nobody lacks any; Conflict: the number was used for something else.
+    Raises InvalidInput: no number, too many accounts, or nobody lacks any of the goods; NotFound: an account that does not exist; Conflict: the
+    number was used for something else.
     """
     if not external_id.strip() or len(external_id) > 60:
         raise InvalidInput([Problem("/external_id", "required", _("A distribution needs a number of its own."))])
@@ -92,6 +93,8 @@ def draft_order_distribution(
         words = {"most": MOST_ACCOUNTS, "count": len(set(account_ids) or lacking)}
         raise InvalidInput([Problem("/accounts", "too_many", told % words)])
     names = accounts_by_id([*account_ids, *lacking])
+    if unknown := [key for key in account_ids if key not in names]:
+        raise NotFound(_("There is no account %(id)s.") % {"id": unknown[0]})
     accounts = sorted(set(account_ids) or lacking, key=lambda key: names[key].account_code)
     return OrderDistribution.objects.create(
         external_id=external_id,
