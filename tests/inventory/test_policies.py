@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import nullcontext
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -16,7 +17,7 @@ from erp.core.models import ChangeRow
 from erp.inventory import selectors, services
 from erp.inventory.exceptions import InsufficientStock
 from erp.inventory.models import ChannelPolicy, ChannelQuota
-from erp.inventory.selectors import TermKind
+from erp.inventory.selectors import TermKind, WantedPieces
 from erp.inventory.services import Demand, HoldDemand
 from tests.inventory.factories import CLERK, NOON, channel, location, sku, stock
 
@@ -233,6 +234,47 @@ def test_what_is_reserved_anew_counts_in_the_quota_that_is_in_force_now(shop, sh
     assert ChannelQuota.objects.get().used == 3
 
 
+def test_a_promise_that_is_kept_uses_the_quota_of_its_channel(shop, shirt):
+    place = location()
+    mall, other = channel(place), channel(place)
+    services.set_aside(channel_id=mall.pk, pieces={shirt.pk: 8}, **WHEN)
+    (expected,) = services.expect_receipt(
+        external_id="PO", location_id=place.pk, lines=[services.ExpectedLine(1, shirt.pk, 20, NOON.date())], **WHEN
+    )
+    demands = [
+        WantedPieces("ORDER", document, 1, shirt.pk, site.pk, pieces, 50, NOON)
+        for document, site, pieces in ((1, mall, 5), (2, other, 3))
+    ]
+    services.promise(sku_ids=[shirt.pk], demands=demands, **WHEN)
+
+    line = services.ReceiptLine(1, shirt.pk, 20, Decimal(500), expected)
+    services.receive(external_id="R", location_id=place.pk, lines=[line], occurred_at=NOON, **WHEN)
+
+    assert ChannelQuota.objects.get().used == 5
+    assert (ask(mall, shirt).available, told(ask(other, shirt))) == (12, {"QUOTAS": -3})
+    services.release(document_type="ORDER", document_ids=[1], **WHEN)
+    assert ChannelQuota.objects.get().used == 0
+
+
+def test_a_reservation_that_moves_gives_the_quota_of_one_channel_back_and_uses_that_of_the_other(shirt):
+    place = location()
+    mall, site = channel(place), channel(place)
+    stock(shirt, place, 30)
+    services.set_aside(channel_id=mall.pk, pieces={shirt.pk: 8}, **WHEN)
+    services.set_aside(channel_id=site.pk, pieces={shirt.pk: 9}, **WHEN)
+    order(mall, shirt, 6, document=1)
+    order(site, shirt, 2, document=2)
+
+    for giver, taker, to, pieces in ((1, 2, site, 4), (1, 3, mall, 1)):
+        services.move_claims(
+            document_type="ORDER", from_document=giver, to_document=taker, channel_id=to.pk, priority=50,
+            moves=[services.ClaimMove(1, 1, shirt.pk, pieces)], **WHEN,
+        )  # fmt: skip
+
+    # Of the mall's six, four went to the site; one went to another order of the mall itself.
+    assert dict(ChannelQuota.objects.values_list("channel", "used")) == {mall.pk: 2, site.pk: 6}
+
+
 def test_a_hold_gets_what_is_shown_and_no_more(shop, shirt):
     ChannelPolicy.objects.create(channel=shop, cap=3)
 
@@ -273,6 +315,45 @@ def test_rules_of_a_kit_act_on_what_its_components_make(shop, shirt):
         {"COMPONENTS": 45, "BUFFER": -2, "LAST_PIECES": -43},
         True,
     )
+
+
+def test_kits_that_lost_pieces_are_kept_longer_only_as_far_as_they_are_shown(shirt):
+    """Two kits of two and one piece beside them; what a count takes is first what is beside them, and what is left of a kit goes into it again."""
+    place, pair = location(), kit_of(shirt, 2)
+    site = channel(place)
+    stock(shirt, place, 5)
+    asked = {"channel_id": site.pk, "ref": "h"}
+    services.place_hold(**asked, lines=[HoldDemand(shirt.pk, 5)], kits={pair.pk: 2}, kind="QUOTE", **WHEN)
+    hidden = ChannelPolicy.objects.create(channel=site, sku=pair, cap=0)
+
+    def extend():
+        services.extend_hold(**asked, expires_at=NOON + HOUR, **WHEN)
+
+    def count(pieces):
+        seen = [services.Count(1, shirt.pk, pieces)]
+        services.record_count(
+            external_id=f"count-{pieces}", location_id=place.pk, counts=seen, occurred_at=NOON, **WHEN
+        )
+
+    def refused():
+        with pytest.raises(InsufficientStock) as refusal, transaction.atomic():
+            extend()
+        return [(item.sku_id, item.wanted, item.left) for item in refusal.value.shortages]
+
+    extend()
+    count(4)
+    assert refused() == [(shirt.pk, 1, 0)]
+    stock(shirt, place, 1)
+    extend()
+
+    count(3)
+    stock(shirt, place, 2)
+    assert refused() == [(pair.pk, 1, 0)]
+    ChannelPolicy.objects.filter(pk=hidden.pk).update(cap=1)
+    extend()
+
+    assert ask(site, shirt).available == 0
+    assert [line.quantity for line in selectors.hold(**asked).lines] == [5]
 
 
 def test_a_kit_and_its_component_in_one_order_are_summed_per_sku(shop, shirt):

@@ -407,6 +407,31 @@ def test_what_two_places_give_back_of_two_quotas_is_counted_once_each_in_whateve
     assert (outcomes, list(used.all())) == ([5, 5], [0, 0])
 
 
+def test_reservations_that_two_channels_give_each_other_use_both_quotas_without_a_deadlock():
+    near, far, shirt = location(), location(), sku()
+    stock(shirt, near, 2)
+    stock(shirt, far, 3)
+    mall, site = channel(near, far), channel(far, near)
+    for owner in (mall, site):
+        services.set_aside(channel_id=owner.pk, pieces={shirt.pk: 9}, at=NOON, by=CLERK)
+    # They share no balance: what the mall gives lies near, what the site gives far.
+    reserving(mall, Demand(1, 1, shirt.pk, 2, 50))()
+    reserving(site, Demand(2, 1, shirt.pk, 3, 50))()
+
+    def moving(giver, taker, to, pieces):
+        return lambda: services.move_claims(
+            document_type="ORDER", from_document=giver, to_document=taker, channel_id=to.pk, priority=50,
+            moves=[services.ClaimMove(1, 1, shirt.pk, pieces)], at=NOON, by=CLERK,
+        )  # fmt: skip
+
+    # The first waits for the mall's quota; the second comes for the site's, and would want the mall's next.
+    second = once_another_waits(moving(2, 4, mall, 3))
+    outcomes = race(moving(1, 3, site, 2), second, hold=ChannelQuota.objects.filter(channel=mall))
+
+    assert outcomes == [2, 3]
+    assert dict(ChannelQuota.objects.values_list("channel", "used")) == {mall.pk: 3, site.pk: 2}
+
+
 def test_two_reservations_of_one_quota_both_count():
     place, shirt = location(), sku()
     stock(shirt, place, 20)

@@ -201,7 +201,8 @@ class HoldExtension(ApiView):
     @operation(
         id="hold_extend",
         summary="Keep the pieces longer, and get back those that are gone",
-        description="All or none: on 409 `insufficient_stock` the hold stays as it was. A closed hold is not extended (`not_allowed_now`).",
+        description="All or none: on 409 `insufficient_stock` the hold stays as it was. What is gone is had again by the rules of a new hold: of a "
+        "kit that lacks pieces no more than is shown. A closed hold is not extended (`not_allowed_now`).",
         tag="holds",
         parameters=[path("ref")],
         request=ExtensionRequestSerializer,

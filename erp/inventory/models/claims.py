@@ -80,6 +80,10 @@ class Hold(models.Model):
     actor = models.CharField(_("actor"), max_length=100)
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     wanted = models.JSONField(_("wanted pieces"), help_text=_("Pairs of SKU and quantity, as asked for."))
+    # Whose own rules count too, when pieces are kept and when lost ones are acquired again.
+    kits = models.JSONField(
+        _("wanted kits"), default=list, db_default=[], help_text=_("Pairs of kit and number, of what was asked for.")
+    )
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
     # When a customer order had all its pieces for the first time: from then on the customer has so many days to fetch them.
     filled_at = models.DateTimeField(_("all pieces there at"), null=True, blank=True)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.models import Channel
 from erp.inventory.models.arrivals import ExpectedReceipt
 
 
@@ -22,6 +23,10 @@ class Promise(models.Model):
     document_id = models.BigIntegerField(_("document id"))
     document_line = models.BigIntegerField(_("document line"))
     sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
+    # For which channel's demand: its quota is used when the promise is kept. Empty until the promise is dealt out anew, if it was made before that.
+    channel = models.ForeignKey(
+        Channel, verbose_name=_("sales channel"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     quantity = models.PositiveIntegerField(_("quantity"))
     arrived = models.PositiveIntegerField(_("arrived"), default=0, db_default=0)
     priority = models.PositiveSmallIntegerField(_("priority"), default=50)

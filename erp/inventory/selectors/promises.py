@@ -55,6 +55,7 @@ class Due:
     quantity: int
     promised_date: dt.date
     priority: int
+    channel_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def deal_out(
             pieces = min(lacking, left[coming.id])
             if pieces > 0 and coming.location_id in sells.get(demand.channel_id, ()):
                 key = (demand.document_type, demand.document_id, demand.document_line, demand.sku_id, coming.id)
-                due[key] = Due(pieces, coming.expected_date, demand.priority)
+                due[key] = Due(pieces, coming.expected_date, demand.priority, demand.channel_id)
                 left[coming.id] -= pieces
                 lacking -= pieces
     return due
@@ -161,7 +162,7 @@ def differs(*, sku_ids: Sequence[int], demands: Iterable[WantedPieces], at: dt.d
         (row[0], row[1], row[2], row[3], row[4]): Due(*row[5:])
         for row in Promise.objects.filter(sku_id__in=list(sku_ids), quantity__gt=0).values_list(
             "document_type", "document_id", "document_line", "sku_id", "expected_receipt_id",
-            "quantity", "promised_date", "priority",
+            "quantity", "promised_date", "priority", "channel_id",
         )
     }  # fmt: skip
     return stands != deal_out(sku_ids=sku_ids, demands=demands, taken={}, at=at)

@@ -260,6 +260,14 @@ LOCK_COSTS_FOR_ISSUE = _lock_costs_statement("""
     JOIN inventory_location place ON place.id = n.location_id""")
 
 
+_LOCK_QUOTAS = "SELECT id FROM inventory_channelquota WHERE sku_id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+
+
+def lock_quotas(sku_ids: Iterable[int]) -> None:
+    """Lock every quota of these SKUs, before cost rows and before several statements that change claims: each of those locks only its own."""
+    rows.ask(_LOCK_QUOTAS, [sorted(set(sku_ids))]).all()
+
+
 def lock_costs(keys: Iterable[CostKey], *, create: bool, on: dt.date) -> dict[CostKey, Cost]:
     """Lock cost rows by SKU, after their balances. ``create`` where pieces may arrive in a pool that never held the SKU.
 

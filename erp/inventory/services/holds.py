@@ -6,17 +6,18 @@ Takes these levels of the house's lock order: the hold by name, balances by prim
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from catalog.models import Sku
-from catalog.selectors import sku_codes
+from catalog.selectors import sku_codes, sku_facts_by_id
 from erp.core import changes, locks, messages, rows
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
@@ -88,7 +89,7 @@ def place_hold(
         return replace(selectors.hold(channel_id=channel_id, ref=ref), is_replay=True)
 
     if kits and kind != Hold.Kind.CUSTOMER_ORDER:
-        _refuse_hidden_kits(channel_id, kits, at=at)
+        _refuse_hidden_kits(channel_id, kits, Counter(), at=at)
     hold = Hold.objects.create(
         channel_id=channel_id,
         ref=ref,
@@ -101,6 +102,7 @@ def place_hold(
         actor=str(by),
         fingerprint=fingerprint,
         wanted=sorted(wanted.items()),
+        kits=sorted(kits.items()),
     )
     acquire(hold, wanted, at=at)
     return selectors.hold(channel_id=channel_id, ref=ref)
@@ -108,12 +110,13 @@ def place_hold(
 
 @use_case
 def extend_hold(*, channel_id: int, ref: str, expires_at: dt.datetime, at: dt.datetime, by: Actor) -> HoldView:
-    """Keep the pieces longer. Pieces that are gone by now (expired, taken by a physical fact) are acquired again, all or none.
+    """Keep the pieces longer. Pieces that are gone by now (expired, taken by a physical fact) are acquired again, all or none, by the rules by which
+    they were acquired first: those of kits that lack pieces count too.
 
     Raises:
         NotFound: no such hold.
         NotAllowedNow: it was released or became an order.
-        InsufficientStock: names every SKU that cannot be had again; the hold stays as it was.
+        InsufficientStock: names every SKU (or kit) that cannot be had again; the hold stays as it was.
     """
     locks.hold(lock_name(channel_id, ref))
     hold = Hold.objects.filter(channel_id=channel_id, ref=ref).first()
@@ -122,6 +125,8 @@ def extend_hold(*, channel_id: int, ref: str, expires_at: dt.datetime, at: dt.da
     if expires_at <= at:
         raise InvalidInput([Problem("/expires_at", "invalid", _("The expiry has passed."))])
     lock_promises(document_type="HOLD", document_ids=[hold.pk])
+    if hold.kits and hold.closed_at is None and hold.kind != Hold.Kind.CUSTOMER_ORDER:
+        _refuse_lost_kits(hold, at=at)
     acquire(hold, dict(hold.wanted), expires_at=expires_at, at=at)
     return selectors.hold(channel_id=channel_id, ref=ref)
 
@@ -270,13 +275,50 @@ def release_lines(
     return freed
 
 
-def _refuse_hidden_kits(channel_id: int, kits: Mapping[int, int], *, at: dt.datetime) -> None:
-    """No more kits than are shown. Of components that are short ``acquire`` tells, behind their lock."""
+def _refuse_lost_kits(hold: Hold, *, at: dt.datetime) -> None:
+    """Of the kits of a hold, as many as lack a piece are acquired anew, from what it still has of them and what is there.
+
+    Where a piece was wanted beside the kits too, those beside them are the first ones lost.
+    """
+    kits, wanted = dict(hold.kits), Counter(dict(hold.wanted))
+    parts = {kit_id: fact.components for kit_id, fact in sku_facts_by_id(kits).items()}
+    missing = wanted.copy()
+    running = HoldLine.objects.filter(hold=hold, released_at__isnull=True, expires_at__gt=at)
+    missing.subtract(dict(running.values_list("sku_id").annotate(Sum("quantity"))))
+    missing.subtract(wanted - _pieces(kits, parts))
+    lost = {
+        kit_id: min(count, max((-(-missing[sku_id] // quantity) for sku_id, quantity in parts[kit_id]), default=0))
+        for kit_id, count in kits.items()
+    }
+    again = {kit_id: count for kit_id, count in lost.items() if count > 0}
+    if again:
+        _refuse_hidden_kits(hold.channel_id, again, _pieces(again, parts) - +missing, at=at)
+
+
+def _pieces(kits: Mapping[int, int], parts: Mapping[int, Sequence[tuple[int, int]]]) -> Counter[int]:
+    """What so many kits are made of."""
+    pieces: Counter[int] = Counter()
+    for kit_id, count in kits.items():
+        for sku_id, quantity in parts[kit_id]:
+            pieces[sku_id] += count * quantity
+    return pieces
+
+
+def _refuse_hidden_kits(channel_id: int, kits: Mapping[int, int], loose: Counter[int], *, at: dt.datetime) -> None:
+    """No more kits than are shown of what is there together with the hold's own ``loose`` pieces. Of components that are short ``acquire`` tells,
+    behind their lock."""
+    rules = selectors.rules(channel_id=channel_id, sku_ids=kits, at=at)
     short = []
     for kit_id, found in selectors.available_to_promise(channel_id=channel_id, sku_ids=kits, at=at).items():
-        makes = min((component.makes for component in found.components), default=0)
-        if found.available < kits[kit_id] <= makes:
-            short.append((kit_id, kits[kit_id], found.available))
+        makes = min(
+            (
+                (component.availability.available + loose[component.sku_id]) // component.quantity
+                for component in found.components
+            ),
+            default=0,
+        )
+        if (shown := rules[kit_id].shown(makes)) < kits[kit_id] <= makes:
+            short.append((kit_id, kits[kit_id], shown))
     if short:
         codes = sku_codes([kit_id for kit_id, _wanted, _left in short])
         raise InsufficientStock([Shortage(kit_id, codes[kit_id], wanted, left) for kit_id, wanted, left in short])

@@ -7,7 +7,7 @@ once. The value is carried, not the unit cost: ``value × pieces / pieces of the
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -232,11 +232,17 @@ def open_booking(
     occurred_at: dt.datetime,
     at: dt.datetime,
     channel_id: int | None = None,
+    claiming: Collection[int] = (),
 ) -> Booking:
-    """Lock the balances that pieces leave (``keys``) and arrive on (created where missing), then their cost rows."""
+    """Lock the balances that pieces leave (``keys``) and arrive on (created where missing), then their cost rows.
+
+    ``claiming``: SKUs of which the caller will claim pieces too, so that quotas are locked before cost rows.
+    """
     arrivals = list(arriving)
     balances.ensure(arrivals)
     locked = balances.lock([*keys, *arrivals], at=at)
+    if claiming:
+        balances.lock_quotas(claiming)
     costs = balances.lock_costs(
         {(key[0], row.cost_pool_id) for key, row in locked.items()}, create=bool(arrivals), on=business_date(at)
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from django.db import connection
@@ -28,7 +29,7 @@ SELECT id FROM inventory_expectedreceipt r WHERE r.sku_id = ANY(%s::bigint[]) AN
 ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_PROMISES = """
-SELECT id, document_type, document_id, document_line, sku_id, expected_receipt_id, quantity, promised_date, priority, arrived
+SELECT id, document_type, document_id, document_line, sku_id, expected_receipt_id, quantity, promised_date, priority, channel_id, arrived
 FROM inventory_promise WHERE sku_id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE SKIP LOCKED
 """
 _OTHERS = """
@@ -37,13 +38,17 @@ WHERE sku_id = ANY(%s::bigint[]) AND quantity > 0 AND NOT id = ANY(%s::bigint[])
 """
 _TAKE_BACK = "DELETE FROM inventory_promise WHERE id = ANY(%s::bigint[]) AND arrived = 0"
 _CHANGE = """
-UPDATE inventory_promise p SET quantity = n.quantity, promised_date = n.day, priority = n.priority, promised_at = %s, actor = %s
-FROM unnest(%s::bigint[], %s::int[], %s::date[], %s::smallint[]) AS n (id, quantity, day, priority) WHERE p.id = n.id
+UPDATE inventory_promise p
+SET quantity = n.quantity, promised_date = n.day, priority = n.priority, channel_id = n.channel_id, promised_at = %s, actor = %s
+FROM unnest(%s::bigint[], %s::int[], %s::date[], %s::smallint[], %s::bigint[]) AS n (id, quantity, day, priority, channel_id)
+WHERE p.id = n.id
 """
 _PROMISE = """
 INSERT INTO inventory_promise
-    (promised_at, actor, arrived, document_type, document_id, document_line, sku_id, expected_receipt_id, quantity, promised_date, priority)
-SELECT %s, %s, 0, n.* FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::date[], %s::smallint[]) AS n
+    (promised_at, actor, arrived, document_type, document_id, document_line, sku_id, expected_receipt_id, quantity, promised_date, priority,
+     channel_id)
+SELECT %s, %s, 0, n.*
+FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::date[], %s::smallint[], %s::bigint[]) AS n
 """
 
 
@@ -56,8 +61,10 @@ def promise(*, sku_ids: Sequence[int], demands: Sequence[WantedPieces], at: dt.d
     rows.ask(_LOCK_RECEIPTS_OF_SKUS, [list(sku_ids)]).all()
     stands: dict[PromiseKey, tuple[int, Due, int]] = {}
     for key, *row in rows.ask(_LOCK_PROMISES, [list(sku_ids)]).all():
-        document_type, document_id, line, sku_id, receipt_id, quantity, day, priority, arrived = row
-        stands[document_type, document_id, line, sku_id, receipt_id] = (key, Due(quantity, day, priority), arrived)
+        document_type, document_id, line, sku_id, receipt_id, quantity, day, priority, channel_id, arrived = row
+        stands[document_type, document_id, line, sku_id, receipt_id] = (
+            key, Due(quantity, day, priority, channel_id), arrived,
+        )  # fmt: skip
     taken: dict[int, int] = defaultdict(int)
     busy = set()
     for document_type, document_id, receipt_id, quantity in rows.ask(
@@ -77,15 +84,13 @@ def _write(
     over = [row for key, row in stands.items() if key not in due and row[1].quantity]
     gone = [key for key, _due, arrived in over if not arrived]
     moved = [(row[0], due[key]) for key, row in stands.items() if key in due and row[1] != due[key]]
-    moved += [(key, Due(0, was.promised_date, was.priority)) for key, was, arrived in over if arrived]
-    new = [(*key, item.quantity, item.promised_date, item.priority) for key, item in due.items() if key not in stands]
+    moved += [(key, Due(0, was.promised_date, was.priority, was.channel_id)) for key, was, arrived in over if arrived]
+    new = [(*key, *astuple(item)) for key, item in due.items() if key not in stands]
     with connection.cursor() as cursor:
         if gone:
             cursor.execute(_TAKE_BACK, [gone])
         if moved:
-            columns = zip(
-                *[(key, item.quantity, item.promised_date, item.priority) for key, item in moved], strict=True
-            )
+            columns = zip(*[(key, *astuple(item)) for key, item in moved], strict=True)
             cursor.execute(_CHANGE, [at, str(by), *map(list, columns)])
         if new:
             cursor.execute(_PROMISE, [at, str(by), *map(list, zip(*new, strict=True))])
@@ -128,7 +133,7 @@ _LOCK_RECEIPTS = """
 SELECT id, sku_id FROM inventory_expectedreceipt WHERE id = ANY(%s::bigint[]) AND location_id = %s ORDER BY id FOR NO KEY UPDATE
 """
 _PROMISED_OF = """
-SELECT id, document_type, document_id, document_line, sku_id, expected_receipt_id, quantity, priority FROM inventory_promise
+SELECT id, document_type, document_id, document_line, sku_id, expected_receipt_id, quantity, priority, channel_id FROM inventory_promise
 WHERE expected_receipt_id = ANY(%s::bigint[]) AND quantity > 0 ORDER BY priority, id FOR UPDATE SKIP LOCKED
 """
 _FREE = """
@@ -141,14 +146,18 @@ _ARRIVE = """
 UPDATE inventory_promise p SET quantity = p.quantity - n.pieces, arrived = p.arrived + n.pieces
 FROM unnest(%s::bigint[], %s::int[]) AS n (id, pieces) WHERE p.id = n.id
 """
-CLAIM = """
+_CLAIM = """
 INSERT INTO inventory_reservation AS r
-    (document_type, document_id, document_line, sku_id, location_id, quantity, consumed, released, priority, reserved_at, actor)
-SELECT %s, n.document_id, n.document_line, n.sku_id, n.location_id, n.quantity, 0, 0, n.priority, %s, %s
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::smallint[])
-    AS n (document_id, document_line, sku_id, location_id, quantity, priority)
+    (document_type, document_id, document_line, sku_id, location_id, quantity, consumed, released, priority, reserved_at, actor, quota_id)
+SELECT %(type)s, n.document_id, n.document_line, n.sku_id, n.location_id, n.quantity, 0, 0, n.priority, %(at)s, %(actor)s,
+       (SELECT q.id FROM inventory_channelquota q WHERE q.sku_id = n.sku_id AND q.channel_id = n.channel_id
+        AND coalesce(q.starts_at <= %(at)s, true) AND coalesce(q.ends_at > %(at)s, true))
+FROM unnest(%(documents)s::bigint[], %(lines)s::bigint[], %(skus)s::bigint[], %(places)s::bigint[], %(pieces)s::int[],
+            %(priorities)s::smallint[], %(channels)s::bigint[])
+    AS n (document_id, document_line, sku_id, location_id, quantity, priority, channel_id)
 ON CONFLICT (document_type, document_id, document_line, sku_id, location_id) DO UPDATE
-SET quantity = r.quantity + EXCLUDED.quantity, reserved_at = EXCLUDED.reserved_at, actor = EXCLUDED.actor
+SET quantity = r.quantity + EXCLUDED.quantity, reserved_at = EXCLUDED.reserved_at, actor = EXCLUDED.actor,
+    quota_id = CASE WHEN r.quantity + r.consumed = 0 THEN EXCLUDED.quota_id ELSE r.quota_id END
 """
 _HOLD = """
 INSERT INTO inventory_holdline AS line (hold_id, expires_at, line_no, sku_id, location_id, quantity)
@@ -180,14 +189,14 @@ def keep_promises_of(arrived: Mapping[int, int], *, location_id: int, at: dt.dat
     left, unclaimed = dict(arrived), {sku_id: pieces for sku_id, (_key, pieces) in free.items()}
     kept: list[tuple[int, int]] = []
     by_type: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for key, document_type, document_id, line, sku_id, receipt_id, quantity, priority in claims:
+    for key, document_type, document_id, line, sku_id, receipt_id, quantity, priority, channel_id in claims:
         pieces = min(quantity, left[receipt_id], unclaimed.get(sku_id, 0))
         if pieces <= 0 or (document_type == "HOLD" and document_id not in open_holds):
             continue
         left[receipt_id] -= pieces
         unclaimed[sku_id] -= pieces
         kept.append((key, pieces))
-        by_type[document_type].append((document_id, line, sku_id, location_id, pieces, priority))
+        by_type[document_type].append((document_id, line, sku_id, location_id, pieces, priority, channel_id))
     if kept:
         _claim(by_type, at=at, by=by)
         with connection.cursor() as cursor:
@@ -200,19 +209,26 @@ def keep_promises_of(arrived: Mapping[int, int], *, location_id: int, at: dt.dat
 def _claim(by_type: Mapping[str, Sequence[tuple[Any, ...]]], *, at: dt.datetime, by: Actor) -> None:
     """One claim per document line; a line that is promised parts of two receipts at the same place is claimed for once."""
     for document_type, claimed in by_type.items():
-        sums: dict[tuple[int, int, BalanceKey], list[int]] = {}
-        for document_id, line, sku_id, location_id, pieces, priority in claimed:
-            row = sums.setdefault((document_id, line, (sku_id, location_id)), [0, priority])
+        sums: dict[tuple[int, int, BalanceKey], list[Any]] = {}
+        for document_id, line, sku_id, location_id, pieces, priority, channel_id in claimed:
+            row = sums.setdefault((document_id, line, (sku_id, location_id)), [0, priority, channel_id])
             row[0] += pieces
-        flat = [(doc, line, *key, pieces, priority) for (doc, line, key), (pieces, priority) in sums.items()]
-        documents, lines, skus, places, pieces_of, priorities = (list(column) for column in zip(*flat, strict=True))
-        with connection.cursor() as cursor:
-            if document_type == "HOLD":
+        flat = [(doc, line, *key, *row) for (doc, line, key), row in sums.items()]
+        if document_type == "HOLD":
+            documents, _lines, skus, places, pieces_of, *_rest = (list(column) for column in zip(*flat, strict=True))
+            with connection.cursor() as cursor:
                 cursor.execute(_HOLD, [documents, skus, places, pieces_of])
-            else:
-                cursor.execute(
-                    CLAIM, [document_type, at, str(by), documents, lines, skus, places, pieces_of, priorities]
-                )
+        else:
+            claim(document_type, flat, at=at, by=by)
+
+
+def claim(document_type: str, claimed: Sequence[tuple[Any, ...]], *, at: dt.datetime, by: Actor) -> None:
+    """Reserve pieces on locked balances: (document, line, SKU, location, pieces, priority, channel). They use the channel's quota, if one is in
+    force, as if the channel reserved them now. The caller raises ``allocated``, and has locked the quotas."""
+    names = ("documents", "lines", "skus", "places", "pieces", "priorities", "channels")
+    columns = dict(zip(names, map(list, zip(*claimed, strict=True)), strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"type": document_type, "at": at, "actor": str(by), **columns})
 
 
 def forget_arrived(*, document_type: str, document_ids: Sequence[int]) -> None:

@@ -1,6 +1,6 @@
 """Claims that change their document, or their rank: given from one to another, or made more or less important. ``allocated`` stays as it is.
 
-Takes these levels of the house's lock order: balances by primary key. The caller holds the documents.
+Takes these levels of the house's lock order: balances by primary key, quotas. The caller holds the documents.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from erp.core.use_case import use_case
 from erp.inventory.exceptions import NotReserved, Uncovered
 from erp.inventory.selectors.promises import places_of_channels
 from erp.inventory.services import balances
-from erp.inventory.services.promises import CLAIM
+from erp.inventory.services.promises import claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +54,23 @@ def move_claims(
 ) -> int:
     """Give reserved pieces of one document to another, all of ``moves`` or none. Only pieces where ``channel_id``, the taker's, may sell from.
 
-    Returns how many pieces. Raises NotReserved when the giver does not have them, or not there.
+    What the giver had of a quota is given back, the taker's channel uses its own. Returns how many pieces. Raises NotReserved when the giver does
+    not have them, or not there.
     """
     lines = sorted({move.from_line for move in moves})
     balances.locked(balances.LOCK_OF_RESERVATIONS, [at, document_type, [from_document], lines, lines])
+    balances.lock_quotas({move.sku_id for move in moves})
     sells = places_of_channels([channel_id]).get(channel_id, set())
     there = [list(row) for row in rows.ask(_CLAIMED, [document_type, from_document]).all() if row[3] in sells]
     given: dict[int, int] = {}
     taken: dict[tuple[int, int, int], int] = {}
     for move in moves:
         left = move.quantity
-        for claim in there:
-            key, line, sku_id, location_id, quantity = claim
+        for part in there:
+            key, line, sku_id, location_id, quantity = part
             pieces = min(left, quantity)
             if pieces and (line, sku_id) == (move.from_line, move.sku_id):
-                claim[4] -= pieces
+                part[4] -= pieces
                 left -= pieces
                 given[key] = given.get(key, 0) + pieces
                 to = (move.to_line, sku_id, location_id)
@@ -77,13 +79,10 @@ def move_claims(
             raise NotReserved(
                 [Uncovered(from_document, move.from_line, move.sku_id, move.quantity, move.quantity - left)]
             )
-    columns = [list(column) for column in zip(*[(*key, pieces) for key, pieces in taken.items()], strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(_GIVE, [list(given), list(given.values())])
-        cursor.execute(
-            CLAIM,
-            [document_type, at, str(by), [to_document] * len(taken), *columns, [priority] * len(taken)],
-        )
+    claimed = [(to_document, *key, pieces, priority, channel_id) for key, pieces in taken.items()]
+    claim(document_type, claimed, at=at, by=by)
     return sum(taken.values())
 
 

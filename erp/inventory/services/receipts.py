@@ -1,6 +1,6 @@
 """Pieces that come in: from suppliers and as opening stock. Each receipt is booked once per external id and posted with it.
 
-Takes these levels of the house's lock order: the document by name, balances by primary key, cost rows by SKU, expected receipts, open items.
+Takes these levels of the house's lock order: the document by name, balances by primary key, quotas, cost rows by SKU, expected receipts, open items.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ def receive(
         by=by,
     )
     keys = [(line.sku_id, location_id) for line in lines]
-    booking = movements.open_booking((), arriving=keys, occurred_at=occurred_at, at=at)
+    expected = {line.sku_id for line in lines if line.expected_receipt_id is not None}
+    booking = movements.open_booking((), arriving=keys, occurred_at=occurred_at, at=at, claiming=expected)
     sums = Sums()
     received: dict[BalanceKey, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     # Goods that wait for their invoice are no purchase for the tax return yet.

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from erp.core import locks, rows, staff_tasks
@@ -24,12 +23,11 @@ from erp.inventory.models import Reason, Reservation, StockDocument, TransferOrd
 from erp.inventory.postings import Sums
 from erp.inventory.selectors.places import transit_location_id
 from erp.inventory.selectors.transfer_orders import claimed_pieces
-from erp.inventory.services import documents, movements
+from erp.inventory.services import documents, movements, promises
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.claims import RESERVATION_LOST
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
-from erp.inventory.services.promises import CLAIM
 from erp.inventory.services.transfers import ARRIVAL, TRANSFER, TRANSFER_LOSS, TransferLine, arrive, arrived_before
 
 TRANSFER_ORDER = "TRANSFER_ORDER"
@@ -194,12 +192,12 @@ def ask_again(*, order_id: int, at: dt.datetime, by: Actor) -> int:
             booking.claim(balance, part)
             had[key] = part
     if had:
-        columns = zip(
-            *[(order.pk, key, lines[key].sku_id, order.from_location_id, part, PRIORITY) for key, part in had.items()],
-            strict=True,
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(CLAIM, [TRANSFER_ORDER, at, str(by), *map(list, columns)])
+        # No channel sells these, and no quota is used.
+        again = [
+            (order.pk, key, lines[key].sku_id, order.from_location_id, part, PRIORITY, None)
+            for key, part in had.items()
+        ]
+        promises.claim(TRANSFER_ORDER, again, at=at, by=by)
         booking.write()
     left = sum(lacking.values()) - sum(had.values())
     if not left:

@@ -216,6 +216,24 @@ def test_no_more_kits_are_held_than_are_shown(world):
     assert placed.status_code == 201
 
 
+def test_kits_that_ran_out_are_had_again_only_as_far_as_they_are_shown(world, noon):
+    caller = world.caller()
+    caller.post("/holds", {"hold_ref": "h", "lines": [{"sku": "SET-001", "quantity": 2}], "expires_in": 60})
+    rule = ChannelPolicy.objects.create(channel=world.channel, sku=world.kit, cap=1)
+
+    running = caller.post("/holds/h/extend", {"expires_in": 60})
+    noon["now"] += dt.timedelta(seconds=60)
+    refused = caller.post("/holds/h/extend", {"expires_in": 120})
+    rule.delete()
+
+    assert running.status_code == 200
+    assert (refused.status_code, refused.json()["shortages"]) == (
+        409,
+        [{"sku": "SET-001", "wanted": 2, "available": 1}],
+    )
+    assert caller.post("/holds/h/extend", {"expires_in": 120}).status_code == 200
+
+
 def test_the_same_hold_again_is_one_hold_and_with_other_lines_a_conflict(world):
     caller = world.caller()
     body = {"hold_ref": "h", "lines": [{"sku": "TS-001-WH-M", "quantity": 1}], "expires_in": 60}
