@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -21,9 +22,11 @@ from erp.core.admin import ActionForm, PageLink
 from erp.core.models import Channel
 from erp.core.spans import in_words
 from erp.inventory import services
+from erp.inventory.admin import hold_previews
 from erp.inventory.admin.forms import HoldForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels
 from erp.inventory.models import ChannelLocation, Hold, HoldLine, Promise
+from erp.inventory.selectors.holds import HoldView
 from erp.inventory.selectors.queues import ending_holds
 
 
@@ -85,7 +88,7 @@ class HoldAdmin(OfPlaces):
     ordering = ["-id"]
     inlines = [HoldLineInline]
     action_form = ExtendForm
-    actions = ["extend", "extend_by_kind", "release"]
+    actions = ["preview_extend", "preview_extend_by_kind", "preview_release", "extend", "extend_by_kind", "release"]
 
     object_links = (PageLink("admin:orders_order_from_hold", _("Make it an order"), "orders.change_order"),)
     readonly_fields = ["standing", "pieces", "time_left", "arrives"]
@@ -170,14 +173,43 @@ class HoldAdmin(OfPlaces):
             request, form=form, title=gettext("Keep stock"), act=act, submit=pgettext("of a hold", "Keep")
         )
 
-    @admin.action(description=_("Extend the selected holds"), permissions=["act"])
-    def extend(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
+    @admin.action(description=_("Extend, with a preview"), permissions=["act"])
+    def preview_extend(self, request: HttpRequest, queryset: QuerySet[Hold]) -> HttpResponse | None:
+        if (until := self._until(request)) is None:
+            return None
+        return self._foresee(request, queryset, "extend", lambda hold: _extension(hold, until))
+
+    @admin.action(description=_("Extend by the usual time, with a preview"), permissions=["act"])
+    def preview_extend_by_kind(self, request: HttpRequest, queryset: QuerySet[Hold]) -> HttpResponse:
+        now = timezone.now()
+        return self._foresee(request, queryset, "extend_by_kind", lambda hold: _extension(hold, now + _usual(hold)))
+
+    @admin.action(description=_("Release the holds, with a preview"), permissions=["act"])
+    def preview_release(self, request: HttpRequest, queryset: QuerySet[Hold]) -> HttpResponse:
+        return self._foresee(request, queryset, "release", _release)
+
+    def _foresee(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Hold],
+        act: str,
+        service_of: Callable[[Hold], Callable[..., object]],
+    ) -> HttpResponse:
+        title = str(getattr(self, act).short_description)
+        return hold_previews.preview(self, request, queryset, act=act, title=title, service_of=service_of)
+
+    def _until(self, request: HttpRequest) -> dt.datetime | None:
         try:
-            until = forms.DateTimeField().clean(request.POST.get("until"))
+            until: dt.datetime = forms.DateTimeField().clean(request.POST.get("until"))
         except forms.ValidationError as fault:
             self.message_user(request, " ".join(fault.messages), messages.ERROR)
-            return
-        self._extend(request, [(hold, until) for hold in queryset.order_by("pk")])
+            return None
+        return until
+
+    @admin.action(description=_("Extend the selected holds"), permissions=["act"])
+    def extend(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
+        if (until := self._until(request)) is not None:
+            self._extend(request, [(hold, until) for hold in queryset.order_by("pk")])
 
     @admin.action(description=_("Extend the selected holds by the usual time"), permissions=["act"])
     def extend_by_kind(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
@@ -189,7 +221,7 @@ class HoldAdmin(OfPlaces):
         done = 0
         for hold, until in wanted:
             with self.refusals_as_messages(request, hold):
-                self.serve(request, services.extend_hold, channel_id=hold.channel_id, ref=hold.ref, expires_at=until)
+                self.serve(request, _extension(hold, until))
                 done += 1
         told = ngettext("%(count)d hold extended.", "%(count)d holds extended.", done) % {"count": done}
         self.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
@@ -199,9 +231,17 @@ class HoldAdmin(OfPlaces):
         pieces = 0
         for hold in queryset.order_by("pk"):
             with self.refusals_as_messages(request, hold):
-                pieces += self.serve(request, services.release_hold, channel_id=hold.channel_id, ref=hold.ref)
+                pieces += self.serve(request, _release(hold))
         told = ngettext("%(pieces)d piece is free again.", "%(pieces)d pieces are free again.", pieces)
         self.message_user(request, told % {"pieces": pieces}, messages.SUCCESS)
+
+
+def _extension(hold: Hold, until: dt.datetime) -> Callable[..., HoldView]:
+    return partial(services.extend_hold, channel_id=hold.channel_id, ref=hold.ref, expires_at=until)
+
+
+def _release(hold: Hold) -> Callable[..., int]:
+    return partial(services.release_hold, channel_id=hold.channel_id, ref=hold.ref)
 
 
 def _wanted(hold: Hold) -> int:

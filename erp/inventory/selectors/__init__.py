@@ -20,7 +20,7 @@ from erp.inventory.selectors.availability import (
     question_of_code,
 )
 from erp.inventory.selectors.expectations import Incoming, incoming
-from erp.inventory.selectors.holds import HeldFor, HeldSku, HoldView, held_for, hold
+from erp.inventory.selectors.holds import HeldFor, HeldSku, HoldView, held_for, hold, holds_of
 from erp.inventory.selectors.ledger import (
     IssuedPart,
     ReservedPart,
@@ -91,6 +91,7 @@ __all__ = [
     "held_for",
     "hold",
     "holders_of",
+    "holds_of",
     "incoming",
     "is_uninvoiced",
     "issued_values",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Sum
@@ -65,21 +67,27 @@ def held_for(hold_id: int) -> HeldFor | None:
 
 def hold(*, channel_id: int, ref: str) -> HoldView:
     """Raises NotFound."""
-    found = Hold.objects.filter(channel_id=channel_id, ref=ref).first()
-    if found is None:
+    key = Hold.objects.filter(channel_id=channel_id, ref=ref).values_list("pk", flat=True).first()
+    if key is None:
         raise NotFound(_("There is no hold %(ref)s.") % {"ref": ref})
-    kept = (
-        HoldLine.objects.filter(hold=found, released_at__isnull=True)
-        .values_list("sku_id")
-        .annotate(Sum("quantity"))
-        .order_by("sku_id")
-    )
-    return HoldView(
-        found.pk,
-        found.ref,
-        found.kind,
-        found.expires_at,
-        found.closed_at is not None,
-        tuple(HeldSku(sku_id, quantity) for sku_id, quantity in found.wanted),
-        tuple(HeldSku(sku_id, quantity) for sku_id, quantity in kept),
-    )
+    return holds_of([key])[key]
+
+
+def holds_of(hold_ids: Sequence[int]) -> dict[int, HoldView]:
+    """The same of many, by id, in two statements."""
+    kept: dict[int, list[HeldSku]] = defaultdict(list)
+    lines = HoldLine.objects.filter(hold__in=list(hold_ids), released_at__isnull=True).values_list("hold_id", "sku_id")
+    for key, sku_id, pieces in lines.annotate(Sum("quantity")).order_by("hold_id", "sku_id"):
+        kept[key].append(HeldSku(sku_id, pieces))
+    return {
+        found.pk: HoldView(
+            found.pk,
+            found.ref,
+            found.kind,
+            found.expires_at,
+            found.closed_at is not None,
+            tuple(HeldSku(sku_id, quantity) for sku_id, quantity in found.wanted),
+            tuple(kept[found.pk]),
+        )
+        for found in Hold.objects.filter(pk__in=list(hold_ids)).order_by("pk")
+    }

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from erp.core.models import Channel
 from erp.inventory.models import ChannelLocation, StockBalance
@@ -179,6 +180,11 @@ def examples(
 
 def channels_selling(sku_id: int) -> list[Channel]:
     """Channels that sell from a place where the SKU lies."""
-    places = StockBalance.objects.filter(sku=sku_id).values("location")
+    return channels_selling_any([sku_id])
+
+
+def channels_selling_any(sku_ids: Iterable[int], *, beside: Iterable[int] = ()) -> list[Channel]:
+    """Channels that sell from a place where any of these SKUs lies, and those ``beside`` them."""
+    places = StockBalance.objects.filter(sku__in=list(sku_ids)).values("location")
     sold = ChannelLocation.objects.filter(location__in=places).values("channel")
-    return list(Channel.objects.filter(pk__in=sold).order_by("code"))
+    return list(Channel.objects.filter(Q(pk__in=sold) | Q(pk__in=list(beside))).order_by("code"))
