@@ -19,6 +19,7 @@ class MailKind(models.TextChoices):
     PAYMENT_RECEIVED = "PAYMENT_RECEIVED", _("Payment received")
     SHIPPED = "SHIPPED", _("Shipping notice")
     SHORTAGE = "SHORTAGE", _("Apology for a shortage")
+    ARRIVAL_MOVED = "ARRIVAL_MOVED", _("Expected arrival moved")
     CANCELLED = "CANCELLED", _("Cancellation")
     RETURNED = "RETURNED", _("Return received")
     RECEIPT = "RECEIPT", _("Receipt by mail")

@@ -166,7 +166,7 @@ def test_a_channel_gets_its_table_of_senders(client):
     client.post(page, asked)
 
     rules = ChannelMail.objects.get().rules.values_list("sender", flat=True)
-    assert list(rules) == ["EC"] * 8
+    assert list(rules) == ["EC"] * 9
 
 
 def test_a_receipt_is_issued_shown_and_issued_again(client):

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from erp.core import rows
 from erp.core.models import Channel
 from erp.correspondence.exceptions import ChannelDoesNotWrite, MailNotFound
 from erp.correspondence.models import ChannelMail, Mail, MailKind, MailTemplate
@@ -41,6 +42,29 @@ def setting_of(channel_id: int) -> ChannelMail:
             _("Say first in whose name mails of %(channel)s go out (mail settings of channels).") % {"channel": name}
         )
     return found
+
+
+_LATEST = """
+SELECT DISTINCT ON (document_id) document_id, state FROM correspondence_mail
+WHERE document_type = %s AND document_id = ANY(%s::bigint[]) AND kind = %s ORDER BY document_id, id DESC
+"""
+_GONE = (Mail.State.CLAIMED, Mail.State.SENDING, Mail.State.SENT, Mail.State.UNKNOWN)
+_STAYS = (Mail.State.DRAFT, Mail.State.WAITING)
+
+
+def documents_told(*, kind: str, document_type: str, document_ids: Sequence[int]) -> set[int]:
+    """Documents whose latest mail of this kind went out, is about to, or may have gone."""
+    return _with_latest(_GONE, kind, document_type, document_ids)
+
+
+def documents_to_tell(*, kind: str, document_type: str, document_ids: Sequence[int]) -> set[int]:
+    """Documents of which a mail of this kind waits to be sent, or for a person."""
+    return _with_latest(_STAYS, kind, document_type, document_ids)
+
+
+def _with_latest(states: Sequence[str], kind: str, document_type: str, document_ids: Sequence[int]) -> set[int]:
+    latest = rows.ask(_LATEST, [document_type, list(document_ids), kind]).all()
+    return {document_id for document_id, state in latest if state in states}
 
 
 def template_of(kind: str, channel_id: int, *, name: str = "") -> MailTemplate | None:

@@ -209,6 +209,8 @@ class OrderLine(models.Model):
     release_date = models.DateField(_("release date"), null=True, blank=True)
     # When the last piece it lacks should come, as far as all of them are promised from what is expected.
     arrival_date = models.DateField(_("expected arrival"), null=True, blank=True)
+    # The arrival that the shopper knows of, while another stands above and the mail about it is not sent.
+    arrival_told = models.DateField(_("expected arrival as told"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("order line")

@@ -101,6 +101,17 @@ _OF_KIND: dict[str, tuple[Placeholder, ...]] = {
         Placeholder("欠品のご案内", gettext_lazy("What becomes of it: cancelled, or to be told")),
         _MONEY_BACK,
     ),
+    MailKind.ARRIVAL_MOVED: (
+        Placeholder(
+            "入荷予定明細",
+            gettext_lazy("Table of what waits for goods, with the day on which they should come"),
+            is_block=True,
+        ),
+        Placeholder(
+            "入荷の遅れのお詫び",
+            gettext_lazy("An apology, where goods come later than the shopper knows; empty otherwise"),
+        ),
+    ),
     MailKind.CANCELLED: (
         Placeholder("キャンセル明細", gettext_lazy("Table of what was cancelled"), is_block=True),
         _MONEY_BACK,
@@ -247,6 +258,23 @@ def _short(order: Order, _topic: Topic) -> dict[str, str]:
     }
 
 
+def _arrivals(order: Order, _topic: Topic) -> dict[str, str]:
+    """Every line that waits and has a day, and whether it is later than the one the shopper knows."""
+    items, is_late = [], False
+    for found in order_sheet(order).lines:
+        line = found.row
+        if found.lacking and line.arrival_date:
+            known = line.arrival_told or line.promised_date
+            moves = known is not None and known != line.arrival_date
+            is_late = is_late or (moves and known is not None and line.arrival_date > known)
+            was = f"(変更前: {_date(known)})" if moves else ""
+            items.append(f"{_table(order, [(line, found.lacking)])}\n  入荷予定日: {_date(line.arrival_date)}{was}")
+    return {
+        "入荷予定明細": "\n".join(items),
+        "入荷の遅れのお詫び": "お待たせいたしますことを、心よりお詫び申し上げます。" if is_late else "",
+    }
+
+
 def _cancelled(order: Order, _topic: Topic) -> dict[str, str]:
     return {"キャンセル明細": _table(order, _cancelled_lines(order)), "返金のご案内": _money_back(order)}
 
@@ -274,6 +302,7 @@ _SPECIAL: dict[str, Callable[[Order, Topic], dict[str, str]]] = {
     MailKind.PAYMENT_RECEIVED: _payment,
     MailKind.SHIPPED: _shipped,
     MailKind.SHORTAGE: _short,
+    MailKind.ARRIVAL_MOVED: _arrivals,
     MailKind.CANCELLED: _cancelled,
     MailKind.RETURNED: _returned,
     MailKind.RECEIPT: _receipt,

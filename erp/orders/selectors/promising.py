@@ -48,7 +48,10 @@ def missing_pieces(sku_ids: Sequence[int], *, today: dt.date) -> list[WantedPiec
 
 @dataclass(frozen=True, slots=True)
 class ArrivalDate:
-    """Of an order line: the day that stands there, and the day on which its last missing piece should come by what is promised now."""
+    """Of an order line: the day that stands there, and the day on which its last missing piece should come by what is promised now.
+
+    ``told`` is the day that the shopper knew of when the first mail about another was owed.
+    """
 
     order_id: int
     line_id: int
@@ -58,6 +61,7 @@ class ArrivalDate:
     expected: dt.date | None
     is_short: bool
     told_by_channel: dt.date | None
+    told: dt.date | None
 
 
 def orders_with_dates() -> list[int]:
@@ -89,9 +93,9 @@ def arrival_dates(order_ids: Sequence[int]) -> list[ArrivalDate]:
         short.add(need.line_id)
     lines = OrderLine.objects.filter(order__in=ids).order_by("order_id", "line_no")
     found = [
-        ArrivalDate(order_id, key, line_no, code, stands, expected.get(key), key in short, told)
-        for key, order_id, line_no, code, stands, told in lines.values_list(
-            "pk", "order_id", "line_no", "sku_code", "arrival_date", "promised_date"
+        ArrivalDate(order_id, key, line_no, code, stands, expected.get(key), key in short, by_channel, told)
+        for key, order_id, line_no, code, stands, by_channel, told in lines.values_list(
+            "pk", "order_id", "line_no", "sku_code", "arrival_date", "promised_date", "arrival_told"
         )
     ]
     return [line for line in found if line.stands or line.expected]

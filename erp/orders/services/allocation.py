@@ -90,6 +90,8 @@ def close_shortages(order_ids: Sequence[int], *, resolution: str = "allocated", 
         )
     waiting.end(order_ids, reasons=[OrderWait.Reason.PAID_LATE, OrderWait.Reason.WISHED_DATE], at=at, by=by)
     letters.short_no_more(order_ids, at=at, by=by)
+    if resolution != "amended":
+        letters.arrivals_no_more(order_ids, at=at, by=by)
 
 
 _LOCK_ORDERS = "SELECT id FROM orders_order WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"

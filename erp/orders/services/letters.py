@@ -7,7 +7,8 @@ are no news to anybody.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -17,9 +18,11 @@ from erp.core.clock import business_date
 from erp.core.models import StaffTask
 from erp.core.use_case import use_case
 from erp.correspondence.models import MailKind
+from erp.correspondence.selectors import documents_to_tell, documents_told
 from erp.correspondence.services import Owed, hasten, owe, withdraw
 from erp.orders import selectors
-from erp.orders.models import Order, OrderPayment, PaymentMethod, Return
+from erp.orders.models import Order, OrderLine, OrderPayment, PaymentMethod, Return
+from erp.orders.selectors import ArrivalDate
 from erp.orders.services.drafting import Draft
 from erp.orders.services.parcels import Parcel
 from erp.orders.services.return_documents import NewReturn
@@ -85,6 +88,52 @@ def short_no_more(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> No
         at=at,
         by=by,
     )
+
+
+def tell_arrivals(
+    lines: Sequence[ArrivalDate], heads: Sequence[Mapping[str, Any]], *, at: dt.datetime, by: Actor
+) -> None:
+    """The expected arrivals of orders, of which some have just moved; ``lines`` are all that have one, with what stood there before.
+
+    What nobody has sent yet tells of days that are over: it is taken back. A mail is owed while a line is expected on another day than the shopper
+    knows of; of one that moved back to that day nothing is told. A mail is written from what stands in the order when it goes out, so one that went
+    told what stood there until now. Where the EC site or nobody writes, whatever stands there counts as told.
+    """
+    labels = {head["id"]: head for head in heads}
+    went = documents_told(kind=MailKind.ARRIVAL_MOVED, document_type="ORDER", document_ids=list(labels))
+    arrivals_no_more(list(labels), at=at, by=by)
+    known = {line.line_id: _known_arrival(line, is_told=line.order_id in went) for line in lines}
+    news = [line for line in lines if _is_news(line, known[line.line_id])]
+    order_ids = sorted({line.order_id for line in news})
+    owed = [
+        Owed(MailKind.ARRIVAL_MOVED, head["channel_id"], "ORDER", key, head["number"], f"arrival:{head['version']}")
+        for key, head in ((key, labels[key]) for key in order_ids)
+    ]
+    owe(owed, at=at, by=by)
+    to_tell = documents_to_tell(kind=MailKind.ARRIVAL_MOVED, document_type="ORDER", document_ids=order_ids)
+    told_by_others = {line.line_id: line.expected for line in news if line.order_id not in to_tell}
+    told = [(line.line_id, told_by_others.get(line.line_id, known[line.line_id] or line.expected)) for line in lines]
+    rows.update(OrderLine, "id", ["arrival_told"], told)
+
+
+def _known_arrival(line: ArrivalDate, *, is_told: bool) -> dt.date | None:
+    if is_told and line.stands:
+        return line.stands
+    return line.told or line.told_by_channel or line.stands
+
+
+def _is_news(line: ArrivalDate, known: dt.date | None) -> bool:
+    """A first day is none, nor one that is earlier than the channel told; a line without a day is somebody's task (``PROMISE_LATER``)."""
+    if known is None or line.expected is None:
+        return False
+    return line.expected > known if known == line.told_by_channel else line.expected != known
+
+
+def arrivals_no_more(order_ids: Sequence[int], *, at: dt.datetime, by: Actor) -> None:
+    reason = _("The expected arrival moved again, or the goods came.")
+    withdraw(
+        kind=MailKind.ARRIVAL_MOVED, document_type="ORDER", document_ids=order_ids, reason=reason, at=at, by=by
+    )  # fmt: skip
 
 
 def tell_paid(payment: OrderPayment, order: Order, *, at: dt.datetime, by: Actor) -> None:

@@ -20,6 +20,7 @@ from erp.inventory.services import forget_arrived, promise
 from erp.orders import selectors
 from erp.orders.models import Order, OrderEvent, OrderLine
 from erp.orders.selectors import ArrivalDate
+from erp.orders.services import letters
 from erp.orders.services.allocation import close_shortages, lock_orders
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
@@ -73,7 +74,8 @@ def _note_arrivals(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) -> N
 def _tell_days(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) -> None:
     """Bring the expected arrivals on these orders up to date; a day that moved is an event, a later one is somebody's task."""
     ids = lock_orders(order_ids)
-    moved = [line for line in selectors.arrival_dates(ids) if line.stands != line.expected]
+    dated = selectors.arrival_dates(ids)
+    moved = [line for line in dated if line.stands != line.expected]
     if not moved:
         return
     rows.update(OrderLine, "id", ["arrival_date"], [(line.line_id, line.expected) for line in moved])
@@ -88,6 +90,7 @@ def _tell_days(*, order_ids: Sequence[int], at: dt.datetime, by: Actor) -> None:
     Order.objects.filter(pk__in=changed).update(version=F("version") + 1)
     heads = selectors.order_heads(changed)
     announce(heads)
+    letters.tell_arrivals([line for line in dated if line.order_id in set(changed)], heads, at=at, by=by)
     _ask_to_tell(told, {head["id"]: head["number"] for head in heads}, at=at, by=by)
 
 
