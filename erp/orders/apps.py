@@ -60,10 +60,12 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from erp.core import documents, ownership, task_kinds, words
         from erp.inventory.selectors.reorder import register_demand
+        from erp.inventory.selectors.valuation import register_sales
         from erp.orders.models import PaymentMethod
         from erp.orders.selectors.carriers import carrier_name
         from erp.orders.selectors.demand import open_demand
         from erp.orders.selectors.finding import register_findables
+        from erp.orders.selectors.goods_sales import sales_of_goods
         from erp.orders.selectors.letters import register_letters
         from erp.orders.selectors.queues import register_queues
         from erp.orders.selectors.verification import register_checks
@@ -71,6 +73,7 @@ class OrdersConfig(AppConfig):
         register_checks()
         register_demand(open_demand)
         register_letters()
+        register_sales(sales_of_goods)
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)

@@ -393,7 +393,7 @@ def test_stock_is_valued_by_the_other_methods_in_a_constant_number_of_statements
     # At moving average as carried, then by the other methods.
     assert values == [17_250, 17_250, 18_000, 19_500]
     assert answer.context["found"]["totals"] == values
-    assert answer.context["found"]["retail"].closing_value == 17_250
+    assert answer.context["found"]["retail"].value.closing_value == 17_250
     assert "17,250" in answer.content.decode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from erp.core.money import ZERO
 from erp.inventory.models import CostPool
 from erp.inventory.selectors import valuation as methods
 from erp.inventory.selectors.stock_value import Scope, values_on
-from erp.inventory.selectors.valuation import Flow, Valuation
+from erp.inventory.selectors.valuation import Flow, GoodsSales, Valuation
 
 # As many lines as a page can show; more are counted and said.
 MOST_LINES = 500
@@ -25,6 +26,16 @@ METHODS: list[tuple[Any, Callable[[Flow], Valuation]]] = [
     (_("First in, first out"), methods.first_in_first_out),
     (_("Last purchase"), methods.at_last_purchase),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Retail:
+    """``typed`` stands instead of ``of_books``, which is ``booked`` with or without its discounts. No ``value`` where nobody said what is left."""
+
+    booked: GoodsSales
+    of_books: Decimal
+    typed: Decimal | None
+    value: Valuation | None
 
 
 class SkusField(forms.CharField):
@@ -51,8 +62,18 @@ class ValuationForm(forms.Form):
     cost_pool = forms.ModelChoiceField(label=_("cost pool"), queryset=CostPool.objects.order_by("code"))
     category = forms.ModelChoiceField(label=_("category"), queryset=Category.objects.order_by("code"), required=False)
     skus = SkusField(label=_("SKUs or styles"), required=False)
+    sales_before_discounts = forms.BooleanField(
+        label=_("sales of the period before discounts"),
+        required=False,
+        help_text=_("Otherwise at what was paid, as the tax law asks (法人税法施行令28条)."),
+    )
     sales = forms.DecimalField(
-        label=_("sales of the period"), required=False, min_value=0, decimal_places=0, max_digits=14
+        label=_("sales of the period, instead of the books"),
+        required=False,
+        min_value=0,
+        decimal_places=0,
+        max_digits=14,
+        help_text=_("Empty: from the books, net of tax and returns."),
     )
     closing_retail = forms.DecimalField(
         label=_("closing stock at retail prices"), required=False, min_value=0, decimal_places=0, max_digits=14
@@ -103,16 +124,22 @@ class ValuationForm(forms.Form):
             "left_out": len(lines) - MOST_LINES,
             "totals": [sum(column, ZERO) for column in columns],
             "unvalued": [sku for sku in values["skus"] if flows[sku.pk].lots and not flows[sku.pk].can_be_valued],
-            "retail": self._at_retail([flow for _sku, flow, _worth in lines]),
+            "retail": self._at_retail([flow for _sku, flow, _worth in lines]) if lines else None,
         }
 
-    def _at_retail(self, flows: list[Flow]) -> Valuation | None:
-        """売価還元法 values the group as a whole, from what only staff know: its sales, and what is left at retail prices."""
-        sales: Decimal = self.cleaned_data["sales"] or ZERO
-        closing: Decimal = self.cleaned_data["closing_retail"] or ZERO
-        if not flows or sales + closing == 0:
-            return None
-        return methods.retail_of_group(flows, sales=sales, closing_retail=closing)
+    def _at_retail(self, flows: list[Flow]) -> Retail:
+        """売価還元法 values the group as a whole: from its sales by the books, or as typed, and what is left at retail prices, which staff know."""
+        given = self.cleaned_data
+        booked = methods.sales_of_group(
+            sku_ids=[sku.pk for sku in given["skus"]], first=given["first"], last=given["last"]
+        )
+        of_books = booked.asked if given["sales_before_discounts"] else booked.paid
+        typed: Decimal | None = given["sales"]
+        sales, closing = of_books if typed is None else typed, given["closing_retail"]
+        # In a period with more returns than sales there is no cost rate.
+        can_be_valued = closing is not None and sales >= 0 and sales + closing > 0
+        value = methods.retail_of_group(flows, sales=sales, closing_retail=closing) if can_be_valued else None
+        return Retail(booked, of_books, typed, value)
 
 
 def this_moment() -> str:

@@ -6,10 +6,11 @@ The reports are pure: they read what a period received and issued and change not
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Protocol
 
 from django.db.models import Sum
 
@@ -137,6 +138,36 @@ def at_retail(*, cost: Decimal, sales: Decimal, closing_retail: Decimal) -> Valu
     """売価還元法, for a product group: cost rate = (opening + purchases) at cost / (sales + closing stock at retail)."""
     closing = round_fraction(Fraction(cost) * Fraction(closing_retail) / Fraction(sales + closing_retail))
     return Valuation(cost - closing, closing)
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsSales:
+    """What goods were sold for, net of tax and returns, and the discounts on top of that: together what was asked for them."""
+
+    paid: Decimal
+    discounts: Decimal
+
+    @property
+    def asked(self) -> Decimal:
+        return self.paid + self.discounts
+
+
+class SalesOfGoods(Protocol):
+    def __call__(self, *, sku_ids: Collection[int], first: dt.date, last: dt.date) -> GoodsSales: ...
+
+
+_sales: list[SalesOfGoods] = []
+
+
+def register_sales(sales_of_goods: SalesOfGoods) -> None:
+    """Who knows what goods were sold for: told by the room that owns the sales, in ``AppConfig.ready``."""
+    _sales.append(sales_of_goods)
+
+
+def sales_of_group(*, sku_ids: Collection[int], first: dt.date, last: dt.date) -> GoodsSales:
+    """By the books, whichever cost pool the goods left."""
+    found = [told(sku_ids=sku_ids, first=first, last=last) for told in _sales]
+    return GoodsSales(sum((one.paid for one in found), ZERO), sum((one.discounts for one in found), ZERO))
 
 
 def retail_of_group(periods: Iterable[Flow], *, sales: Decimal, closing_retail: Decimal) -> Valuation:
