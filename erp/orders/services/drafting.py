@@ -17,7 +17,7 @@ from erp.core import messages, rows
 from erp.core.clock import business_date
 from erp.core.errors import NotFound
 from erp.core.models import Channel, TaxClass
-from erp.core.money import COMPANY_CURRENCY, ZERO, Rounding
+from erp.core.money import COMPANY_CURRENCY, ZERO, Rounding, written
 from erp.core.selectors import ask_tax_rates
 from erp.core.tax import Rate, RateTotal, rate_on
 from erp.orders.models import AllocationRule, OrderHold, OrderPayment, OrderWait, PaymentMethod, PaymentStatus
@@ -302,10 +302,11 @@ def _mismatch(order: OrderInput, priced: PricedOrder) -> str:
         "ours": priced.total,
         "theirs": order.total,
         "due": priced.total - priced.third_party,
-        "stated_due": order.amount_due if order.amount_due is not None else "–",
+        "stated_due": order.amount_due,
         "paid": sum((payment.amount for payment in order.payments), ZERO),
     }
-    return _("Computed %(ours)s, sent %(theirs)s; due %(due)s, sent %(stated_due)s; payments %(paid)s.") % figures
+    told = {name: "–" if amount is None else written(amount) for name, amount in figures.items()}
+    return _("Computed %(ours)s, sent %(theirs)s; due %(due)s, sent %(stated_due)s; payments %(paid)s.") % told
 
 
 def _draft_payments(

@@ -18,7 +18,7 @@ from erp.core.clock import business_date
 from erp.core.errors import NotFound
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
-from erp.core.money import ZERO, round_money
+from erp.core.money import ZERO, round_money, written
 from erp.core.use_case import use_case
 from erp.orders import selectors
 from erp.orders.exceptions import OrderConflict
@@ -201,7 +201,10 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     received = min(max(told - here - owed_for_shipped, ZERO), unshipped)
     is_whole = max(told, here + received) >= payment.amount
     if not is_whole:
-        detail = _("%(paid)s of %(amount)s was paid.") % {"paid": max(told, here), "amount": payment.amount}
+        detail = _("%(paid)s of %(amount)s was paid.") % {
+            "paid": written(max(told, here)),
+            "amount": written(payment.amount),
+        }
         finding = staff_tasks.Finding("PAYMENT_SHORT", "ORDER", order.pk, order.number, detail)
         staff_tasks.open_tasks([finding], at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(

@@ -22,7 +22,7 @@ from erp.core.clock import business_date
 from erp.core.errors import DomainError, InvalidInput
 from erp.core.messages import Encoded, Message, store
 from erp.core.models import MessageLog
-from erp.core.money import ZERO
+from erp.core.money import ZERO, written
 from erp.core.use_case import pipelined
 from erp.inventory.services import Granted, reserve
 from erp.orders.exceptions import OrderConflict, StaleRevision
@@ -305,8 +305,8 @@ def judge_credit(drafts: Sequence[Draft], *, on: dt.date, at: dt.datetime, by: A
         if verdict is CreditVerdict.EXCEEDED:
             available = standings[group_id].available - already
             draft.holds[Reason.CREDIT_EXCEEDED] = _("%(amount)s wanted, %(available)s available.") % {
-                "amount": draft.credit_amount,
-                "available": available,
+                "amount": written(draft.credit_amount),
+                "available": written(available),
             }
         elif verdict is CreditVerdict.WARNING:
             draft.holds[Reason.CREDIT_WARNING] = ""
