@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_ready
+from kombu.exceptions import OperationalError
 
 from erp.runtime import leash
 
@@ -43,6 +45,16 @@ def die_with_the_worker(**_: Any) -> None:
     """A worker killed with -9 must not leave its pool behind."""
     worker = multiprocessing.parent_process()
     leash.die_with_parent(parent_pid=os.getppid() if worker is None else worker.pid or os.getppid())
+
+
+@worker_ready.connect
+def ask_for_what_came_due(sender: Any = None, **_: Any) -> None:
+    """A broker that is gone costs a slot's time, no more: beat asks again."""
+    from erp import jobs
+
+    with suppress(OperationalError):
+        for message in jobs.messages_at_start():
+            app.send_task(ignore_result=True, retry=False, **message)
 
 
 @worker_ready.connect

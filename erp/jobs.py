@@ -33,7 +33,8 @@ DAY = timedelta(days=1)
 class Job:
     """``service`` is a dotted path; ``daily_at`` an hour and minute in company time, for jobs of once a day.
 
-    ``queue`` says whose worker runs it: what only wakes the gateway must not wait behind the work of the house.
+    ``queue`` says whose worker runs it: what only wakes the gateway must not wait behind the work of the house. ``at_start``: a worker that
+    starts asks for it at once, so that nobody waits a slot long for what came due while nothing ran.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Job:
     every: timedelta = DAY
     daily_at: tuple[int, int] | None = None
     queue: str = "celery"
+    at_start: bool = False
 
 
 JOBS = (
@@ -63,7 +65,7 @@ JOBS = (
     Job("ec-inboxes", "ec_gateway.inbox.sweeping.wake_sites", every=MINUTE / 2, queue="ec_gateway"),
     Job("publishing", "ec_gateway.publishing.sweep", every=MINUTE / 12, queue="ec_gateway"),
     Job("listings", "ec_gateway.publishing.tend_listings", every=5 * MINUTE),
-    Job("ec-reconciliations", "ec_gateway.reconciliation.scheduling.wake_due_sites", every=10 * MINUTE),
+    Job("ec-reconciliations", "ec_gateway.reconciliation.scheduling.wake_due_sites", every=10 * MINUTE, at_start=True),
     Job("seals", "accounting.services.seal_entries", every=60 * MINUTE),
     Job("stock-snapshots", "erp.inventory.services.cut_snapshots", daily_at=(2, 45)),
     Job("sessions", "erp.jobs.clear_sessions", daily_at=(3, 0)),
@@ -127,6 +129,15 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
         }
         for job in JOBS
     }
+
+
+def messages_at_start() -> list[dict[str, Any]]:
+    """What a worker that starts asks for, in Celery's words. Its slot is claimed like any other: who restarts asks in vain."""
+    return [
+        {"name": run_job.name, "kwargs": {"name": job.name}, "queue": job.queue, "expires": job.every.total_seconds()}
+        for job in JOBS
+        if job.at_start
+    ]
 
 
 def _crontab(hour: int, minute: int) -> crontab:

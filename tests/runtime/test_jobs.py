@@ -3,9 +3,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils.module_loading import import_string
+from kombu.exceptions import OperationalError
 
 from erp import jobs
-from erp.celery import app
+from erp.celery import app, ask_for_what_came_due
 from erp.core import job_slots
 from erp.core.actors import Actor
 from erp.core.models import JobRun
@@ -113,3 +114,22 @@ def test_old_runs_are_forgotten_but_never_the_last_of_a_job(settings):
         ("busy", now - timedelta(days=29)),
         ("rare", now - timedelta(days=90)),
     ]
+
+
+def test_a_worker_that_starts_asks_for_the_comparison_with_the_sites_at_once(monkeypatch):
+    """Otherwise a company that was started shows nothing of it for up to ten minutes. The slot is claimed, so it is still run once."""
+    asked = []
+    monkeypatch.setattr(app, "send_task", lambda name, **how: asked.append((name, how["kwargs"], how["queue"])))
+
+    ask_for_what_came_due()
+
+    assert asked == [("erp.jobs.run_job", {"name": "ec-reconciliations"}, "celery")]
+
+
+def test_a_worker_starts_without_its_broker(monkeypatch):
+    def refuse(*_args, **_how):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(app, "send_task", refuse)
+
+    ask_for_what_came_due()
