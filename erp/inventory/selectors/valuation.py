@@ -23,6 +23,7 @@ from erp.inventory.models import CostBalance, StockDocument, StockMovement
 class PoolValue:
     """Pieces and value of one cost pool, and the account that carries it."""
 
+    pool_id: int
     pool_code: str
     pool_name: str
     account_role: str
@@ -32,15 +33,10 @@ class PoolValue:
 
 def stock_values() -> list[PoolValue]:
     """The value of all stock by cost pool, as carried."""
-    sums = CostBalance.objects.values("cost_pool__code", "cost_pool__name", "cost_pool__account_role").annotate(
-        pieces=Sum("quantity"), worth=Sum("value")
-    )
-    return [
-        PoolValue(
-            row["cost_pool__code"], row["cost_pool__name"], row["cost_pool__account_role"], row["pieces"], row["worth"]
-        )
-        for row in sums.order_by("cost_pool__code")
-    ]
+    sums = CostBalance.objects.values_list(
+        "cost_pool", "cost_pool__code", "cost_pool__name", "cost_pool__account_role"
+    ).annotate(pieces=Sum("quantity"), worth=Sum("value"))
+    return [PoolValue(*row) for row in sums.order_by("cost_pool__code")]
 
 
 @dataclass(frozen=True, slots=True)

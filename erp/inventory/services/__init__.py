@@ -6,6 +6,7 @@ from erp.inventory.services.distributions import (
     confirm_distribution,
     draft_distribution,
     set_distribution,
+    set_pattern,
     undo_distribution,
 )
 from erp.inventory.services.documents import Booked, BookedLine
@@ -34,6 +35,7 @@ from erp.inventory.services.issues import (
     put_back,
     put_back_all,
 )
+from erp.inventory.services.ordering import set_reorder_rule, set_standard_costs
 from erp.inventory.services.physical import (
     Count,
     CounterSale,
@@ -58,6 +60,7 @@ from erp.inventory.services.policies import (
     announce_quotas,
     keep_back,
     set_aside,
+    set_rules,
 )
 from erp.inventory.services.promises import (
     forget_arrived,
@@ -110,6 +113,7 @@ from erp.inventory.services.write_downs import (
     edit_write_down,
     post_write_down,
     propose_write_down,
+    set_write_down_rule,
     take_back_due_write_downs,
     take_back_write_down,
 )
@@ -226,7 +230,12 @@ __all__ = [
     "send_count_back",
     "set_aside",
     "set_distribution",
+    "set_pattern",
+    "set_reorder_rule",
+    "set_rules",
     "set_shelves",
+    "set_standard_costs",
+    "set_write_down_rule",
     "ship_transfer",
     "sort_inspected",
     "start_count",

@@ -15,11 +15,28 @@ from erp.core import locks, rows
 from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound, Problem
 from erp.core.use_case import use_case
-from erp.inventory.models import Distribution, DistributionLine, Location, TransferOrder
+from erp.inventory.models import (
+    Distribution,
+    DistributionLine,
+    DistributionPattern,
+    Location,
+    PatternShare,
+    TransferOrder,
+)
 from erp.inventory.services.figures import MOST_PIECES
 from erp.inventory.services.transfer_orders import TransferRequest, cancel_transfers, request_transfers
 
 State = Distribution.State
+
+
+@use_case
+def set_pattern(*, name: str, weights: Mapping[int, int], at: dt.datetime, by: Actor) -> int:
+    """Keep under a name in which shares goods are distributed (配分パターン): weights by location id, instead of those it had."""
+    pattern, _is_new = DistributionPattern.objects.update_or_create(name=name, defaults={"is_active": True})
+    pattern.shares.exclude(location__in=weights).delete()
+    for location_id, weight in sorted(weights.items()):
+        PatternShare.objects.update_or_create(pattern=pattern, location_id=location_id, defaults={"weight": weight})
+    return pattern.pk
 
 
 @use_case

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import connection
@@ -19,6 +19,9 @@ from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import ChannelPolicy, ChannelQuota
+
+# What a rule may say.
+RULES = frozenset({"buffer", "buffer_percent", "last_pieces", "cap"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +42,48 @@ def keep_back(*, channel_id: int, sku_id: int | None, quantity: int, at: dt.date
     """
     if quantity < 0:
         raise InvalidInput([Problem("/quantity", "invalid", _("Safety stock is not negative."))])
-    locks.hold(f"channel policies:{channel_id}")
-    row: dict[str, Any] = {
-        "channel_id": channel_id, "sku_id": sku_id, "product_id": None, "category_id": None, "starts_at": None, "ends_at": None,
-    }  # fmt: skip
+    _say(Goods(channel_id, sku_id), {"buffer": quantity}, None, None, at=at, by=by)
+
+
+@use_case
+def set_rules(
+    *,
+    goods: Goods,
+    says: Mapping[str, int],
+    starts_at: dt.datetime | None = None,
+    ends_at: dt.datetime | None = None,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    """Say by which rules a channel is shown less of some goods than there is (販売可能数ルール): ``says`` by the names of ``RULES``.
+
+    A rule of the same goods and times is changed as far as it is said; the same again is no news.
+
+    Raises:
+        InvalidInput: nothing is said, or something that is no rule.
+        IntegrityError: another rule of the same goods is in force in this time, or a share is none.
+    """
+    if not says or not says.keys() <= RULES or min(says.values()) < 0:
+        raise InvalidInput([Problem("/says", "invalid", _("Give at least one rule."))])
+    _say(goods, says, starts_at, ends_at, at=at, by=by)
+
+
+def _say(
+    goods: Goods,
+    says: Mapping[str, int],
+    starts_at: dt.datetime | None,
+    ends_at: dt.datetime | None,
+    *,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    locks.hold(f"channel policies:{goods.channel_id}")
+    row: dict[str, Any] = {**asdict(goods), "starts_at": starts_at, "ends_at": ends_at}
     known = ChannelPolicy.objects.filter(**row).first()
-    if known is not None and known.buffer == quantity:
+    if known is not None and all(getattr(known, name) == value for name, value in says.items()):
         return
-    ChannelPolicy.objects.update_or_create(**row, defaults={"buffer": quantity})
-    announce_goods(goods=[Goods(channel_id, sku_id)], at=at, by=by)
+    ChannelPolicy.objects.update_or_create(**row, defaults=dict(says))
+    announce_goods(goods=[goods], at=at, by=by)
 
 
 @use_case

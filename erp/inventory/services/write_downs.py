@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -33,6 +34,15 @@ from erp.inventory.services.posting import post
 
 State = WriteDownReview.State
 REVERSAL = "WRITE_DOWN_BACK"
+
+
+@use_case
+def set_write_down_rule(
+    *, months: int, percent: int, category_id: int | None = None, at: dt.datetime, by: Actor
+) -> None:
+    """Say what share of its cost stock keeps that came in so many months ago, or of a category. The same age again is changed."""
+    of_age: dict[str, Any] = {"category_id": category_id, "months": months}
+    WriteDownRule.objects.update_or_create(**of_age, defaults={"percent": percent})
 
 
 @use_case
