@@ -98,6 +98,8 @@ class Size(models.Model):
 class Supplier(models.Model):
     """Whom we buy from. The registration number decides how much purchase tax may be deducted."""
 
+    listed_by = "name"
+
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=100)
     kana = models.CharField(_("kana"), max_length=100, blank=True)

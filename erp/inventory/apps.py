@@ -23,7 +23,7 @@ class InventoryConfig(AppConfig):
     verbose_name = _("Inventory")
 
     def ready(self) -> None:
-        from erp.core import documents, guards, ownership, task_kinds
+        from erp.core import documents, guards, ownership, task_kinds, who, words
         from erp.inventory.selectors.finding import register_findables
         from erp.inventory.selectors.queues import register_queues
         from erp.inventory.selectors.verification import register_checks
@@ -50,6 +50,11 @@ class InventoryConfig(AppConfig):
             ("SORTING", _("Inspection of goods")),
         ):
             documents.register(kind, label=label, url_name="admin:inventory_stockdocument_change")
+        for field in (
+            "started_by", "requested_by", "approved_by", "created_by", "confirmed_by", "shipped_by", "received_by", "reported_by",
+            "loss_approved_by", "made_by", "posted_by",
+        ):  # fmt: skip
+            words.register(field, who.told)
         documents.register("HOLD", label=_("Hold"), url_name="admin:inventory_hold_change")
         documents.register(
             "EXPECTED_RECEIPT", label=_("Expected receipt"), url_name="admin:inventory_expectedreceipt_change"

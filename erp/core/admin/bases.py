@@ -30,7 +30,7 @@ from psycopg import Error as DriverError
 from erp.core import finding, guards
 from erp.core.actors import Actor
 from erp.core.admin import saved_filters, sorting
-from erp.core.admin.figures import FiguresInFields, shown_to, with_figures
+from erp.core.admin.figures import FiguresInFields, columns_of, read_along, shown_to
 from erp.core.admin.paging import FastPaginator
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
@@ -115,9 +115,19 @@ class ServiceAdmin(ThemedAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         shown = shown_to(request, self, super().get_list_display(request))
         return [
-            name if name in self.list_editable else figure
-            for name, figure in zip(shown, with_figures(self.model, shown), strict=True)
+            name if name in self.list_editable else column
+            for name, column in zip(shown, columns_of(self.model, shown), strict=True)
         ]
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+        """The columns that lead to a row, however the list tells them."""
+        wanted = super().get_list_display_links(request, list_display)
+        return wanted and [
+            column for column in list_display if column in wanted or getattr(column, "__name__", None) in wanted
+        ]
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        return read_along(self.model, super().get_list_display(request), super().get_list_select_related(request))
 
     def get_sortable_by(self, request: HttpRequest) -> list[Any]:
         """A long table is sorted by those columns only of which an index knows the order; a short one by any."""

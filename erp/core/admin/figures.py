@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import CharField, DecimalField, Field, GeneratedField, IntegerField, Model, TextField
+from django.db.models import CharField, DecimalField, Field, ForeignKey, GeneratedField, IntegerField, Model, TextField
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -89,6 +89,45 @@ def with_figures(model: type[Model], names: Iterable[Any]) -> list[Any]:
         else (_figure(model, name) if isinstance(name, str) else None) or name
         for name in names
     ]
+
+
+@cache
+def _by_name(model: type[Model], name: Any) -> Callable[[Any], str] | None:
+    """The column of a row that lists call by its name (``listed_by`` of its model): a code in front would be all that can be read of it."""
+    field = _foreign_key(model, name)
+    listed_by = None if field is None else getattr(field.related_model, "listed_by", None)
+    if field is None or listed_by is None:
+        return None
+
+    def told(row: Any) -> str:
+        return getattr(getattr(row, name), listed_by, None) or "-"
+
+    told.__name__ = name
+    return admin.display(told, description=field.verbose_name, ordering=name)
+
+
+def _foreign_key(model: type[Model], name: Any) -> ForeignKey[Any, Any] | None:
+    try:
+        field = model._meta.get_field(name) if isinstance(name, str) else None
+    except FieldDoesNotExist:
+        return None
+    return field if isinstance(field, ForeignKey) else None
+
+
+def columns_of(model: type[Model], names: Iterable[Any]) -> list[Any]:
+    """``names`` as a list shows them."""
+    shown = list(names)
+    return [_by_name(model, name) or told for name, told in zip(shown, with_figures(model, shown), strict=True)]
+
+
+def read_along(model: type[Model], names: Iterable[Any], wanted: Any) -> Any:
+    """``list_select_related`` of a list that shows ``names``: Django itself reads along what fields name, but a column that calls a row by its
+    name is no field any more."""
+    shown = list(names)
+    named = [name for name in shown if _by_name(model, name)]
+    if not named or wanted is True:
+        return wanted
+    return [*(wanted or (name for name in shown if _foreign_key(model, name))), *named]
 
 
 def shown_to(request: HttpRequest, page: Any, names: Iterable[Any]) -> list[Any]:

@@ -65,7 +65,7 @@ FIELDS: dict[str, StrOrPromise] = {
     "kana": _("kana"), "kind": _("kind"), "late_revision": _("late revision"), "life_cycle": _("life cycle"),
     "limit_expired": _("limit has expired"), "lines": _("lines"), "login": _("log-in"), "material": _("material"), "name": _("name"),
     "net_amount": _("net amount"), "newsletter_consent": _("consent to newsletters"), "next_change_at": _("next change at"),
-    "number": _("number"), "open_items": _("open items"), "order_type": _("order type"), "ordered_at": _("ordered at"),
+    "number": pgettext_lazy("of a document", "number"), "open_items": _("open items"), "order_type": _("order type"), "ordered_at": _("ordered at"),
     "orderer": _("orderer"), "payment_routes": _("payment routes"), "payments": _("payments"), "phone": _("phone"), "policy": _("policy"),
     "postings": _("postings"), "price": _("price"), "price_list": _("price list"), "prices_include_tax": _("prices include tax"),
     "quantity": _("quantity"), "receipt": _("receipt"), "release_date": _("release date"), "reservations": _("reservations"),

@@ -53,6 +53,8 @@ class Department(models.Model):
 class Channel(models.Model):
     """One way to sell: an EC site, a mall, a shop, wholesale. Its settings are the company's rules for that way."""
 
+    listed_by = "name"
+
     class Kind(models.TextChoices):
         EC_SITE = "EC_SITE", _("EC site")
         MALL = "MALL", _("Mall")

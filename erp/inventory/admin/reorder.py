@@ -84,16 +84,17 @@ def _sheet(found: list[Candidate]) -> Sheet:
     rows = [
         Row(
             [
-                one.code, one.name, one.supplier, one.days_of_cover, *one.sold, _a_day(one), one.on_hand, one.claimed, one.coming,
-                one.backorder, one.position, one.lead_time_days, one.reorder_point, one.suggested,
+                one.code, one.name, one.supplier, one.suggested, one.days_of_cover, *one.sold, _a_day(one), one.on_hand, one.claimed, one.coming,
+                one.backorder, one.position, one.lead_time_days, one.reorder_point,
             ],
             key=one.sku_id, amount=one.suggested,
         )
         for one in found
     ]  # fmt: skip
     heads: list[Any] = [
-        _("SKU"), _("name"), _("supplier"), _("days of cover"), *(_("%(weeks)d weeks") % {"weeks": weeks} for weeks in orders.WEEKS), _("sold a day"),
-        _("on hand"), _("claimed"), _("to come"), _("backordered"), _("position"), _("lead time (days)"), _("reorder point"), _("to buy"),
+        _("SKU"), _("name"), _("supplier"), _("to buy"), _("days of cover"),
+        *(_("%(weeks)d weeks") % {"weeks": weeks} for weeks in orders.WEEKS), _("sold a day"),
+        _("on hand"), _("claimed"), _("to come"), _("backordered"), _("position"), _("lead time (days)"), _("reorder point"),
     ]  # fmt: skip
     notes = [
         _("Position = on hand − claimed + to come − backordered."),

@@ -80,6 +80,12 @@ class ScopeForm(forms.Form):
     supplier = forms.ModelChoiceField(label=_("supplier"), queryset=Supplier.objects.order_by("code"), required=False)
     skus = SkusField(label=_("SKUs or styles"), required=False)
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for each in self.fields.values():
+            if isinstance(each, forms.ModelChoiceField) and not each.required:
+                each.empty_label = gettext("All")
+
     def scope(self) -> Scope:
         given = self.cleaned_data
         keys = {

@@ -42,6 +42,8 @@ class CostPool(models.Model):
 class Location(models.Model):
     """A place that holds stock."""
 
+    listed_by = "name"
+
     class Kind(models.TextChoices):
         WAREHOUSE = "WAREHOUSE", _("Warehouse")
         SHOP = "SHOP", _("Shop")
