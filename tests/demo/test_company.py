@@ -9,23 +9,48 @@ import datetime as dt
 import json
 from collections import Counter
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.urls import reverse
 
 from accounting.models import ExportRun, Period, Posting, Settlement
+from accounting.selectors import stock_in_books, trading
 from catalog.models import Product, Sku, SkuCode, Supplier
 from customers.models import CustomerRecord
-from ec_gateway.management.demo import backroom, days, office
+from ec_gateway.management.demo import backroom, days, last_year, office
 from ec_gateway.management.demo.days import Story, Wish
 from ec_gateway.management.demo.plan import HISTORY_DAYS
-from ec_gateway.models import ApiKey, EcSite, Listing
+from ec_gateway.models import ApiKey, EcSite, InboundEvent, Listing
+from erp.back_office.roles import ROLES
 from erp.core.identifiers import is_corporate_number, is_gtin
 from erp.core.models import Channel, MessageLog, StaffTask, VerifyRun
 from erp.core.verify import verify
 from erp.correspondence.models import Mail
-from erp.inventory.models import ExpectedReceipt, Hold, Location, Shelf, StockBalance, StockDocument
+from erp.inventory.models import (
+    ChannelPolicy,
+    ChannelQuota,
+    Distribution,
+    DistributionPattern,
+    ExpectedReceipt,
+    Hold,
+    Location,
+    Promise,
+    ReorderRule,
+    Shelf,
+    ShopStaff,
+    StandardCost,
+    StockBalance,
+    StockCount,
+    StockDocument,
+    StockSnapshot,
+    TransferOrder,
+    WriteDownReview,
+    WriteDownRule,
+)
 from erp.inventory.selectors import stock_values
 from erp.orders.models import (
     CarrierAccount,
@@ -36,6 +61,7 @@ from erp.orders.models import (
     OrderHold,
     OrderPayment,
     OrderState,
+    OrderWait,
     ParkedMessage,
     PaymentMethod,
     Receipt,
@@ -44,6 +70,7 @@ from erp.orders.models import (
     Shipment,
 )
 from erp.orders.models.carriers import Carrier
+from tests.back_office import access
 
 # One worker loads the company, and that takes long enough.
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]
@@ -177,7 +204,7 @@ def test_stock_of_every_kind_moves_in_every_way():
 def test_money_came_and_went():
     assert values(Settlement, "kind") >= {"PAYOUT", "SUPPLIER_PAYMENT"}
     assert list(Period.objects.order_by("starts_on").values_list("starts_on__month", "state")) == [
-        (8, "CLOSED"), (9, "CLOSED"), (10, "OPEN"), (11, "OPEN"),
+        (11, "CLOSED"), (12, "CLOSED"), (8, "CLOSED"), (9, "CLOSED"), (10, "OPEN"), (11, "OPEN"),
     ]  # fmt: skip
 
 
@@ -193,10 +220,45 @@ def test_every_promise_holds_and_stock_is_worth_what_the_books_say():
 
 def test_nothing_happened_today_or_before_the_history_begins():
     first = TODAY - dt.timedelta(days=HISTORY_DAYS)
-    dates = values(Order, "order_date")
+    dates = set(of_the_history().values_list("order_date", flat=True))
 
     assert first <= min(dates) <= max(dates) < TODAY
     assert max(values(Posting, "entry_date")) < TODAY
+
+
+def of_the_history():
+    """The orders of the three months, without what last year sold."""
+    return Order.objects.exclude(external_id__startswith=f"{last_year.PREFIX}-")
+
+
+def test_last_year_stands_beside_this_one():
+    """One slip a day in so small a company, of every channel; everything that the first page compares is there."""
+    slips = Order.objects.filter(external_id__startswith=f"{last_year.PREFIX}-")
+
+    assert min(slips.values_list("order_date", flat=True)) == dt.date(2025, 11, 1)
+    assert max(slips.values_list("order_date", flat=True)) < dt.date(2026, 1, 3)
+    assert set(slips.values_list("channel__code", flat=True)) == set(values(Channel, "code"))
+    assert set(slips.values_list("state", flat=True)) == {OrderState.SHIPPED}
+    day, month = trading(
+        [(dt.date(2025, 11, 26), dt.date(2025, 11, 29)), (dt.date(2025, 11, 1), dt.date(2025, 11, 27))]
+    )
+    assert 0 < day.cost < day.sales < month.sales
+    assert stock_in_books(dt.date(2025, 11, 27)) > 0
+
+
+def test_the_year_of_a_company_of_full_size_has_a_slip_per_day_and_channel():
+    story = Story(Wish(TODAY, 1_000, 1))
+    stage = SimpleNamespace(plan=story.plan, assortment=story.assortment)
+
+    slips = last_year.draw(stage, orders=1_000, seed=1)
+
+    assert len({(slip.channel, slip.day) for slip in slips}) == len(slips)
+    days_before = (story.plan.first - dt.date(2025, 11, 1)).days
+    assert {slip.day for slip in slips} == {
+        story.plan.first - dt.timedelta(days=back) for back in range(1, days_before + 1)
+    }
+    assert slips == last_year.draw(stage, orders=1_000, seed=1)
+    assert slips != last_year.draw(stage, orders=1_000, seed=2)
 
 
 def test_nobody_and_nothing_is_real():
@@ -308,3 +370,50 @@ def test_what_goes_to_accounts_says_where_to():
     bare = Delivery.objects.filter(order__channel__code="WHOLESALE", order__account__isnull=False, street="")
 
     assert not bare.exists()
+
+
+def test_no_page_of_the_stock_rooms_is_empty():
+    """What people are in the middle of: rules, counts, transfers, proposals, pieces that are kept."""
+    assert {
+        name
+        for name in ("buffer", "buffer_percent", "last_pieces", "cap")
+        if ChannelPolicy.objects.exclude(**{name: None}).exists()
+    } == {"buffer", "buffer_percent", "last_pieces", "cap"}
+    assert values(ChannelQuota, "is_binding") == {True, False}
+    assert values(StockCount, "state") >= {"COUNTING", "REVIEW", "POSTED"}
+    assert values(TransferOrder, "state") >= {"REQUESTED", "SHIPPED"}
+    assert Distribution.objects.filter(state="DRAFT", lines__quantity__gt=0).exists()
+    assert WriteDownReview.objects.filter(state="DRAFT").exists()
+    assert values(Hold, "kind") == set(Hold.Kind.values)
+    for model in (Promise, ReorderRule, StandardCost, WriteDownRule, DistributionPattern, StockSnapshot, OrderWait):
+        assert model.objects.exists(), model.__name__
+
+
+def test_the_inbox_holds_a_message_in_every_state():
+    assert values(InboundEvent, "state") == set(InboundEvent.State.values)
+    open_tasks = set(StaffTask.objects.filter(closed_at__isnull=True).values_list("kind", flat=True))
+    assert open_tasks >= {"INBOX_REFUSED", "INBOX_FAILED"}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=[role.login for role in ROLES])
+def test_each_tile_of_the_first_page_counts_the_rows_of_the_list_behind_it(client, role):
+    user = access.make_user(role)
+    if role.name == "店舗":
+        ShopStaff.objects.create(user=user, location=Location.objects.get(code="SHOP-1"))
+    client.force_login(user)
+
+    tiles = client.get(reverse("admin:index")).context["home"].tiles
+
+    assert tiles or role.login == "system"
+    told = {each.url: each.count for tile in tiles.values() for each in (tile, *tile.parts)}
+    assert told == {url: client.get(url).context["cl"].queryset.count() for url in told}
+
+
+@pytest.mark.parametrize("page", ["stockcount", "transferorder", "distribution", "writedownreview", "hold"])
+def test_lists_of_the_stock_rooms_call_people_by_their_names(client, page):
+    client.force_login(User.objects.create_superuser("mika"))
+
+    shown = client.get(reverse(f"admin:inventory_{page}_changelist")).content.decode()
+
+    assert "result_list" in shown
+    assert "staff:" not in shown

@@ -1,13 +1,13 @@
 """What lies about in a company that lives: shelves, carriers' files, receipts, memos, merged customers, an export, a key that ends soon.
 
-Written on the last evening in one transaction, so that a load which is cut off finds all of it or none.
+Written on the last evening; like the other parts of it in one transaction with its mark (``days``), so that a load which is cut off finds all of
+it or none.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 
-from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from accounting.services import export_yayoi
@@ -23,7 +23,7 @@ from erp.core.actors import Actor
 from erp.inventory.services import set_shelves
 from erp.orders import selectors
 from erp.orders.models import CarrierAccount, Order, OrderHold, OrderState, Receipt, Shipment
-from erp.orders.services import cancel_order, find_label_problems, issue_receipt, write_label_file, write_memo
+from erp.orders.services import find_label_problems, issue_receipt, write_label_file, write_memo
 
 SYSTEM = Actor.staff("system")
 SHELVES_IN_A_ROW, BOARDS = 12, 5
@@ -41,11 +41,7 @@ MEMOS_ON_HOLDS = {
 MEMO_ON_SHIPPED = "納品書は本社経理宛に別送とのご要望。次回も同じ。"
 
 
-@transaction.atomic
 def furnish(stage: Stage) -> None:
-    """Once; a company that has its shelves has the rest."""
-    if CarrierAccount.objects.exists():
-        return
     _put_on_shelves(stage)
     _write_labels(stage)
     _issue_receipts(stage)
@@ -53,7 +49,6 @@ def furnish(stage: Stage) -> None:
     _merge_customers(stage)
     _export_a_month(stage)
     _hand_out_a_key(stage)
-    _hear_of_what_never_came(stage)
 
 
 def _put_on_shelves(stage: Stage) -> None:
@@ -136,12 +131,4 @@ def _hand_out_a_key(stage: Stage) -> None:
     create_key(
         site_id=site.pk, name="在庫表示(制作会社)", scopes=scopes, expiry_date=moment(stage.plan.today + dt.timedelta(days=9), 12),
         at=moment(stage.plan.first, 10), by=SYSTEM,
-    )  # fmt: skip
-
-
-def _hear_of_what_never_came(stage: Stage) -> None:
-    """A cancellation whose order the site has not sent yet (受注待ち)."""
-    at = moment(stage.plan.last, 21, 10)
-    cancel_order(
-        channel=EC_MEN, external_id="TF-HELD-1", reason="お客様都合", message_id="cancel-TF-HELD-1", at=at, by=Actor.channel(EC_MEN)
     )  # fmt: skip

@@ -24,7 +24,9 @@ from erp.core.models import Channel, CompanyProfile, Department, RevenueBasis
 from erp.core.use_case import use_case
 from erp.correspondence.models import ChannelMail, MailKind, MailRule, Sender
 from erp.correspondence.services import complete_rules
+from erp.insights.models import RfmDefinition
 from erp.inventory.services import keep_back, open_location, sell_from
+from erp.orders.models import AllocationRule, OrderType
 
 NAME = "株式会社ユラフウ"
 # Codes of the two EC sites are those of the practice sites, which `make run` joins to them.
@@ -90,6 +92,19 @@ def found_company(*, today: dt.date, first: dt.date, at: dt.datetime, by: Actor)
         )
     _write_dictionaries(today)
     _write_suppliers(first)
+    # 展示会受注 are reserved when somebody says so; what nobody pays in time gives its pieces up after two weeks more.
+    AllocationRule.objects.get_or_create(
+        order_type=OrderType.EXHIBITION, channel=None, account=None, defaults={"mode": AllocationRule.Mode.BY_HAND}
+    )
+    AllocationRule.objects.get_or_create(
+        order_type="",
+        channel=Channel.objects.get(code=EC_WOMEN),
+        account=None,
+        defaults={"overdue": AllocationRule.Overdue.RELEASE, "overdue_days": 14},
+    )
+    RfmDefinition.objects.get_or_create(
+        valid_from=first, defaults={"method": RfmDefinition.Method.VALUE_QUANTILES, "window_months": 12}
+    )
     PriceList.objects.get_or_create(
         code="STANDARD", defaults={"name": "上代", "tax_mode": PriceList.TaxMode.INCLUDED, "is_standard": True}
     )

@@ -6,7 +6,7 @@ Within a day everything is repeatable: documents by their external ids, the rest
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,8 +15,20 @@ from django.utils import timezone
 
 from catalog.models import Product
 from customers.models import Account, CustomerRecord
-from ec_gateway.management.demo import backroom, cast, company, desk, office, parcels, stockroom
+from ec_gateway.management.demo import (
+    backroom,
+    cast,
+    company,
+    desk,
+    halfway,
+    last_year,
+    letterbox,
+    office,
+    parcels,
+    stockroom,
+)
 from ec_gateway.management.demo.goods import Assortment
+from ec_gateway.management.demo.last_year import Slip
 from ec_gateway.management.demo.people import Population
 from ec_gateway.management.demo.plan import HISTORY_DAYS, Deal, Kind, Plan, is_workday, moment
 from ec_gateway.management.demo.stage import BUYER, DESK, Stage
@@ -28,7 +40,9 @@ from erp.core.models import Channel, MessageLog
 from erp.core.retries import retried
 from erp.core.use_case import use_case
 from erp.insights.services import refresh_rfm
+from erp.inventory.services import cut_snapshots
 from erp.orders.models import Order
+from erp.orders.services import keep_promises
 
 KIND = "demo"
 BEGUN, FINISHED = "begun", "finished"
@@ -94,8 +108,8 @@ class Story:
         """Load what is not there yet. A company that is finished stays as it is."""
         if is_finished():
             return
-        stage = self._found()
         done = set(MessageLog.objects.filter(kind=KIND).values_list("external_id", flat=True))
+        stage = self._found(done)
         by_day = self._deals_by_day()
         for day in self.plan.days():
             if day.isoformat() not in done:
@@ -104,16 +118,17 @@ class Story:
         self._end(stage)
         _mark(name=FINISHED, body=asdict(self.wish), at=timezone.now(), by=BY)
 
-    def _found(self) -> Stage:
-        """Masters and opening stock; found again as they are when they were made before."""
-        plan, begins = self.plan, moment(self.plan.first - dt.timedelta(days=1), 9)
+    def _found(self, done: Collection[str]) -> Stage:
+        """Masters, what is known of last year, and opening stock; found again as they are when they were made before."""
+        plan, founded = self.plan, last_year.begin_of(self.plan.today) - dt.timedelta(days=1)
+        begins = moment(founded, 9)
         if known_wish() is None:
             _mark(name=BEGUN, body=asdict(self.wish), at=begins, by=BY)
         company.found_company(today=plan.today, first=plan.first, at=begins, by=BY)
         places = company.open_places(at=begins, by=BY)
         company.bring_goods(
             assortment=self.assortment,
-            first=plan.first - dt.timedelta(days=1),
+            first=founded,
             cost_rise=self.cost_rise,
             at=begins,
             by=BUYER,
@@ -121,8 +136,17 @@ class Story:
         company.sign_up_accounts(people=self.people, at=begins, by=DESK)
         stage = Stage(self.plan, self.supply, self.assortment, self.people, places, self.cost_rise)
         stage.look_up()
+        year = last_year.draw(stage, orders=self.wish.orders, seed=self.wish.seed)
+        for name, month in last_year.months_of(year):
+            if name not in done:
+                retried(self._look_back_and_mark, stage, name, month, year)
         stockroom.stock_opening(stage)
         return stage
+
+    @transaction.atomic
+    def _look_back_and_mark(self, stage: Stage, name: str, month: Sequence[Slip], year: Sequence[Slip]) -> None:
+        last_year.book(stage, month, year)
+        _mark(name=name, body={}, at=moment(month[-1].day, 23, 59), by=BY)
 
     def _deals_by_day(self) -> dict[dt.date, list[Deal]]:
         found: dict[dt.date, list[Deal]] = {}
@@ -166,6 +190,11 @@ class Story:
         desk.take_in_sales(stage, deals, at=moment(day, 21, 30))
         desk.take_in(stage, [deal for deal in deals if deal.ordered_at >= noon], at=moment(day, 23, 55))
 
+    @transaction.atomic
+    def _do_and_mark(self, stage: Stage, name: str, part: Callable[[Stage], None]) -> None:
+        part(stage)
+        _mark(name=name, body={}, at=moment(self.plan.last, 23, 59), by=BY)
+
     def _end(self, stage: Stage) -> None:
         """The evening before today."""
         day = self.plan.last
@@ -175,5 +204,10 @@ class Story:
         desk.cancel(stage, stage.acts(day, desk.LATE), at=moment(day, 18, 30))
         stockroom.keep_for_customers(stage)
         office.close_months(stage)
-        backroom.furnish(stage)
+        done = set(MessageLog.objects.filter(kind=KIND).values_list("external_id", flat=True))
+        for name, part in (("papers", backroom.furnish), ("under way", halfway.leave_work), ("inbox", letterbox.fill)):
+            if name not in done:
+                retried(self._do_and_mark, stage, name, part)
+        keep_promises(at=moment(day, 23, 50), by=Actor.job("promises"))
+        cut_snapshots(at=moment(day, 23, 55), by=Actor.job("stock-snapshots"))
         refresh_rfm(as_of=day, at=moment(day, 23, 58), by=Actor.job("rfm"))

@@ -30,7 +30,7 @@ def settle(stage: Stage, day: dt.date) -> None:
     """What the bank brings and takes on a day."""
     if is_bank_holiday(day):
         return
-    _take_payouts(day)
+    take_payouts(day)
     _take_receipts(day)
     _pay_suppliers(stage, day)
 
@@ -51,7 +51,10 @@ def _total(items: Sequence[OpenItemView]) -> Decimal:
     return sum((item.remaining if item.side == "DEBIT" else -item.remaining for item in items), ZERO)
 
 
-def _take_payouts(day: dt.date) -> None:
+def take_payouts(day: dt.date) -> None:
+    """What providers, carriers and the mall pay out on a day on which banks work."""
+    if is_bank_holiday(day):
+        return
     due = {code: terms for code, terms in PAYOUTS.items() if _falls_on(day, terms[0])}
     parties = counterparties() if due else {}
     for code, (_days, back, percent) in due.items():

@@ -47,19 +47,19 @@ MOST_RECEIPT_LINES = 1_000
 def stock_opening(stage: Stage) -> None:
     """期首在庫, dated the day before the first."""
     at = moment(stage.plan.first - dt.timedelta(days=1), 18)
-    places = dict(
-        zip(
-            (WAREHOUSE, MALL_HELD, *SHOPS),
-            (stage.places.warehouse, stage.places.mall, *stage.places.shops),
-            strict=True,
-        )
-    )
     for place, pieces in stage.supply.opening.items():
         for number, chunk in enumerate(chunks(sorted(pieces.items()), MOST_RECEIPT_LINES), 1):
-            retried(
-                receive, external_id=f"OPENING-{place}-{number}", location_id=places[place], lines=_receipt_lines(stage, dict(chunk), at),
-                note="期首在庫", occurred_at=at, at=at, by=FLOOR,
-            )  # fmt: skip
+            bring_along(stage, f"OPENING-{place}-{number}", place, dict(chunk), note="期首在庫", at=at)
+
+
+def bring_along(stage: Stage, name: str, place: str, pieces: Mapping[str, int], *, note: str, at: dt.datetime) -> None:
+    """Goods that were there before the books of this house, at what they cost."""
+    known = (stage.places.warehouse, stage.places.mall, *stage.places.shops)
+    location_id = dict(zip((WAREHOUSE, MALL_HELD, *SHOPS), known, strict=True))[place]
+    retried(
+        receive, external_id=name, location_id=location_id, lines=_receipt_lines(stage, pieces, at), note=note, occurred_at=at, at=at,
+        by=FLOOR,
+    )  # fmt: skip
 
 
 def expect(stage: Stage, day: dt.date) -> None:
@@ -213,7 +213,7 @@ def look_after_stock(stage: Stage, day: dt.date) -> None:
         _write_down(stage, at)
 
 
-def _shelf(stage: Stage, place: int, at: dt.datetime) -> list[tuple[int, int]]:
+def shelf_of(stage: Stage, place: int, at: dt.datetime) -> list[tuple[int, int]]:
     """(SKU, pieces) that the books have at a place, in the order of SKUs."""
     return [(row.sku_id, row.on_hand) for row in stock_as_of(at, location_ids=[place]) if row.on_hand > 0]
 
@@ -224,7 +224,7 @@ def _count(stage: Stage, name: str, place: int, at: dt.datetime, chance: random.
         return
     counts = [
         Count(number, sku_id, max(pieces + chance.choices((0, -1, 1), (94, 4, 2))[0], 0))
-        for number, (sku_id, pieces) in enumerate(_shelf(stage, place, at)[::4], 1)
+        for number, (sku_id, pieces) in enumerate(shelf_of(stage, place, at)[::4], 1)
     ]
     if counts:
         retried(
@@ -234,7 +234,7 @@ def _count(stage: Stage, name: str, place: int, at: dt.datetime, chance: random.
 
 def _damage(stage: Stage, name: str, at: dt.datetime, chance: random.Random) -> None:
     """A piece that fell into the mud asks nobody whether it was promised."""
-    shelf = _shelf(stage, stage.places.warehouse, at)
+    shelf = shelf_of(stage, stage.places.warehouse, at)
     sku_id, _pieces = chance.choice(shelf)
     if not stock_documents(source_type="DAMAGE", external_ids=[name]):
         retried(
@@ -244,7 +244,7 @@ def _damage(stage: Stage, name: str, at: dt.datetime, chance: random.Random) -> 
 
 
 def _adjust(stage: Stage, name: str, reason: str, note: str, at: dt.datetime, chance: random.Random) -> None:
-    free = _free(stage, at)
+    free = free_skus(stage, at)
     if free and not stock_documents(source_type="ADJUSTMENT", external_ids=[name]):
         lines = [
             AdjustmentLine(number, sku_id, -1)
@@ -256,9 +256,9 @@ def _adjust(stage: Stage, name: str, reason: str, note: str, at: dt.datetime, ch
         )  # fmt: skip
 
 
-def _free(stage: Stage, at: dt.datetime) -> list[int]:
+def free_skus(stage: Stage, at: dt.datetime) -> list[int]:
     """SKUs of the warehouse with more than two pieces that nobody claims."""
-    wanted = [sku_id for sku_id, _pieces in _shelf(stage, stage.places.warehouse, at)]
+    wanted = [sku_id for sku_id, _pieces in shelf_of(stage, stage.places.warehouse, at)]
     figures = available_to_promise(channel_id=stage.channel_ids[WHOLESALE], sku_ids=wanted, at=at)
     return [sku_id for sku_id in wanted if figures[sku_id].available > 2]
 
@@ -267,7 +267,7 @@ def _send_back(stage: Stage, at: dt.datetime) -> None:
     """仕入返品 of two pieces with a wrong label."""
     name = f"SR-{at:%y%m%d}"
     codes = {sku_id: code for code, sku_id in stage.sku_ids.items()}
-    for sku_id in _free(stage, at):
+    for sku_id in free_skus(stage, at):
         article = stage.assortment.by_code[codes[sku_id]]
         if article.style.supplier == "S03" and not stock_documents(source_type="SUPPLIER_RETURN", external_ids=[name]):
             line = SupplierReturnLine(1, sku_id, 2, Decimal(article.style.cost))
@@ -284,7 +284,7 @@ def _write_down(stage: Stage, at: dt.datetime) -> None:
     codes = {sku_id: code for code, sku_id in stage.sku_ids.items()}
     gone = [
         (sku_id, pieces * stage.assortment.by_code[codes[sku_id]].style.cost // 2)
-        for sku_id, pieces in _shelf(stage, stage.places.warehouse, at)
+        for sku_id, pieces in shelf_of(stage, stage.places.warehouse, at)
         if stage.assortment.by_code[codes[sku_id]].style.life_cycle == "DISCONTINUED"
     ]
     if gone and not stock_documents(source_type="WRITE_DOWN", external_ids=[name]):
@@ -298,7 +298,7 @@ def _write_down(stage: Stage, at: dt.datetime) -> None:
 def keep_for_customers(stage: Stage) -> None:
     """取り置き・仮引当 that run on into the days to come."""
     plan, at = stage.plan, moment(stage.plan.last, 19)
-    shelf = _shelf(stage, stage.places.shops[0], at)
+    shelf = shelf_of(stage, stage.places.shops[0], at)
     figures = available_to_promise(
         channel_id=stage.channel_ids[SHOPS[0]], sku_ids=[sku_id for sku_id, _pieces in shelf], at=at
     )
@@ -310,7 +310,7 @@ def keep_for_customers(stage: Stage) -> None:
             owner_label=f"{person.family_name}様 試着", expires_at=moment(plan.today + dt.timedelta(days=3), 20), at=at,
             by=SHOP,
         )  # fmt: skip
-    if free := _free(stage, at):
+    if free := free_skus(stage, at):
         retried(
             place_hold, channel_id=stage.channel_ids[WHOLESALE], ref="QUOTE-1", lines=[HoldDemand(free[0], 2)], kind="QUOTE",
             owner_label="見積 セレクトあさぎり", expires_at=moment(plan.today + dt.timedelta(days=7), 18), at=at, by=BUYER,
