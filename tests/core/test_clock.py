@@ -27,7 +27,19 @@ HOW = {"at": NOON, "by": DESK}
 UTC = dt.UTC
 # Dates that use-cases take and that are not those of a booking: ranges of exports, how far to open months, ends of holds, from when to
 # when a quota is kept, the day whose stock a proposal is about, what a payment was due on by its own order.
-NO_BOOKINGS = {"first", "last", "through", "expires_at", "now", "at", "starts_at", "ends_at", "valued_on", "due_at"}
+NO_BOOKINGS = {
+    "first",
+    "last",
+    "through",
+    "expires_at",
+    "now",
+    "at",
+    "starts_at",
+    "ends_at",
+    "valued_on",
+    "due_at",
+    "valid_from",
+}
 
 
 @pytest.mark.parametrize(
