@@ -2,7 +2,7 @@
 
 Rows come from ``generate_series``, with checks, triggers and indexes put aside while they do and back in place before anything is measured. Every
 balance is the sum of its movements, numbered without a gap; one of a hundred movements was recorded up to two months late, and the first SKU of
-the first place has every fiftieth movement of the company.
+the first place has every fiftieth movement of the company, every other of which is late.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ BEGIN = END - dt.timedelta(days=365 * YEARS)
 OPENING = 1_000_000
 UNIT_COST = 420
 EVERY = 50
+# So many movements a statement, each told of.
+AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def build(size: Size, *, documents: bool = True) -> None:
             "SET statement_timeout = 0; SET transaction_timeout = 0; SET idle_in_transaction_session_timeout = 0"
         )
         _masters(cursor, size)
-        with _bare(cursor, "inventory_stockdocument", "inventory_stockmovement", keys=documents):
+        with put_aside(cursor, "inventory_stockdocument", "inventory_stockmovement", keys=documents):
             if documents:
                 cursor.execute(_DOCUMENTS, {"begin": BEGIN, "end": END, "count": size.movements, "channel": CHANNEL})
                 _say("documents")
@@ -65,11 +67,14 @@ def build(size: Size, *, documents: bool = True) -> None:
                 "begin": BEGIN, "end": END, "count": size.movements, "skus": size.skus, "balances": size.balances,
                 "opening": OPENING, "cost": UNIT_COST, "every": EVERY if size.movements > 2 * size.balances else 1,
             }  # fmt: skip
-            cursor.execute(_MOVEMENTS, values)
-            _say("movements")
-        with _bare(cursor, "inventory_stockbalance", "inventory_costbalance", keys=True):
+            for first in range(1, size.movements + 1, AT_ONCE):
+                last = min(first + AT_ONCE - 1, size.movements)
+                cursor.execute(_MOVEMENTS, values | {"first": first, "last": last})
+                _say(f"{last:,} movements")
+        with put_aside(cursor, "inventory_stockbalance", "inventory_costbalance", keys=True):
             cursor.execute(_BALANCES)
             cursor.execute(_COSTS)
+            _say("balances")
         for table in ("stockdocument", "stockmovement", "stockbalance", "costbalance"):
             cursor.execute(f"VACUUM ANALYZE inventory_{table}")
         for table in (
@@ -102,7 +107,7 @@ def _masters(cursor: Any, size: Size) -> None:
         "INSERT INTO catalog_color (code, name, sort_order) SELECT 'c' || i, 'c' || i, i FROM generate_series(1, 1000) i"
     )
     cursor.execute(_PRODUCTS, [(size.skus + 999) // 1000])
-    with _bare(cursor, "catalog_sku", keys=True):
+    with put_aside(cursor, "catalog_sku", keys=True):
         cursor.execute(_SKUS, [size.skus])
     cursor.execute("ANALYZE catalog_sku")
     _say("masters")
@@ -138,7 +143,7 @@ SELECT i, (i + 2) / 3, sku.first + balance %% %(skus)s, place.first + balance / 
        %(opening)s - CASE WHEN seq %% 2 = 0 THEN 1 ELSE 0 END, pieces * %(cost)s, i,
        t - CASE WHEN i %% 100 = 0 THEN make_interval(days => (i / 100 %% 60)::int) ELSE interval '0' END, t
 FROM (SELECT min(id) AS first FROM catalog_sku) sku, (SELECT min(id) AS first FROM inventory_location WHERE code LIKE 'BENCH-%%') place,
-     generate_series(1, %(count)s) i
+     generate_series(%(first)s::int, %(last)s::int) i
      CROSS JOIN LATERAL (SELECT
          CASE WHEN %(every)s = 1 THEN (i - 1) %% %(balances)s
               WHEN i %% %(every)s = 0 THEN 0 ELSE 1 + (i - i / %(every)s - 1) %% (%(balances)s - 1) END AS balance,
@@ -163,17 +168,17 @@ FROM inventory_stockbalance b JOIN inventory_location place ON place.id = b.loca
 
 
 @contextmanager
-def _bare(cursor: Any, *tables: str, keys: bool) -> Iterator[None]:
+def put_aside(cursor: Any, *tables: str, keys: bool) -> Iterator[None]:
     """The tables without triggers, checks and indexes but the primary key's, which all come back; foreign keys for new rows only, or not at all."""
     dropped: list[str] = []
     for table in tables:
         cursor.execute(
-            "SELECT conname, pg_get_constraintdef(oid), contype FROM pg_constraint WHERE conrelid = %s::regclass AND contype IN ('f', 'u')",
+            "SELECT conname, pg_get_constraintdef(oid), contype FROM pg_constraint WHERE conrelid = %s::regclass AND contype IN ('f', 'u', 'x')",
             [table],
         )
         for name, definition, kind in cursor.fetchall():
             cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
-            if kind == "u" or keys:
+            if kind != "f" or keys:
                 late = " NOT VALID" if kind == "f" else ""
                 dropped.append(
                     f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition.removesuffix(" NOT VALID")}{late}'

@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import os
 import random
+import time
 from decimal import Decimal
 
 from benchmarks.stage import AT, CHANNEL
@@ -34,7 +35,7 @@ class Services:
         self.code, self.by = channel, Actor.channel(channel)
         self.random = random.Random(seed)
         self.keys = itertools.count()
-        self.prefix = f"ours-{os.getpid()}-{seed}"
+        self.prefix = f"ours-{os.getpid()}-{seed}-{time.time_ns()}"
         self.skus = skus
         self.documents = itertools.count(os.getpid() * 10**9)
         self.channel = Channel.objects.get(code=channel).pk

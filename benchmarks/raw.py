@@ -15,7 +15,7 @@ import psycopg
 
 # Same tables, same indexes, same keys, same triggers as the services. Balances are locked in primary-key order, then updated.
 FUNCTIONS = """
-CREATE FUNCTION bench_place(p_channel bigint, p_external text, p_skus bigint[], p_body jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION bench_place(p_channel bigint, p_external text, p_skus bigint[], p_body jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_order bigint := nextval(pg_get_serial_sequence('orders_order', 'id'));
     v_delivery bigint := nextval(pg_get_serial_sequence('orders_delivery', 'id'));
@@ -65,7 +65,7 @@ BEGIN
     RETURN v_order;
 END $$;
 
-CREATE FUNCTION bench_ship(p_channel bigint, p_external text, p_skus bigint[], p_body jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION bench_ship(p_channel bigint, p_external text, p_skus bigint[], p_body jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_order bigint := bench_place(p_channel, p_external, p_skus, p_body);
     v_count int := cardinality(p_skus);
@@ -137,6 +137,14 @@ END $$;
 """
 
 
+PLAIN_JOIN = """
+SELECT b.sku_id, b.location_id, place.code, place.kind, b.on_hand, b.allocated, b.version
+FROM inventory_stockbalance b JOIN inventory_channellocation sold ON sold.location_id = b.location_id
+JOIN inventory_location place ON place.id = b.location_id
+WHERE sold.channel_id = %s AND b.sku_id = ANY(%s) ORDER BY b.sku_id, sold.rank
+"""
+
+
 class RawClient:
     """One connection that calls the functions. Bodies are built beforehand, as a client's would be."""
 
@@ -160,13 +168,7 @@ class RawClient:
 
     def availability(self) -> int:
         """What lies free of a thousand SKUs where the channel sells from, read and nothing else."""
-        found = self.connection.execute(
-            "SELECT b.sku_id, b.location_id, place.code, place.kind, b.on_hand, b.allocated, b.version"
-            " FROM inventory_stockbalance b JOIN inventory_channellocation sold ON sold.location_id = b.location_id"
-            " JOIN inventory_location place ON place.id = b.location_id"
-            " WHERE sold.channel_id = %s AND b.sku_id = ANY(%s) ORDER BY b.sku_id, sold.rank",
-            [self.channel, self.skus],
-        ).fetchall()
+        found = self.connection.execute(PLAIN_JOIN, [self.channel, self.skus]).fetchall()
         assert len(found) >= len(self.skus)
         return 1
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from erp.runtime import postgres
 
@@ -16,15 +18,25 @@ SKUS = 1_000
 PIECES = 10_000_000
 CHANNEL, WAREHOUSE = "BENCH", "BENCH-WH"
 AT = dt.datetime(2026, 11, 23, 3, 0, tzinfo=dt.UTC)
+# What a server of large companies would be given: with the 128 MB that PostgreSQL begins with, the disk would be measured. Whoever reads a page
+# and works on a query is the server process itself, so that its time is all there is.
+LARGE = {
+    "shared_buffers": "4GB", "max_wal_size": "16GB", "checkpoint_timeout": "30min", "io_method": "sync",
+    "max_parallel_workers_per_gather": "0",
+}  # fmt: skip
 
 
 @contextmanager
-def durable_cluster(*, masters: bool = True, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+def durable_cluster(
+    *, masters: bool = True, settings: Mapping[str, str] | None = None, keep: Path | None = None
+) -> Iterator[str]:
     """A running cluster with Mamori's schema; yields its URL. ``DATABASE_URL`` is set for every process started inside.
 
-    ``masters``: with the 1,000 SKUs of the stage in it, or as a company begins.
+    ``masters``: with the 1,000 SKUs of the stage in it, or as a company begins. ``keep``: its data stay in this folder and are found there again,
+    brought to the present schema; ``noted`` tells what is in them.
     """
-    with postgres.throw_away_cluster(durable=True, settings=settings) as cluster:
+    assert keep is None or not masters, "the stage is built anew each time"
+    with _server(settings, keep) as cluster:
         os.environ["DATABASE_URL"] = cluster.url
         os.environ.update(DATABASE_POOL_SIZE="0", SECRET_KEY="bench", LOG_LEVEL="ERROR")
         # A machine that does other things as well migrates slowly.
@@ -45,6 +57,51 @@ def durable_cluster(*, masters: bool = True, settings: Mapping[str, str] | None 
         with connection.cursor() as cursor:
             cursor.execute(FUNCTIONS)
         yield cluster.url
+
+
+def _server(settings: Mapping[str, str] | None, keep: Path | None) -> AbstractContextManager[postgres.Cluster]:
+    if keep is None:
+        return postgres.throw_away_cluster(durable=True, settings=settings)
+    keep.mkdir(parents=True, exist_ok=True)
+    postgres.clear_away_the_last_server(keep / "data")
+    return postgres.Cluster(keep / "data", durable=True, settings=settings)
+
+
+def note(what: str) -> None:
+    """Write on the database of this process what it was filled with, once it is."""
+    from django.db import connection
+    from psycopg import sql
+
+    of_database = sql.Identifier(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(of_database, sql.Literal(what)))
+
+
+NOTED = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+
+
+def noted() -> str | None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(NOTED, [connection.settings_dict["NAME"]])
+        found: str | None = cursor.fetchone()[0]
+    return found
+
+
+def read_all(url: str) -> None:
+    """Every page once, so that the disk is not measured."""
+    import psycopg
+
+    with psycopg.connect(url.replace(f"{postgres.ROLE}@", f"{postgres.SUPERUSER}@"), autocommit=True) as server:
+        server.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
+        server.execute(_READ_ALL)
+        server.execute("CHECKPOINT")
+
+
+_READ_ALL = """
+SELECT sum(pg_prewarm(oid)) FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace
+"""
 
 
 def prove_sound() -> None:
@@ -70,6 +127,21 @@ def ran_ns(server: Path) -> int:
     while (server / "stat").read_text().rpartition(")")[2].split()[0] != "S":
         time.sleep(0.0002)
     return int((server / "schedstat").read_text().split()[0])
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one act: processor time of the process and its server, and what the clock said."""
+
+    cpu_s: float
+    clock_s: float
+
+
+def cost_of(act: Callable[[], Any], *, server: Path) -> Cost:
+    cpu, began = time.process_time() + ran_ns(server) / 1e9, time.perf_counter()
+    act()
+    clock = time.perf_counter() - began
+    return Cost(time.process_time() + ran_ns(server) / 1e9 - cpu, clock)
 
 
 def build_masters() -> None:
