@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from erp.core import checks
 from erp.core.actors import Actor
 from erp.inventory import selectors, services
 from erp.inventory.models import StockBalance, StockDocument, StockMovement, StockSnapshot
-from erp.inventory.selectors import StockThen, TotalThen
+from erp.inventory.selectors import StockThen, TotalThen, as_of
 from erp.inventory.services import documents, movements
 from erp.inventory.services import snapshots as cutting
 from tests.inventory.factories import CLERK, NOON, location, sku, stock
@@ -205,6 +206,35 @@ def test_a_movement_that_is_not_committed_when_the_snapshot_is_cut_is_not_lost()
 
     assert (afterwards.movements, afterwards.snapshots) == (1, 1)
     assert selectors.stock_as_of(START) == [StockThen(item.pk, place.pk, 8, Decimal(800))]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_cut_that_was_recorded_after_an_open_transaction_began(monkeypatch):
+    monkeypatch.setattr(as_of, "_BETWEEN_CLOCK_AND_TRANSACTION", dt.timedelta())
+    monkeypatch.setattr(cutting, "LONG_REST", 1)
+    item, other, place = sku(), sku(), location()
+    for each in (item, other):
+        stock(each, place, 5, at=START)
+
+    def cut_beside_it() -> tuple[services.CutResult, dt.datetime, list[StockThen]]:
+        # Recorded later than what is still open, and committed before it.
+        stock(other, place, 2, at=timezone.now())
+        cut = services.cut_snapshots(at=timezone.now(), by=BY)
+        final = selectors.final_before(at=timezone.now()) - dt.timedelta(microseconds=1)
+        return cut, final, selectors.stock_as_of(None, known_at=final)
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
+        stock(item, place, 3, at=timezone.now())
+        [outcome] = race(cut_beside_it)
+        cut, final, known_then = outcome
+    written = list(StockSnapshot.objects.values_list("sku_id", "recorded_until").order_by("sku_id"))
+    known_later = selectors.stock_as_of(None, known_at=final)
+    afterwards = services.cut_snapshots(at=timezone.now(), by=BY)
+
+    assert (cut.movements, written) == (2, [(item.pk, START), (other.pk, START)])
+    assert known_then == known_later == [StockThen(each.pk, place.pk, 5, Decimal(500)) for each in (item, other)]
+    assert afterwards.movements == 2
 
 
 @pytest.mark.django_db(transaction=True)
