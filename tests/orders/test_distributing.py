@@ -304,6 +304,27 @@ def test_an_order_that_was_cancelled_meanwhile_gets_nothing(trade, monkeypatch):
     assert no_faults() == []
 
 
+def test_an_order_that_got_pieces_elsewhere_meanwhile_gets_only_what_it_lacks(trade, monkeypatch):
+    channel, place, (one, two, _three), shirt = trade
+    wants(channel, "AC1", line(shirt, 3), number="A-1")
+    served = wants(channel, "AC2", line(shirt, 3), number="A-2")
+    monkeypatch.setattr(distributing, "CHUNK", 1)
+    row = draft(place, shirt)
+    following = distributing._reserve_next
+
+    def served_before(**asked):
+        if not mine(served):
+            demand = Demand(served.pk, served.lines.get().pk, shirt.pk, 2, 100)
+            reserve(channel_id=channel.pk, document_type="ORDER", demands=[demand], at=NOON, by=DESK)
+        return following(**asked)
+
+    monkeypatch.setattr(distributing, "_reserve_next", served_before)
+    outcome = confirm(row, {(shirt, one): 3, (shirt, two): 3})
+
+    assert (outcome.pieces, outcome.asked, mine(served), figures(shirt, place)) == (4, 6, 3, (10, 6))
+    assert (state(served), waits(served)) == (OrderState.READY, [])
+
+
 def test_who_is_asked_orders_of_accounts_that_lack_and_may_get(trade):
     channel, place, (one, two, three), shirt = trade
     elsewhere = make_channel(location(), kind="WHOLESALE")
