@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import io
 import zipfile
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from catalog.models import Category, Product, Supplier
 from erp.inventory import services
+from erp.inventory.admin import sheets, value_pages
 from erp.inventory.models import ExpectedReceipt, ReorderRule, WriteDownReview, WriteDownRule
 from erp.inventory.services import ReceiptLine, TransferLine
 from tests.inventory.factories import CLERK, location, sku
@@ -85,6 +87,27 @@ def test_files_hold_numbers_and_nothing_that_runs(desk, shirts):
     assert ("<f>" in sheet, "<v>10000</v>" in sheet, "TOPS =トップス" in sheet) == (False, True, True)
     assert b"".join(shift_jis.streaming_content).decode("cp932").splitlines()[1] == "TOPS =トップス,10,1000,10000"
     assert b"".join(utf8.streaming_content).startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.parametrize("name", ["stock_value", "stock_flow"])
+def test_a_long_report_makes_links_for_the_rows_it_shows_only_and_adds_up_all(desk, shirts, monkeypatch, name):
+    _item, warehouse = shirts
+    more = [ReceiptLine(number, sku().pk, number, Decimal(10)) for number in range(1, 5)]
+    now = timezone.now()
+    services.receive(external_id="R2", location_id=warehouse.pk, lines=more, occurred_at=now, at=now, by=CLERK)
+    linked = []
+    monkeypatch.setattr(sheets, "ROWS_A_PAGE", 2)
+    monkeypatch.setattr(value_pages, "finer_url", lambda *_args: "")
+    real = value_pages.row_url
+    monkeypatch.setattr(value_pages, "row_url", lambda *args: linked.append(args[3]) or real(*args))
+
+    shown = page(desk, name, by="sku", p=3).context
+    rows = list(csv.reader(io.StringIO(page(desk, name, by="sku", format="utf-8-sig").getvalue().decode("utf-8-sig"))))
+
+    assert (shown["count"], shown["first"], len(shown["rows"]), len(linked)) == (5, 5, 1, 1)
+    assert len(rows) == 7
+    assert rows[-1][-1] == "10100"
+    assert shown["total"][-1].text == "10,100"
 
 
 def test_a_write_down_is_proposed_edited_and_posted(desk, shirts):
