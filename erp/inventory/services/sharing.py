@@ -1,6 +1,6 @@
 """Claims on the pieces of one place, shared out by a person: exactly so many for each document line, or none at all; and giving parts back.
 
-Takes these levels of the house's lock order: balances by primary key, hold lines. The caller holds its documents.
+Takes these levels of the house's lock order: balances by primary key, hold lines, quotas. The caller holds its documents.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from django.db import connection
-
 from catalog.selectors import sku_codes
 from erp.core import changes, rows
 from erp.core.actors import Actor
 from erp.core.use_case import use_case
 from erp.inventory.exceptions import InsufficientStock, Shortage
 from erp.inventory.selectors.promises import places_of_channels
-from erp.inventory.services import balances
+from erp.inventory.services import balances, promises
 
 NOTHING: Mapping[int, int] = MappingProxyType({})
 
@@ -51,19 +49,6 @@ _QUOTAS = """
 SELECT q.sku_id, q.channel_id, greatest(q.quantity - q.used, 0) FROM inventory_channelquota q
 WHERE q.sku_id = ANY(%s::bigint[]) AND q.is_binding AND coalesce(q.starts_at <= %s, true) AND coalesce(q.ends_at > %s, true)
 """
-# A channel's own quota counts what it reserves; a claim that was given back begins anew.
-_CLAIM = """
-INSERT INTO inventory_reservation AS r
-    (document_type, document_id, document_line, sku_id, location_id, quantity, consumed, released, priority, reserved_at, actor, quota_id)
-SELECT %s, n.document_id, n.document_line, n.sku_id, %s, n.quantity, 0, 0, n.priority, %s, %s,
-       (SELECT q.id FROM inventory_channelquota q WHERE q.sku_id = n.sku_id AND q.channel_id = n.channel_id
-        AND coalesce(q.starts_at <= %s, true) AND coalesce(q.ends_at > %s, true))
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::smallint[])
-    AS n (channel_id, document_id, document_line, sku_id, quantity, priority)
-ON CONFLICT (document_type, document_id, document_line, sku_id, location_id) DO UPDATE
-SET quantity = r.quantity + EXCLUDED.quantity, priority = EXCLUDED.priority, reserved_at = EXCLUDED.reserved_at, actor = EXCLUDED.actor,
-    quota_id = CASE WHEN r.quantity + r.consumed = 0 THEN EXCLUDED.quota_id ELSE r.quota_id END
-"""
 
 
 @use_case
@@ -92,13 +77,13 @@ def reserve_at(
     pairs = [(channel_id, sku_id) for sku_id, of_channels in wanted.items() for channel_id in of_channels]
     locked = balances.lock_sellable_of_many(pairs, at=at)
     freed = balances.release_expired_holds(locked.values(), at=at)
+    balances.lock_quotas(wanted)
     free = {key: row.unclaimed + freed.get(key, 0) for key, row in locked.items()}
     _refuse_shortage(wanted, free, location_id, kept_back, at=at)
-    columns = zip(
-        *[(s.channel_id, s.document_id, s.document_line, s.sku_id, s.quantity, s.priority) for s in shares], strict=True
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [document_type, location_id, at, str(by), at, at, *map(list, columns)])
+    claimed_lines = [
+        (s.document_id, s.document_line, s.sku_id, location_id, s.quantity, s.priority, s.channel_id) for s in shares
+    ]
+    promises.claim(document_type, claimed_lines, at=at, by=by)
     claimed = {locked[sku_id, location_id].id: sum(of.values()) for sku_id, of in wanted.items()}
     for key, pieces in freed.items():
         claimed[locked[key].id] = claimed.get(locked[key].id, 0) - pieces
