@@ -165,7 +165,7 @@ style AS (
     LEFT JOIN rule s ON s.product_id = p.id LEFT JOIN rule c ON c.category_id = p.category_id
     LEFT JOIN rule e ON e.sku_id IS NULL AND e.product_id IS NULL AND e.category_id IS NULL),
 there AS (
-    SELECT sku_id, sum(on_hand - allocated) FILTER (WHERE location_id = ANY(ARRAY(SELECT id FROM place WHERE counts))) AS pieces,
+    SELECT sku_id, sum(on_hand - allocated) FILTER (WHERE location_id <> ALL(ARRAY(SELECT id FROM place WHERE NOT counts))) AS pieces,
            sum(version::float8)::bigint AS version, string_agg(concat_ws(',', location_id, on_hand, allocated), '],[') AS places
     FROM inventory_stockbalance WHERE sku_id = ANY({{keys}}) AND location_id = ANY(ARRAY(SELECT id FROM place)) GROUP BY sku_id),
 said AS (
