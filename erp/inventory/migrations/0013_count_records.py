@@ -9,7 +9,7 @@ from erp.core.triggers import append_only
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0002_guards"),
-        ("inventory", "0008_snapshots"),
+        ("inventory", "0009_reserve_in_few_steps"),
     ]
 
     operations = [
