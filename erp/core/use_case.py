@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
@@ -74,6 +74,33 @@ def pipelined(function: Callable[P, R]) -> Callable[P, R]:
             return result
 
     return run
+
+
+def in_one_statement(statement: str, parameters: Sequence[Any], *, by: Actor) -> rows.Answer:
+    """A use-case that is one statement. Where it is all there is, it is a transaction of its own and carries its signature with it: neither
+    BEGIN nor COMMIT travels. Inside a use-case it is asked as any statement.
+
+    ``statement`` names who acts as ``{actor}``, behind all ``parameters``.
+    """
+    if getattr(connection, "mamori_use_case", False):
+        return rows.ask(_unsigned(statement), [*parameters, str(by)])
+    signed = _signed(statement), [str(by), by.source, *parameters]
+    if not connection.in_atomic_block:
+        return rows.ask(*signed)
+    with transaction.atomic():
+        return rows.ask(*signed)
+
+
+@lru_cache(maxsize=16)
+def _unsigned(statement: str) -> str:
+    return statement.format(actor="%s::text")
+
+
+@lru_cache(maxsize=16)
+def _signed(statement: str) -> str:
+    """Read from the signature, so that it is there before anything acts."""
+    act = statement.format(actor="signed.actor")
+    return f"SELECT act.* FROM ({_SIGN}) AS signed (actor, source, plans), LATERAL ({act}) AS act"  # noqa: S608
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from django.db import connection
 
 from erp.core import changes, rows
 from erp.core.actors import Actor
-from erp.core.use_case import pipelined, use_case
+from erp.core.use_case import in_one_statement, use_case
 from erp.inventory.services import balances
 
 NO_HOLDS: Mapping[int, str] = MappingProxyType({})
@@ -56,9 +56,13 @@ def reserve(
     """
     if not demands:
         return []
-    asked = _ask_reserve(
-        channel_id=channel_id, document_type=document_type, demands=demands, hold_refs=hold_refs, at=at, by=by
+    columns = zip(*[(d.document_id, d.document_line, d.sku_id, d.quantity, d.priority) for d in demands], strict=True)
+    named = [rows.array(column) for column in columns]
+    held = [rows.array(hold_refs), rows.array(hold_refs.values())]
+    asked = in_one_statement(
+        _RESERVE, [channel_id, balances.NOT_FOR_SALE_KINDS, document_type, *named, *held, at], by=by
     )
+    changes.tell_listeners()
     # A line that had pieces in its hold and took more of the same balance is told in two rows.
     granted: dict[tuple[int, int, int, int], int] = {}
     for document_id, document_line, sku_id, location_id, pieces in asked.all():
@@ -71,37 +75,8 @@ def reserve(
 _RESERVE = """
 SELECT * FROM inventory_reserve(
     %s::bigint, %s::text[], %s::text, %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::smallint[],
-    %s::bigint[], %s::text[], %s::timestamptz, %s::text)
+    %s::bigint[], %s::text[], %s::timestamptz, {actor})
 """
-
-
-@pipelined
-def _ask_reserve(
-    *,
-    channel_id: int,
-    document_type: str,
-    demands: Sequence[Demand],
-    hold_refs: Mapping[int, str],
-    at: dt.datetime,
-    by: Actor,
-) -> rows.Answer:
-    """The answer is read by the caller, so that COMMIT, where this is the whole use-case, travels with the call."""
-    columns = zip(*[(d.document_id, d.document_line, d.sku_id, d.quantity, d.priority) for d in demands], strict=True)
-    asked = rows.ask(
-        _RESERVE,
-        [
-            channel_id,
-            balances.NOT_FOR_SALE_KINDS,
-            document_type,
-            *[rows.array(column) for column in columns],
-            rows.array(hold_refs),
-            rows.array(hold_refs.values()),
-            at,
-            str(by),
-        ],
-    )
-    changes.tell_listeners()
-    return asked
 
 
 # Only what lies on locked balances: a claim made meanwhile on another one is not ours to touch without its lock.
