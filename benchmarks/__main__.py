@@ -42,13 +42,13 @@ CASES = [
     Case("place_orders, bulk of 500, 1 process : raw one by one, 1 process", "place_bulk", "place", 1, 1.0),
     Case("order → shipped → posted, 1 process : raw, 1 process", "ship", "ship", 1, 0.15),
     Case("POST /orders, 3 lines, 8 clients : raw, 8 processes", "place", "place", 8, 0.2, side="http"),
-    Case("POST /orders/bulk of 500, 1 client : raw one by one, 1 process", "place_bulk", "place", 1, 0.8, side="http"),
+    Case("POST /orders/bulk of 500, 1 client : raw one by one, 1 process", "place_bulk", "place", 1, 1.2, side="http"),
     Case(
         "reserve, one SKU wanted by 8 processes : bare one-row UPDATE, 8 processes",
         "reserve_hot",
         "update_hot",
         8,
-        0.15,
+        0.25,
     ),
     Case(
         "place_order, 1 line, one SKU wanted by 8 processes : bare one-row UPDATE", "place_hot", "update_hot", 8, 0.15

@@ -10,7 +10,7 @@ from erp.core.actors import Actor
 from erp.core.errors import DomainError
 from erp.core.models import Department, MessageLog
 from erp.core.selectors import ask_tax_rates, tax_rates
-from erp.core.use_case import pipelined
+from erp.core.use_case import in_one_statement, pipelined
 from tests.racing import race
 
 BY = Actor.command("test")
@@ -42,6 +42,49 @@ def test_an_array_of_texts_arrives_as_it_is(values):
 @pytest.mark.django_db
 def test_an_array_of_numbers_arrives_as_it_is():
     assert rows.ask("SELECT %s::bigint[]", [rows.array([1, -2, 2**60])]).all() == [([1, -2, 2**60],)]
+
+
+@pytest.mark.django_db
+def test_a_statement_without_the_spaces_it_does_not_need_says_the_same():
+    statement = """
+        SELECT 'a , b' || '(''  )' AS one, ( 7 - -2 ) * 3 AS two,
+               coalesce ( NULL , %(given)s::text ) AS "th , ree"
+        WHERE 3 <> ALL ( ARRAY[1, 2] )
+    """
+    brief = rows.compact(statement)
+
+    assert "\n" not in brief
+    assert len(brief) < 0.8 * len(statement)
+    assert rows.ask(brief, {"given": " x "}).all() == rows.ask(statement, {"given": " x "}).all()
+
+
+def test_a_statement_with_a_comment_is_not_made_one_line_of():
+    with pytest.raises(AssertionError):
+        rows.compact("SELECT 1 -- one\n, 2")
+
+
+def only(name: str, *, by: Actor) -> list[tuple[str]]:
+    return in_one_statement("SELECT acts.* FROM (SELECT %s || {actor}) AS acts", [name], by=by).all()
+
+
+_ACTOR = "SELECT current_setting('mamori.actor', true)"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_use_case_of_one_statement_is_signed_by_it_alone(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert only("by ", by=BY) == [(f"by {BY}",)]
+    # The signature ended with its transaction.
+    assert rows.ask(_ACTOR).all() == [("",)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_use_case_of_one_statement_that_fails_inside_a_transaction_takes_back_only_itself():
+    with transaction.atomic():
+        with pytest.raises(DatabaseError):
+            in_one_statement("SELECT 1 / %s::int, {actor}", [0], by=BY)
+        assert only("by ", by=BY) == [(f"by {BY}",)]
+        assert rows.ask(_ACTOR).all() == [(str(BY),)]
 
 
 @pipelined

@@ -144,16 +144,16 @@ NOTHING = Availability((None, 0, 0, *[None] * (_WIDTH - 3)), {})
 # One row per SKU, and one without that tells the places. What is there is read by lists of keys, each table in one pass, and put together by full
 # joins: PostgreSQL takes a list for ten keys, whatever is in it, and would compare every row with every other. (All have a SKU that is known, so none
 # brings rows of its own.) OFFSET has it reckon once what is free. Of the rules of one scope one is in force at most. Versions are added as
-# fractions, exact to 2^53: numbers without limit cost twice as much. A kit has no pieces to keep back: of it only what is said of itself holds
-# back kits, the rest holds back pieces of its components.
+# fractions, exact to 2^53: numbers without limit cost twice as much. What several parts read (known, place) PostgreSQL reads once. A kit has no
+# pieces to keep back: of it only what is said of itself holds back kits, the rest holds back pieces of its components.
 _NARROWEST = ", ".join(
     f"coalesce(s.{said}, c.{said}, e.{said}) AS {name}"
     for said, name in {"buffer_percent": "share", "buffer": "buffer", "last_pieces": "few", "cap": "cap"}.items()
 )
 _STATEMENT = f"""
-WITH known AS MATERIALIZED (
+WITH known AS (
     SELECT id, product_id, CASE WHEN is_kit THEN version END AS kit FROM catalog_sku WHERE id = ANY({{keys}})),
-place AS MATERIALIZED (
+place AS (
     SELECT p.id, sold.rank, p.code, p.kind, p.is_active AND p.kind <> ALL(%(not_for_sale)s)
            AND (p.kind <> 'MALL_HELD' OR p.holder_channel_id IS NOT DISTINCT FROM sold.channel_id) AS counts
     FROM inventory_channellocation sold JOIN inventory_location p ON p.id = sold.location_id WHERE sold.channel_id = %(channel)s),
@@ -161,7 +161,7 @@ policy AS NOT MATERIALIZED (SELECT * FROM inventory_channelpolicy WHERE channel_
 rule AS NOT MATERIALIZED (SELECT * FROM policy r WHERE {policies.IN_FORCE.format("r")}),
 style AS (
     SELECT p.id, p.category_id, {_NARROWEST}, least(s.ends_at, c.ends_at, e.ends_at) AS due
-    FROM (SELECT DISTINCT product_id FROM known) named JOIN catalog_product p ON p.id = named.product_id
+    FROM (SELECT DISTINCT product_id FROM known) n JOIN catalog_product p ON p.id = n.product_id
     LEFT JOIN rule s ON s.product_id = p.id LEFT JOIN rule c ON c.category_id = p.category_id
     LEFT JOIN rule e ON e.sku_id IS NULL AND e.product_id IS NULL AND e.category_id IS NULL),
 there AS (
@@ -187,7 +187,7 @@ said AS (
         WHERE sku_id = ANY({{keys}}) AND released_at IS NULL GROUP BY sku_id, p.id
     ) one GROUP BY sku_id)
 SELECT id, CASE WHEN shown < few THEN 0 ELSE least(shown, cap) END, version, due, kit, places, quotas, share, buffer, few, cap
-FROM (SELECT *, greatest(own - CASE WHEN own > 0 THEN (own * coalesce(share, 0) + 99) / 100 ELSE 0 END - coalesce(buffer, 0), 0) AS shown
+FROM (SELECT *, greatest(own - (greatest(own, 0) * coalesce(share, 0) + 99) / 100 - coalesce(buffer, 0), 0) AS shown
 FROM (SELECT *, free - coalesce(quotas, 0) AS own
 FROM (SELECT sku.id, sku.kit, coalesce(there.pieces, 0) + coalesce(said.pieces, 0) AS free, said.quotas,
        coalesce(there.places || '],[' || said.expired, there.places) AS places,
@@ -205,7 +205,7 @@ OFFSET 0) read) freed) kept
 UNION ALL SELECT NULL, 0, 0, NULL, NULL,
        (SELECT json_agg(json_build_array(id, rank, code, kind, counts))::text FROM place), NULL, NULL, NULL, NULL, NULL
 """  # noqa: S608 - made of our own constants only
-_OF_MANY_IDS = " ".join(_STATEMENT.format(keys="%(skus)s::bigint[]").split())
+_OF_MANY_IDS = rows.compact(_STATEMENT.format(keys="%(skus)s::bigint[]"))
 
 # Of few SKUs it is quicker to look up each: a row for each place, or one without a place, of which ``_gathered`` makes the same rows.
 _COLUMNS = f"""
@@ -215,9 +215,9 @@ SELECT sku.id, CASE WHEN sku.is_kit THEN sku.version END,
        coalesce(place.expired, 0), place.next_expiry, place.is_excluded
 FROM catalog_sku sku
 """  # noqa: S608 - made of our own constants only
-_PLACE = """
+_PLACE = f"""
     SELECT cl.rank, b.location_id, location.code, location.kind, b.on_hand, b.allocated, b.version,
-           expired.pieces AS expired, expired.next_expiry, NOT location.is_active OR location.kind = ANY(%(not_for_sale)s)
+           expired.pieces AS expired, expired.next_expiry, NOT location.is_active OR location.kind = ANY('{rows.array(NOT_FOR_SALE)}'::text[])
            OR (location.kind = 'MALL_HELD' AND location.holder_channel_id IS DISTINCT FROM cl.channel_id) AS is_excluded
     FROM inventory_channellocation cl
     JOIN inventory_location location ON location.id = cl.location_id
@@ -227,10 +227,10 @@ _PLACE = """
         FROM inventory_holdline h WHERE h.sku_id = b.sku_id AND h.location_id = b.location_id AND h.released_at IS NULL
     ) expired ON true
     WHERE cl.channel_id = %(channel)s
-"""
+"""  # noqa: S608 - made of our own constants only
 _OF_FEW = f"{_COLUMNS}{policies.JOINS} LEFT JOIN LATERAL ({_PLACE}) place ON true"
-_OF_CODE = f"{_OF_FEW} WHERE sku.code = %(code)s"
-_OF_IDS = f"{_OF_FEW} WHERE sku.id = ANY(%(skus)s)"
+_OF_CODE = rows.compact(f"{_OF_FEW} WHERE sku.code = %(code)s")
+_OF_IDS = rows.compact(f"{_OF_FEW} WHERE sku.id = ANY(%(skus)s)")
 MANY = 50
 
 _PARTS = """
@@ -251,8 +251,7 @@ def available_to_promise(*, channel_id: int, sku_ids: Collection[int], at: dt.da
 def question_of_code(*, code: str, at: dt.datetime, channel: str) -> tuple[str, dict[str, Any]]:
     """The same for the page of one product, as a statement (and its named parameters) to be joined laterally: whoever reads the channel anyway
     asks for its figure in the same round trip. ``channel`` is the column that holds the channel's id. ``answer_of_code`` reads its rows."""
-    parameters = {"code": code, "at": at, "not_for_sale": NOT_FOR_SALE}
-    return _OF_CODE.replace("%(channel)s", channel), parameters
+    return _OF_CODE.replace("%(channel)s", channel), {"code": code, "at": at}
 
 
 def answer_of_code(asked: Iterable[Row], *, channel_id: int, at: dt.datetime) -> Availability | None:
@@ -276,12 +275,12 @@ def _of_kits(channel_id: int, kits: Mapping[int, int], at: dt.datetime) -> dict[
 
 
 def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Row]:
-    asked: Any = {"skus": sku_ids, "channel": channel_id, "at": at, "not_for_sale": NOT_FOR_SALE}
+    asked: Any = {"skus": sku_ids, "channel": channel_id, "at": at}
     if len(sku_ids) < MANY:
         with rows.look_ups():
             answer = rows.ask(_OF_IDS, asked)
         return _gathered(answer.all())
-    asked["skus"] = "{" + ",".join(map(str, sku_ids)) + "}"
+    asked |= {"skus": "{" + ",".join(map(str, sku_ids)) + "}", "not_for_sale": NOT_FOR_SALE}
     return rows.ask(_OF_MANY_IDS, asked, binary=True).all()
 
 
@@ -305,7 +304,7 @@ def _gathered(asked: Iterable[Row]) -> list[Row]:
             told += [f"{key},{on_hand},{allocated}", *([f"{key},{expired}"] if expired else [])]
         shown = policies.rules_of(tuple(said)).shown(free)
         found.append((sku_id, shown, version, due, kit, "],[".join(told), *said))
-    return [*found, (None, 0, 0, None, None, json.dumps(list(places.values())), *[None] * 5)]
+    return [*found, (None, 0, 0, None, None, list(places.values()), *[None] * 5)]
 
 
 def _read(asked: Iterable[Row]) -> tuple[dict[int, Availability], dict[int, int]]:
@@ -316,7 +315,8 @@ def _read(asked: Iterable[Row]) -> tuple[dict[int, Availability], dict[int, int]
     for row in asked:
         sku_id = row[_SKU]
         if sku_id is None:
-            places |= {key: tuple(place) for key, *place in json.loads(row[_PLACES] or "[]")}
+            told = row[_PLACES] or []
+            places |= {key: tuple(place) for key, *place in (json.loads(told) if isinstance(told, str) else told)}
             continue
         found[sku_id] = Availability(row, places)
         if row[_KIT] is not None:

@@ -17,6 +17,7 @@ from erp.core import changes
 from erp.core.models import AuditRow
 from erp.insights.models import Segment
 from erp.inventory.models import ChannelLocation, ChannelPolicy, Hold, Location, StockBalance
+from erp.inventory.selectors import available_to_promise
 from tests.ec_gateway.api.calls import ORDER, RETURN
 from tests.ec_gateway.api.world import NOON, WHEN
 from tests.inventory.factories import pool, sku, statements, stock
@@ -65,6 +66,20 @@ def test_an_explanation_names_no_place_and_nothing_of_others(world):
         ("allocated", -3, "shop"),
         ("buffer", -2, None),
     ]
+
+
+def test_the_driver_need_not_read_a_hot_statement_anew(world, monkeypatch):
+    """One of more than 4,096 characters it reads each time, which takes about as long as the question to the database."""
+
+    def anew(query: bytes, _encoding: str) -> None:
+        raise AssertionError(f"{len(query)} characters: {query[:60].decode()}")
+
+    monkeypatch.setattr("psycopg._queries._query2pg_nocache", anew)
+
+    assert world.caller().get("/stock/TS-001-WH-M").status_code == 200
+    assert world.caller().get("/stock?sku=TS-001-WH-M").status_code == 200
+    assert world.caller().post("/orders", ORDER).status_code == 201
+    assert available_to_promise(channel_id=world.channel.pk, sku_ids=range(1, 100), at=NOON)
 
 
 def test_an_answer_that_is_known_is_not_sent_again_until_the_clock_changes_it(world, noon):
