@@ -37,19 +37,7 @@ def durable_cluster(
     """
     assert keep is None or not masters, "the stage is built anew each time"
     with _server(settings, keep) as cluster:
-        os.environ["DATABASE_URL"] = cluster.url
-        os.environ.update(DATABASE_POOL_SIZE="0", SECRET_KEY="bench", LOG_LEVEL="ERROR")
-        # A machine that does other things as well migrates slowly.
-        os.environ.update(DATABASE_TRANSACTION_TIMEOUT_MS="0", DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS="0")
-        os.environ["DJANGO_SETTINGS_MODULE"] = "erp.settings"
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        if masters:
-            build_masters()
+        prepare(cluster.url, masters=masters)
         from django.db import connection
 
         from benchmarks.raw import FUNCTIONS
@@ -57,6 +45,25 @@ def durable_cluster(
         with connection.cursor() as cursor:
             cursor.execute(FUNCTIONS)
         yield cluster.url
+
+
+def prepare(url: str, *, masters: bool) -> None:
+    """Mamori's schema in a database, which may be one that was prepared before."""
+    os.environ["DATABASE_URL"] = url
+    os.environ.update(DATABASE_POOL_SIZE="0", SECRET_KEY="bench", LOG_LEVEL="ERROR")
+    # A machine that does other things as well migrates slowly.
+    os.environ.update(DATABASE_TRANSACTION_TIMEOUT_MS="0", DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS="0")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "erp.settings"
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    from erp.core.models import Channel
+
+    if masters and not Channel.objects.filter(code=CHANNEL).exists():
+        build_masters()
 
 
 def _server(settings: Mapping[str, str] | None, keep: Path | None) -> AbstractContextManager[postgres.Cluster]:

@@ -18,7 +18,7 @@ USUAL = {
     "catalog.skucode.kind": ["GTIN13"], "core.auditrow.action": ["INSERT", "UPDATE"], "core.messagelog.direction": ["IN", "OUT"],
     "core.messagelog.outcome": ["DONE"], "ec_gateway.inboundevent.kind": ["ORDER", "ORDER", "PAYMENT", "STOCK_ECHO"],
     "ec_gateway.inboundevent.source": ["WEBHOOK", "POLL"], "ec_gateway.inboundevent.state": ["DONE", "UNCHANGED"],
-    "inventory.stockdocument.kind": ["ISSUE"], "orders.order.state": ["SHIPPED"] * 19 + ["CANCELLED"],
+    "ec_gateway.reconciliationrun.state": ["DONE"], "inventory.stockdocument.kind": ["ISSUE"], "orders.order.state": ["SHIPPED"] * 19 + ["CANCELLED"],
     "orders.orderpayment.method": ["CARD", "CARD", "CARD", "COD", "MALL"], "orders.orderpayment.status": ["CAPTURED", "PAID"],
     "orders.orderhold.reason": ["UNKNOWN_SKU", "CUSTOMER_NOTE", "MANUAL"], "orders.shipment.state": ["DELIVERED"],
     "orders.shipment.revenue_basis": ["SHIPMENT"], "orders.order.revenue_basis": ["SHIPMENT"], "orders.return.kind": ["RETURN"],
@@ -112,14 +112,16 @@ def _of_kind(field: Any) -> str:
 def _key(field: Any, counts: dict[Any, int]) -> str:
     if field.null and (field.one_to_one or field.name in ("reversal_of", "undoes", "run", "journal_entry")):
         return "NULL"
-    if (most := counts.get(field.related_model, 0)) == 0:
+    # A table of masters may be a list of a million by itself; what others point to are as many of it as a company deals in.
+    used = {model: min(count, MASTERS_OF.get(model._meta.label_lower, count)) for model, count in counts.items()}
+    if (most := used.get(field.related_model, 0)) == 0:
         return "NULL"
-    keys = [key for key in field.model._meta.local_concrete_fields if key.is_relation and counts.get(key.related_model)]
-    if any(counts[key.related_model] >= counts[field.model] for key in keys) or field not in keys[:2]:
+    keys = [key for key in field.model._meta.local_concrete_fields if key.is_relation and used.get(key.related_model)]
+    if any(used[key.related_model] >= counts[field.model] for key in keys) or field not in keys[:2]:
         # A row of a document has those of its document beside it; what is none of its key is of any.
         return f"100001 + i % {most}" if field in keys[:2] else f"100001 + i::bigint * 7919 / 13 % {most}"
     # Two keys are spread like the digits of a number, so that pairs are unique.
-    return f"100001 + i / {counts[keys[0].related_model] if field in keys[1:2] else 1} % {most}"
+    return f"100001 + i / {used[keys[0].related_model] if field in keys[1:2] else 1} % {most}"
 
 
 def _text(field: Any) -> str:

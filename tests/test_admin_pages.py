@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from benchmarks import lists
 from erp.core.admin.paging import FastPaginator
 from erp.orders import services
 from erp.orders.models import Order
@@ -90,6 +91,11 @@ def statements(client: Any, url: str) -> list[str]:
 @pytest.mark.parametrize("name", OWN_PAGES)
 def test_every_page_of_our_own_opens_on_an_empty_system(staff, name):
     assert staff.get(reverse(name)).status_code == 200
+
+
+def test_every_list_is_known_to_be_long_or_to_stay_short():
+    """Those of tables that grow with trade are measured at a million rows."""
+    lists.assert_every_list_is_known()
 
 
 @pytest.mark.parametrize("model", MODELS, ids=NAMES)
