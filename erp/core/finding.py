@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, reduce
 from itertools import pairwise
-from operator import or_
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -38,10 +38,13 @@ if TYPE_CHECKING:
 REACH = 500
 # A part of a text that more rows bear than this is common: to read each of them would take longer than anybody waits.
 COMMON = 2_000
-# As many rows are expected where it is common and PostgreSQL thought it rare, since it takes the pairs of a word for independent of each other.
-UNFORESEEN = 10 * COMMON
+# As many are expected where several words are common together and PostgreSQL thought otherwise.
+UNFORESEEN = 4 * COMMON
+# The rarest of so many pairs of a word tells how many rows bear it: PostgreSQL takes the pairs for independent of each other, and they are not.
+MOST_PAIRS = 4
 LONGEST = 100
 COMPARED = ("exact", "folded", "digits")
+KANJI = re.compile("[々〆\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 OF_A_PHONE = re.compile(r"[0-9+()\-‐‑‒–—―−ー. ]{8,}")
 OF_OUR_NUMBERS = re.compile(r"(?P<prefix>[A-Z]{2,3})-?0*(?P<number>[0-9]{1,8})")
 
@@ -59,7 +62,14 @@ class Sought:
 
     @property
     def words(self) -> list[str]:
-        return [word for word in self.text.split(" ") if plain(word)]
+        """The legal form of a company is looked for only where nothing else is."""
+        words = [word for word in self.text.split(" ") if plain(word)]
+        return [word for word in words if not folding.is_legal_form(word)] or words
+
+    @property
+    def is_kanji(self) -> bool:
+        """Kanji stand in no kana."""
+        return bool(KANJI.search(self.text))
 
     @property
     def numbers(self) -> list[str]:
@@ -105,27 +115,35 @@ class Findable:
 class _Condition:
     """What a row has to be. A part of a text is found by its pairs of characters, by an index, and then looked at for their order.
 
-    ``is_exact``: whether it compares the whole of a column.
+    ``is_exact``: whether it compares the whole of a column. ``each``: per word, what has one of its pairs; of very few characters, all.
     """
 
     whole: Q
     is_exact: bool = True
     pairs: Q | None = None
     order: Q = field(default_factory=Q)
+    each: tuple[tuple[Q, ...], ...] = ()
 
     @classmethod
     def of_words(cls, texts: Sequence[Sequence[str]], words: Sequence[str]) -> _Condition:
         """Every word is a part of one of the texts, of which each is a column or two that are read as one."""
 
-        def every(part: type[folding.OfText]) -> Q:
-            found = Q()
-            for word in words:
-                found &= reduce(or_, [Q(part(*map(F, columns), Value(word))) for columns in texts])
-            return found
+        def some(part: type[folding.OfText], word: str, *which: Value) -> Q:
+            read = [columns for columns in texts if not (Sought(word).is_kanji and _is_kana(columns))]
+            return reduce(or_, [Q(part(*map(F, columns), *which, Value(word))) for columns in read or texts])
 
-        return cls(
-            every(folding.Contains), is_exact=False, pairs=every(folding.HasPairs), order=every(folding.HasInOrder)
+        def every(part: type[folding.OfText], asked: Iterable[str]) -> Q:
+            return reduce(and_, [some(part, word) for word in asked], Q())
+
+        each = tuple(
+            tuple(some(folding.HasPair, word, Value(place)) for place in range(1, min(len(word), MOST_PAIRS + 1)))
+            or (some(folding.HasPairs, word),)
+            for word in words
         )
+        # The pairs of two characters are all there is to know of them.
+        long = [word for word in words if len(word) > 2 and not folding.is_legal_form(word)]
+        whole, pairs = every(folding.Contains, words), every(folding.HasPairs, words)
+        return cls(whole, is_exact=False, pairs=pairs, order=every(folding.HasInOrder, long), each=each)
 
 
 @models.Field.register_lookup
@@ -153,19 +171,26 @@ def registered() -> list[Findable]:
 
 
 def search(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> QuerySet[Any]:
-    """Those of ``rows`` in which every word is found, in one column or another: the newest 500 of them.
+    """Those of ``rows`` in which every word is found, in one column or another: the newest 500 of them."""
+    keys = keys_of(rows, fields, typed)
+    return rows if keys is None else of_keys(rows, keys)
 
-    The keys are looked for at once, since a list asks for its rows and for their number.
-    """
+
+def of_keys(rows: QuerySet[Any], keys: list[Any]) -> QuerySet[Any]:
+    return rows.filter(_is_of(rows.model, keys)) if keys else rows.none()
+
+
+def keys_of(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> list[Any] | None:
+    """Their keys, since a list asks for its rows and for their number. None where nothing is looked for."""
     sought = Sought.of(typed)
     if not sought.words or not fields:
-        return rows.none() if typed.strip() and fields else rows
+        return [] if typed.strip() and fields else None
     keys = (
         _with_every_word(rows, fields, sought)
         if len(sought.words) > 1
         else _newest(rows, _conditions(rows.model, fields, sought))
     )
-    return rows.filter(_is_of(rows.model, sorted(keys, reverse=True)[:REACH]))
+    return sorted(keys, reverse=True)[:REACH]
 
 
 def _with_every_word(rows: QuerySet[Any], fields: Sequence[str], sought: Sought) -> set[Any]:
@@ -184,10 +209,12 @@ def _with_every_word(rows: QuerySet[Any], fields: Sequence[str], sought: Sought)
     return keys
 
 
-def _newest(rows: QuerySet[Any], conditions: Iterable[_Condition]) -> set[Any]:
+def _newest(rows: QuerySet[Any], conditions: Iterable[_Condition], limit: int = REACH) -> set[Any]:
     """The keys of the newest rows under any of the conditions."""
-    asked = [_keys(rows, condition, REACH) for condition in conditions]
-    return {row["pk"] for row in _together(asked)} if asked else set()
+    asked = [_keys(rows, condition, limit) for condition in conditions]
+    known = {key for keys in asked if isinstance(keys, list) for key in keys}
+    queries = [keys for keys in asked if not isinstance(keys, list)]
+    return known | ({row["pk"] for row in _together(queries)} if queries else set())
 
 
 def hits(rows: QuerySet[Any], findable: Findable, sought: Sought, limit: int) -> list[Any]:
@@ -196,18 +223,13 @@ def hits(rows: QuerySet[Any], findable: Findable, sought: Sought, limit: int) ->
     Each has ``is_exact``: whether a whole number, code, address or telephone number was met.
     """
     asked = list(_conditions(rows.model, findable.fields, sought))
-    if not asked:
+    exact = _newest(rows, [condition for condition in asked if condition.is_exact], limit + 1)
+    loose = _newest(rows, [condition for condition in asked if not condition.is_exact], limit + 1)
+    if not exact | loose:
         return []
-    exact = [_keys(rows, condition, limit + 1) for condition in asked if condition.is_exact]
-    loose = [_keys(rows, condition, limit + 1) for condition in asked if not condition.is_exact]
-    is_met = Q(pk__in=_together(exact)) if exact else Value(False)
-    found = _among(rows, exact + loose).select_related(*findable.related).prefetch_related(*findable.prefetched)
-    whether = models.ExpressionWrapper(is_met, output_field=models.BooleanField())
+    found = rows.filter(pk__in=exact | loose).select_related(*findable.related).prefetch_related(*findable.prefetched)
+    whether = models.ExpressionWrapper(Q(pk__in=exact) if exact else Value(False), output_field=models.BooleanField())
     return list(found.annotate(is_exact=whether).order_by("-is_exact", "-pk")[: limit + 1])
-
-
-def _among(rows: QuerySet[Any], keys: list[QuerySet[Any]]) -> QuerySet[Any]:
-    return rows.filter(pk__in=_together(keys)) if keys else rows.none()
 
 
 def _together(keys: list[QuerySet[Any]]) -> QuerySet[Any]:
@@ -215,22 +237,33 @@ def _together(keys: list[QuerySet[Any]]) -> QuerySet[Any]:
     return first.union(*others, all=True) if others else first
 
 
-def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[Any]:
+def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[Any] | list[Any]:
     """The keys of the newest rows under one condition. By ``pk + 0``, which no index has: walking a whole table backwards must be no choice."""
     is_number = isinstance(rows.model._meta.pk, models.IntegerField)
     newest = (F("pk") + 0 if is_number else Concat(F("pk"), Value(""))).desc()
     if condition.pairs is None or not is_number:
         return rows.filter(condition.whole).order_by(newest).values("pk")[:limit]
-    bearers = rows.filter(condition.pairs).order_by()
-    expected = json.loads(bearers.values("pk").explain(format="json"))[0]["Plan"]["Plan Rows"]
+    expected, rarest = _expected(rows, condition, condition.pairs)
     if expected <= COMMON:
-        known = list(bearers.values_list("pk", flat=True)[: COMMON + 1])
+        known = list(rows.filter(condition.pairs).order_by().values_list("pk", flat=True)[: COMMON + 1])
         if len(known) <= COMMON:
-            return rows.filter(condition.order, _is_of(rows.model, known)).order_by(newest).values("pk")[:limit]
+            if known and condition.order:
+                known = list(
+                    rows.filter(condition.order, _is_of(rows.model, known)).order_by().values_list("pk", flat=True)
+                )
+            return sorted(set(known), reverse=True)[:limit]
         expected = UNFORESEEN
     # PostgreSQL asks for rows of the next step only if those before it were fewer than ``limit``.
-    found = rows.filter(condition.whole).order_by(newest).values("pk")
+    found = rows.filter(rarest, condition.order).order_by(newest).values("pk")
     return _together([found.filter(step)[:limit] for step in _steps(rows.model, expected)])[:limit]
+
+
+def _expected(rows: QuerySet[Any], condition: _Condition, pairs: Q) -> tuple[int, Q]:
+    """How many rows PostgreSQL expects, and by which pairs it finds them: of one word by the rarest, of several words by all of them."""
+    asked = condition.each[0] if len(condition.each) == 1 else (pairs,)
+    plans = [json.loads(rows.filter(each).order_by().values("pk").explain(format="json")) for each in asked]
+    counts = [int(plan[0]["Plan"]["Plan Rows"]) for plan in plans]
+    return min(counts), asked[counts.index(min(counts))]
 
 
 def _is_of(model: type[models.Model], keys: Iterable[Any]) -> Q:
@@ -239,9 +272,9 @@ def _is_of(model: type[models.Model], keys: Iterable[Any]) -> Q:
 
 
 def _steps(model: type[models.Model], expected: int) -> list[Q]:
-    """Spans of keys, the newest first. The first is half as long again as it takes if what is sought lies evenly, the second eight times that."""
+    """Spans of keys, the newest first. The first is a quarter longer than it takes if what is sought lies evenly, the second eight times that."""
     newest = model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
-    span = newest * REACH * 3 // (expected * 2)
+    span = newest * REACH * 5 // (expected * 4)
     bounds = [newest - each for each in (span, 9 * span) if 0 < each < newest]
     between = [Q(pk__gt=low, pk__lte=high) for high, low in pairwise(bounds)]
     return [Q(pk__gt=bounds[0]), *between, Q(pk__lte=bounds[-1])] if bounds else [Q()]
@@ -252,7 +285,8 @@ def _conditions(model: type[models.Model], fields: Sequence[str], sought: Sought
     for spec in fields:
         path, lookup = _parts(spec)
         if lookup == "finds":
-            yield _Condition.of_words([path.split("+")], sought.words)
+            if not (sought.is_kanji and _is_kana(path.split("+"))):
+                yield _Condition.of_words([path.split("+")], sought.words)
         elif lookup == "digits":
             if sought.is_phone:
                 yield _Condition(Q(**{f"{path}__digits": sought.text, f"{path}__gt": ""}))
@@ -273,6 +307,10 @@ def _whole(field: models.Field[Any, Any], path: str, sought: Sought) -> Iterator
             yield _Condition(Q(**{path: sought.text}))
     elif sought.text.isascii() and sought.text.isdecimal() and len(sought.text) < 19:
         yield _Condition(Q(**{path: int(sought.text)}), is_exact=False)
+
+
+def _is_kana(columns: Sequence[str]) -> bool:
+    return all(column.rpartition("_")[2] == "kana" for column in columns)
 
 
 def _is_address(text: str) -> bool:

@@ -6,6 +6,9 @@ stored stay as they were given. A change of these functions needs a migration th
 ``__finds`` looks for a part of a text, from two characters on by its pairs of neighbours (one character finds what begins with it); ``__folded``
 and ``__digits`` compare whole codes and telephone numbers. Indexes: ``GinIndex(Pairs("name"))``, ``Index(Folded("code"))``,
 ``Index(Digits("phone"))``.
+
+The legal form of a company is no part of its name: 株式会社青山 finds ㈱青山 and 青山(株), and an index knows the form by itself for who looks for
+nothing else. Numbers and Latin letters have few pairs, which everything bears: of four and more an index knows each four in a row.
 """
 
 from __future__ import annotations
@@ -41,6 +44,21 @@ _VARIANTS = """
 吿告 吞呑 啟啓 唘啓 喆哲 悊哲 噐器 坮台 坿附 埀垂 埓埒 埗歩 塲場 塟葬 墻牆 壷壺 夀寿 夐敻 夾夹 姊姉 姙妊 娛娯 孁霊 孶孳 寔実 宫宮 寃冤 寳宝 寕寧
 甯寧 寍寧 尅剋 尠鮮 屢屡 崗岡 罡岡 嵒巌 嵳嵯 嶃嶄 巓巅 囊嚢
 """
+# The legal forms, and how they are written beside a name in ordinary width: those of the bank at its beginning (^) or end ($) only.
+LEGAL_FORMS = {
+    "株式会社": "株式会社 株式會社 (株) カブシキガイシャ カブシキカイシャ カブシキガイシヤ カブシキカイシヤ (カ) ^カ) (カ$",
+    "有限会社": "有限会社 有限會社 (有) ユウゲンガイシャ ユウゲンカイシャ ユウゲンガイシヤ ユウゲンカイシヤ (ユ) ^ユ) (ユ$",
+    "合同会社": "合同会社 合同會社 (同) ゴウドウガイシャ ゴウドウカイシャ ゴウドウガイシヤ ゴウドウカイシヤ (ド) ^ド) (ド$",
+    "合資会社": "合資会社 合資會社 (資)",
+    "合名会社": "合名会社 合名會社 (名)",
+    "医療法人": "医療法人社団 医療法人財団 医療法人 (医)",
+    "学校法人": "学校法人 (学)",
+    "社会福祉法人": "社会福祉法人 社會福祉法人 (福)",
+    "財団法人": "一般財団法人 公益財団法人 財団法人 (一財) (公財) (財)",
+    "社団法人": "一般社団法人 公益社団法人 社団法人 (一社) (公社) (社)",
+}
+# What every legal form has a part of, in any width, and few names: looking for all of them takes twenty times as long.
+_HINT = "[社()()㈱㈲㈳㈴㈵㈶㍿]|法人|イシ|ｲｼ"
 # Small kana were large ones in the katakana of banks and of old registers.
 _SMALL = dict(zip("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ", strict=True))
 _KANA = {chr(code): chr(code + 0x60) for code in range(ord("ぁ"), ord("ゖ") + 1)} | {"ゝ": "ヽ", "ゞ": "ヾ"}
@@ -48,6 +66,11 @@ _KANA = {chr(code): chr(code + 0x60) for code in range(ord("ぁ"), ord("ゖ") + 
 _BETWEEN = " \t\r\n-‐‑‒–—―−_.,/\\()[]「」・･'’:;" + "".join(
     map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE0110)])
 )
+
+
+def is_legal_form(word: str) -> bool:
+    """Whether a word, in ordinary width, is nothing but the legal form of a company."""
+    return any(word == way.strip("^$") for written in LEGAL_FORMS.values() for way in written.split())
 
 
 def _quoted(text: str) -> str:
@@ -58,40 +81,103 @@ def functions() -> str:
     """The SQL of the functions. They are IMMUTABLE and say what they cost, so that no plan calls them for every row of a large table."""
     kana = {small: _SMALL.get(large, large) for small, large in _KANA.items()} | _SMALL
     kanji = {pair[0]: pair[1] for pair in _VARIANTS.split()}
-    fold_kana = f"translate(folded, {_quoted(''.join(kana))}, {_quoted(''.join(kana.values()))})"
-    fold_kanji = f"translate(folded, {_quoted(''.join(kanji))}, {_quoted(''.join(kanji.values()))})"
-    # Made of our own tables.
+    fold_kana = f"translate(%s, {_quoted(''.join(kana))}, {_quoted(''.join(kana.values()))})"
+    fold_kanji = f"translate(%s, {_quoted(''.join(kanji))}, {_quoted(''.join(kanji.values()))})"
+
+    ways = [(way, form) for form, written in LEGAL_FORMS.items() for way in written.split()]
+    all_ways, their_forms = (f"ARRAY[{', '.join(map(_quoted, column))}]" for column in zip(*ways, strict=True))
+    # Statements that find the first legal form in a text, and its place among all of them.
+    find = f"""
+        plain := '^' || normalize($1, NFKC) || '$';
+        FOREACH way IN ARRAY {all_ways} LOOP
+            place := place + 1;
+            EXIT WHEN strpos(plain, way) > 0;
+            way := NULL;
+        END LOOP;"""
+
+    def fold(name: str) -> str:
+        """Statements that fold a variable which is in normal form."""
+        return f"""
+    IF octet_length({name}) > length({name}) THEN
+        IF {name} ~ {_quoted(f"[{''.join(kana)}]")} THEN {name} := {fold_kana % name}; END IF;
+        IF {name} ~ {_quoted(f"[{''.join(kanji)}]")} THEN {name} := {fold_kanji % name}; END IF;
+    END IF;
+    {name} := lower(translate({name}, {_quoted(_BETWEEN)}, '') COLLATE "C");"""
+
+    # Made of our own tables. What an index calls calls nothing of ours: what restores or analyses a table looks into no schema but PostgreSQL's own.
     return f"""
-CREATE FUNCTION mamori_folded(text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 200 AS $$
+CREATE OR REPLACE FUNCTION mamori_folded(text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 200 AS $$
 DECLARE folded text := $1;
 BEGIN
     -- What has nothing to fold, which is most, does not pay for the long tables.
-    IF octet_length(folded) > length(folded) THEN
-        folded := normalize(folded, NFKC);
-        IF folded ~ {_quoted(f"[{''.join(kana)}]")} THEN folded := {fold_kana}; END IF;
-        IF folded ~ {_quoted(f"[{''.join(kanji)}]")} THEN folded := {fold_kanji}; END IF;
-    END IF;
-    RETURN lower(translate(folded, {_quoted(_BETWEEN)}, '') COLLATE "C");
+    IF octet_length(folded) > length(folded) THEN folded := normalize(folded, NFKC); END IF;{fold("folded")}
+    RETURN folded;
 END $$;
--- Bodies that are parsed when they are made: what restores or analyses a table looks into no schema but PostgreSQL's own.
-CREATE FUNCTION mamori_pairs(text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 400
-    RETURN ARRAY(SELECT substr(folded, i, 2)
-        FROM (SELECT '.' || mamori_folded($1) AS folded OFFSET 0) one, generate_series(1, length(folded) - 1) i);
-CREATE FUNCTION mamori_pairs(text, text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 400
-    RETURN mamori_pairs($1 || $2);
-CREATE FUNCTION mamori_sought_pairs(text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 400
-    RETURN (SELECT CASE WHEN length(folded) < 2 THEN ARRAY['.' || folded] ELSE
-        ARRAY(SELECT substr(folded, i, 2) FROM generate_series(1, length(folded) - 1) i) END
+-- The legal form in a name; null if it has none.
+CREATE OR REPLACE FUNCTION mamori_legal_form(text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 100 AS $$
+DECLARE plain text; way text; place int := 0;
+BEGIN
+    IF $1 ~ {_quoted(_HINT)} THEN{find}
+        IF way IS NOT NULL THEN RETURN ({their_forms})[place]; END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+-- A name without it; null if it has none.
+CREATE OR REPLACE FUNCTION mamori_bare(text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 100 AS $$
+DECLARE plain text; way text; place int := 0;
+BEGIN
+    IF $1 ~ {_quoted(_HINT)} THEN{find}
+        IF way IS NOT NULL THEN RETURN translate(replace(plain, way, ''), '^$', ''); END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+-- What an index knows of few texts beside their pairs: their legal form and the pairs without it, and four numbers or letters in a row.
+CREATE OR REPLACE FUNCTION mamori_beside_pairs(text, folded text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 200 AS $$
+DECLARE plain text; way text; place int := 0; bare text; parts text[] := '{{}}';
+BEGIN
+    IF $1 ~ {_quoted(_HINT)} THEN{find}
+        IF way IS NOT NULL THEN
+            bare := translate(replace(plain, way, ''), '^$', '');{fold("bare")}
+            bare := '.' || bare;
+            parts := ARRAY[({their_forms})[place]];
+            FOR i IN 1 .. length(bare) - 1 LOOP parts := parts || substr(bare, i, 2); END LOOP;
+        END IF;
+    END IF;
+    IF folded ~ '[ -~]{{4}}' THEN
+        FOR i IN 1 .. length(folded) - 3 LOOP
+            IF octet_length(substr(folded, i, 4)) = 4 THEN parts := parts || substr(folded, i, 4); END IF;
+        END LOOP;
+    END IF;
+    RETURN parts;
+END $$;
+-- Bodies that are parsed when they are made, for the same reason.
+CREATE OR REPLACE FUNCTION mamori_pairs(text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 400
+    RETURN (SELECT ARRAY(SELECT substr('.' || folded, i, 2) FROM generate_series(1, length(folded)) i) || mamori_beside_pairs($1, folded)
         FROM (SELECT mamori_folded($1) AS folded OFFSET 0) one);
-CREATE FUNCTION mamori_digits(text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 100 AS $$ BEGIN
+CREATE OR REPLACE FUNCTION mamori_pairs(text, text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 400
+    RETURN mamori_pairs($1 || $2);
+-- What is looked for, without legal forms; nothing if there is nothing else.
+CREATE OR REPLACE FUNCTION mamori_sought(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 400
+    RETURN mamori_folded(coalesce(mamori_bare($1), $1));
+CREATE OR REPLACE FUNCTION mamori_sought_pairs(text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 400
+    RETURN (WITH one AS MATERIALIZED (SELECT mamori_sought($1) AS folded)
+        SELECT CASE WHEN folded = '' THEN ARRAY[mamori_legal_form($1)] WHEN length(folded) = 1 THEN ARRAY['.' || folded] ELSE ARRAY(
+            SELECT substr(folded, i, 4) FROM generate_series(1, length(folded) - 3) i WHERE octet_length(substr(folded, i, 4)) = 4
+            UNION ALL
+            -- Pairs that are no part of four in a row.
+            SELECT substr(folded, i, 2) FROM generate_series(1, length(folded) - 1) i WHERE NOT EXISTS (
+                SELECT FROM generate_series(greatest(i - 2, 1), least(i, length(folded) - 3)) j WHERE octet_length(substr(folded, j, 4)) = 4)
+        ) END FROM one);
+CREATE OR REPLACE FUNCTION mamori_digits(text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 100 AS $$ BEGIN
     RETURN regexp_replace(regexp_replace(normalize($1, NFKC), '^\\s*(\\+|00)81[^0-9]*0?', '0'), '[^0-9]+', '', 'g');
 END $$;
 """  # noqa: S608
 
 
 DROP_FUNCTIONS = """
-DROP FUNCTION mamori_digits(text); DROP FUNCTION mamori_sought_pairs(text); DROP FUNCTION mamori_pairs(text, text);
-DROP FUNCTION mamori_pairs(text); DROP FUNCTION mamori_folded(text);
+DROP FUNCTION mamori_digits(text); DROP FUNCTION mamori_sought_pairs(text); DROP FUNCTION mamori_sought(text);
+DROP FUNCTION mamori_pairs(text, text); DROP FUNCTION mamori_pairs(text); DROP FUNCTION mamori_beside_pairs(text, text);
+DROP FUNCTION mamori_legal_form(text); DROP FUNCTION mamori_bare(text); DROP FUNCTION mamori_folded(text);
 """
 
 
@@ -140,15 +226,26 @@ class HasPairs(OfText):
         return f"mamori_pairs({', '.join(columns)}) @> mamori_sought_pairs({sought})", (*held, *asked)
 
 
+class HasPair(OfText):
+    """Whether the text has one of the pairs of what is sought: the one at a place, or the first if there are fewer."""
+
+    @staticmethod
+    def _asked(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        *texts, place = columns
+        *of_texts, at = held
+        pairs = f"mamori_sought_pairs({sought})"
+        one = f"coalesce(({pairs})[{place}::int], ({pairs})[1])"
+        return f"mamori_pairs({', '.join(texts)}) @> ARRAY[{one}]", (*of_texts, *asked, at, *asked)
+
+
 class HasInOrder(OfText):
     """Whether a text that has the pairs of what is sought has them in its order. Of less than three characters it has."""
 
     @staticmethod
     def _asked(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
-        return (
-            f"(length(mamori_folded({sought})) < 3 OR strpos(mamori_folded({' || '.join(columns)}), mamori_folded({sought})) > 0)",
-            (*asked, *held, *asked),
-        )
+        text, sought = " || ".join(columns), f"mamori_sought({sought})"
+        whole, bare = (f"strpos(mamori_folded({part}), {sought}) > 0" for part in (text, f"mamori_bare({text})"))
+        return f"(length({sought}) < 3 OR {whole} OR {bare})", (*asked, *held, *asked, *held, *asked)
 
 
 class Contains(OfText):

@@ -110,6 +110,7 @@ class ServiceAdmin(ThemedAdmin):
         # A page that no table reaches is counted like the first one, so that it turns out not to exist.
         is_page = page.isdecimal() and len(page) <= FastPaginator.PAGE_DIGITS
         paginator.page_number = int(page) if is_page else 1  # type: ignore[attr-defined]
+        paginator.found = getattr(request, "found", None)  # type: ignore[attr-defined]
         return paginator
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -149,7 +150,11 @@ class ServiceAdmin(ThemedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return finding.search(queryset, self.get_search_fields(request), search_term), False
+        keys = finding.keys_of(queryset, self.get_search_fields(request), search_term)
+        if keys is None:
+            return queryset, False
+        request.found = len(keys)  # type: ignore[attr-defined]
+        return finding.of_keys(queryset, keys), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         chips = saved_filters.chips(self, request)

@@ -9,6 +9,8 @@ from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import Model, QuerySet
 
+from erp.core.finding import REACH
+
 
 class FastPaginator(Paginator[Any]):
     """Pages of a table of any size without counting it.
@@ -19,6 +21,8 @@ class FastPaginator(Paginator[Any]):
 
     template_name = "admin/paging.html"
     page_number = 1
+    # How many rows a search found, which knows them by their keys, and no more than so many.
+    found: int | None = None
     # What ``count`` is: the number of rows, what PostgreSQL believes it to be, or, if neither, how far it was looked.
     is_counted = is_estimated = False
     PAGES_AHEAD = 10
@@ -28,6 +32,9 @@ class FastPaginator(Paginator[Any]):
     @cached_property
     def count(self) -> int:
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        if self.found is not None:
+            self.is_counted = self.found < REACH
+            return self.found
         reach = self.page_number * self.per_page
         estimate = 0 if rows.query.where else self.estimate(rows.model)
         if estimate >= self.BELIEVE_FROM and reach + self.per_page < estimate:

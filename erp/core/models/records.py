@@ -210,6 +210,7 @@ class JobRun(models.Model):
         verbose_name = _("job run")
         verbose_name_plural = _("job runs")
         constraints = [models.UniqueConstraint(fields=["job", "slot"], name="one_run_per_job_and_slot")]
+        indexes = [models.Index(fields=["-id"], condition=~Q(error=""), name="job_run_with_error")]
 
     def __str__(self) -> str:
         return f"{self.pk} {words.told('job', self.job)}"
