@@ -31,7 +31,7 @@ SLOW_MS = 500.0
 # Lists of tables that grow with trade.
 LONG = (
     "orders.order", "orders.orderline", "orders.orderpayment", "orders.orderhold", "orders.orderwait", "orders.shipment", "orders.shipmentline",
-    "orders.return", "orders.receipt", "orders.salesreport", "orders.parkedmessage", "orders.labelrun", "orders.printrun",
+    "orders.return", "orders.orderdistribution", "orders.receipt", "orders.salesreport", "orders.parkedmessage", "orders.labelrun", "orders.printrun",
     "inventory.stockbalance", "inventory.stockdocument", "inventory.stockmovement", "inventory.reservation", "inventory.hold",
     "inventory.stocksnapshot", "inventory.stockcount", "inventory.transferorder", "inventory.promise", "inventory.expectedreceipt",
     "inventory.provisionalreceipt", "inventory.channelquota", "inventory.channelpolicy", "inventory.costbalance", "inventory.standardcost",

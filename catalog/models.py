@@ -180,7 +180,15 @@ class Product(models.Model):
     class Meta:
         verbose_name = _("style")
         verbose_name_plural = _("styles")
-        indexes = [GinIndex(Pairs("code"), Pairs("name"), Pairs("kana"), name="style_by_name")]
+        indexes = [
+            GinIndex(Pairs("code"), Pairs("name"), Pairs("kana"), name="style_by_name"),
+            models.Index(
+                fields=["life_cycle", "code"], condition=~Q(life_cycle="ACTIVE"), name="style_beside_those_on_sale"
+            ),
+            models.Index(
+                fields=["tax_class", "code"], condition=~Q(tax_class="STANDARD"), name="style_of_other_tax_class"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"

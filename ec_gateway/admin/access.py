@@ -320,7 +320,7 @@ class ListingAdmin(MasterAdmin):
     list_display = ["external_code", "site", "sku", "is_active"]
     list_select_related = ["site__channel", "sku"]
     list_filter = ["site__channel", "is_active"]
-    search_fields = ["external_code", "sku__code"]
+    search_fields = ["external_code__folded", "sku__code"]
     raw_id_fields = ["sku"]
     ordering = ["site_id", "external_code"]
 

@@ -90,6 +90,7 @@ class ShipmentNotice(models.Model):
         indexes = [
             models.Index(fields=["site", "due_at"], condition=Q(due_at__isnull=False), name="notice_due"),
             models.Index(fields=["site", "id"], condition=~Q(error=""), name="notice_with_error"),
+            models.Index(fields=["order_external_id"], name="notice_by_order"),
         ]
 
     def __str__(self) -> str:

@@ -106,7 +106,11 @@ class ReconciliationRow(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(repair="NONE") | Q(repaired_at__isnull=False), name="a_repair_says_when")
         ]
-        indexes = [models.Index(fields=["run", "kind", "cause"], name="difference_by_cause")]
+        indexes = [
+            models.Index(fields=["run", "kind", "cause"], name="difference_by_cause"),
+            models.Index(fields=["external_code"], condition=~Q(external_code=""), name="difference_by_code"),
+            models.Index(fields=["external_id"], condition=~Q(external_id=""), name="difference_by_external_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.get_cause_display()}"

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
 
+from erp.core.folding import Folded
 from erp.core.models import Channel
 
 
@@ -115,6 +116,7 @@ class Listing(models.Model):
     class Meta:
         verbose_name = _("listing")
         verbose_name_plural = _("listings")
+        indexes = [models.Index(Folded("external_code"), name="listing_by_code")]
         constraints = [
             models.UniqueConstraint(
                 fields=["site", "sku"],

@@ -179,6 +179,12 @@ class AccessLog(models.Model):
         indexes = [
             models.Index(fields=["occurred_at"], name="access_by_time"),
             models.Index(fields=["user", "-id"], name="access_by_user"),
+            models.Index(fields=["kind", "-id"], name="access_by_kind"),
+            models.Index(fields=["-id"], condition=Q(is_personal=True), name="access_to_personal_data"),
+            models.Index(fields=["-id"], condition=Q(is_cost=True), name="access_to_costs"),
+            models.Index(fields=["username", "-id"], name="access_by_user_name"),
+            models.Index(fields=["subject", "-id"], condition=~Q(subject=""), name="access_by_subject"),
+            models.Index(fields=["address", "-id"], name="access_by_address"),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.folding import Folded
 from erp.core.models import Channel
 
 
@@ -173,6 +174,8 @@ class Mail(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["document_label"], name="mail_by_document_label"),
+            models.Index(Folded("recipient"), name="mail_by_recipient"),
             models.Index(
                 fields=["due_at", "id"], condition=Q(state__in=["WAITING", "CLAIMED", "SENDING"]), name="mail_to_send"
             ),

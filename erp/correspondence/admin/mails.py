@@ -45,7 +45,7 @@ class MailAdmin(ReadOnlyAdmin):
     list_display = ["mail", "state", "document", "recipient", "owed_at", "sent_at", "sold_through", "why"]
     list_select_related = ["channel"]
     list_filter = ["state", "kind", "channel"]
-    search_fields = ["document_label__exact", "recipient"]
+    search_fields = ["document_label__exact", "recipient__folded"]
     search_help_text = _("Order number or address")
     ordering = ["-id"]
     action_form = ReasonForm

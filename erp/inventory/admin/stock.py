@@ -242,7 +242,7 @@ class StockDocumentAdmin(OfPlaces):
     def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
         return rows.filter(Exists(StockMovement.objects.filter(document=OuterRef("pk"), location__in=places)))
 
-    @admin.display(description=_("source document"), ordering="source_type")
+    @admin.display(description=_("source document"))
     def source(self, document: StockDocument) -> str:
         """What stock owns is its own source; an invoice stands for its receipt."""
         label = documents.label_of(document.source_type)

@@ -101,7 +101,10 @@ class ProvisionalReceipt(models.Model):
                 fields=["sku", "location", "id"],
                 condition=Q(settled_quantity__lt=F("quantity")),
                 name="open_provisional_by_balance",
-            )
+            ),
+            models.Index(
+                fields=["-id"], condition=Q(settled_quantity__lt=F("quantity")), name="open_provisional_newest"
+            ),
         ]
 
     def __str__(self) -> str:

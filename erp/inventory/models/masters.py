@@ -148,6 +148,7 @@ class Shelf(models.Model):
     class Meta:
         verbose_name = _("shelf")
         verbose_name_plural = _("shelves")
+        indexes = [GinIndex(Pairs("code"), name="shelf_by_code")]
         constraints = [
             models.UniqueConstraint(
                 fields=["location", "sku"],

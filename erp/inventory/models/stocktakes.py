@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Pairs
 from erp.inventory.models.ledger import StockDocument
 from erp.inventory.models.masters import Location
 
@@ -89,7 +91,10 @@ class StockCount(models.Model):
                 violation_error_message=_("The list of this stocktake is not frozen yet."),
             ),
         ]
-        indexes = [models.Index(fields=["state", "location"], name="stocktake_by_state")]
+        indexes = [
+            models.Index(fields=["state", "location"], name="stocktake_by_state"),
+            GinIndex(Pairs("external_id"), name="stocktake_by_number"),
+        ]
 
     def __str__(self) -> str:
         return self.external_id

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from erp.core.folding import Pairs
 from erp.inventory.models.ledger import StockDocument
 from erp.inventory.models.masters import Location
 
@@ -77,6 +79,7 @@ class Distribution(models.Model):
     class Meta:
         verbose_name = _("distribution")
         verbose_name_plural = _("distributions")
+        indexes = [GinIndex(Pairs("external_id"), name="distribution_by_number")]
         permissions = [("distribute_stock", "Can distribute stock among locations")]
         constraints = [
             models.UniqueConstraint(
@@ -179,7 +182,10 @@ class TransferOrder(models.Model):
                 violation_error_message=_("Whoever shipped, received or reported it does not approve the loss."),
             ),
         ]
-        indexes = [models.Index(fields=["state", "to_location"], name="transfer_order_by_state")]
+        indexes = [
+            models.Index(fields=["state", "to_location"], name="transfer_order_by_state"),
+            GinIndex(Pairs("external_id"), name="transfer_order_by_number"),
+        ]
 
     def __str__(self) -> str:
         return self.external_id

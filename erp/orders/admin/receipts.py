@@ -85,7 +85,7 @@ class ReceiptAdmin(OfChannels):
     list_display = ["number", "order", "again", "addressee", "amount", "issued_on", "medium", "actor"]
     list_select_related = ["order"]
     list_filter = ["medium", "order__channel"]
-    search_fields = ["number__exact", "order__number__exact", "order__external_id__exact", "addressee"]
+    search_fields = ["number__exact", "order__number__exact", "order__external_id__folded", "addressee"]
     ordering = ["-id"]
     fields = [
         "number", "order", "issued_on", "again", "addressee", "proviso", "amount", "medium", "reason", "recorded_at", "actor",

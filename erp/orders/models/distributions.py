@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from erp.core.folding import Pairs
 from erp.orders.models.orders import Order, OrderLine
 
 
@@ -52,6 +54,7 @@ class OrderDistribution(models.Model):
     class Meta:
         verbose_name = _("distribution to orders")
         verbose_name_plural = _("distributions to orders")
+        indexes = [GinIndex(Pairs("external_id"), name="order_distribution_by_number")]
         permissions = [("distribute_to_orders", "Can distribute stock among the orders of accounts")]
         constraints = [
             models.UniqueConstraint(

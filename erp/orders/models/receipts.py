@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.folding import Pairs
 from erp.orders.models.orders import Order
 
 
@@ -38,6 +40,7 @@ class Receipt(models.Model):
     class Meta:
         verbose_name = _("official receipt")
         verbose_name_plural = _("official receipts")
+        indexes = [GinIndex(Pairs("addressee"), name="receipt_by_addressee")]
         constraints = [
             models.UniqueConstraint(fields=["order", "issue"], name="one_receipt_per_order_and_issue"),
             models.UniqueConstraint(fields=["order", "token"], name="one_receipt_per_order_and_token"),
