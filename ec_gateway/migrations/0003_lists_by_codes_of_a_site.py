@@ -34,4 +34,18 @@ class Migration(migrations.Migration):
             model_name="shipmentnotice",
             index=models.Index(fields=["order_external_id"], name="notice_by_order"),
         ),
+        migrations.AddIndex(
+            model_name="reconciliationrow",
+            index=models.Index(fields=["kind", "-id"], name="difference_by_kind"),
+        ),
+        migrations.AddIndex(
+            model_name="reconciliationrow",
+            index=models.Index(fields=["repair", "-id"], name="difference_by_repair"),
+        ),
+        migrations.AddIndex(
+            model_name="listing",
+            index=models.Index(
+                fields=["site", "external_code"], condition=models.Q(is_active=False), name="listing_that_rests"
+            ),
+        ),
     ]

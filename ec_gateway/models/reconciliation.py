@@ -108,6 +108,8 @@ class ReconciliationRow(models.Model):
         ]
         indexes = [
             models.Index(fields=["run", "kind", "cause"], name="difference_by_cause"),
+            models.Index(fields=["kind", "-id"], name="difference_by_kind"),
+            models.Index(fields=["repair", "-id"], name="difference_by_repair"),
             models.Index(fields=["external_code"], condition=~Q(external_code=""), name="difference_by_code"),
             models.Index(fields=["external_id"], condition=~Q(external_id=""), name="difference_by_external_id"),
         ]

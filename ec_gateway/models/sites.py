@@ -116,7 +116,10 @@ class Listing(models.Model):
     class Meta:
         verbose_name = _("listing")
         verbose_name_plural = _("listings")
-        indexes = [models.Index(Folded("external_code"), name="listing_by_code")]
+        indexes = [
+            models.Index(Folded("external_code"), name="listing_by_code"),
+            models.Index(fields=["site", "external_code"], condition=Q(is_active=False), name="listing_that_rests"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["site", "sku"],

@@ -45,6 +45,7 @@ MOST_PAIRS = 4
 LONGEST = 100
 COMPARED = ("exact", "folded", "digits")
 KANJI = re.compile("[々〆\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+OF_ASCII = re.compile(r"[!-~]{4}")
 OF_A_PHONE = re.compile(r"[0-9+()\-‐‑‒–—―−ー. ]{8,}")
 OF_OUR_NUMBERS = re.compile(r"(?P<prefix>[A-Z]{2,3})-?0*(?P<number>[0-9]{1,8})")
 
@@ -136,7 +137,12 @@ class _Condition:
             return reduce(and_, [some(part, word) for word in asked], Q())
 
         each = tuple(
-            tuple(some(folding.HasPair, word, Value(place)) for place in range(1, min(len(word), MOST_PAIRS + 1)))
+            tuple(
+                some(folding.HasPair, word, Value(place))
+                for place in range(1, min(len(word), MOST_PAIRS + 1))
+                # Numbers are known by four signs in a row, and of those each is as likely as another.
+                if not OF_ASCII.search(word)
+            )
             or (some(folding.HasPairs, word),)
             for word in words
         )

@@ -175,6 +175,7 @@ class Mail(models.Model):
         ]
         indexes = [
             models.Index(fields=["document_label"], name="mail_by_document_label"),
+            models.Index(fields=["kind", "-id"], name="mail_by_kind"),
             models.Index(Folded("recipient"), name="mail_by_recipient"),
             models.Index(
                 fields=["due_at", "id"], condition=Q(state__in=["WAITING", "CLAIMED", "SENDING"]), name="mail_to_send"

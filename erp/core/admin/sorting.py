@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import CharField, Field, Index, UniqueConstraint
+from django.db.models import CharField, Field, GenericIPAddressField, Index, UniqueConstraint
 
 
 def field_of(page: Any, column: Any) -> str:
@@ -33,7 +33,10 @@ def has_order(model: Any, name: str) -> bool:
     keys: list[Any] = [index for index in model._meta.indexes if _is_of_all_rows_in_order(index)]
     keys += [key for key in model._meta.constraints if isinstance(key, UniqueConstraint) and not key.condition]
     orders = [[column.lstrip("-") for column in key.fields] for key in keys]
-    return any(order[:1] == [name] and not (isinstance(field, CharField) and order[1:] == ["id"]) for order in orders)
+    return any(
+        order[:1] == [name] and not (isinstance(field, CharField | GenericIPAddressField) and order[1:] == ["id"])
+        for order in orders
+    )
 
 
 def _is_of_all_rows_in_order(index: Index) -> bool:

@@ -24,4 +24,8 @@ class Migration(migrations.Migration):
             model_name="jobrun",
             index=models.Index(fields=["-id"], condition=~models.Q(error=""), name="job_run_with_error"),
         ),
+        migrations.AddIndex(
+            model_name="messagelog",
+            index=models.Index(fields=["channel", "-id"], name="message_by_channel"),
+        ),
     ]

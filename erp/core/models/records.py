@@ -48,6 +48,7 @@ class MessageLog(models.Model):
         verbose_name_plural = _("message log")
         indexes = [
             models.Index(fields=["external_id", "channel"], name="message_by_external_id"),
+            models.Index(fields=["channel", "-id"], name="message_by_channel"),
             models.Index(fields=["outcome", "id"], condition=~Q(outcome="DONE"), name="message_not_done"),
             models.Index(fields=["recorded_at"], condition=Q(direction="OUT"), name="message_sent_at"),
         ]

@@ -19,4 +19,8 @@ class Migration(migrations.Migration):
             model_name="mail",
             index=models.Index(erp.core.folding.Folded("recipient"), name="mail_by_recipient"),
         ),
+        migrations.AddIndex(
+            model_name="mail",
+            index=models.Index(fields=["kind", "-id"], name="mail_by_kind"),
+        ),
     ]

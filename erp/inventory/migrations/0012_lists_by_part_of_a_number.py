@@ -43,4 +43,8 @@ class Migration(migrations.Migration):
                 erp.core.folding.Pairs("external_id"), name="transfer_order_by_number"
             ),
         ),
+        migrations.AddIndex(
+            model_name="expectedreceipt",
+            index=models.Index(fields=["expected_date", "id"], name="expected_receipt_by_day"),
+        ),
     ]

@@ -58,6 +58,7 @@ class ExpectedReceipt(models.Model):
         ]
         indexes = [
             models.Index(fields=["sku", "expected_date"], name="expected_receipt_by_date"),
+            models.Index(fields=["expected_date", "id"], name="expected_receipt_by_day"),
             models.Index(Folded("external_id"), name="expected_receipt_by_paper"),
             models.Index(
                 fields=["expected_date", "id"],

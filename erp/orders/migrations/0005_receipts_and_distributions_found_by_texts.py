@@ -2,7 +2,7 @@
 
 import django.contrib.postgres.indexes
 import erp.core.folding
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -22,5 +22,21 @@ class Migration(migrations.Migration):
             index=django.contrib.postgres.indexes.GinIndex(
                 erp.core.folding.Pairs("external_id"), name="order_distribution_by_number"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="receipt",
+            index=models.Index(fields=["medium", "-id"], name="receipt_by_medium"),
+        ),
+        migrations.AddIndex(
+            model_name="orderwait",
+            index=models.Index(fields=["reason", "-id"], name="wait_by_reason"),
+        ),
+        migrations.AddIndex(
+            model_name="labelrun",
+            index=models.Index(fields=["carrier", "-id"], name="label_file_by_carrier"),
+        ),
+        migrations.AddIndex(
+            model_name="printrun",
+            index=models.Index(fields=["kind", "-id"], name="print_run_by_kind"),
         ),
     ]

@@ -111,7 +111,8 @@ class OrderWait(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["reason", "due_on"], condition=Q(closed_at__isnull=True), name="open_wait_by_day")
+            models.Index(fields=["reason", "due_on"], condition=Q(closed_at__isnull=True), name="open_wait_by_day"),
+            models.Index(fields=["reason", "-id"], name="wait_by_reason"),
         ]
 
     def __str__(self) -> str:

@@ -59,6 +59,7 @@ class LabelRun(models.Model):
     class Meta:
         verbose_name = _("label file")
         verbose_name_plural = _("label files")
+        indexes = [models.Index(fields=["carrier", "-id"], name="label_file_by_carrier")]
         constraints = [models.CheckConstraint(condition=Q(parcel_count__gt=0), name="label_file_has_parcels")]
 
     def __str__(self) -> str:

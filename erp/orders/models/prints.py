@@ -24,6 +24,7 @@ class PrintRun(models.Model):
     class Meta:
         verbose_name = _("print run")
         verbose_name_plural = _("print runs")
+        indexes = [models.Index(fields=["kind", "-id"], name="print_run_by_kind")]
         constraints = [models.CheckConstraint(condition=Q(parcel_count__gt=0), name="print_run_has_parcels")]
 
     def __str__(self) -> str:

@@ -40,7 +40,10 @@ class Receipt(models.Model):
     class Meta:
         verbose_name = _("official receipt")
         verbose_name_plural = _("official receipts")
-        indexes = [GinIndex(Pairs("addressee"), name="receipt_by_addressee")]
+        indexes = [
+            GinIndex(Pairs("addressee"), name="receipt_by_addressee"),
+            models.Index(fields=["medium", "-id"], name="receipt_by_medium"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["order", "issue"], name="one_receipt_per_order_and_issue"),
             models.UniqueConstraint(fields=["order", "token"], name="one_receipt_per_order_and_token"),
