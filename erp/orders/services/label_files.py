@@ -9,7 +9,6 @@ from types import ModuleType
 
 from django.utils.translation import gettext as _
 
-from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
@@ -51,7 +50,6 @@ def write_label_file(
 
     Raises InvalidInput naming every field of every order that the carrier would not take; then nothing is written.
     """
-    locks.hold(f"label files:{carrier}")
     found = _rows(shipment_ids, carrier, ship_date)
     problems = [problem for _label, row in found for problem in row.problems]
     if missing := len(set(shipment_ids)) - len(found):
