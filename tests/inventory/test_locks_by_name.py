@@ -9,7 +9,7 @@ import pytest
 
 from catalog.models import Supplier
 from erp.inventory import services
-from erp.inventory.models import ChannelRules, StockDocument
+from erp.inventory.models import StockDocument
 from erp.inventory.services import (
     ExpectedLine,
     InspectedLine,
@@ -17,8 +17,9 @@ from erp.inventory.services import (
     PurchaseBooks,
     ReceiptLine,
 )
-from tests.inventory.factories import CLERK, NOON, channel, figures, location, pool, sku
+from tests.inventory.factories import CLERK, NOON, figures, location, pool, sku
 from tests.racing import race
+from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOW = {"at": NOON, "by": CLERK}
@@ -28,6 +29,7 @@ def kinds(outcomes):
     return sorted(type(outcome).__name__ for outcome in outcomes)
 
 
+@fails_without("inventory.places.open_location[location:]")
 def test_a_place_that_two_open_at_once_is_one_place():
     pool()
 
@@ -40,6 +42,7 @@ def test_a_place_that_two_open_at_once_is_one_place():
     assert outcomes[0] == outcomes[1]
 
 
+@fails_without("inventory.places.set_shelves[shelves:]")
 def test_a_shelf_that_two_name_at_once_is_named_once():
     warehouse, shirt = location(), sku()
 
@@ -49,24 +52,7 @@ def test_a_shelf_that_two_name_at_once_is_named_once():
     assert sorted(map(str, race(naming, naming, table="inventory_shelf"))) == ["0", "1"]
 
 
-@pytest.mark.parametrize("act", ["sell_from", "keep_back"])
-def test_a_rule_that_two_set_at_once_is_news_once(act):
-    warehouse = location()
-    site = channel(warehouse)
-    other = location()
-
-    def setting():
-        if act == "sell_from":
-            return services.sell_from(channel_id=site.pk, location_id=other.pk, rank=2, **HOW)
-        return services.keep_back(channel_id=site.pk, sku_id=None, quantity=3, **HOW)
-
-    before = ChannelRules.objects.get(channel=site).version
-    table = "inventory_channellocation" if act == "sell_from" else "inventory_channelpolicy"
-
-    assert race(setting, setting, table=table) == [None, None]
-    assert ChannelRules.objects.get(channel=site).version == before + 1
-
-
+@fails_without("inventory.invoices.book_supplier_invoice[invoice of receipt:]")
 def test_a_receipt_is_invoiced_once_whoever_sends_the_invoice():
     supplier = Supplier.objects.create(code="S1", name="東京ニット", registration_number="T7123456789012")
     receipt = services.receive(
@@ -80,7 +66,9 @@ def test_a_receipt_is_invoiced_once_whoever_sends_the_invoice():
             occurred_at=NOON, **HOW,
         )  # fmt: skip
 
-    outcomes = race(invoicing("I-1"), invoicing("I-2"), names=[f"invoice of receipt:{receipt}"])
+    outcomes = race(
+        invoicing("I-1"), invoicing("I-2"), names=[f"invoice of receipt:{receipt}"], table="inventory_stockdocument"
+    )
 
     assert kinds(outcomes) == ["Booked", "NotAllowedNow"]
     assert StockDocument.objects.filter(source_type="SUPPLIER_INVOICE").count() == 1
@@ -92,12 +80,15 @@ def inspecting(key, slip):
     )
 
 
+@fails_without("inventory.inspections.receive_inspected[expected:]")
 def test_two_who_count_one_delivery_do_not_both_receive_it():
     place, shirt = location(), sku()
     line = ExpectedLine(1, shirt.pk, 10, dt.date(2026, 11, 25), Decimal(400))
     [key] = services.expect_receipt(external_id="PO-1", location_id=place.pk, lines=[line], **HOW)
 
-    outcomes = race(inspecting(key, "N-1"), inspecting(key, "N-2"), names=["expected:PO-1"])
+    outcomes = race(
+        inspecting(key, "N-1"), inspecting(key, "N-2"), names=["expected:PO-1"], table="inventory_stockdocument"
+    )
 
     assert kinds(outcomes) == ["InvalidInput", "list"]
     assert figures(shirt, place) == (6, 0)

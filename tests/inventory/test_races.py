@@ -36,6 +36,7 @@ from erp.inventory.services import (
 )
 from tests.inventory.factories import CLERK, NOON, channel, figures, location, sku, stock, worth
 from tests.racing import once_another_waits, race
+from tests.unlocked import adds_up_without, fails_without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LATER = NOON + dt.timedelta(minutes=15)
@@ -81,6 +82,7 @@ def no_faults():
     return [fault for check in checks.registered() if check.promise in ("P1", "P2") for fault in check.find()]
 
 
+@fails_without("database.inventory_reserve")
 def test_the_last_piece_is_sold_once():
     warehouse, shirt = location(), sku()
     stock(shirt, warehouse, 1)
@@ -151,6 +153,7 @@ def test_opposite_orders_of_the_same_skus_do_not_deadlock():
     assert [figures(item, warehouse) for item in (shirt, cap, hat)] == [(1, 1)] * 3
 
 
+@fails_without("inventory.balances.LOCK_OF_RESERVATIONS")
 def test_pieces_are_given_back_once():
     warehouse, shirt = location(), sku()
     stock(shirt, warehouse, 4)
@@ -195,6 +198,7 @@ def test_a_shipment_and_a_receipt_number_their_movements_without_a_gap():
     assert no_faults() == []
 
 
+@fails_without("inventory.balances.LOCK_FOR_ISSUE")
 def test_a_reservation_is_shipped_once():
     warehouse, shirt = location(), sku()
     stock(shirt, warehouse, 4)
@@ -208,6 +212,7 @@ def test_a_reservation_is_shipped_once():
     assert no_faults() == []
 
 
+@fails_without("inventory.balances.LOCK_COSTS_FOR_ISSUE")
 def test_two_places_share_one_average_without_losing_a_yen():
     warehouse, shop, shirt = location(), location("SHOP"), sku()
     stock(shirt, warehouse, 1, unit_value=101)
@@ -251,6 +256,7 @@ def test_new_balances_are_created_in_one_order_whatever_the_order_of_the_lines()
     assert [figures(item, warehouse) for item in (shirt, cap, hat)] == [(5, 0)] * 3
 
 
+@fails_without("inventory.documents.replay[stock:]")
 def test_one_receipt_sent_twice_at_once_is_booked_once():
     warehouse, shirt = location(), sku()
 
@@ -258,6 +264,7 @@ def test_one_receipt_sent_twice_at_once_is_booked_once():
         receiving(warehouse, "R-1", (shirt, 2)),
         receiving(warehouse, "R-1", (shirt, 2)),
         names=["stock:RECEIPT:R-1"],
+        table="inventory_stockdocument",
     )
 
     assert sorted(outcome.is_replay for outcome in outcomes) == [False, True]
@@ -265,12 +272,18 @@ def test_one_receipt_sent_twice_at_once_is_booked_once():
     assert StockDocument.objects.count() == 1
 
 
+@fails_without("inventory.holds.place_hold[hold:]")
 def test_one_hold_sent_twice_at_once_is_placed_once():
     warehouse, shirt = location(), sku()
     stock(shirt, warehouse, 2)
     site = channel(warehouse)
 
-    outcomes = race(holding(site, shirt, 1, "cart"), holding(site, shirt, 1, "cart"), names=[f"hold:{site.pk}:cart"])
+    outcomes = race(
+        holding(site, shirt, 1, "cart"),
+        holding(site, shirt, 1, "cart"),
+        names=[f"hold:{site.pk}:cart"],
+        table="inventory_hold",
+    )
 
     assert outcomes[0] == outcomes[1]
     assert Hold.objects.count() == 1
@@ -313,6 +326,7 @@ def expecting(place, item, pieces, day):
     )
 
 
+@fails_without("inventory.promises._LOCK_RECEIPTS_OF_SKUS")
 def test_the_last_expected_piece_is_promised_once():
     warehouse, shirt = location(), sku()
     site = channel(warehouse)
@@ -324,6 +338,7 @@ def test_the_last_expected_piece_is_promised_once():
     assert Promise.objects.get().quantity == 1
 
 
+@fails_without("inventory.promises._LOCK_RECEIPTS_OF_SKUS")
 def test_a_number_that_falls_while_somebody_promises_leaves_no_promise_beyond_it():
     warehouse, shirt = location(), sku()
     site = channel(warehouse)
@@ -340,6 +355,7 @@ def test_a_number_that_falls_while_somebody_promises_leaves_no_promise_beyond_it
     assert [(row.document_id, row.quantity) for row in Promise.objects.all()] == [(1, 1)]
 
 
+@fails_without("inventory.reassigning.move_claims[balances.locked()]")
 def test_one_reservation_is_given_away_once():
     warehouse, shirt = location(), sku()
     site = channel(warehouse)
@@ -359,6 +375,7 @@ def test_one_reservation_is_given_away_once():
     assert no_faults() == []
 
 
+@fails_without("inventory.promises._PROMISED_OF", "database.inventory_promises_trimmed")
 def test_a_receipt_passes_over_the_promise_of_a_document_that_is_changing():
     """Otherwise it would wait for the document with the balances in its hands, while the document waits for them."""
     warehouse, shirt = location(), sku()
@@ -386,6 +403,7 @@ def test_a_receipt_passes_over_the_promise_of_a_document_that_is_changing():
     assert no_faults() == []
 
 
+@adds_up_without("database.inventory_quota_used", "database.inventory_quota_used")
 def test_what_two_places_give_back_of_two_quotas_is_counted_once_each_in_whatever_order_they_were_claimed():
     near, far, shirt, hat = location(), location(), sku(), sku()
     for item, place, pieces in ((shirt, near, 2), (hat, near, 3), (hat, far, 3), (shirt, far, 2)):

@@ -28,6 +28,7 @@ from erp.inventory.models import (
 from erp.inventory.services import Count, CountEntry, CountScope, Demand, PhysicalLine, ReceiptLine
 from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, statements
 from tests.racing import race
+from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db
 CHIEF = Actor.staff("kacho", "test")
@@ -426,6 +427,7 @@ def test_entries_are_final():
         enter(count_id, shirt, 1, at=after(4))
 
 
+@fails_without("inventory.stocktakes._SHARE")
 @pytest.mark.django_db(transaction=True)
 def test_nobody_counts_into_a_list_that_is_being_closed():
     shop, shirt = location("SHOP"), sku()

@@ -27,6 +27,7 @@ from erp.orders.services import (
 from tests.inventory.factories import figures, sku
 from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, released, shipped, shop
 from tests.racing import once_another_waits, race
+from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -125,6 +126,7 @@ def test_two_revisions_of_a_paid_order_at_once_leave_what_the_later_one_says(sto
     assert StaffTask.objects.filter(kind="REFUND_OF_DIFFERENCE", closed_at=None).exists() is not is_stale
 
 
+@fails_without("orders.amending.apply_late_revision[order:]")
 def test_applying_a_late_revision_races_a_later_one(stocked):
     channel, place, shirt = stocked
     record = placed(channel, captured(shirt, 2))

@@ -14,6 +14,7 @@ from erp.orders.services import Charge, ChargeLine, record_charges
 from tests.inventory.factories import channel, statements
 from tests.orders.factories import DESK, NOON, TODAY, figure
 from tests.racing import race
+from tests.unlocked import fails_without
 
 
 def charge(external_id: str = "F-1", *lines: tuple[str, int], on: dt.date = TODAY) -> Charge:
@@ -98,6 +99,7 @@ def test_statements_do_not_grow_with_the_charges():
     assert len(of_one) == len(of_many)
 
 
+@fails_without("orders.charges.record_charges[charge:]")
 @pytest.mark.django_db(transaction=True)
 def test_the_same_charge_sent_twice_at_once_is_posted_once():
     shop = channel()
@@ -106,6 +108,7 @@ def test_the_same_charge_sent_twice_at_once_is_posted_once():
         lambda: record(shop, charge("F-1", ("OTHER", 500))),
         lambda: record(shop, charge("F-1", ("OTHER", 500))),
         names=[f"charge:{shop.pk}:F-1"],
+        table="core_messagelog",
     )
 
     assert outcomes[0] == outcomes[1]

@@ -40,6 +40,7 @@ from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.factories import DESK, NOON, figure, line, order, placed, released, shipped, shop
 from tests.racing import once_another_waits, race
+from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,11 +67,12 @@ def cancelling(channel):
     return lambda: cancel_order(channel=channel.code, external_id="A-1", reason="", **HOW)
 
 
+@fails_without("orders.placing.place_orders[order:]")
 def test_the_same_order_placed_twice_at_once_is_one_order(stocked):
     channel, place, shirt = stocked
     sent = order(line(shirt, 2, 1100))
 
-    outcomes = race(placing(channel, sent), placing(channel, sent), names=by_name(channel))
+    outcomes = race(placing(channel, sent), placing(channel, sent), names=by_name(channel), table="orders_order")
 
     assert all(isinstance(outcome, OrderOutcome) for outcome in outcomes), outcomes
     assert sorted(outcome.is_replay for outcome in outcomes) == [False, True]
@@ -79,6 +81,7 @@ def test_the_same_order_placed_twice_at_once_is_one_order(stocked):
     assert figures(shirt, place) == (10, 2)
 
 
+@fails_without("orders.cancelling.cancel_order[order:]", "orders.placing.place_orders[order:]")
 def test_a_cancel_that_races_its_order_is_never_lost(stocked):
     """The order is held where it has looked for parked messages already."""
     channel, place, shirt = stocked
@@ -100,6 +103,7 @@ def capturing(channel, event_id: str, kind: str = "CAPTURED"):
     return lambda: record_payment_event(channel=channel.code, external_id="A-1", event=event, **HOW)
 
 
+@fails_without("orders.payments.hear_payment_news[order:]", "orders.placing.place_orders[order:]")
 def test_a_payment_that_races_its_order_is_never_lost(stocked):
     channel, _place, shirt = stocked
 
@@ -123,6 +127,7 @@ def test_two_news_of_the_same_money_at_once_are_one_deposit(stocked):
     assert figure("deposits") == 2200
 
 
+@fails_without("orders.parcels._LOCK_ORDERS")
 def test_shipping_twice_at_once_moves_stock_once(stocked):
     channel, place, shirt = stocked
     [parcel] = released(placed(channel, order(line(shirt, 2, 1100))))
@@ -202,6 +207,7 @@ def test_the_last_piece_goes_to_one_of_two_orders():
     assert figures(shirt, place) == (1, 1)
 
 
+@fails_without("orders.placing.judge_credit[lock_credit()]")
 def test_two_orders_of_one_account_cannot_both_take_the_last_credit():
     channel, place = shop(kind="WHOLESALE")
     group = credit_group(warning_percent=100)
@@ -222,6 +228,7 @@ def test_two_orders_of_one_account_cannot_both_take_the_last_credit():
     assert CreditGroup.objects.get().exposure == 5_100_000
 
 
+@fails_without("orders.returns._lock[rows]")
 def test_the_same_piece_is_taken_back_once(stocked):
     channel, place, shirt = stocked
     record = placed(channel, order(line(shirt, 1, 1100)))

@@ -35,6 +35,7 @@ from tests.inventory.factories import channel as make_channel
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.factories import DESK, NOON, figure, line, order, placed, released, shop
 from tests.racing import once_another_waits, race
+from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +70,7 @@ def left_in_two_parcels(channel, shirt) -> Order:
 # Returns of a channel
 
 
+@fails_without("orders.channel_returns.record_channel_return[order:]")
 def test_a_return_that_races_its_order_is_never_parked_for_ever(stocked):
     """The order is held where it has looked for parked messages already: a return that came then must not be left waiting for it."""
     channel, place, shirt = stocked
@@ -84,6 +86,7 @@ def test_a_return_that_races_its_order_is_never_parked_for_ever(stocked):
     assert figures(shirt, place) == (10, 2)
 
 
+@fails_without("orders.channel_returns.record_channel_return[rows]")
 def test_what_staff_take_back_meanwhile_is_not_taken_from_the_same_parcel(stocked):
     """Two of the first parcel and one of the second are out; staff take one of the first while the channel gives back two."""
     channel, place, shirt = stocked
@@ -104,6 +107,7 @@ def test_what_staff_take_back_meanwhile_is_not_taken_from_the_same_parcel(stocke
         assert parcel.returned_quantity == units
 
 
+@fails_without("orders.channel_returns.record_channel_return[return:]")
 def test_one_number_of_a_return_stands_for_one_order(stocked):
     """Neither order has come: only the number of the return is there to be held."""
     channel, _place, _shirt = stocked
@@ -112,6 +116,7 @@ def test_one_number_of_a_return_stands_for_one_order(stocked):
         giving_back(channel, 1, order_id="A-8"),
         giving_back(channel, 1, order_id="A-9"),
         names=[f"return:{channel.pk}:R-1"],
+        table="orders_parkedmessage",
     )
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["OrderConflict", "ReturnOutcome"], outcomes
@@ -138,13 +143,17 @@ def recording(channel, *sales):
     return lambda: record_shop_sales(channel=channel.code, sales=sales, **HOW)
 
 
+@fails_without("orders.shop_sales.record_shop_sales[order:]")
 def test_the_same_sales_in_opposite_order_are_each_recorded_once(counter):
     channel, place, shirt = counter
     sales = [sold(shirt, external_id=f"T-{number}") for number in range(4)]
 
     # Somebody has the one in the middle: each would hold its half by then, and want the other's.
     outcomes = race(
-        recording(channel, *sales), recording(channel, *reversed(sales)), names=[f"order:{channel.code}:T-2"]
+        recording(channel, *sales),
+        recording(channel, *reversed(sales)),
+        names=[f"order:{channel.code}:T-2"],
+        table="orders_order",
     )
 
     assert not any(isinstance(outcome, Exception) for outcome in outcomes), outcomes
@@ -153,6 +162,7 @@ def test_the_same_sales_in_opposite_order_are_each_recorded_once(counter):
     assert (figure("cash"), figure("sales.shop")) == (4400, 4000)
 
 
+@fails_without("orders.shop_sales._record[lock_credit()]")
 def test_a_sale_to_an_account_takes_its_credit_before_the_stock(counter):
     """An order of the same account holds the credit and wants the pieces; a sale that had them first would want the credit."""
     channel, place, shirt = counter
@@ -173,6 +183,7 @@ def test_a_sale_to_an_account_takes_its_credit_before_the_stock(counter):
     assert CreditGroup.objects.get().exposure == 2 * 1100 + 1100
 
 
+@fails_without("orders.shop_sales._open_sales[hold_open_dates()]")
 def test_a_sale_that_races_the_closing_of_its_month_gets_in_on_the_next_day_that_is_open(counter):
     """Whoever looked which day is open before it held the month would have its fact refused."""
     channel, place, shirt = counter

@@ -10,10 +10,12 @@ from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import channel, location, sku, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, shipped, shop
 from tests.racing import once_another_waits, race
+from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@fails_without("orders.amending.amend[lock_for_exchange()]", "inventory.balances._LOCK_FOR_EXCHANGE")
 def test_two_amendments_that_swap_their_skus_do_not_deadlock():
     channel, warehouse = shop()
     hat, shirt, cap = sku(), sku(), sku()
@@ -52,6 +54,7 @@ def crossing():
     return [record.pk for record in waiting], buys_both, StockBalance.objects.filter(sku=hat)
 
 
+@fails_without("orders.allocation.allocate_locked[lock_for_channels()]", "inventory.balances._LOCK_SELLABLE_OF_MANY")
 def test_serving_orders_of_several_channels_does_not_deadlock_with_a_sale_of_what_both_sell(crossing):
     ids, buys_both, hat = crossing
 
@@ -61,6 +64,7 @@ def test_serving_orders_of_several_channels_does_not_deadlock_with_a_sale_of_wha
     assert [getattr(outcomes[0], "state", outcomes[0]), outcomes[1]] == ["READY", dict.fromkeys(ids, "READY")]
 
 
+@fails_without("orders.shipping._issue[lock_ahead_of_issues()]")
 def test_shipping_for_several_channels_does_not_deadlock_with_a_sale_of_what_both_sell(crossing):
     ids, buys_both, hat = crossing
     allocate_orders(order_ids=ids, at=NOON, by=DESK)
@@ -72,6 +76,7 @@ def test_shipping_for_several_channels_does_not_deadlock_with_a_sale_of_what_bot
     assert [getattr(outcomes[0], "state", outcomes[0]), outcomes[1]] == ["READY", dict.fromkeys(parcels, "SHIPPED")]
 
 
+@fails_without("orders.outside.sell[lock_ahead()]")
 def test_sales_reported_for_two_accounts_do_not_deadlock_with_a_count_at_one_of_them():
     channel_, place = shop(kind="WHOLESALE", revenue_basis="SALES_REPORT")
     goods = sku()
