@@ -109,8 +109,8 @@ class Taking:
 def find_parts(takings: Sequence[Taking]) -> None:
     """Check the shipment lines, whose orders are locked, and give each return its share of amounts, cost and pieces. The last unit takes the rest."""
     wanted = {line.shipment_line_id for taking in takings for line in taking.request.lines}
-    asked = ShipmentLine.objects.filter(pk__in=wanted).select_related("order_line", "shipment").order_by("pk")
-    found = {line.pk: line for line in asked}
+    in_order = ShipmentLine.objects.filter(pk__in=wanted).select_related("order_line", "shipment").order_by("pk")
+    found = {line.pk: line for line in in_order}
     left = {key: _Left(line) for key, line in found.items()}
     issued = issued_values("SHIPMENT", list(found), source_ids={line.shipment_id for line in found.values()})
     with_unsold = {item.line.shipment.order_id for item in left.values() if item.unsold}
