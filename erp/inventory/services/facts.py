@@ -61,6 +61,9 @@ class Fact:
         keys = [(sku_id, self._location_id) for sku_id in sku_ids]
         balances.ensure(keys)
         locked = balances.lock(keys, at=self._at)
+        # Claims may be taken away behind the cost rows, and the quotas that they used come before those.
+        if claimed := {sku_id for (sku_id, _place), row in locked.items() if row.allocated}:
+            balances.lock_quotas(claimed)
         self._balance_ids = {key: row.id for key, row in locked.items()}
         expired = balances.release_expired_holds(locked.values(), at=self._at)
         costs = balances.lock_costs(
