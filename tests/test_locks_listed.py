@@ -11,6 +11,7 @@ SEEN_OTHERWISE = {
     "database.inventory_quota_used",
     "inventory.policies._TELL_POLICIES",
     "inventory.policies._TELL_QUOTAS",
+    "orders.distributing._undo_next[lock_promises()]",
 }
 # Rows of whoever holds their balance: two that changed one without it are refused by the number of their movement.
 BEHIND_THEIR_LOCK = {

@@ -41,6 +41,7 @@ ADDING = re.compile(r"(?:UPDATE|INSERT INTO) (\w+) (?:AS )?(\w+)\s.*?(?:\bWHERE\
 LOOKING = ("hold_open_dates", "lock_credit")
 # Calls whose only purpose is the lock: they are statements of their own, and what they return is not looked at.
 CALLS = re.compile(r"^(lock|hold_credit|hold_open)")
+HANDS_ON = re.compile(r"^(lock|hold)_")
 
 
 def places() -> set[str]:
@@ -52,7 +53,7 @@ def places() -> set[str]:
             found |= {
                 f"{module}.{function}[{what}]"
                 for what in _locked_by(node)
-                if not (what.endswith("()") and CALLS.search(function))
+                if not (what.endswith("()") and HANDS_ON.search(function))
             }
         found |= {f"{module}.{name}" for name in _constants(tree) if _is_lock(getattr(_load(module), name))}
     with connection.cursor() as cursor:
@@ -107,7 +108,7 @@ def _said(name: str, which: slice = slice(None)) -> dict[str, list[str]]:
             for mark in getattr(node, "decorator_list", ()):
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == name:
                     for place in (ast.literal_eval(argument) for argument in mark.args[which]):
-                        found.setdefault(place, []).append(node.name)  # type: ignore[attr-defined]
+                        found.setdefault(place, []).append(str(getattr(node, "name", "")))
     return found
 
 
@@ -192,7 +193,7 @@ def _added_by(node: ast.AST) -> set[str]:
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "update"):
         return set()
     sums = {each.arg: each.value.left for each in node.keywords if isinstance(each.value, ast.BinOp)}
-    return {name for name, left in sums.items() if name != "version" and ast.unparse(left) == f"F('{name}')"}  # type: ignore[misc]
+    return {name for name, left in sums.items() if name != "version" and ast.unparse(left) == f"F('{name}')"}
 
 
 def _prefix(name: ast.expr) -> str:
@@ -221,7 +222,7 @@ def _is_lock(value: object) -> bool:
 def _called_from(caller: tuple[str, str]) -> bool:
     frame = sys._getframe(2)
     while frame is not None and _hands_on(frame.f_globals.get("__name__", "")):
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return (frame.f_globals.get("__name__"), frame.f_code.co_name) in (caller, (caller[0], "<genexpr>"))
 
 
@@ -364,7 +365,10 @@ _seen: list[tuple[str, str, str, str]] = []
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call":
-        _seen.extend(told for name, told in report.user_properties if name == "seen_without")
+        for name, told in report.user_properties:
+            if name == "seen_without" and isinstance(told, (tuple, list)):
+                computed, lock, test, words = map(str, told)
+                _seen.append((computed, lock, test, words))
 
 
 def pytest_sessionfinish() -> None:

@@ -385,6 +385,51 @@ def test_a_purchase_that_has_come_in_full_meanwhile_is_not_cancelled():
     assert ExpectedReceipt.objects.get().cancelled_at is None
 
 
+@pytest.fixture
+def set_aside():
+    """One piece of a quota is reserved at one place, and another is promised that comes to the other."""
+    near, far, shirt = location(), location(), sku()
+    site = channel(near, far)
+    stock(shirt, near, 1)
+    services.set_aside(channel_id=site.pk, pieces={shirt.pk: 9}, **HOW)
+    reserving(site, Demand(1, 1, shirt.pk, 1, 50))()
+    [expected] = expecting(far, (1, shirt, 1))()
+    promising(site, shirt, 2)()
+    return near, far, shirt, expected
+
+
+def losing(place, item):
+    return lambda: services.record_physical_fact(
+        source_type="DAMAGE", external_id=place.code, location_id=place.pk, lines=[PhysicalLine(1, item.pk, 1)],
+        reason_code="DAMAGE", occurred_at=NOON, **HOW,
+    )  # fmt: skip
+
+
+@fails_without("inventory.facts.lock[balances.lock_quotas()]")
+def test_a_loss_takes_the_quota_of_what_was_claimed_before_the_value(set_aside):
+    near, far, shirt, expected = set_aside
+
+    # Both stand at the value: the receipt has the quota by then, which the loss wants next.
+    outcomes = race(
+        losing(near, shirt), once_another_waits(arriving(far, shirt, 1, expected)), hold=CostBalance.objects.all()
+    )
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["list", "Booked"]
+    assert ChannelQuota.objects.get().used == 1
+
+
+@fails_without("inventory.movements.open_booking[balances.lock_quotas()]")
+def test_a_receipt_takes_the_quota_of_what_was_promised_before_the_value(set_aside):
+    near, far, shirt, expected = set_aside
+
+    outcomes = race(
+        arriving(far, shirt, 1, expected), once_another_waits(losing(near, shirt)), hold=CostBalance.objects.all()
+    )
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Booked", "list"]
+    assert ChannelQuota.objects.get().used == 1
+
+
 # Rules of a channel
 
 
@@ -433,13 +478,7 @@ def test_two_places_that_lose_pieces_of_one_average_at_once_lose_no_yen():
     stock(shirt, warehouse, 1, unit_value=101)
     stock(shirt, shop, 1, unit_value=0)
 
-    def losing(place):
-        return lambda: services.record_physical_fact(
-            source_type="DAMAGE", external_id=place.code, location_id=place.pk, lines=[PhysicalLine(1, shirt.pk, 1)],
-            reason_code="DAMAGE", occurred_at=NOON, **HOW,
-        )  # fmt: skip
-
-    outcomes = race(losing(warehouse), losing(shop), hold=CostBalance.objects.all())
+    outcomes = race(losing(warehouse, shirt), losing(shop, shirt), hold=CostBalance.objects.all())
 
     assert sorted(lost.value for (lost,) in outcomes) == [50, 51]
 

@@ -52,6 +52,7 @@ from tests.inventory.factories import channel as make_channel
 from tests.inventory.factories import figures, location, sku, statements, stock
 from tests.orders.factories import DESK, NOON, kinds, line, order, placed, shop
 from tests.racing import race
+from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db
 CHIEF = Actor.staff("kacho", "test")
@@ -437,6 +438,7 @@ def test_the_database_refuses_more_than_was_decided(trade):
         OrderDistribution.objects.update(confirmed_by="")
 
 
+@fails_without("orders.distributing._locked[rows]")
 @pytest.mark.django_db(transaction=True)
 def test_two_who_confirm_the_same_at_once_reserve_once_and_the_second_is_told(trade):
     channel, place, (one, two, _three), shirt = trade

@@ -40,7 +40,9 @@ from erp.orders.services import (
     cancel_by_staff,
     cancel_order,
     collect_with,
+    confirm_order_distribution,
     confirm_refund,
+    draft_order_distribution,
     give_up_overdue,
     hold_order,
     issue_receipt,
@@ -555,3 +557,51 @@ def test_a_sales_report_takes_a_credit_that_was_given_after_the_goods_left_befor
     )
 
     assert kinds(outcomes) == ["Return", "SalesReport"]
+
+
+# What came shared out among orders
+
+
+@fails_without("orders.distributing.draft_order_distribution[order-distribution:]")
+def test_what_came_that_two_begin_to_share_out_at_once_is_one_distribution():
+    channel, place = shop(kind="WHOLESALE")
+    account("AC1", bill_to=bill_to("B1"))
+    shirt = sku()
+    placed(channel, order(line(shirt, 2), account_code="AC1", payments=()))
+
+    def beginning():
+        return draft_order_distribution(external_id="H-1", source_id=place.pk, sku_ids=[shirt.pk], **HOW)
+
+    first, second = race(beginning, beginning, table="orders_orderdistribution")
+
+    assert (type(first), first) == (int, second)
+
+
+@fails_without("orders.distributing._reserve[lock_promises()]")
+def test_an_order_to_which_goods_are_shared_out_while_its_own_come_has_them_once():
+    channel, place = shop(kind="WHOLESALE")
+    payer = account("AC1", bill_to=bill_to("B1"))
+    shirt = sku()
+    stock(shirt, place, 1)
+    placed(channel, order(line(shirt), external_id="B-1", account_code="AC1", payments=()))
+    record = placed(channel, order(line(shirt), account_code="AC1", payments=()))
+    wanted = [ExpectedLine(1, shirt.pk, 2, TODAY, Decimal(400))]
+    [key] = expect_receipt(external_id="PO-1", location_id=place.pk, lines=wanted, **HOW)
+    keep_promises(**HOW)
+    row = draft_order_distribution(external_id="H-1", source_id=place.pk, sku_ids=[shirt.pk], **HOW)
+
+    def arriving():
+        lines = [ReceiptLine(1, shirt.pk, 2, Decimal(400), key)]
+        return receive(external_id="R-1", location_id=place.pk, lines=lines, occurred_at=NOON, **HOW)
+
+    race(
+        arriving,
+        once_another_waits(
+            lambda: confirm_order_distribution(
+                distribution_id=row, version=1, cells={(shirt.pk, payer.pk): 1}, kept_back={}, **HOW
+            )
+        ),
+        hold=StockBalance.objects.all(),
+    )
+
+    assert sum(part.quantity for part in reserved("ORDER", [record.pk])) == 1
