@@ -36,7 +36,7 @@ FUNCTIONS = (
     "SELECT proname::text, pg_get_functiondef(oid) FROM pg_proc WHERE proname ~ '^(inventory|orders)_' ORDER BY 1"
 )
 # A figure that is added to where it stands; a version only rises.
-ADDING = re.compile(r"(?:UPDATE|INSERT INTO) (\w+) (?:AS )?(\w+)\s.*?(?:\bWHERE\b|\bRETURNING\b|\Z)", re.DOTALL)
+ADDING = re.compile(r"(?:UPDATE|INSERT INTO) (\w+) (?:AS )?(\w+)\s")
 # Calls that lock something of another room, and tell what they find there.
 LOOKING = ("hold_open_dates", "lock_credit")
 # Calls whose only purpose is the lock: they are statements of their own, and what they return is not looked at.
@@ -83,12 +83,10 @@ def additions() -> set[str]:
 def computed_before(text: str) -> str:
     """The statement as if each sum had been computed of what was there when it began, and not where the figure stands."""
 
-    def of_table(found: re.Match[str]) -> str:
-        table, alias = found[1], found[2]
+    for table, alias in ADDING.findall(text):
         was = rf"\1 = (SELECT was.\1 FROM {table} was WHERE was.id = {alias}.id)"
-        return re.sub(rf"\b(?!version\b)(\w+) = {alias}\.\1(?= [+-] )", was, found[0])
-
-    return ADDING.sub(of_table, text)
+        text = re.sub(rf"\b(?!version\b)(\w+) = {alias}\.\1(?= [+-] )", was, text)
+    return text
 
 
 def added() -> dict[str, list[str]]:

@@ -446,7 +446,7 @@ def test_a_place_that_two_sell_from_at_once_is_news_once():
     assert ChannelRules.objects.get(channel=site).version == before + 1
 
 
-@fails_without("inventory.policies.keep_back[channel policies:]")
+@fails_without("inventory.policies._say[channel policies:]")
 def test_safety_stock_that_two_set_at_once_is_news_once():
     site = channel(location())
     before = ChannelRules.objects.get(channel=site).version
@@ -827,7 +827,7 @@ def test_pieces_of_one_reservation_that_go_to_two_orders_are_both_gone():
     assert Reservation.objects.get(document_id=1).quantity == 0
 
 
-@adds_up_without("inventory.reassigning.move_claims[balances.locked()]", "inventory.promises.CLAIM")
+@adds_up_without("inventory.reassigning.move_claims[balances.locked()]", "inventory.promises._CLAIM")
 def test_pieces_of_two_orders_that_go_to_one_are_both_there():
     place, shirt = location(), sku()
     site = channel(place)
