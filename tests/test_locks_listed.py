@@ -11,6 +11,8 @@ SEEN_OTHERWISE = {
     "database.inventory_quota_used",
     "inventory.policies._TELL_POLICIES",
     "inventory.policies._TELL_QUOTAS",
+    "inventory.sharing.give_back[balances.lock()]",
+    "inventory.sharing.reserve_at[balances.lock_quotas()]",
     "orders.distributing._undo_next[lock_promises()]",
 }
 # Rows of whoever holds their balance: two that changed one without it are refused by the number of their movement.
@@ -18,6 +20,7 @@ BEHIND_THEIR_LOCK = {
     "inventory.claims._SHRINK_RESERVATIONS",
     "inventory.issues._CONSUME",
     "inventory.promises._ARRIVE",
+    "inventory.sharing._GIVE_BACK",
     # Of an order: whoever writes them holds its row, and what depends on them is computed of what stands there under that lock.
     "orders.carrying.write[line_no]",
     "orders.late_goods.take_sold_late[cost_amount]",
