@@ -176,6 +176,7 @@ class ExposureEntry(models.Model):
         verbose_name_plural = _("exposure ledger")
         indexes = [
             models.Index(fields=["credit_group", "id"], name="exposure_by_group"),
+            models.Index(fields=["kind", "-id"], name="exposure_by_kind"),
             models.Index(fields=["document_type", "document_id"], name="exposure_by_document"),
         ]
 

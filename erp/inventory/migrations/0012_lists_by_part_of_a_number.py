@@ -47,4 +47,12 @@ class Migration(migrations.Migration):
             model_name="expectedreceipt",
             index=models.Index(fields=["expected_date", "id"], name="expected_receipt_by_day"),
         ),
+        migrations.AddIndex(
+            model_name="shelf",
+            index=models.Index(fields=["location", "code", "id"], name="shelf_in_its_order"),
+        ),
+        migrations.AddIndex(
+            model_name="distribution",
+            index=models.Index(fields=["state", "-id"], name="distribution_by_state"),
+        ),
     ]

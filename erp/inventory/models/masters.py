@@ -148,7 +148,10 @@ class Shelf(models.Model):
     class Meta:
         verbose_name = _("shelf")
         verbose_name_plural = _("shelves")
-        indexes = [GinIndex(Pairs("code"), name="shelf_by_code")]
+        indexes = [
+            GinIndex(Pairs("code"), name="shelf_by_code"),
+            models.Index(fields=["location", "code", "id"], name="shelf_in_its_order"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["location", "sku"],

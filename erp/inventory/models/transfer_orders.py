@@ -79,7 +79,10 @@ class Distribution(models.Model):
     class Meta:
         verbose_name = _("distribution")
         verbose_name_plural = _("distributions")
-        indexes = [GinIndex(Pairs("external_id"), name="distribution_by_number")]
+        indexes = [
+            GinIndex(Pairs("external_id"), name="distribution_by_number"),
+            models.Index(fields=["state", "-id"], name="distribution_by_state"),
+        ]
         permissions = [("distribute_stock", "Can distribute stock among locations")]
         constraints = [
             models.UniqueConstraint(
