@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 # A list shows at most so many of the newest rows that a search finds; nobody reads on that far.
-REACH = 500
+REACH = 200
 # A part of a text that more rows bear than this is common: to read each of them would take longer than anybody waits.
 COMMON = 2_000
 # As many are expected where several words are common together and PostgreSQL thought otherwise.
@@ -141,7 +141,7 @@ class _Condition:
                 some(folding.HasPair, word, Value(place))
                 for place in range(1, min(len(word), MOST_PAIRS + 1))
                 # Numbers are known by four signs in a row, and of those each is as likely as another.
-                if not OF_ASCII.search(word)
+                if not (OF_ASCII.search(word) or folding.is_legal_form(word))
             )
             or (some(folding.HasPairs, word),)
             for word in words
@@ -177,7 +177,7 @@ def registered() -> list[Findable]:
 
 
 def search(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> QuerySet[Any]:
-    """Those of ``rows`` in which every word is found, in one column or another: the newest 500 of them."""
+    """Those of ``rows`` in which every word is found, in one column or another: the newest 200 of them."""
     keys = keys_of(rows, fields, typed)
     return rows if keys is None else of_keys(rows, keys)
 
@@ -245,8 +245,14 @@ def _together(keys: list[QuerySet[Any]]) -> QuerySet[Any]:
 
 def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[Any] | list[Any]:
     """The keys of the newest rows under one condition. By ``pk + 0``, which no index has: walking a whole table backwards must be no choice."""
-    is_number = isinstance(rows.model._meta.pk, models.IntegerField)
-    newest = (F("pk") + 0 if is_number else Concat(F("pk"), Value(""))).desc()
+    key = rows.model._meta.pk
+    is_number = isinstance(key.target_field if key.is_relation else key, models.IntegerField)
+    number = (
+        models.ExpressionWrapper(F("pk") + Value(0, models.BigIntegerField()), models.BigIntegerField())
+        if key.is_relation
+        else F("pk") + 0
+    )
+    newest = (number if is_number else Concat(F("pk"), Value(""))).desc()
     if condition.pairs is None or not is_number:
         return rows.filter(condition.whole).order_by(newest).values("pk")[:limit]
     expected, rarest = _expected(rows, condition, condition.pairs)

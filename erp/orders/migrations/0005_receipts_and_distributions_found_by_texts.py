@@ -39,4 +39,18 @@ class Migration(migrations.Migration):
             model_name="printrun",
             index=models.Index(fields=["kind", "-id"], name="print_run_by_kind"),
         ),
+        migrations.AddIndex(
+            model_name="parkedmessage",
+            index=models.Index(fields=["kind", "-id"], name="parked_message_by_kind"),
+        ),
+        migrations.AddIndex(
+            model_name="parkedmessage",
+            index=models.Index(
+                fields=["-id"], condition=models.Q(applied_at__isnull=True), name="parked_message_that_waits"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="salesreport",
+            index=models.Index(fields=["report_date", "-id"], name="sales_report_by_day"),
+        ),
     ]

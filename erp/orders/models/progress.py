@@ -150,6 +150,10 @@ class ParkedMessage(models.Model):
     class Meta:
         verbose_name = _("parked message")
         verbose_name_plural = _("parked messages")
+        indexes = [
+            models.Index(fields=["kind", "-id"], name="parked_message_by_kind"),
+            models.Index(fields=["-id"], condition=models.Q(applied_at__isnull=True), name="parked_message_that_waits"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["channel", "external_id", "kind", "message_id"], name="one_parked_message_per_id"

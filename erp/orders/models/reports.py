@@ -39,7 +39,10 @@ class SalesReport(models.Model):
                 name="sales_report_net_and_tax_make_gross",
             ),
         ]
-        indexes = [models.Index(Folded("external_id"), name="sales_report_by_external_id")]
+        indexes = [
+            models.Index(Folded("external_id"), name="sales_report_by_external_id"),
+            models.Index(fields=["report_date", "-id"], name="sales_report_by_day"),
+        ]
 
     def __str__(self) -> str:
         return self.number
