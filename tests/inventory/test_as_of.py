@@ -209,7 +209,6 @@ def test_a_movement_that_is_not_committed_when_the_snapshot_is_cut_is_not_lost()
     assert selectors.stock_as_of(START) == [StockThen(item.pk, place.pk, 8, Decimal(800))]
 
 
-@fails_without("inventory.snapshots._cut[stock:SNAPSHOTS]")
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_cut_that_was_recorded_after_an_open_transaction_began(monkeypatch):
     monkeypatch.setattr(as_of, "_BETWEEN_CLOCK_AND_TRANSACTION", dt.timedelta())
@@ -239,6 +238,7 @@ def test_nothing_is_cut_that_was_recorded_after_an_open_transaction_began(monkey
     assert afterwards.movements == 2
 
 
+@fails_without("inventory.snapshots._cut[stock:SNAPSHOTS]")
 @pytest.mark.django_db(transaction=True)
 def test_two_that_cut_at_once_take_each_movement_in_once(monkeypatch):
     item, place = sku(), location()
