@@ -12,7 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from benchmarks import lists
+from customers.models import ExposureEntry
 from erp.core.admin.paging import FastPaginator
+from erp.core.admin.sorting import has_order
+from erp.inventory.models import TransferOrder
 from erp.orders import services
 from erp.orders.models import Order
 from tests.inventory.factories import sku as new_sku
@@ -183,6 +186,19 @@ def test_a_long_table_is_sorted_only_as_an_index_knows(staff, monkeypatch):
     assert free.get_ordering_field_columns() == {6: "asc"}
     assert long.sortable_by == ["number", "order_date"]
     assert long.get_ordering_field_columns() == {5: "desc"}
+
+
+def test_a_text_that_an_index_has_with_a_key_behind_it_is_no_order_of_a_long_table():
+    assert has_order(TransferOrder, "external_id")
+    assert not has_order(ExposureEntry, "document_type")
+
+
+def test_no_long_list_groups_its_table_before_a_page_is_cut(rf):
+    request = rf.get("/")
+    request.user = User.objects.create_superuser("mika")
+    pages = {model._meta.label_lower: page for model, page in admin.site._registry.items()}
+
+    assert [name for name in lists.LONG if pages[name].get_queryset(request).query.group_by is not None] == []
 
 
 def test_amounts_are_written_as_people_write_them(staff):

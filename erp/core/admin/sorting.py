@@ -20,7 +20,7 @@ def field_of(page: Any, column: Any) -> str:
 def has_order(model: Any, name: str) -> bool:
     """Whether an index over all rows begins with the field.
 
-    Foreign keys, choices and texts that an index has with the key behind them have few values: their rows would be sorted all the same.
+    Foreign keys, choices and texts that an index has with another key behind them have few values: their rows would be sorted all the same.
     """
     try:
         field = model._meta.get_field(name)
@@ -33,10 +33,8 @@ def has_order(model: Any, name: str) -> bool:
     keys: list[Any] = [index for index in model._meta.indexes if _is_of_all_rows_in_order(index)]
     keys += [key for key in model._meta.constraints if isinstance(key, UniqueConstraint) and not key.condition]
     orders = [[column.lstrip("-") for column in key.fields] for key in keys]
-    return any(
-        order[:1] == [name] and not (isinstance(field, CharField | GenericIPAddressField) and order[1:] == ["id"])
-        for order in orders
-    )
+    is_text = isinstance(field, CharField | GenericIPAddressField)
+    return any(order == [name] if is_text else order[:1] == [name] for order in orders)
 
 
 def _is_of_all_rows_in_order(index: Index) -> bool:

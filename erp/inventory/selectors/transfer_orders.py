@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from catalog.selectors import scanned_codes
@@ -45,10 +45,11 @@ def losses_to_approve(viewer: Any = None) -> QuerySet[TransferOrder]:
 
 
 def with_pieces(rows: QuerySet[TransferOrder]) -> QuerySet[TransferOrder]:
-    return rows.annotate(
-        asked_pieces=Sum("lines__quantity"),
-        road_pieces=Sum(F("lines__shipped") - F("lines__received") - F("lines__lost")),
-    )
+    """Summed up for the rows that are shown only: a join would group all transfers before a page of them is cut."""
+    lines = TransferOrderLine.objects.filter(order=OuterRef("pk")).order_by().values("order")
+    asked = lines.annotate(pieces=Sum("quantity"))
+    on_road = lines.annotate(pieces=Sum(F("shipped") - F("received") - F("lost")))
+    return rows.annotate(asked_pieces=Subquery(asked.values("pieces")), road_pieces=Subquery(on_road.values("pieces")))
 
 
 @dataclass(frozen=True, slots=True)
