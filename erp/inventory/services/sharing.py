@@ -108,15 +108,17 @@ def _refuse_shortage(
     for sku_id, of_channels in sorted(wanted.items()):
         here = free.get((sku_id, location_id), 0) - kept_back.get(sku_id, 0)
         taken = 0
+        # What a channel takes here it takes of its own quota first: kept from the others once, not twice.
+        set_aside = dict(quotas[sku_id])
         for channel_id, pieces in sorted(of_channels.items()):
             places = sells.get(channel_id, set())
-            others = sum(left for owner, left in quotas[sku_id].items() if owner != channel_id)
+            others = sum(left for owner, left in set_aside.items() if owner != channel_id)
             may = sum(free.get((sku_id, place), 0) for place in places) - others - taken
-            left = min(here - taken, may) if location_id in places else 0
-            taken += pieces
-            if pieces > left:
-                short.append((sku_id, sum(of_channels.values()), max(min(left + taken - pieces, here), 0)))
-                break
+            granted = min(pieces, max(min(here - taken, may), 0)) if location_id in places else 0
+            taken += granted
+            set_aside[channel_id] = max(set_aside.get(channel_id, 0) - granted, 0)
+        if taken < (asked := sum(of_channels.values())):
+            short.append((sku_id, asked, taken))
     if short:
         codes = sku_codes(sku_id for sku_id, _wanted, _left in short)
         raise InsufficientStock([Shortage(sku_id, codes[sku_id], pieces, left) for sku_id, pieces, left in short])
