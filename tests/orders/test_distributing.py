@@ -26,6 +26,7 @@ from erp.inventory.services import (
 )
 from erp.orders.models import (
     AllocationRule,
+    Order,
     OrderDistribution,
     OrderDistributionLine,
     OrderEvent,
@@ -42,6 +43,7 @@ from erp.orders.services import (
     finish_order_distribution,
     foresee,
     go_on_with_order_distribution,
+    place_order,
     release_orders,
     set_order_distribution,
     set_priority,
@@ -326,6 +328,50 @@ def test_an_order_that_got_pieces_elsewhere_meanwhile_gets_only_what_it_lacks(tr
     assert (state(served), waits(served)) == (OrderState.READY, [])
 
 
+def amended(channel, *lines, number, code="AC1"):
+    newer = order(*lines, external_id=number, account_code=code, payments=(), revision=2)
+    return place_order(channel=channel.code, order=newer, at=NOON, by=DESK)
+
+
+def test_an_order_that_was_given_pieces_can_be_amended_and_undoing_takes_nothing_of_its_new_lines(trade):
+    channel, place, (one, two, _three), shirt = trade
+    whole = wants(channel, "AC1", line(shirt, 3), number="A-1")
+    other = wants(channel, "AC2", line(shirt, 3), number="A-2")
+    row = draft(place, shirt)
+    confirm(row, {(shirt, one): 3, (shirt, two): 2})
+
+    assert amended(channel, line(shirt, 4), number="A-1").is_amendment
+
+    # It waited for nobody's hand any more, so its newer revision took what is there.
+    assert (mine(whole), figures(shirt, place)) == (4, (10, 6))
+    outcome = undo(row)
+    assert (outcome.pieces, mine(whole), mine(other), figures(shirt, place)) == (2, 4, 0, (10, 4))
+    assert OrderDistribution.objects.get().state == "UNDONE"
+    assert no_faults() == []
+
+
+def test_an_order_that_was_amended_before_its_turn_gets_nothing_of_what_the_old_lines_were_to_get(trade, monkeypatch):
+    channel, place, (one, two, _three), shirt = trade
+    wants(channel, "AC1", line(shirt, 3), number="A-1")
+    later = wants(channel, "AC2", line(shirt, 3), number="A-2")
+    monkeypatch.setattr(distributing, "CHUNK", 1)
+    row = draft(place, shirt)
+    following = distributing._reserve_next
+
+    def amended_before(**asked):
+        amended(channel, line(shirt, 1), number="A-2", code="AC2")
+        monkeypatch.setattr(distributing, "_reserve_next", following)
+        return following(**asked)
+
+    monkeypatch.setattr(distributing, "_reserve_next", amended_before)
+    outcome = confirm(row, {(shirt, one): 3, (shirt, two): 3})
+
+    assert (outcome.pieces, outcome.asked, mine(later), waits(later)) == (3, 6, 0, ["BY_HAND"])
+    assert OrderDistribution.objects.get().state == "CONFIRMED"
+    assert undo(row).pieces == 3
+    assert no_faults() == []
+
+
 def test_who_is_asked_orders_of_accounts_that_lack_and_may_get(trade):
     channel, place, (one, two, three), shirt = trade
     elsewhere = make_channel(location(), kind="WHOLESALE")
@@ -378,6 +424,23 @@ def test_binding_quotas_of_others_and_expired_carts(trade):
     undo(row)
     own.refresh_from_db()
     assert (own.used, no_faults()) == (0, [])
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_a_channel_takes_of_its_binding_quota_is_kept_from_the_others_once(trade, is_first):
+    channel, place, _accounts, shirt = trade
+    pair = [channel, make_channel(place, kind="WHOLESALE")]
+    owner, other = pair if is_first else reversed(pair)
+    ChannelQuota.objects.create(sku=shirt, channel=owner, quantity=5, is_binding=True)
+    shares = [Share(owner.pk, 1, 1, shirt.pk, 4, 100), Share(other.pk, 2, 2, shirt.pk, 6, 100)]
+
+    with pytest.raises(InsufficientStock) as refusal:
+        reserve_at(location_id=place.pk, document_type="ORDER", shares=shares, at=NOON, by=DESK)
+    assert [(item.wanted, item.left) for item in refusal.value.shortages] == [(10, 9)]
+
+    shares[1] = Share(other.pk, 2, 2, shirt.pk, 5, 100)
+    assert reserve_at(location_id=place.pk, document_type="ORDER", shares=shares, at=NOON, by=DESK) == 9
+    assert (figures(shirt, place), ChannelQuota.objects.get().used) == ((10, 9), 4)
 
 
 def test_a_channel_that_does_not_sell_from_the_place_gets_nothing(trade):
@@ -456,6 +519,25 @@ def test_two_who_confirm_the_same_at_once_reserve_once_and_the_second_is_told(tr
     [won] = [each for each in outcomes if not isinstance(each, Exception)]
     assert figures(shirt, place) == (10, won.pieces)
     assert sum(row.quantity for row in Reservation.objects.all()) == won.pieces
+    assert no_faults() == []
+
+
+@fails_without("orders.distributing._begin[lock_orders()]")
+@pytest.mark.django_db(transaction=True)
+def test_an_order_that_is_amended_while_somebody_confirms_is_looked_at_anew(trade):
+    channel, place, (one, two, _three), shirt = trade
+    record = wants(channel, "AC1", line(shirt, 3), number="A-1")
+    wants(channel, "AC2", line(shirt, 3), number="A-2")
+    row = draft(place, shirt)
+
+    outcomes = race(
+        lambda: amended(channel, line(shirt, 2), number="A-1"),
+        lambda: confirm(row, {(shirt, one): 2, (shirt, two): 3}),
+        hold=Order.objects.filter(pk=record.pk),
+    )
+
+    assert [type(each).__name__ for each in outcomes] == ["OrderOutcome", "DistributionOutcome"]
+    assert OrderDistributionLine.objects.filter(order=record).count() == 1
     assert no_faults() == []
 
 

@@ -103,7 +103,7 @@ class OrderDistributionShare(models.Model):
 
 class OrderDistributionLine(models.Model):
     """What a line of an order is to get of a distribution, what was ``reserved`` for it (None: not yet), and what undoing gave back: less where
-    the rest had left already."""
+    the rest had left already. Without ``order_line`` where a newer revision of the order has replaced it: it wants, and has, what that says."""
 
     distribution = models.ForeignKey(
         OrderDistribution,
@@ -114,7 +114,7 @@ class OrderDistributionLine(models.Model):
     )
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="+")
     order_line = models.ForeignKey(
-        OrderLine, verbose_name=_("order line"), on_delete=models.PROTECT, related_name="+", db_index=False
+        OrderLine, verbose_name=_("order line"), on_delete=models.SET_NULL, related_name="+", null=True, blank=True
     )
     sku = models.ForeignKey("catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField(_("pieces"))

@@ -188,14 +188,16 @@ def _begin(
         raise _not_now(row)
     if row.state != State.DRAFT:
         told = {(sku_id, account_id): count for sku_id, account_id, count in _shares(row)}
-        asked = {cell: count for cell, count in cells.items() if count}
-        if row.confirmed_by == str(by) and told == asked and row.kept_back == _stored(_checked_kept(kept_back)):
+        given = {cell: count for cell, count in cells.items() if count}
+        if row.confirmed_by == str(by) and told == given and row.kept_back == _stored(_checked_kept(kept_back)):
             return True
         raise _confirmed_by_another(row)
     _refuse_unless_as_seen(row, version)
     _write(row, cells, kept_back)
-    wants = open_wants(source_id=row.source_id, sku_ids=row.asked["skus"], account_ids=row.asked["accounts"])
-    plan = dealt(wants, cells)
+    asked = {"source_id": row.source_id, "sku_ids": row.asked["skus"], "account_ids": row.asked["accounts"]}
+    # Looked at once more behind the locks: a newer revision of an order replaces the lines that ours would point to.
+    lock_orders(want.order_id for want in open_wants(**asked))
+    plan = dealt(open_wants(**asked), cells)
     _refuse_beyond_wants(cells, plan)
     rows.insert(
         OrderDistributionLine,
@@ -260,7 +262,7 @@ def _reserve(row: OrderDistribution, *, at: dt.datetime, by: Actor) -> bool:
     granted = [
         (line, want, min(line.quantity, want.lacking))
         for line in lines
-        if (want := now.get((line.order_line_id, line.sku_id))) and want.lacking
+        if line.order_line_id and (want := now.get((line.order_line_id, line.sku_id))) and want.lacking
     ]
     reserve_at(
         location_id=row.source_id,
@@ -328,14 +330,18 @@ def _undo_next(*, distribution_id: int, after: int, at: dt.datetime, by: Actor) 
     free = [key for key in ids if key not in picked]
     lock_promises(document_type="ORDER", document_ids=free)
     lines = list(still.filter(order__in=free).order_by("pk"))
-    parts = [Part(line.order_id, line.order_line_id, line.sku_id, line.reserved) for line in lines if line.reserved]
+    parts = [
+        Part(line.order_id, line.order_line_id, line.sku_id, line.reserved)
+        for line in lines
+        if line.reserved and line.order_line_id
+    ]
     freed = give_back(location_id=row.source_id, document_type="ORDER", parts=parts, at=at, by=by)
     rows.update(
         OrderDistributionLine,
         "id",
         ("reserved", "released", "undone_at"),
         [
-            (line.pk, line.reserved or 0, freed.get((line.order_id, line.order_line_id, line.sku_id), 0), at)
+            (line.pk, line.reserved or 0, freed.get((line.order_id, line.order_line_id or 0, line.sku_id), 0), at)
             for line in lines
         ],
     )
