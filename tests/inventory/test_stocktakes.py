@@ -467,3 +467,52 @@ def test_a_single_count_of_before_a_posted_stocktake_does_not_lose_the_same_piec
     # The first was counted before the stocktake, the second after it.
     assert figures(shirt, shop) == (7, 0)
     assert no_faults() == []
+
+
+def test_pieces_sold_beyond_the_books_after_they_were_counted_are_found_once():
+    place, item = location(), sku()
+    receive(place, item, 2)
+    count_id = started(place)
+    # Ten lie there, of which the books know two.
+    enter(count_id, item, 10, at=after(1))
+    sell(place, item, 5, when=after(2))
+    close(count_id, at=after(3))
+    line = StockCountLine.objects.get()
+    assert (line.counted, line.book, line.difference) == (10, 5, 5)
+
+    post(count_id, at=after(4))
+
+    assert figures(item, place) == (5, 0)
+    assert StockCountLine.objects.get().posted_difference == 5
+    assert CountRecord.objects.get().book == 5
+    assert [(row.quantity, row.settled_quantity) for row in ProvisionalReceipt.objects.all()] == [(3, 3)]
+    assert not [fault for check in checks.registered() if check.promise == "P1" for fault in check.find()]
+
+
+@pytest.mark.parametrize(("counted", "there", "settled"), [(10, 5, 3), (4, 0, 2), (2, 0, 0)])
+def test_a_single_count_that_is_typed_late_explains_what_it_found(counted, there, settled):
+    place, item = location(), sku()
+    receive(place, item, 2)
+    sell(place, item, 5, when=after(2))
+
+    services.record_count(
+        external_id="C-1", location_id=place.pk, counts=[Count(1, item.pk, counted)], occurred_at=after(1), at=after(3), by=CLERK
+    )  # fmt: skip
+
+    assert figures(item, place) == (there, 0)
+    assert ProvisionalReceipt.objects.get().settled_quantity == settled
+    receive(place, item, 10, at=after(4))
+    assert figures(item, place) == (there + 10 - (3 - settled), 0)
+
+
+def test_a_count_that_a_later_one_knows_better_than_explains_nothing():
+    place, item = location(), sku()
+    receive(place, item, 2)
+    for number, minute, counted in (("C-2", 5, 2), ("C-1", 1, 4)):
+        services.record_count(
+            external_id=number, location_id=place.pk, counts=[Count(1, item.pk, counted)], occurred_at=after(minute), at=after(7), by=CLERK
+        )  # fmt: skip
+        if number == "C-2":
+            sell(place, item, 3, when=after(6))
+
+    assert ProvisionalReceipt.objects.get().settled_quantity == 0

@@ -26,7 +26,7 @@ from erp.inventory.services.documents import Booked
 from erp.inventory.services.facts import Fact, Touched
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.issues import Issued
-from erp.inventory.services.stocktake_review import SUPERSEDED
+from erp.inventory.services.stocktake_review import PROVISIONALLY, SUPERSEDED
 
 COUNT = "COUNT"
 LOSS, FOUND = "LOSS", "FOUND"
@@ -198,17 +198,18 @@ def record_count(
     since = moved_since(location_id, {count.sku_id: occurred_at for count in counts})
     differences, seen = [], []
     for count in counts:
-        moved, is_superseded = since[count.sku_id]
-        book = booking.on_hand((count.sku_id, location_id)) - moved
-        seen.append(Seen(count.sku_id, count.counted, book, occurred_at))
-        differences.append((count, 0 if is_superseded else count.counted - book))
+        one = Seen.against(
+            since[count.sku_id], booking.on_hand((count.sku_id, location_id)), count.sku_id, count.counted, occurred_at
+        )
+        seen.append(one)
+        differences.append((count, one.difference))
     missing = [_touched(document_id, count, -pieces, occurred_at) for count, pieces in differences if pieces < 0]
     fact.make_room(booking, missing)
     for line in missing:
         fact.take(booking, line, reasons[LOSS])
     found = [_touched(document_id, count, pieces, occurred_at) for count, pieces in differences if pieces > 0]
     fact.bring(booking, found, reasons[FOUND])
-    provisional.settle_by_count([(count.sku_id, location_id) for count in counts])
+    settle(seen, location_id=location_id)
     booking.write()
     fact.file()
     keep_on_record(seen, document_id=document_id, location_id=location_id, at=at)
@@ -216,13 +217,43 @@ def record_count(
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What moved after a SKU was counted; how many pieces more came in provisionally by then than receipts explained; and whether a later count
+    knows better."""
+
+    moved: int
+    provisional: int
+    is_superseded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """What was counted of a SKU, against the books of that moment."""
+    """What was counted of a SKU, against the books of that moment. ``explained`` pieces of the books came in provisionally afterwards: what left
+    beyond the books lay there when it was counted, and is found once only."""
 
     sku_id: int
     counted: int
     book: int
+    explained: int
     counted_at: dt.datetime
+    is_superseded: bool
+
+    @classmethod
+    def against(cls, since: Since, on_hand: int, sku_id: int, counted: int, counted_at: dt.datetime) -> Seen:
+        book = on_hand - since.moved
+        explained = min(max(counted - book, 0), since.provisional)
+        return cls(sku_id, counted, book + explained, explained, counted_at, since.is_superseded)
+
+    @property
+    def difference(self) -> int:
+        return 0 if self.is_superseded else self.counted - self.book
+
+
+def settle(seen: Sequence[Seen], *, location_id: int) -> None:
+    """What the counts explain of pieces that came in provisionally. One that a later count knows better than explains nothing."""
+    provisional.settle_by_count(
+        {(each.sku_id, location_id): (each.counted_at, each.explained) for each in seen if not each.is_superseded}
+    )
 
 
 def keep_on_record(seen: Sequence[Seen], *, document_id: int, location_id: int, at: dt.datetime) -> None:
@@ -242,13 +273,13 @@ _MOVED_SINCE = f"""
 SELECT m.sku_id,
        coalesce((SELECT sum(x.quantity) FROM inventory_stockmovement x
                  WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s AND x.occurred_at > m.counted_at), 0)::int,
-       {SUPERSEDED}
+       {PROVISIONALLY}, {SUPERSEDED}
 FROM unnest(%(skus)s::bigint[], %(moments)s::timestamptz[]) AS m (sku_id, counted_at)
 """  # noqa: S608 - made of our own constants only
 
 
-def moved_since(location_id: int, moments: Mapping[int, dt.datetime]) -> dict[int, tuple[int, bool]]:
-    """What moved after each SKU was counted, and whether a later count knows better. Asked behind the lock of the balances."""
+def moved_since(location_id: int, moments: Mapping[int, dt.datetime]) -> dict[int, Since]:
+    """What happened after each SKU was counted. Asked behind the lock of the balances."""
     asked: dict[str, Any] = {
         "location": location_id,
         "skus": list(moments),
@@ -256,7 +287,7 @@ def moved_since(location_id: int, moments: Mapping[int, dt.datetime]) -> dict[in
     }
     with connection.cursor() as cursor:
         cursor.execute(_MOVED_SINCE, asked)
-        return {sku_id: (moved, is_superseded) for sku_id, moved, is_superseded in cursor.fetchall()}
+        return {sku_id: Since(*row) for sku_id, *row in cursor.fetchall()}
 
 
 def _issued(earlier: Booked) -> list[Issued]:

@@ -70,11 +70,22 @@ def settle_with_receipt(
     rows.update(ProvisionalReceipt, "id", _COLUMNS, settled)
 
 
-def settle_by_count(keys: Sequence[BalanceKey]) -> None:
-    """Somebody counted: the count is the truth, so no later receipt is to be lowered for these pieces."""
-    rows.update(
-        ProvisionalReceipt, "id", _COLUMNS, [(row.pk, row.quantity, row.value) for row in open_provisionals(keys)]
-    )
+def settle_by_count(counted: Mapping[BalanceKey, tuple[dt.datetime, int]]) -> None:
+    """Somebody counted: the count is the truth, so no later receipt is to be lowered for these pieces.
+
+    Of what came in provisionally after the count, it explains so many pieces as it found and the books of its moment lacked.
+    """
+    left = {key: pieces for key, (_counted_at, pieces) in counted.items()}
+    settled = []
+    for row in open_provisionals(counted):
+        key = (row.sku_id, row.location_id)
+        pieces = row.quantity - row.settled_quantity
+        if row.occurred_at > counted[key][0]:
+            pieces = min(pieces, left[key])
+            left[key] -= pieces
+        if pieces:
+            settled.append((row.pk, row.settled_quantity + pieces, row.settled_value + _part(row, pieces)))
+    rows.update(ProvisionalReceipt, "id", _COLUMNS, settled)
 
 
 def note(found: Sequence[tuple[BalanceKey, int, Decimal, int, int, dt.datetime]], *, channel_id: int | None) -> None:

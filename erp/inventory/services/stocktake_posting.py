@@ -14,9 +14,9 @@ from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.use_case import use_case
 from erp.inventory.models import Reason, StockCount, StockCountLine, StockDocument
-from erp.inventory.services import documents, provisional
+from erp.inventory.services import documents
 from erp.inventory.services.facts import Fact, Touched
-from erp.inventory.services.physical import FOUND, LOSS, Seen, keep_on_record, moved_since
+from erp.inventory.services.physical import FOUND, LOSS, Seen, keep_on_record, moved_since, settle
 from erp.inventory.services.stocktake_review import go_on_with_counts
 from erp.inventory.services.stocktakes import locked_count, move_on, refuse_unless
 
@@ -83,10 +83,10 @@ def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime
     since = moved_since(count.location_id, moments)
     differences, seen = {}, []
     for line in lines:
-        moved, is_superseded = since[line.sku_id]
-        book = booking.on_hand((line.sku_id, count.location_id)) - moved
-        seen.append(Seen(line.sku_id, line.counted or 0, book, moments[line.sku_id]))
-        differences[line.sku_id] = 0 if is_superseded else (line.counted or 0) - book
+        on_hand = booking.on_hand((line.sku_id, count.location_id))
+        one = Seen.against(since[line.sku_id], on_hand, line.sku_id, line.counted or 0, moments[line.sku_id])
+        seen.append(one)
+        differences[line.sku_id] = one.difference
 
     touched = {
         line.sku_id: Touched(document_id, line.pk, line.sku_id, abs(differences[line.sku_id]), moments[line.sku_id])
@@ -97,7 +97,7 @@ def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime
     for gone in missing:
         fact.take(booking, gone, reasons[LOSS])
     fact.bring(booking, [touched[sku_id] for sku_id, pieces in differences.items() if pieces > 0], reasons[FOUND])
-    provisional.settle_by_count([(sku_id, count.location_id) for sku_id in moments])
+    settle(seen, location_id=count.location_id)
     booking.write()
     fact.file()
     keep_on_record(seen, document_id=document_id, location_id=count.location_id, at=at)

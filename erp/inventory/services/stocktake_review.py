@@ -79,12 +79,17 @@ WITH entry AS (
         m.first_at < m.counted_at AND EXISTS (
             SELECT FROM inventory_stockmovement x WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s
             AND x.occurred_at > m.first_at AND x.occurred_at <= m.counted_at) AS has_moved,
+        CASE WHEN m.counted_at IS NOT NULL THEN {provisionally} END AS provisionally,
         m.counted_at IS NOT NULL AND {superseded} AS is_superseded
     FROM moment m
-), compared AS (
+), looked AS (
     SELECT against.*, CASE WHEN against.counted_at IS NOT NULL THEN
         coalesce(against.counted, greatest(least(against.book, against.came), 0)) END AS seen_pieces
     FROM against
+), compared AS (
+    SELECT id, sku_id, entries, counted_at, has_moved, is_superseded, seen_pieces,
+           book + least(greatest(seen_pieces - book, 0), provisionally) AS book
+    FROM looked
 ), valued AS (
     SELECT c.*, CASE WHEN c.is_superseded THEN 0 ELSE c.seen_pieces - c.book END AS difference FROM compared c
 )
@@ -103,8 +108,13 @@ LEFT JOIN inventory_costbalance cost ON cost.sku_id = v.sku_id AND cost.cost_poo
 WHERE l.id = v.id
 """
 
-# ``m`` is a row with a SKU and the moment at which it was counted. A later count that was booked knows better, also where it found no
-# difference.
+# ``m`` is a row with a SKU and the moment at which it was counted. What left beyond the books afterwards lay there when it was counted: it came in
+# provisionally, and is not found once more.
+PROVISIONALLY = """greatest(coalesce((
+            SELECT sum(x.quantity) FROM inventory_stockmovement x JOIN inventory_reason why ON why.id = x.reason_id
+            WHERE x.sku_id = m.sku_id AND x.location_id = %(location)s AND x.occurred_at > m.counted_at AND why.code = 'PROVISIONAL'), 0), 0)::int"""
+
+# A later count that was booked knows better, also where it found no difference.
 SUPERSEDED = """EXISTS (
             SELECT FROM inventory_countrecord later
             WHERE later.sku_id = m.sku_id AND later.location_id = %(location)s AND later.counted_at > m.counted_at)"""
@@ -280,4 +290,4 @@ def _compare(count: StockCount, sku_ids: Sequence[int]) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_FOUND, asked)
-        cursor.execute(_COMPARE.format(superseded=SUPERSEDED), asked)
+        cursor.execute(_COMPARE.format(superseded=SUPERSEDED, provisionally=PROVISIONALLY), asked)
