@@ -18,7 +18,8 @@ from accounting import services
 from accounting.admin import settlements, vouchers
 from accounting.models import JournalEntry, OpenItem, Posting, Settlement
 from erp.core import documents
-from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline, document_link
+from erp.core import documents
+from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline, document_link, document_named
 
 
 class ReverseForm(ActionForm):
@@ -78,9 +79,13 @@ class JournalEntryAdmin(ReadOnlyAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         return vouchers.voucher_view(self, request)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.annotate(document_number=documents.number_of("source_type", "source_id"))
+
     @admin.display(description=_("source document"))
-    def source(self, entry: JournalEntry) -> str:
-        return document_link(entry.source_type, entry.source_id)
+    def source(self, entry: Any) -> str:
+        return document_named(entry.source_type, entry.source_id, entry.document_number)
 
     @admin.action(description=_("Reverse the selected entries"), permissions=["act"])
     def reverse(self, request: HttpRequest, queryset: QuerySet[JournalEntry]) -> None:
@@ -109,9 +114,13 @@ class PostingAdmin(ReadOnlyAdmin):
     def entry_number(self, posting: Posting) -> str:
         return document_link("ENTRY", posting.entry_id, posting.entry.number)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.annotate(document_number=documents.number_of("entry__source_type", "entry__source_id"))
+
     @admin.display(description=_("source document"))
-    def source(self, posting: Posting) -> str:
-        return document_link(posting.entry.source_type, posting.entry.source_id)
+    def source(self, posting: Any) -> str:
+        return document_named(posting.entry.source_type, posting.entry.source_id, posting.document_number)
 
 
 class RemainingFilter(admin.SimpleListFilter):
@@ -203,4 +212,4 @@ class OpenItemAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("document"))
     def document(self, item: OpenItem) -> str:
-        return document_link(item.document_type, item.document_id)
+        return document_named(item.document_type, item.document_id, item.document_label)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounting.admin import exports
 from accounting.models import BillableItem, ExportRun, JournalEntry, Posting, Settlement
 from accounting.postings import settlements
-from erp.core.admin import ReadOnlyAdmin, document_link
+from erp.core.admin import ReadOnlyAdmin, document_link, document_named
 from erp.core.templatetags.pages import figure
 
 # What entries of a settlement name as their source, by its kind.
@@ -38,7 +38,7 @@ class BillableItemAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("document"))
     def document(self, item: BillableItem) -> str:
-        return document_link(item.document_type, item.document_id)
+        return document_named(item.document_type, item.document_id, item.document_number)
 
 
 @admin.register(Settlement)

@@ -241,7 +241,7 @@ class ApiKeyAdmin(MasterAdmin):
 
     @admin.display(description=_("EC site"), ordering="site__channel__code")
     def channel(self, key: ApiKey) -> str:
-        return str(key.site.channel.code)
+        return str(key.site.channel.name)
 
     @admin.display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:

@@ -49,7 +49,7 @@ class InboundEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("sales channel"), ordering="site__channel__code")
     def channel(self, event: InboundEvent) -> str:
-        return event.site.channel.code
+        return event.site.channel.name
 
     @admin.display(description=_("result"))
     def what_came_of_it(self, event: InboundEvent) -> str:
@@ -124,4 +124,4 @@ class OrderSeenAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("sales channel"))
     def channel(self, seen: OrderSeen) -> str:
-        return seen.site.channel.code
+        return seen.site.channel.name

@@ -60,7 +60,7 @@ class OfSite(ReadOnlyAdmin):
 
     @admin.display(description=_("sales channel"), ordering="site__channel__code")
     def channel(self, row: Any) -> str:
-        return str(row.site.channel.code)
+        return str(row.site.channel.name)
 
 
 @admin.register(SiteState)

@@ -42,7 +42,7 @@ class ReconciliationRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("sales channel"))
     def channel(self, run: ReconciliationRun) -> str:
-        return run.site.channel.code
+        return run.site.channel.name
 
     def get_urls(self) -> list[Any]:
         ask = path("ask/", self.admin_site.admin_view(self.ask), name="ec_gateway_reconcile")
@@ -101,7 +101,7 @@ class ReconciliationRowAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("sales channel"), ordering="run__site__channel__code")
     def channel(self, row: ReconciliationRow) -> str:
-        return row.run.site.channel.code
+        return row.run.site.channel.name
 
     @admin.display(description=_("SKU"), ordering="external_code")
     def item(self, row: ReconciliationRow) -> str:

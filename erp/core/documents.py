@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Case, CharField, Model, OuterRef, Subquery, Value, When
 from django.urls import NoReverseMatch, reverse
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentType:
-    """``url_name`` takes the document's id, e.g. ``admin:orders_order_change``. ``label`` may be a lazy translation."""
+    """``url_name`` takes the document's id, e.g. ``admin:orders_order_change``. ``label`` may be a lazy translation.
+
+    ``numbers`` is the model of the documents and the field with the number by which people call one.
+    """
 
     type: str
     label: object
     url_name: str
+    numbers: tuple[type[Model], str] | None = None
 
 
 _types: dict[str, DocumentType] = {}
 
 
-def register(type: str, *, label: object, url_name: str) -> None:  # noqa: A002 - the word of the field it stands in
+def register(
+    type: str,  # noqa: A002 - the word of the field it stands in
+    *,
+    label: object,
+    url_name: str,
+    numbers: tuple[type[Model], str] | None = None,
+) -> None:
     """Say what documents of ``type`` are called and which page shows one. Registering again replaces."""
-    _types[type] = DocumentType(type, label, url_name)
+    _types[type] = DocumentType(type, label, url_name, numbers)
 
 
 def registered() -> list[DocumentType]:
@@ -32,6 +43,22 @@ def label_of(type: str) -> str:  # noqa: A002
     """The name of a type for people; the type itself where nobody registered it."""
     known = _types.get(type)
     return str(known.label) if known else type
+
+
+def number_of(type_field: str = "document_type", id_field: str = "document_id") -> Case:
+    """The number of the document that a row names, as a part of the statement that reads the row; empty where its owner gives none."""
+    kinds: dict[tuple[type[Model], str], list[str]] = {}
+    for document in registered():
+        if document.numbers:
+            kinds.setdefault(document.numbers, []).append(document.type)
+    known = [
+        When(
+            **{f"{type_field}__in": types},
+            then=Subquery(model._default_manager.filter(pk=OuterRef(id_field)).values(number)[:1]),
+        )
+        for (model, number), types in kinds.items()
+    ]
+    return Case(*known, default=Value(""), output_field=CharField())
 
 
 def url_of(type: str, document_id: int) -> str | None:  # noqa: A002

@@ -24,6 +24,7 @@ class InventoryConfig(AppConfig):
 
     def ready(self) -> None:
         from erp.core import documents, guards, ownership, task_kinds, who, words
+        from erp.inventory.models import Hold, StockDocument, TransferOrder
         from erp.inventory.selectors.finding import register_findables
         from erp.inventory.selectors.queues import register_queues
         from erp.inventory.selectors.verification import register_checks
@@ -48,14 +49,20 @@ class InventoryConfig(AppConfig):
             ("TRANSFER_ARRIVAL", _("Arrival of a transfer")),
             ("TRANSFER_LOSS", _("Loss on the road")),
             ("SORTING", _("Inspection of goods")),
+            ("STOCK", _("Stock document")),
         ):
-            documents.register(kind, label=label, url_name="admin:inventory_stockdocument_change")
+            documents.register(
+                kind,
+                label=label,
+                url_name="admin:inventory_stockdocument_change",
+                numbers=(StockDocument, "external_id"),
+            )
         for field in (
             "started_by", "requested_by", "approved_by", "created_by", "confirmed_by", "shipped_by", "received_by", "reported_by",
             "loss_approved_by", "made_by", "posted_by",
         ):  # fmt: skip
             words.register(field, who.told)
-        documents.register("HOLD", label=_("Hold"), url_name="admin:inventory_hold_change")
+        documents.register("HOLD", label=_("Hold"), url_name="admin:inventory_hold_change", numbers=(Hold, "ref"))
         documents.register(
             "EXPECTED_RECEIPT", label=_("Expected receipt"), url_name="admin:inventory_expectedreceipt_change"
         )
@@ -64,7 +71,12 @@ class InventoryConfig(AppConfig):
         documents.register(
             "STOCK_COUNT", label=pgettext_lazy("document", "Stocktake"), url_name="admin:inventory_stockcount_change"
         )
-        documents.register("TRANSFER_ORDER", label=_("transfer order"), url_name="admin:inventory_transferorder_change")
+        documents.register(
+            "TRANSFER_ORDER",
+            label=_("transfer order"),
+            url_name="admin:inventory_transferorder_change",
+            numbers=(TransferOrder, "external_id"),
+        )
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])

@@ -61,7 +61,7 @@ class OrdersConfig(AppConfig):
         from erp.core import documents, ownership, task_kinds, words
         from erp.inventory.selectors.reorder import register_demand
         from erp.inventory.selectors.valuation import register_sales
-        from erp.orders.models import PaymentMethod
+        from erp.orders.models import Order, PaymentMethod, Return, SalesReport, Shipment
         from erp.orders.selectors.carriers import carrier_name
         from erp.orders.selectors.demand import open_demand
         from erp.orders.selectors.finding import register_findables
@@ -78,10 +78,21 @@ class OrdersConfig(AppConfig):
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
         task_kinds.register(TASKS)
-        documents.register("ORDER", label=_("Order"), url_name="admin:orders_order_change")
-        documents.register("SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change")
-        documents.register("SALES_REPORT", label=_("Sales report"), url_name="admin:orders_salesreport_change")
-        documents.register("RETURN", label=_("Return"), url_name="admin:orders_return_change")
+        documents.register(
+            "ORDER", label=_("Order"), url_name="admin:orders_order_change", numbers=(Order, "number")
+        )
+        documents.register(
+            "SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change", numbers=(Shipment, "number")
+        )
+        documents.register(
+            "SALES_REPORT",
+            label=_("Sales report"),
+            url_name="admin:orders_salesreport_change",
+            numbers=(SalesReport, "number"),
+        )
+        documents.register(
+            "RETURN", label=_("Return"), url_name="admin:orders_return_change", numbers=(Return, "number")
+        )
         words.register("method", dict(PaymentMethod.choices))
         words.register("carrier", carrier_name)
         words.register("provider", lambda code: str(PROVIDERS.get(code.lower()) or carrier_name(code)))

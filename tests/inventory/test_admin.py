@@ -79,6 +79,39 @@ def test_a_work_queue_opens_its_list(admin_client, shelf, page, state):
     assert answer.status_code == 200
 
 
+def test_the_list_of_expectations_opens_with_what_is_still_to_come(admin_client, shelf):
+    _site, warehouse, shirt = shelf
+    for purchase, day in (("PO-LATER", 20), ("PO-SOON", 2), ("PO-GONE", 1)):
+        services.expect_receipt(
+            external_id=purchase,
+            location_id=warehouse.pk,
+            lines=[ExpectedLine(1, shirt.pk, 3, NOON.date() + dt.timedelta(days=day))],
+            at=NOON,
+            by=CLERK,
+        )
+    services.cancel_expected(external_id="PO-GONE", at=NOON, by=CLERK)
+
+    def listed(**asked):
+        answer = admin_client.get(reverse("admin:inventory_expectedreceipt_changelist"), asked)
+        return [row.external_id for row in answer.context["cl"].result_list]
+
+    assert listed() == ["PO-1", "PO-SOON", "PO-LATER"]
+    assert listed(state="all") == ["PO-GONE", "PO-SOON", "PO-LATER", "PO-1"]
+    assert listed(q="PO-GONE") == ["PO-GONE"]
+
+
+@pytest.mark.parametrize("url_name", ["inventory_stocktake_open", "inventory_reorder"])
+def test_numbers_that_pages_suggest_are_nobody_elses(admin_client, url_name):
+    """Two people who open a page within the same minute."""
+
+    def suggested():
+        context = admin_client.get(reverse(f"admin:{url_name}")).context
+        form = context.get("purchase") or context["form"]
+        return form["external_id" if "external_id" in form.fields else "name"].value()
+
+    assert suggested() != suggested()
+
+
 def test_a_list_takes_the_same_number_of_statements_however_long(admin_client, shelf):
     _site, warehouse, _shirt = shelf
     url = reverse("admin:inventory_stockmovement_changelist")

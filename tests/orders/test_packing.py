@@ -11,7 +11,7 @@ from django.urls import reverse
 from catalog.models import SkuCode
 from erp.orders import services
 from erp.orders.models import Shipment
-from tests.inventory.factories import sku, stock
+from tests.inventory.factories import sku, statements, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shop
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +46,49 @@ class Scanner:
 @pytest.fixture
 def scan(client: Any) -> Scanner:
     return Scanner(client)
+
+
+def test_the_page_shows_which_parcels_wait_until_one_is_open(client, scan, parcel):
+    url = reverse("admin:orders_packing")
+
+    page = client.get(url)
+
+    assert (page.context["waiting_count"], page.context["waiting_more"]) == ("1", False)
+    [waiting] = page.context["waiting"]
+    assert (waiting.parcel, waiting.pieces) == (parcel, 3)
+    assert parcel.number in page.content.decode()
+    assert scan(parcel.number)[0] == "plain"
+    assert client.post(url, {"code": parcel.number}).context["waiting"] == []
+    for code in (JAN, parcel.coat, JAN, ""):
+        scan(code)
+    assert client.get(url).context["waiting_count"] == "0"
+
+
+def test_waiting_parcels_take_the_same_number_of_statements(client, scan, parcel):
+    url = reverse("admin:orders_packing")
+    few = statements(lambda: client.get(url))
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    for _ in range(4):
+        released(placed(channel, order(line(shirt, 1))))
+
+    assert len(statements(lambda: client.get(url))) == len(few)
+
+
+def test_claims_name_an_order_by_its_number_in_the_one_statement_of_the_list(client, scan, parcel):
+    url = reverse("admin:inventory_reservation_changelist")
+    few = statements(lambda: client.get(url))
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    orders = [placed(channel, order(line(shirt, 1))) for _ in range(4)]
+
+    many = statements(lambda: client.get(url))
+
+    assert len(many) == len(few)
+    shown = client.get(url).content.decode()
+    assert all(f">{each.number}</a>" in shown for each in orders)
 
 
 def test_a_parcel_leaves_when_every_piece_was_scanned(scan, parcel):

@@ -15,7 +15,7 @@ from erp.core.admin.bases import (
     ServiceAdmin,
     TabularInline,
 )
-from erp.core.admin.figures import InWordsFilter, document_link
+from erp.core.admin.figures import InWordsFilter, document_link, document_named
 from erp.core.admin.refusals import for_people
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ServiceAdmin",
     "TabularInline",
     "document_link",
+    "document_named",
     "for_people",
     "masters",
     "records",

@@ -24,6 +24,11 @@ def document_link(document_type: str, document_id: int, label: str = "") -> str:
     return format_html('<a href="{}">{}</a>', url, label) if url else label
 
 
+def document_named(document_type: str, document_id: int, number: str) -> str:
+    """The same by kind and number, for a column where documents of all kinds stand."""
+    return document_link(document_type, document_id, f"{documents.label_of(document_type)} {number}" if number else "")
+
+
 # Numbers that count nothing: they name a thing.
 NO_FIGURES = (
     "document_id",

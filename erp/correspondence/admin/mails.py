@@ -94,7 +94,7 @@ class MailAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("sales channel"), ordering="channel__code")
     def sold_through(self, mail: Mail) -> str:
-        return mail.channel.code
+        return mail.channel.name
 
     @admin.display(description=_("document number"), ordering="document_label")
     def document(self, mail: Mail) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Model, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from erp.core import documents
 from erp.core.admin import PageLink, ReadOnlyInline, document_link
 from erp.core.clock import business_date
 from erp.inventory import services
@@ -21,6 +24,11 @@ from erp.inventory.admin import arrivals
 from erp.inventory.admin.forms import ExpectedForm
 from erp.inventory.admin.places import OfPlaces, limit_places
 from erp.inventory.models import ExpectedReceipt, Promise, ProvisionalReceipt, Reservation
+
+
+def _named(claim: Any) -> str:
+    """The document that a claim is of, by its number as far as it has one."""
+    return document_link(claim.document_type, claim.document_id, claim.document_number or "")
 
 
 @admin.register(Reservation)
@@ -35,23 +43,42 @@ class ReservationAdmin(OfPlaces):
     ordering = ["-id"]
     list_display_links = None
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(document_number=documents.number_of())
+
     @admin.display(description=_("document"))
     def document(self, reservation: Reservation) -> str:
-        return document_link(reservation.document_type, reservation.document_id)
+        return _named(reservation)
+
+
+def _expectations_asked_for(asked: Mapping[str, Any]) -> str:
+    """Those that are open, unless all are asked for; who searches means all of them."""
+    return str(asked.get("state") or ("all" if asked.get(SEARCH_VAR) else "open"))
 
 
 class OpenFilter(admin.SimpleListFilter):
+    """Open ones first: that is what the list is for."""
+
     title = _("state")
     parameter_name = "state"
 
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        self.asked_for = _expectations_asked_for(request.GET)
+        super().__init__(request, *args)
+
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("open", _("open")), ("late", _("late"))]
+        return [("open", _("open")), ("late", _("late")), ("all", _("all"))]
+
+    def choices(self, changelist: Any) -> Any:
+        for value, title in self.lookup_choices:
+            asked = changelist.get_query_string({self.parameter_name: value})
+            yield {"selected": self.asked_for == value, "query_string": asked, "display": title}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.value():
+        if self.asked_for == "all":
             return queryset
         queryset = queryset.filter(cancelled_at__isnull=True, received_quantity__lt=F("quantity"))
-        if self.value() == "late":
+        if self.asked_for == "late":
             queryset = queryset.filter(expected_date__lt=business_date(timezone.now()))
         return queryset
 
@@ -66,11 +93,11 @@ class PromiseInline(ReadOnlyInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.order_by("priority", "pk")
+        return rows.annotate(document_number=documents.number_of()).order_by("priority", "pk")
 
     @admin.display(description=_("promised to"))
     def document(self, promise: Promise) -> str:
-        return document_link(promise.document_type, promise.document_id)
+        return _named(promise)
 
 
 @admin.register(Promise)
@@ -85,9 +112,12 @@ class PromiseAdmin(OfPlaces):
     ordering = ["-id"]
     list_display_links = None
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(document_number=documents.number_of())
+
     @admin.display(description=_("promised to"))
     def document(self, promise: Promise) -> str:
-        return document_link(promise.document_type, promise.document_id)
+        return _named(promise)
 
 
 @admin.register(ExpectedReceipt)
@@ -102,9 +132,12 @@ class ExpectedReceiptAdmin(OfPlaces):
     list_select_related = ["sku", "location", "supplier"]
     list_filter = [OpenFilter, "location"]
     search_fields = ["external_id__folded", "sku__code__exact"]
-    ordering = ["expected_date", "id"]
     actions = ["cancel"]
     list_links = (PageLink("admin:inventory_inspect", _("Inspect arrivals"), "inventory.receive_stock"),)
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """What is to come by the day on which it should; among all of them the newest first. An index knows either."""
+        return ["-id"] if _expectations_asked_for(request.GET) == "all" else ["expected_date", "id"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         mine = Promise.objects.filter(expected_receipt=OuterRef("pk")).order_by().values("expected_receipt")

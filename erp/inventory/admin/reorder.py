@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import secrets
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
@@ -72,7 +73,7 @@ def page(admin: ServiceAdmin, request: HttpRequest) -> Any:
     now = timezone.localtime()
     first = Location.objects.filter(is_active=True, kind=Location.Kind.WAREHOUSE).order_by("code").first()
     arrives_at = form.data.get("location") or (first.pk if first else None)
-    purchase = PurchaseForm(initial={"name": f"PO-{now:%Y%m%d-%H%M}", "location": arrives_at})
+    purchase = PurchaseForm(initial={"name": f"PO-{now:%Y%m%d-%H%M}-{secrets.token_hex(2)}", "location": arrives_at})
     return answer(
         admin, request, name="purchase-suggestions", title=title, form=form, sheet=sheet, template="inventory/reorder.html",
         purchase=purchase, may_order=request.user.has_perm(MAY_ORDER),

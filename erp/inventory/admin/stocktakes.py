@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -72,7 +73,7 @@ class StockCountAdmin(OfPlaces):
         """One stocktake per chosen location; several get the location behind their common number."""
         if not request.user.has_perm(COUNTS):
             raise PermissionDenied
-        number = f"{timezone.localtime():%Y%m%d-%H%M}"
+        number = f"{timezone.localtime():%Y%m%d-%H%M}-{secrets.token_hex(2)}"
         form = StocktakeForm(request.POST or None, initial={"external_id": number, "starts": True})
         limit_places(form, request)
 

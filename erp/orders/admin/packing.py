@@ -20,12 +20,14 @@ from erp.orders import services
 from erp.orders.admin import prints
 from erp.orders.models import PrintRun, Shipment
 from erp.orders.selectors.carriers import carrier_of
-from erp.orders.selectors.packing import PackItem, count, items_of, news_of, parcels_scanned
+from erp.orders.selectors.packing import MOST_COUNTED, PackItem, count, items_of, news_of, parcels_scanned, waiting_parcels
 
 if TYPE_CHECKING:
     from erp.orders.admin.shipments import ShipmentAdmin
 
 MOST_SCANS = 2_000
+# Of the parcels that wait: as many as are read from a screen.
+MOST_WAITING = 30
 
 
 def packing_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
@@ -137,9 +139,16 @@ def _answer(
     items: list[PackItem] | None = None,
     scans: list[str] | None = None,
 ) -> HttpResponse:
+    waiting_count, waiting = (
+        waiting_parcels(page.get_queryset(request), limit=MOST_WAITING) if parcel is None else (0, [])
+    )
     context = {
         "opts": page.opts,
         "title": gettext("Inspect and ship"),
+        "waiting": waiting,
+        "waiting_count": f"{MOST_COUNTED}+" if waiting_count > MOST_COUNTED else str(waiting_count),
+        "waiting_more": waiting_count > len(waiting),
+        "today": business_date(timezone.now()),
         "told": told,
         "told_kind": kind,
         "parcel": parcel,

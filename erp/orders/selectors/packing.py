@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet, Sum
 
 from catalog.models import Sku
 from catalog.selectors import scanned_codes
@@ -35,6 +35,34 @@ class Refused:
 
     code: str
     item: PackItem | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingParcel:
+    """A parcel that is to be packed. ``news`` are kinds of open tasks that may stop it."""
+
+    parcel: Shipment
+    pieces: int
+    news: frozenset[str]
+
+
+# Beyond this nobody reads the number.
+MOST_COUNTED = 999
+
+
+def waiting_parcels(seen: QuerySet[Shipment], *, limit: int) -> tuple[int, list[WaitingParcel]]:
+    """How many of ``seen`` are to be packed (to ``MOST_COUNTED`` and one), and the first of them in the order in which they were instructed."""
+    waiting = seen.filter(state=Shipment.State.INSTRUCTED).order_by("id")
+    count = waiting.values("pk")[: MOST_COUNTED + 1].count()
+    first = list(waiting.select_related("order", "delivery")[:limit])
+    lines = ShipmentLine.objects.filter(shipment__in=first).values("shipment").annotate(pieces=Sum("quantity"))
+    pieces = dict(lines.order_by().values_list("shipment", "pieces"))
+    news: dict[int, set[str]] = {}
+    for order_id, kind in _open_news([each.order_id for each in first]).values_list("subject_id", "kind"):
+        news.setdefault(order_id, set()).add(kind)
+    return count, [
+        WaitingParcel(each, pieces.get(each.pk, 0), frozenset(news.get(each.order_id, ()))) for each in first
+    ]
 
 
 def parcels_scanned(code: str) -> list[Shipment]:
@@ -89,8 +117,11 @@ def count(items: Sequence[PackItem], scans: Sequence[str]) -> list[Refused]:
 
 def news_of(parcel: Shipment) -> set[str]:
     """Kinds of open tasks that came while the parcel was being picked: it may not be wanted any more."""
+    return set(_open_news([parcel.order_id]).values_list("kind", flat=True))
+
+
+def _open_news(order_ids: Sequence[int]) -> QuerySet[StaffTask]:
     kinds = ("CANCEL_WHILE_PICKING", "AMEND_AFTER_RELEASE")
-    found = StaffTask.objects.filter(
-        kind__in=kinds, subject_type="ORDER", subject_id=parcel.order_id, closed_at__isnull=True
+    return StaffTask.objects.filter(
+        kind__in=kinds, subject_type="ORDER", subject_id__in=order_ids, closed_at__isnull=True
     )
-    return set(found.values_list("kind", flat=True))
