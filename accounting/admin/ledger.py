@@ -18,7 +18,6 @@ from accounting import services
 from accounting.admin import settlements, vouchers
 from accounting.models import JournalEntry, OpenItem, Posting, Settlement
 from erp.core import documents
-from erp.core import documents
 from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline, document_link, document_named
 
 

@@ -78,9 +78,7 @@ class OrdersConfig(AppConfig):
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
         task_kinds.register(TASKS)
-        documents.register(
-            "ORDER", label=_("Order"), url_name="admin:orders_order_change", numbers=(Order, "number")
-        )
+        documents.register("ORDER", label=_("Order"), url_name="admin:orders_order_change", numbers=(Order, "number"))
         documents.register(
             "SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change", numbers=(Shipment, "number")
         )

@@ -20,7 +20,15 @@ from erp.orders import services
 from erp.orders.admin import prints
 from erp.orders.models import PrintRun, Shipment
 from erp.orders.selectors.carriers import carrier_of
-from erp.orders.selectors.packing import MOST_COUNTED, PackItem, count, items_of, news_of, parcels_scanned, waiting_parcels
+from erp.orders.selectors.packing import (
+    MOST_COUNTED,
+    PackItem,
+    count,
+    items_of,
+    news_of,
+    parcels_scanned,
+    waiting_parcels,
+)
 
 if TYPE_CHECKING:
     from erp.orders.admin.shipments import ShipmentAdmin
