@@ -80,7 +80,8 @@ class JournalEntryAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(document_number=documents.number_of("source_type", "source_id"))
+        named: QuerySet[Any] = rows.annotate(document_number=documents.number_of("source_type", "source_id"))
+        return named
 
     @admin.display(description=_("source document"))
     def source(self, entry: Any) -> str:
@@ -115,7 +116,9 @@ class PostingAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(document_number=documents.number_of("entry__source_type", "entry__source_id"))
+        numbers = documents.number_of("entry__source_type", "entry__source_id")
+        named: QuerySet[Any] = rows.annotate(document_number=numbers)
+        return named
 
     @admin.display(description=_("source document"))
     def source(self, posting: Any) -> str:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from django.db.models import Case, CharField, Model, OuterRef, Subquery, Value, When
 from django.urls import NoReverseMatch, reverse
+
+# The model of documents, and its field with the number by which people call one.
+Numbers: TypeAlias = tuple[type[Model], str]
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentType:
     """``url_name`` takes the document's id, e.g. ``admin:orders_order_change``. ``label`` may be a lazy translation.
 
-    ``numbers`` is the model of the documents and the field with the number by which people call one.
+    ``numbers`` tells where the numbers of such documents stand.
     """
 
     type: str
     label: object
     url_name: str
-    numbers: tuple[type[Model], str] | None = None
+    numbers: Numbers | None = None
 
 
 _types: dict[str, DocumentType] = {}
@@ -29,7 +33,7 @@ def register(
     *,
     label: object,
     url_name: str,
-    numbers: tuple[type[Model], str] | None = None,
+    numbers: Numbers | None = None,
 ) -> None:
     """Say what documents of ``type`` are called and which page shows one. Registering again replaces."""
     _types[type] = DocumentType(type, label, url_name, numbers)
@@ -47,7 +51,7 @@ def label_of(type: str) -> str:  # noqa: A002
 
 def number_of(type_field: str = "document_type", id_field: str = "document_id") -> Case:
     """The number of the document that a row names, as a part of the statement that reads the row; empty where its owner gives none."""
-    kinds: dict[tuple[type[Model], str], list[str]] = {}
+    kinds: dict[Numbers, list[str]] = {}
     for document in registered():
         if document.numbers:
             kinds.setdefault(document.numbers, []).append(document.type)
