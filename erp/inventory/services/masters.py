@@ -132,7 +132,7 @@ def register_masters() -> None:
                 Column("category", ("商品グループコード", "カテゴリコード")),
                 Column("starts_at", ("開始日時",)),
                 Column("ends_at", ("終了日時",)),
-                Column("buffer", ("安全在庫", "安全在庫数")),
+                Column("buffer", ("安全在庫", "安全在庫数", "確保数")),
                 Column("buffer_percent", ("安全在庫率",)),
                 Column("last_pieces", ("残りわずか",)),
                 Column("cap", ("上限", "表示上限")),
