@@ -135,7 +135,7 @@ class ExpectedReceiptAdmin(OfPlaces):
     actions = ["cancel"]
     list_links = (PageLink("admin:inventory_inspect", _("Inspect arrivals"), "inventory.receive_stock"),)
 
-    def get_ordering(self, request: HttpRequest) -> list[str]:
+    def get_ordering(self, request: HttpRequest) -> Any:
         """What is to come by the day on which it should; among all of them the newest first. An index knows either."""
         return ["-id"] if _expectations_asked_for(request.GET) == "all" else ["expected_date", "id"]
 
