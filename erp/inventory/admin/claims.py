@@ -44,7 +44,8 @@ class ReservationAdmin(OfPlaces):
     list_display_links = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).annotate(document_number=documents.number_of())
+        named: QuerySet[Any] = super().get_queryset(request).annotate(document_number=documents.number_of())
+        return named
 
     @admin.display(description=_("document"))
     def document(self, reservation: Reservation) -> str:
@@ -93,7 +94,8 @@ class PromiseInline(ReadOnlyInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(document_number=documents.number_of()).order_by("priority", "pk")
+        named: QuerySet[Any] = rows.annotate(document_number=documents.number_of()).order_by("priority", "pk")
+        return named
 
     @admin.display(description=_("promised to"))
     def document(self, promise: Promise) -> str:
@@ -113,7 +115,8 @@ class PromiseAdmin(OfPlaces):
     list_display_links = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).annotate(document_number=documents.number_of())
+        named: QuerySet[Any] = super().get_queryset(request).annotate(document_number=documents.number_of())
+        return named
 
     @admin.display(description=_("promised to"))
     def document(self, promise: Promise) -> str:
