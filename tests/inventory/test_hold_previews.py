@@ -86,5 +86,6 @@ def test_an_extension_to_a_moment_asks_for_one(admin_client, listing, shelf):
     unread = admin_client.post(listing, {"action": "preview_extend", "until": "", **chosen("running")}, follow=True)
     page = admin_client.post(listing, {"action": "preview_extend", "until": until, **chosen("running")})
 
-    assert [message.level_tag for message in unread.context["messages"]] == ["error"]
+    [told] = unread.context["messages"]
+    assert (told.level_tag, str(told).startswith("有効期限:")) == ("error", True)
     assert (rows(page), page.context["act"], page.context["until"]) == ([("running", True, False)], "extend", until)

@@ -74,7 +74,9 @@ def test_a_matrix_is_proposed_by_each_rule_looked_at_confirmed_twice_and_undone(
     assert "8点のうち8点を2件の受注に引き当てました" in told[0].content.decode()
     assert "登録済みの伝票です。変更はありません。" in told[1].content.decode()
     assert [row.reserved for row in told[1].context["results"]] == [5, 3]
+    before = client.get(page).context["table"][0]["available"]
     client.post(page, {"act": "undo"})
+    assert client.get(page).context["table"][0]["available"] == before
     assert (figures(shirt, place), OrderDistribution.objects.get().state) == ((8, 0), "UNDONE")
 
 

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext
 
 from catalog.selectors import sku_codes
@@ -138,5 +139,6 @@ def _in_words(hold: HoldView, codes: dict[int, str], now: dt.datetime) -> str:
     pieces = "、".join(f"{codes[item.sku_id]} {kept[item.sku_id]}/{item.quantity}" for item in hold.wanted)
     if hold.is_closed:
         return f"{pieces} {pgettext('of a hold', 'closed')}"
-    until = gettext("until %(time)s") % {"time": timezone.localtime(hold.expires_at).strftime("%Y-%m-%d %H:%M")}
+    ends = date_format(timezone.localtime(hold.expires_at), "SHORT_DATETIME_FORMAT")
+    until = gettext("until %(time)s") % {"time": ends}
     return f"{pieces} {pgettext('of a hold', 'expired') if hold.expires_at <= now else until}"

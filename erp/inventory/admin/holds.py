@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Min, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -125,7 +126,7 @@ class HoldAdmin(OfPlaces):
 
     @admin.display(description=_("expected arrival"))
     def arrives(self, hold: Any) -> str:
-        return f"{hold.arrives_on:%Y-%m-%d}" if hold.arrives_on else "–"
+        return date_format(hold.arrives_on, "SHORT_DATE_FORMAT") if hold.arrives_on else "–"
 
     @admin.display(description=_("time left"), ordering="expires_at")
     def time_left(self, hold: Hold) -> str:
@@ -202,7 +203,8 @@ class HoldAdmin(OfPlaces):
         try:
             until: dt.datetime = forms.DateTimeField().clean(request.POST.get("until"))
         except forms.ValidationError as fault:
-            self.message_user(request, " ".join(fault.messages), messages.ERROR)
+            label = ExtendForm.base_fields["until"].label
+            self.message_user(request, f"{label}: {' '.join(fault.messages)}", messages.ERROR)
             return None
         return until
 

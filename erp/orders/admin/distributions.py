@@ -222,6 +222,7 @@ class OrderDistributionAdmin(OfPlaces):
             lacking[cell] = lacking.get(cell, 0) + want.lacking
             has[cell] = has.get(cell, 0) + want.reserved
         free = _free(row)
+        results = [] if row.state == State.DRAFT else selectors.distributed(row.pk)
         found = Sku.objects.select_related("product", "color", "size").in_bulk(skus)
         table, style = [], None
         for sku_id in skus:
@@ -233,7 +234,8 @@ class OrderDistributionAdmin(OfPlaces):
                 }
                 for key in accounts
             ]  # fmt: skip
-            taken = 0 if row.state == State.DRAFT else sum(int(str(cell["pieces"])) for cell in cells)
+            # What it took and did not give back could be distributed when it began.
+            taken = sum((each.reserved or 0) - each.released for each in results if each.sku_code == sku.code)
             table.append(
                 {
                     "sku": sku, "name": goods_name(sku), "style": sku.product if sku.product != style else None,
@@ -271,7 +273,7 @@ class OrderDistributionAdmin(OfPlaces):
             and f"{reverse('admin:inventory_distribute')}?{urlencode(same)}",
             "foreseen": foreseen,
             "over": over if foreseen else [],
-            "results": [] if row.state == State.DRAFT else selectors.distributed(row.pk),
+            "results": results,
         }
 
 
