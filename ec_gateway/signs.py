@@ -117,19 +117,19 @@ def _waiting(limit: str, seconds: float) -> Reading:
 def _connections(at: dt.datetime) -> Iterator[Reading]:
     silent = set(paused_sites(SiteState.objects.all()).values_list("pk", flat=True))
     for state in SiteState.objects.select_related("site__channel").order_by("site__channel__code"):
-        code = state.site.channel.code
+        name = state.site.channel.name
         if state.pk in silent:
             by_staff = _("paused by staff") if state.is_paused_by_staff else ""
             why = by_staff or state.setup_error or state.last_error or _("does not answer")
-            yield Reading(judge("not_talked_to", 1), why.splitlines()[0][:200], code, "trouble=1")
+            yield Reading(judge("not_talked_to", 1), why.splitlines()[0][:200], name, "trouble=1")
         elif state.webhooks_off_since is not None:
             told = _("webhooks are switched off since %(at)s") % {"at": when(state.webhooks_off_since)}
-            yield Reading(State.ATTENTION, told, code)
+            yield Reading(State.ATTENTION, told, name)
         elif state.last_success_at is None:
-            yield Reading(State.OK, _("not called yet"), code)
+            yield Reading(State.OK, _("not called yet"), name)
         else:
             ago = exactly((at - state.last_success_at).total_seconds())
-            yield Reading(State.OK, _("answered %(ago)s ago") % {"ago": ago}, code)
+            yield Reading(State.OK, _("answered %(ago)s ago") % {"ago": ago}, name)
 
 
 def _activities(at: dt.datetime) -> Iterator[Reading]:
@@ -141,9 +141,9 @@ def _activities(at: dt.datetime) -> Iterator[Reading]:
         told = _("%(what)s failed %(count)d times in a row: %(error)s") % {
             "what": row.get_activity_display(), "count": row.failures_in_row, "error": row.last_error[:200],
         }  # fmt: skip
-        yield Reading(judge("failing_activities", row.failures_in_row), told, row.site.channel.code, "trouble=1")
+        yield Reading(judge("failing_activities", row.failures_in_row), told, row.site.channel.name, "trouble=1")
     for site in EcSite.objects.exclude(platform="").exclude(pk__in=troubled).select_related("channel").order_by("pk"):
-        yield Reading(State.OK, _("goes well"), site.channel.code)
+        yield Reading(State.OK, _("goes well"), site.channel.name)
 
 
 def _drift(at: dt.datetime) -> Iterator[Reading]:
@@ -152,7 +152,7 @@ def _drift(at: dt.datetime) -> Iterator[Reading]:
         count = counted.get(site.pk, 0)
         query = f"open=1&run__site__channel__id__exact={site.channel_id}"
         told = ngettext("%(count)d row", "%(count)d rows", count) % {"count": count} if count else _("none")
-        yield Reading(judge("drift", count), told, site.channel.code, query)
+        yield Reading(judge("drift", count), told, site.channel.name, query)
 
 
 def _reconciliations(at: dt.datetime) -> Iterator[Reading]:
@@ -161,32 +161,32 @@ def _reconciliations(at: dt.datetime) -> Iterator[Reading]:
     last = {run.site_id: run for run in runs}
     first_seen = dict(SiteActivity.objects.values_list("site").annotate(first=Min("finished_at")))
     for site in EcSite.objects.exclude(platform="").select_related("channel").order_by("pk"):
-        code, run = site.channel.code, last.get(site.pk)
+        name, run = site.channel.name, last.get(site.pk)
         query = f"site__channel__id__exact={site.channel_id}"
         if run is None or run.finished_at is None:
             state = State.ATTENTION if first_seen.get(site.pk) else State.OK
-            yield Reading(state, _("has not run yet"), code, query)
+            yield Reading(state, _("has not run yet"), name, query)
         elif run.state == Run.BROKEN_OFF:
             told = _("%(at)s: broke off. %(why)s") % {"at": when(run.finished_at), "why": run.error[:200]}
-            yield Reading(State.TROUBLE, told, code, query)
+            yield Reading(State.TROUBLE, told, name, query)
         else:
             age = (at - run.finished_at).total_seconds()
             told = _("%(at)s: %(stock)d differences of stock, %(orders)d of orders") % {
                 "at": when(run.finished_at), "stock": run.stock_rows, "orders": run.order_rows,
             }  # fmt: skip
-            yield Reading(judge("reconciled_s", age), told, code, query)
+            yield Reading(judge("reconciled_s", age), told, name, query)
 
 
 def _keys(at: dt.datetime) -> Iterator[Reading]:
     for site, ends in access.ends(at=at):
         query = f"site__channel__id__exact={site.channel_id}"
-        yield _ending(ends.key, site.channel.code, query, at)
+        yield _ending(ends.key, site.channel.name, query, at)
 
 
 def _credentials(at: dt.datetime) -> Iterator[Reading]:
     for site, ends in access.ends(at=at):
         if site.platform:
-            yield _ending(ends.credentials, site.channel.code, "", at)
+            yield _ending(ends.credentials, site.channel.name, "", at)
 
 
 def _ending(ends: dt.datetime | None, subject: str, query: str, at: dt.datetime) -> Reading:

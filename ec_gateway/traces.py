@@ -39,7 +39,7 @@ def _stock() -> list[Trace]:
     pushed = _finished(Activity.PUBLISH)
     return [
         Trace(
-            site.channel.code, _("sent"), pushed.get(site.pk), drift.get(site.pk, 0), ROWS, _rows_of(site, Kind.STOCK),
+            site.channel.name, _("sent"), pushed.get(site.pk), drift.get(site.pk, 0), ROWS, _rows_of(site, Kind.STOCK),
         )
         for site in _sites()
         if site.platform
@@ -50,16 +50,16 @@ def _orders() -> list[Trace]:
     """What was polled, and in which orders the last comparison found a difference that is still open. Sites that are not called send by
     themselves."""
     drift = _open(Kind.ORDER)
-    polled, sent = _finished(Activity.POLL), {trace.site: trace for trace in _by_key(Scope.ORDERS_WRITE)()}
+    polled, used = _finished(Activity.POLL), _used(Scope.ORDERS_WRITE)
     traces = []
     for site in _sites():
-        code = site.channel.code
+        name = site.channel.name
         if site.platform:
             traces.append(
-                Trace(code, _("polled"), polled.get(site.pk), drift.get(site.pk, 0), ROWS, _rows_of(site, Kind.ORDER))
+                Trace(name, _("polled"), polled.get(site.pk), drift.get(site.pk, 0), ROWS, _rows_of(site, Kind.ORDER))
             )
-        elif code in sent:
-            traces.append(sent[code])
+        elif site.pk in used:
+            traces.append(Trace(name, _("key last used"), used[site.pk]))
     return traces
 
 
@@ -77,13 +77,18 @@ def _by_key(scope: ApiKey.Scope) -> Callable[[], list[Trace]]:
     """When a key that opens this was last used: the site asks or tells by itself."""
 
     def read() -> list[Trace]:
-        keys = ApiKey.objects.filter(revoked=False, scopes__contains=[scope]).order_by()
-        used = dict(keys.values_list("site").annotate(last=Max("last_used_at")))
+        used = _used(scope)
         return [
-            Trace(site.channel.code, _("key last used"), used[site.pk]) for site in _sites() if site.pk in used
+            Trace(site.channel.name, _("key last used"), used[site.pk]) for site in _sites() if site.pk in used
         ]  # fmt: skip
 
     return read
+
+
+def _used(scope: ApiKey.Scope) -> dict[int, dt.datetime | None]:
+    """When a key of each site that opens this was last used."""
+    keys = ApiKey.objects.filter(revoked=False, scopes__contains=[scope]).order_by()
+    return dict(keys.values_list("site").annotate(last=Max("last_used_at")))
 
 
 def _sites() -> list[EcSite]:

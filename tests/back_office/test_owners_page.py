@@ -81,7 +81,7 @@ def traces(page) -> dict[tuple[str, str, str], owners.SiteTrace]:
 
 def test_the_last_traffic_and_the_open_drift_of_each_site_lead_to_the_rows(staff):
     shop = site(platform="generic")
-    code = shop.channel.code
+    name = shop.channel.name
     SiteActivity.objects.create(site=shop, activity="PUBLISH", finished_at=NOON)
     SiteActivity.objects.create(site=shop, activity="POLL", finished_at=NOON + dt.timedelta(minutes=1))
     key, _secret = api_key(shop, scopes=["products:read"])
@@ -94,9 +94,9 @@ def test_the_last_traffic_and_the_open_drift_of_each_site_lead_to_the_rows(staff
 
     found = traces(staff.get(URL))
 
-    stock = found["stock", str(owners.WAYS[Delivery.PUSH]), code]
-    orders = found["orders", str(owners.WAYS[Delivery.INTAKE]), code]
-    product = found["product", str(owners.WAYS[Delivery.READ_API]), code]
+    stock = found["stock", str(owners.WAYS[Delivery.PUSH]), name]
+    orders = found["orders", str(owners.WAYS[Delivery.INTAKE]), name]
+    product = found["product", str(owners.WAYS[Delivery.READ_API]), name]
     assert (stock.at, stock.drift) == (NOON, 1)
     assert (orders.at, orders.drift) == (NOON + dt.timedelta(minutes=1), 1)
     assert (product.at, product.drift) == (NOON + dt.timedelta(minutes=2), None)

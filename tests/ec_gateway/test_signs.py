@@ -32,9 +32,9 @@ def test_a_site_that_is_not_talked_to_is_in_trouble():
 
     found = told("connection")
 
-    assert found[fine.channel.code].state is State.OK
-    assert (found[silent.channel.code].state, found[silent.channel.code].found) == (State.TROUBLE, "connection refused")
-    assert found[unset.channel.code].found == "no address"
+    assert found[fine.channel.name].state is State.OK
+    assert (found[silent.channel.name].state, found[silent.channel.name].found) == (State.TROUBLE, "connection refused")
+    assert found[unset.channel.name].found == "no address"
 
 
 def test_work_that_fails_is_named():
@@ -43,10 +43,10 @@ def test_work_that_fails_is_named():
 
     found = told("activities")
 
-    assert found[shop.channel.code].state is State.ATTENTION
-    assert "4" in found[shop.channel.code].found
-    assert "timed out" in found[shop.channel.code].found
-    assert found[fine.channel.code].state is State.OK
+    assert found[shop.channel.name].state is State.ATTENTION
+    assert "4" in found[shop.channel.name].found
+    assert "timed out" in found[shop.channel.name].found
+    assert found[fine.channel.name].state is State.OK
 
 
 def compared(shop: EcSite, at: dt.datetime, **given) -> ReconciliationRun:
@@ -59,7 +59,7 @@ def test_drift_is_told_per_site_with_a_link_to_its_rows(admin_client):
     run = compared(shop, NOON)
     ReconciliationRow.objects.create(run=run, kind="STOCK", cause="SHOP_SIDE_EDIT", sku=sku(), ours=3, theirs=5)
 
-    reading = told("drift")[shop.channel.code]
+    reading = told("drift")[shop.channel.name]
     listed = admin_client.get(f"/admin/ec_gateway/reconciliationrow/?{reading.query}")
 
     assert reading.state is State.ATTENTION
@@ -75,7 +75,7 @@ def test_the_last_comparison_of_each_site_is_told():
 
     found = told("reconciliation")
 
-    states = [found[each.channel.code].state for each in (fresh, old, broken, never)]
+    states = [found[each.channel.name].state for each in (fresh, old, broken, never)]
     assert states == [State.OK, State.TROUBLE, State.TROUBLE, State.OK]
 
 
@@ -84,9 +84,9 @@ def test_keys_and_credentials_are_told_before_they_end():
     api_key(shop, expiry_date=NOON + 3 * DAY)
     EcSite.objects.filter(pk=shop.pk).update(credentials_expire_on=dt.date(2026, 11, 22))
 
-    assert told("keys")[shop.channel.code].state is State.ATTENTION
-    assert told("keys")[safe.channel.code].state is State.OK
-    ended = told("credentials")[shop.channel.code]
+    assert told("keys")[shop.channel.name].state is State.ATTENTION
+    assert told("keys")[safe.channel.name].state is State.OK
+    ended = told("credentials")[shop.channel.name]
     assert (ended.state, ended.found) == (State.TROUBLE, "2026/11/22 に期限切れ")
 
 
