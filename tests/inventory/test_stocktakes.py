@@ -516,3 +516,49 @@ def test_a_count_that_a_later_one_knows_better_than_explains_nothing():
             sell(place, item, 3, when=after(6))
 
     assert ProvisionalReceipt.objects.get().settled_quantity == 0
+
+
+def test_a_sale_before_a_count_that_a_till_reports_after_it_was_posted_is_gone_once():
+    shop, shirt = location("SHOP"), sku()
+    receive(shop, shirt, 10)
+    count_id = started(shop, at=after(1))
+    # Two of the ten were sold a minute before, which the till has not told.
+    enter(count_id, shirt, 8, at=after(3))
+    close(count_id, at=after(4))
+    post(count_id, at=after(5))
+    assert figures(shirt, shop) == (8, 0)
+
+    sell(shop, shirt, 2, when=after(2), told=after(6))
+    sell(shop, shirt, 1, when=after(4), told=after(6))
+
+    assert figures(shirt, shop) == (7, 0)
+    moved = StockMovement.objects.filter(sku=shirt).order_by("pk")
+    assert list(moved.values_list("quantity", "reason__code", "occurred_at"))[1:] == [
+        (-2, "LOSS", after(3)), (2, "FOUND", after(3)), (-2, None, after(2)), (-1, None, after(4)),
+    ]  # fmt: skip
+    late = moved[2].document_id
+    assert entries("STOCK", late) == {("1210", "DEBIT"): 2000, ("5150", "CREDIT"): 2000}
+    assert no_faults() == []
+
+
+def test_many_sales_before_counts_are_each_found_at_the_first_count_that_missed_them():
+    shop, shirt, hat = location("SHOP"), sku(), sku()
+    receive(shop, shirt, 10)
+    receive(shop, hat, 10)
+    count_single(shop, shirt, 7, when=after(3), told=after(3))
+    count_single(shop, shirt, 6, when=after(6), told=after(6), number="C-2")
+
+    sales = [
+        services.CounterSale(1, after(1), (PhysicalLine(1, shirt.pk, 1), PhysicalLine(2, hat.pk, 1))),
+        services.CounterSale(2, after(2), (PhysicalLine(3, shirt.pk, 2),)),
+        services.CounterSale(3, after(5), (PhysicalLine(4, shirt.pk, 1),)),
+        services.CounterSale(4, after(7), (PhysicalLine(5, shirt.pk, 1),)),
+    ]
+    services.take_sold(
+        source_type="SHOP_SALE", location_id=shop.pk, sales=sales, channel_id=channel(shop).pk, at=after(9), by=CLERK
+    )
+
+    assert (figures(shirt, shop), figures(hat, shop)) == ((5, 0), (9, 0))
+    found = StockMovement.objects.filter(reason__code="FOUND").order_by("occurred_at")
+    assert list(found.values_list("quantity", "occurred_at")) == [(3, after(3)), (1, after(6))]
+    assert no_faults() == []

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from accounting.services import hold_open_dates, post_entries
 from catalog.models import Sku
 from catalog.selectors import cost_on
-from erp.core import staff_tasks
+from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.money import ZERO, round_fraction
@@ -31,6 +31,14 @@ from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.movements import Booking
 
 STOCKTAKE = "STOCKTAKE"
+FOUND = "FOUND"
+
+# The first count that is booked of each SKU at or after a moment.
+_COUNTED_SINCE = """
+SELECT n.place, (SELECT min(r.counted_at) FROM inventory_countrecord r
+                 WHERE r.sku_id = n.sku_id AND r.location_id = %s AND r.counted_at >= n.moment)
+FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[]) AS n (place, sku_id, moment)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,21 @@ class Fact:
         for key, pieces in expired.items():
             booking.claim(key, -pieces)
         return booking
+
+    def put_back_counted(self, booking: Booking, gone: Sequence[Touched]) -> None:
+        """What was gone already when somebody counted, and is told only now, was missing in that count: it is found where it went, at the
+        moment of the count, before it leaves. Otherwise it would be gone twice."""
+        asked = [list(range(len(gone))), [line.sku_id for line in gone], [line.occurred_at for line in gone]]
+        found: dict[dt.datetime, dict[int, Touched]] = defaultdict(dict)
+        for place, moment in rows.ask(_COUNTED_SINCE, [self._location_id, *asked]).all():
+            if moment is not None:
+                line = gone[place]
+                pieces = line.pieces + (found[moment][line.sku_id].pieces if line.sku_id in found[moment] else 0)
+                found[moment][line.sku_id] = Touched(line.document_id, line.line_no, line.sku_id, pieces, moment)
+        if found:
+            why = Reason.objects.get(code=FOUND)
+            for _moment, lines in sorted(found.items()):
+                self.bring(booking, list(lines.values()), why)
 
     def make_room(self, booking: Booking, gone: Sequence[Touched]) -> None:
         """Make the pieces free to take: receive what the books lack, take claims away."""

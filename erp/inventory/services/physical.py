@@ -23,13 +23,13 @@ from erp.core.use_case import use_case
 from erp.inventory.models import CountRecord, Reason, StockDocument
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.facts import Fact, Touched
+from erp.inventory.services.facts import FOUND, Fact, Touched
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.issues import Issued
 from erp.inventory.services.stocktake_review import PROVISIONALLY, SUPERSEDED
 
 COUNT = "COUNT"
-LOSS, FOUND = "LOSS", "FOUND"
+LOSS = "LOSS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ def record_physical_fact(
     gone = [Touched(document_id, line.line_no, line.sku_id, line.quantity, occurred_at) for line in lines]
     fact = Fact(location_id, channel_id, at=at, by=by)
     booking = fact.lock((line.sku_id for line in lines), occurred_at=occurred_at)
+    fact.put_back_counted(booking, gone)
     fact.make_room(booking, gone)
     for line in gone:
         fact.take(booking, line, reason)
@@ -135,6 +136,7 @@ def take_sold(
     ]
     fact = Fact(location_id, channel_id, at=at, by=by)
     booking = fact.lock((line.sku_id for _source, line in gone), occurred_at=at)
+    fact.put_back_counted(booking, [line for _source, line in gone])
     fact.make_room(booking, [line for _source, line in gone])
     for _source, line in gone:
         fact.take(booking, line, None)

@@ -15,8 +15,8 @@ from erp.core.actors import Actor
 from erp.core.use_case import use_case
 from erp.inventory.models import Reason, StockCount, StockCountLine, StockDocument
 from erp.inventory.services import documents
-from erp.inventory.services.facts import Fact, Touched
-from erp.inventory.services.physical import FOUND, LOSS, Seen, keep_on_record, moved_since, settle
+from erp.inventory.services.facts import FOUND, Fact, Touched
+from erp.inventory.services.physical import LOSS, Seen, keep_on_record, moved_since, settle
 from erp.inventory.services.stocktake_review import go_on_with_counts
 from erp.inventory.services.stocktakes import locked_count, move_on, refuse_unless
 
