@@ -34,6 +34,7 @@ class RecordInline(ReadOnlyInline):
     model = CustomerRecord
     fields = ["channel", "company", "family_name", "given_name", "email", "phone", "prefecture", "source_updated_at"]
     show_change_link = True
+    hide_title = False
 
 
 @admin.register(GoldenCustomer)
@@ -138,6 +139,7 @@ class AccountInline(ReadOnlyInline):
     model = Account
     fields = ["code", "name", "is_active"]
     show_change_link = True
+    hide_title = False
 
 
 @admin.register(BillTo)

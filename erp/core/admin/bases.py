@@ -325,6 +325,8 @@ class ReadOnlyInline(FiguresInFields, UntypedInline):  # type: ignore[misc]
     extra = 0
     can_delete = False
     show_change_link = False
+    # Above each line would stand what its columns say, or its key; an inline whose lines lead to their pages says otherwise.
+    hide_title = True
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
         if "fields" not in options:
