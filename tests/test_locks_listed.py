@@ -13,7 +13,6 @@ SEEN_OTHERWISE = {
     "inventory.policies._TELL_QUOTAS",
     "inventory.sharing.give_back[balances.lock()]",
     "inventory.sharing.reserve_at[balances.lock_quotas()]",
-    "orders.distributing._undo_next[lock_promises()]",
 }
 # Rows of whoever holds their balance: two that changed one without it are refused by the number of their movement.
 BEHIND_THEIR_LOCK = {
@@ -22,10 +21,8 @@ BEHIND_THEIR_LOCK = {
     "inventory.promises._ARRIVE",
     "inventory.sharing._GIVE_BACK",
     # Of an order: whoever writes them holds its row, and what depends on them is computed of what stands there under that lock.
-    "orders.carrying.write[line_no]",
     "orders.late_goods.take_sold_late[cost_amount]",
     "orders.payments._receive[received_amount]",
-    "orders.refunds._count[refunded_amount]",
     "orders.surplus._count[refunded_amount]",
     "orders.surplus._count[surplus_refunded_amount]",
 }

@@ -12,7 +12,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F
 from django.utils.translation import gettext as _
 
 from erp.core import rows
@@ -203,7 +202,7 @@ def write(order: Order, draft: Draft) -> None:
         if numbers[key] != number
     ]
     # Numbers are unique at every moment: all that change go out of the way first.
-    OrderPayment.objects.filter(pk__in=moved).update(line_no=F("line_no") + _OUT_OF_THE_WAY)
+    rows.update(OrderPayment, "id", ["line_no"], [(key, _OUT_OF_THE_WAY + numbers[key]) for key in moved])
     rows.update(OrderPayment, "id", ["line_no", "amount"], [(key, number, ZERO) for key, number in aside.items()])
     changed = [
         (item.goes_on.pk, *_row(order, item, number))

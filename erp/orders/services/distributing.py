@@ -328,7 +328,6 @@ def _undo_next(*, distribution_id: int, after: int, at: dt.datetime, by: Actor) 
         return None
     picked = selectors.orders_being_picked(ids)
     free = [key for key in ids if key not in picked]
-    lock_promises(document_type="ORDER", document_ids=free)
     lines = list(still.filter(order__in=free).order_by("pk"))
     parts = [
         Part(line.order_id, line.order_line_id, line.sku_id, line.reserved)

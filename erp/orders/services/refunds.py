@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 
-from django.db.models import F, Sum
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from accounting.selectors import OpenItemView, open_items
@@ -131,9 +131,10 @@ def _count(payment: OrderPayment, posted: Decimal) -> None:
     if not posted:
         return
     payment.refresh_from_db()
-    is_whole = payment.refunded_amount + posted >= max(payment.amount, payment.received_amount)
+    refunded = payment.refunded_amount + posted
+    is_whole = refunded >= max(payment.amount, payment.received_amount)
     OrderPayment.objects.filter(pk=payment.pk).update(
-        status=PaymentStatus.REFUNDED if is_whole else payment.status, refunded_amount=F("refunded_amount") + posted
+        status=PaymentStatus.REFUNDED if is_whole else payment.status, refunded_amount=refunded
     )
 
 
