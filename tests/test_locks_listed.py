@@ -6,27 +6,6 @@ import pytest
 
 from tests import unlocked
 
-# Kept, although no race was found that fails without them; the document says why.
-SEEN_OTHERWISE = {
-    "database.inventory_quota_used",
-    "inventory.policies._TELL_POLICIES",
-    "inventory.policies._TELL_QUOTAS",
-    "inventory.sharing.give_back[balances.lock()]",
-    "inventory.sharing.reserve_at[balances.lock_quotas()]",
-}
-# Rows of whoever holds their balance: two that changed one without it are refused by the number of their movement.
-BEHIND_THEIR_LOCK = {
-    "inventory.claims._SHRINK_RESERVATIONS",
-    "inventory.issues._CONSUME",
-    "inventory.promises._ARRIVE",
-    "inventory.sharing._GIVE_BACK",
-    # Of an order: whoever writes them holds its row, and what depends on them is computed of what stands there under that lock.
-    "orders.late_goods.take_sold_late[cost_amount]",
-    "orders.payments._receive[received_amount]",
-    "orders.surplus._count[refunded_amount]",
-    "orders.surplus._count[surplus_refunded_amount]",
-}
-
 
 @pytest.mark.django_db
 def test_each_lock_has_a_race_that_fails_without_it():
@@ -34,7 +13,7 @@ def test_each_lock_has_a_race_that_fails_without_it():
     assert {"inventory.balances._LOCK", "orders.receipts.issue_receipt[rows]"} <= places
 
     assert raced.keys() - places == set(), "these races are about locks that are not there any more"
-    assert places - raced.keys() == SEEN_OTHERWISE, "write a race that fails without it: @fails_without(place)"
+    assert places - raced.keys() == set(), "write a race that fails without it: @fails_without(place)"
 
 
 @pytest.mark.django_db
@@ -43,9 +22,7 @@ def test_the_document_lists_each_lock_with_its_race():
     pairs = {(row.place, row.test.strip("`")) for row in told}
 
     named = {(place, test) for place, tests in unlocked.marked().items() for test in tests}
-    assert pairs == named | {(place, "–") for place in SEEN_OTHERWISE}, (
-        "docs/guards/locks.md is behind; run the races with WRITE_GUARDS=1 -m fails_without"
-    )
+    assert pairs == named, "docs/guards/locks.md is behind; run the races with WRITE_GUARDS=1 -m fails_without"
     assert [row.place for row in told if not row.words or not row.output] == []
 
 
@@ -55,8 +32,6 @@ def test_each_addition_in_sql_has_a_race_that_loses_what_is_computed_before():
     assert "inventory.movements._UPDATE_BALANCES" in additions
 
     assert raced.keys() - additions == set()
-    assert additions - raced.keys() == BEHIND_THEIR_LOCK, "write a race: @adds_up_without(lock, place)"
+    assert additions - raced.keys() == set(), "write a race: @adds_up_without(lock, place)"
     pairs = {(row.place, row.test.strip("`")) for row in unlocked.ADDITIONS.rows()}
-    assert pairs == {(place, test) for place, tests in raced.items() for test in tests} | {
-        (place, "–") for place in BEHIND_THEIR_LOCK
-    }
+    assert pairs == {(place, test) for place, tests in raced.items() for test in tests}

@@ -17,13 +17,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.expressions import CombinedExpression
 
 from erp.core import locks
 from erp.runtime.installation import PROJECT
@@ -113,6 +114,12 @@ def _said(name: str, which: slice = slice(None)) -> dict[str, list[str]]:
 @contextmanager
 def computing_before(place: str) -> Iterator[None]:
     """Run as if the sums of this statement had been computed before it."""
+    if place.endswith("]"):
+        where, _bracket, what = place[:-1].rpartition("[")
+        module, _dot, name = where.rpartition(".")
+        with _computed_in_hand((_load(module).__name__, name), what):
+            yield
+        return
     module, _dot, name = place.rpartition(".")
     if module == "database":
         with _changed_function(name, computed_before):
@@ -218,10 +225,17 @@ def _is_lock(value: object) -> bool:
 
 
 def _called_from(caller: tuple[str, str]) -> bool:
-    frame = sys._getframe(2)
-    while frame is not None and _hands_on(frame.f_globals.get("__name__", "")):
-        frame = frame.f_back
+    frame = _calling()
     return (frame.f_globals.get("__name__"), frame.f_code.co_name) in (caller, (caller[0], "<genexpr>"))
+
+
+def _calling() -> FrameType:
+    """Where the call came from that a replacement of this module stands in for."""
+    frame = sys._getframe(1)
+    while _hands_on(frame.f_globals.get("__name__", "")):
+        assert frame.f_back is not None
+        frame = frame.f_back
+    return frame
 
 
 def _hands_on(module: str) -> bool:
@@ -252,6 +266,21 @@ def _without_rows(caller: tuple[str, str]) -> Any:
         return lambda self, *args, **how: self.all() if _called_from(caller) else select_for_update(self, *args, **how)
 
     return _patched(QuerySet, "select_for_update", make)
+
+
+def _computed_in_hand(caller: tuple[str, str], name: str) -> Any:
+    """``F`` adds to what the row that the caller has read says of itself, and not to what stands there."""
+
+    def make(update: Callable[..., int]) -> Callable[..., int]:
+        def run(self: QuerySet[Any], **values: Any) -> int:
+            if isinstance(values.get(name), CombinedExpression) and _called_from(caller):
+                [row] = [each for each in _calling().f_locals.values() if isinstance(each, self.model)]
+                values[name] = getattr(row, name) + values[name].rhs.value
+            return update(self, **values)
+
+        return run
+
+    return _patched(QuerySet, "update", make)
 
 
 def _without_call(caller: tuple[str, str], called: str) -> Any:
@@ -322,10 +351,10 @@ def _missing(item: pytest.Function) -> list[Missing]:
     found = [Missing()]
     if mark := item.get_closest_marker("fails_without"):
         found += [Missing((place,)) for place in mark.args]
-    if mark := item.get_closest_marker("adds_up_without"):
+    for mark in item.iter_markers("adds_up_without"):
         lock, statement, *others = mark.args
         found += [Missing((lock, *others), goes_well=True), Missing((lock, *others), statement)]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

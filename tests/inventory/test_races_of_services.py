@@ -6,13 +6,14 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounting.models import Period
 from accounting.services import close_period, open_periods
 from erp.core import locks
 from erp.inventory import services
 from erp.inventory.models import (
+    ChannelPolicy,
     ChannelQuota,
     ChannelRules,
     CostBalance,
@@ -41,8 +42,10 @@ from erp.inventory.services import (
     HoldDemand,
     InspectedLine,
     Issue,
+    Part,
     PhysicalLine,
     ReceiptLine,
+    Share,
     TransferRequest,
     customer_orders,
 )
@@ -721,6 +724,136 @@ def test_snapshots_that_are_forgotten_while_more_are_cut_leave_no_gap():
     assert StockSnapshot.objects.count() == 0
 
 
+# Pieces of one place that a person shares out
+
+
+def sharing(site, place, item, pieces=1):
+    share = Share(site.pk, 1, 1, item.pk, pieces, 50)
+    return lambda: services.reserve_at(location_id=place.pk, document_type="ORDER", shares=[share], **HOW)
+
+
+def giving_back(place, item, document=1, pieces=1):
+    part = Part(document, 1, item.pk, pieces)
+    return lambda: services.give_back(location_id=place.pk, document_type="ORDER", parts=[part], **HOW)
+
+
+@fails_without("inventory.sharing.reserve_at[balances.lock_quotas()]")
+def test_what_another_channel_gives_back_elsewhere_to_its_quota_is_kept_for_it_at_once():
+    near, far, shirt = location(), location(), sku()
+    stock(shirt, near, 1)
+    stock(shirt, far, 1)
+    site, mall = channel(near), channel(far, near)
+    services.set_aside(channel_id=mall.pk, pieces={shirt.pk: 1}, is_binding=True, **HOW)
+    reserving(mall, Demand(2, 1, shirt.pk, 1, 50))()
+    assert figures(shirt, far) == (1, 1)
+
+    # They share no balance: what the mall gives back lies where the site does not sell from.
+    outcomes = race(
+        then_wait(lambda: services.release(document_type="ORDER", document_ids=[2], **HOW)),
+        once_another_waits(sharing(site, near, shirt)),
+        names=[GATE],
+    )
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["int", "InsufficientStock"]
+    assert figures(shirt, near) == (1, 0)
+
+
+@fails_without("inventory.sharing.give_back[balances.lock()]")
+def test_pieces_that_are_lost_while_they_are_given_back_are_given_back_by_nobody():
+    place, shirt = location(), sku()
+    stock(shirt, place, 1)
+    sharing(channel(place), place, shirt)()
+
+    outcomes = race(
+        losing(place, shirt), once_another_waits(giving_back(place, shirt)), hold=StockBalance.objects.all()
+    )
+
+    assert (type(outcomes[0]).__name__, outcomes[1]) == ("list", {})
+    assert (figures(shirt, place), Reservation.objects.get().released) == ((0, 0), 1)
+
+
+# Rows that a plan finds in no promised order
+
+
+def planned(call, join):
+    """``call`` in a session whose planner joins so and no other way: by merging it goes by keys, by hashing as the rows lie."""
+    others = {"merge": ("hash", "nestloop"), "hash": ("merge", "nestloop")}[join]
+
+    def run():
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                for other in others:
+                    cursor.execute(f"SET LOCAL enable_{other}{'join' * (other != 'nestloop')} = off")
+                cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+            return call()
+
+    return run
+
+
+def write_anew(row):
+    """It lies behind all others from now on."""
+    type(row).objects.filter(pk=row.pk).update(channel=row.channel_id)
+
+
+@fails_without("database.inventory_quota_used")
+def test_quotas_to_which_two_places_give_back_deadlock_by_no_plan():
+    near, far = location(), location()
+    goods = [sku() for _each in range(12)]
+    for item in goods:
+        for place in (near, far):
+            stock(item, place, 1)
+    # Each is sold from a place of its own: they share no balance, but both quotas.
+    site = channel(near, far)
+    services.set_aside(channel_id=site.pk, pieces={item.pk: 9 for item in goods}, **HOW)
+    for document in (1, 2):
+        reserving(site, *[Demand(document, line, item.pk, 1, 50) for line, item in enumerate(goods[:2], 1)])()
+    first, second = ChannelQuota.objects.order_by("pk")[:2]
+    write_anew(first)
+
+    def releasing(document, join):
+        return planned(lambda: services.release(document_type="ORDER", document_ids=[document], **HOW), join)
+
+    # Without the lock one begins with the second quota, and the other has the first when it comes for the second.
+    outcomes = race(
+        releasing(1, "hash"),
+        once_another_waits(releasing(2, "merge")),
+        hold=ChannelQuota.objects.filter(pk=second.pk),
+    )
+
+    assert outcomes == [2, 2]
+    assert set(ChannelQuota.objects.values_list("used", flat=True)) == {0}
+
+
+def telling_of_two(model):
+    """Two jobs, of the same two rows; with the lock the second goes on to the next."""
+    model.objects.update(due_at=NOON)
+    first, second = model.objects.order_by("pk")[:2]
+    write_anew(first)
+
+    def telling(join):
+        return planned(lambda: services.announce_due_policies(limit=2, **HOW), join)
+
+    return race(telling("hash"), once_another_waits(telling("merge")), hold=model.objects.filter(pk=second.pk))
+
+
+@fails_without("inventory.policies._TELL_QUOTAS")
+def test_quotas_of_which_two_jobs_tell_at_once_deadlock_by_no_plan():
+    site = channel(location())
+    goods = {sku().pk: 9 for _each in range(12)}
+    services.set_aside(channel_id=site.pk, pieces=goods, **HOW)
+
+    assert telling_of_two(ChannelQuota) == [2, 2]
+
+
+@fails_without("inventory.policies._TELL_POLICIES")
+def test_rules_of_which_two_jobs_tell_at_once_deadlock_by_no_plan():
+    site = channel(location())
+    for _each in range(12):
+        ChannelPolicy.objects.create(channel=site, sku=sku(), buffer=1)
+
+    assert telling_of_two(ChannelPolicy) == [2, 2]
+
+
 # Figures that are added to where they stand: without the lock they still add up, computed before they do not
 
 
@@ -837,3 +970,74 @@ def test_pieces_of_two_orders_that_go_to_one_are_both_there():
     race(giving(1, 3, shirt, site), giving(2, 3, shirt, site), hold=Reservation.objects.filter(document_id=3))
 
     assert Reservation.objects.get(document_id=3).quantity == 3
+
+
+@adds_up_without("inventory.sharing.give_back[balances.lock()]", "inventory.sharing._GIVE_BACK")
+def test_two_orders_give_back_what_was_shared_out_among_them():
+    place, shirt = location(), sku()
+    site = channel(place)
+    stock(shirt, place, 9)
+    reserving(site, Demand(1, 1, shirt.pk, 2, 50), Demand(2, 1, shirt.pk, 3, 50))()
+
+    race(giving_back(place, shirt, 1, 2), giving_back(place, shirt, 2, 3), hold=StockBalance.objects.all())
+
+    assert figures(shirt, place) == (9, 0)
+
+
+def of_reservation(document):
+    """(still reserved, left, not reserved any more)"""
+    return Reservation.objects.values_list("quantity", "consumed", "released").get(document_id=document)
+
+
+@adds_up_without(
+    "inventory.balances._LOCK", "inventory.claims._SHRINK_RESERVATIONS", "inventory.reassigning.move_claims[balances.locked()]"
+)  # fmt: skip
+def test_a_reservation_that_loses_a_piece_and_gives_another_away_has_two_less():
+    place, shirt = location(), sku()
+    site = channel(place)
+    stock(shirt, place, 5)
+    reserving(site, Demand(1, 1, shirt.pk, 5, 90))()
+
+    race(giving(1, 2, shirt, site), once_another_waits(losing(place, shirt)), hold=Reservation.objects.all())
+
+    assert (of_reservation(1), of_reservation(2), figures(shirt, place)) == ((3, 0, 2), (1, 0, 0), (4, 4))
+
+
+@adds_up_without(
+    "inventory.balances.LOCK_FOR_ISSUE", "inventory.issues._CONSUME", "inventory.reassigning.move_claims[balances.locked()]"
+)  # fmt: skip
+def test_a_reservation_of_which_a_piece_leaves_and_another_is_given_away_has_two_less():
+    place, shirt = location(), sku()
+    site = channel(place)
+    stock(shirt, place, 5)
+    reserving(site, Demand(1, 1, shirt.pk, 5, 50))()
+
+    def leaving():
+        return services.issue_reserved(
+            source_type="SHIPMENT", document_type="ORDER", issues=[Issue(1, 1, 1, 1, shirt.pk, 1)], channel_id=site.pk,
+            occurred_at=NOON, **HOW,
+        )  # fmt: skip
+
+    race(giving(1, 2, shirt, site), once_another_waits(leaving), hold=Reservation.objects.all())
+
+    assert (of_reservation(1), of_reservation(2), figures(shirt, place)) == ((3, 1, 1), (1, 0, 0), (4, 4))
+
+
+@adds_up_without("inventory.promises._PROMISED_OF", "inventory.promises._ARRIVE")
+def test_what_comes_of_a_promise_while_its_order_hears_of_the_first_part_is_told_once():
+    place, shirt = location(), sku()
+    site = channel(place)
+    [expected] = expecting(place, (1, shirt, 3))()
+    want = WantedPieces("ORDER", 1, 1, shirt.pk, site.pk, 3, 50, NOON)
+    services.promise(sku_ids=[shirt.pk], demands=[want], **HOW)
+    arriving(place, shirt, 1, expected, "R-1")()
+
+    race(
+        then_wait(lambda: services.forget_arrived(document_type="ORDER", document_ids=[1])),
+        once_another_waits(arriving(place, shirt, 1, expected, "R-2")),
+        names=[GATE],
+    )
+
+    # Two were open. What came meanwhile is told of by the next look, or is promised still: the receipt passed over it.
+    promise = Promise.objects.get()
+    assert promise.quantity + promise.arrived == 2

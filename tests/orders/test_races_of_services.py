@@ -64,7 +64,7 @@ from tests.inventory.factories import channel as make_channel
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, released, shipped, shop
 from tests.racing import once_another_waits, race
-from tests.unlocked import fails_without
+from tests.unlocked import adds_up_without, fails_without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOW = {"at": NOON, "by": DESK}
@@ -605,3 +605,62 @@ def test_an_order_to_which_goods_are_shared_out_while_its_own_come_has_them_once
     )
 
     assert sum(part.quantity for part in reserved("ORDER", [record.pk])) == 1
+
+
+# Figures that are added to where they stand: without the lock they still add up, computed before they do not
+
+BY_NAME = "orders.payments.hear_payment_news[order:]"
+
+
+def hearing(channel, key, kind, amount):
+    news = PaymentNews(key, kind, NOON, Decimal(amount))
+    return lambda: record_payment_event(channel=channel.code, external_id="A-1", event=news, **HOW)
+
+
+@adds_up_without("orders.payments.hear_payment_news[rows]", "orders.payments._receive[received_amount]", BY_NAME)
+def test_an_order_of_which_two_parts_are_paid_at_once_has_received_both(stocked):
+    channel, _place, shirt = stocked
+    placed(channel, order(line(shirt, 2), payments=(PaymentInput("BANK_TRANSFER", Decimal(2200), "PENDING"),)))
+
+    race(hearing(channel, "e-1", "PAID", 1000), hearing(channel, "e-2", "PAID", 1200), hold=OrderPayment.objects.all())
+
+    assert (OrderPayment.objects.get().received_amount, figure("deposits")) == (2200, 2200)
+
+
+@adds_up_without("orders.payments.hear_payment_news[rows]", "orders.surplus._count[refunded_amount]", BY_NAME)
+@adds_up_without("orders.payments.hear_payment_news[rows]", "orders.surplus._count[surplus_refunded_amount]", BY_NAME)
+def test_a_surplus_of_which_two_parts_go_back_at_once_is_less_by_both(stocked):
+    channel, _place, shirt = stocked
+    placed(channel, order(line(shirt, 3), payments=(card(3300, "CAPTURED"),)))
+    placed(channel, order(line(shirt), payments=(card(1100, "CAPTURED"),), revision=2))
+
+    race(
+        hearing(channel, "r-1", "REFUNDED", 200),
+        hearing(channel, "r-2", "REFUNDED", 300),
+        hold=OrderPayment.objects.all(),
+    )
+
+    payment = OrderPayment.objects.get()
+    assert (payment.refunded_amount, payment.surplus_refunded_amount, figure("deposits")) == (500, 500, 2800)
+
+
+@adds_up_without("orders.holding._lock[rows]", "orders.late_goods.take_sold_late[cost_amount]")
+def test_a_sale_of_which_two_lines_get_their_goods_at_once_costs_both(counter):
+    channel, place, shirt = counter
+    hat = sku()
+    stock(hat, place, 5, unit_value=300)
+    unknown = (line("NO-SUCH"), line("NOR-THIS"))
+    record_shop_sales(
+        channel=channel.code, sales=[order(*unknown, payments=(PaymentInput("CASH", Decimal(2200), "PAID"),))], **HOW
+    )
+    keys = OrderLine.objects.order_by("line_no").values_list("pk", flat=True)
+
+    race(
+        *[
+            lambda key=key, item=item: assign_sku(line_id=key, sku_code=item.code, **HOW)
+            for key, item in zip(keys, (shirt, hat), strict=True)
+        ],
+        hold=Shipment.objects.all(),
+    )
+
+    assert Shipment.objects.get().cost_amount == 400 + 300
