@@ -6,11 +6,13 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from accounting.models import Period
 from accounting.services import close_period, open_periods
 from customers.models import CreditGroup
-from erp.inventory.models import CostBalance, Location, Promise, StockBalance
+from erp.core import locks
+from erp.inventory.models import ChannelLocation, CostBalance, Location, Promise, StockBalance
 from erp.inventory.selectors import reserved
 from erp.inventory.services import ExpectedLine, ReceiptLine, TransferLine, expect_receipt, receive, transfer
 from erp.orders.models import (
@@ -58,10 +60,11 @@ from erp.orders.services import (
     release_orders,
     report_sales,
     ship,
+    undo_order_distribution,
 )
 from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import channel as make_channel
-from tests.inventory.factories import figures, sku, stock
+from tests.inventory.factories import figures, location, sku, stock
 from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, released, shipped, shop
 from tests.racing import once_another_waits, race
 from tests.unlocked import adds_up_without, fails_without
@@ -605,6 +608,40 @@ def test_an_order_to_which_goods_are_shared_out_while_its_own_come_has_them_once
     )
 
     assert sum(part.quantity for part in reserved("ORDER", [record.pk])) == 1
+
+
+def test_an_order_from_which_goods_are_taken_again_while_others_of_it_come_has_those():
+    channel, place = shop(kind="WHOLESALE")
+    far = location()
+    ChannelLocation.objects.create(channel=channel, location=far, rank=2)
+    payer = account("AC1", bill_to=bill_to("B1"))
+    shirt, hat = sku(), sku()
+    record = placed(channel, order(line(shirt), line(hat), account_code="AC1", payments=()))
+    stock(shirt, place, 1)
+    row = draft_order_distribution(external_id="H-1", source_id=place.pk, sku_ids=[shirt.pk], **HOW)
+    confirm_order_distribution(distribution_id=row, version=1, cells={(shirt.pk, payer.pk): 1}, kept_back={}, **HOW)
+    wanted = [ExpectedLine(1, hat.pk, 1, TODAY, Decimal(400))]
+    [key] = expect_receipt(external_id="PO-1", location_id=far.pk, lines=wanted, **HOW)
+    keep_promises(**HOW)
+    assert Promise.objects.get().document_id == record.pk
+
+    def arriving():
+        with transaction.atomic():
+            lines = [ReceiptLine(1, hat.pk, 1, Decimal(400), key)]
+            receive(external_id="R-1", location_id=far.pk, lines=lines, occurred_at=NOON, **HOW)
+            locks.hold("the end of the transaction")
+
+    # What comes is reserved by then, and not committed: the distribution is undone without waiting for it.
+    race(
+        arriving,
+        once_another_waits(lambda: undo_order_distribution(distribution_id=row, **HOW)),
+        names=["the end of the transaction"],
+    )
+    keep_promises(**HOW)
+
+    assert [(part.sku_id, part.quantity) for part in reserved("ORDER", [record.pk])] == [(hat.pk, 1)]
+    record.refresh_from_db()
+    assert (record.state, Promise.objects.count()) == ("AWAITING_STOCK", 0)
 
 
 # Figures that are added to where they stand: without the lock they still add up, computed before they do not
