@@ -1,13 +1,13 @@
 import django.contrib.postgres.constraints
 import django.contrib.postgres.fields.ranges
-import django.db.models.functions.comparison
-import django.db.models.deletion
 import django.contrib.postgres.indexes
+import django.db.models.deletion
+import django.db.models.functions.comparison
+import erp.core.fields
+import erp.core.folding
 from django.conf import settings
 from django.db import migrations, models
 
-import erp.core.fields
-import erp.core.folding
 from erp.core import folding
 from erp.core.triggers import APPEND_ONLY_FUNCTION, AUDIT_FUNCTION, BORN_WITH_HEADER_FUNCTION
 
@@ -55,60 +55,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(folding.functions(), folding.DROP_FUNCTIONS),
         migrations.RunSQL(CHANGE_FEED, "DROP TABLE core_changerow;"),
         migrations.CreateModel(
-            name="ChangeRow",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("epoch", models.BigIntegerField()),
-                ("xid", erp.core.fields.Xid8Field(db_default=erp.core.fields.CurrentXid())),
-                ("topic", models.CharField(max_length=20, verbose_name="topic")),
-                ("key", models.CharField(max_length=100, verbose_name="key")),
-                ("audience", models.CharField(default="", max_length=30, verbose_name="audience")),
-                ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
-            ],
-            options={
-                "verbose_name": "change row",
-                "verbose_name_plural": "change rows",
-                "db_table": "core_changerow",
-                "managed": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="DeductibleShare",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("valid_from", models.DateField(unique=True, verbose_name="valid from")),
-                (
-                    "percent",
-                    erp.core.fields.FiniteDecimalField(
-                        decimal_places=2, max_digits=5, verbose_name="deductible share (%)"
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "deductible share of purchase tax",
-                "verbose_name_plural": "deductible shares of purchase tax",
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("percent__gte", 0), ("percent__lte", 100)),
-                        name="deductible_share_is_a_percentage",
-                        violation_error_message="The deductible share lies between 0 and 100 percent.",
-                    )
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Department",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("code", models.CharField(max_length=20, unique=True, verbose_name="code")),
-                ("name", models.CharField(max_length=100, verbose_name="name")),
-            ],
-            options={
-                "verbose_name": "department",
-                "verbose_name_plural": "departments",
-            },
-        ),
-        migrations.CreateModel(
             name="FeedEpoch",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -134,101 +80,109 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="GaplessCounter",
+            name="ChangeRow",
             fields=[
-                ("series", models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="series")),
-                ("last_number", models.PositiveBigIntegerField(default=0, verbose_name="last number")),
-            ],
-            options={
-                "verbose_name": "gapless counter",
-                "verbose_name_plural": "gapless counters",
-            },
-        ),
-        migrations.CreateModel(
-            name="VerifyRun",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("started_at", models.DateTimeField(verbose_name="started at")),
-                ("finished_at", models.DateTimeField(verbose_name="finished at")),
-                ("rows_checked", models.JSONField(verbose_name="rows checked")),
-                ("faults", models.JSONField(verbose_name="faults")),
-            ],
-            options={
-                "verbose_name": "verification",
-                "verbose_name_plural": "verifications",
-            },
-        ),
-        migrations.CreateModel(
-            name="AuditRow",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("table_name", models.CharField(max_length=63, verbose_name="table")),
-                ("row_id", models.CharField(max_length=64, verbose_name="row")),
-                (
-                    "action",
-                    models.CharField(
-                        choices=[
-                            ("INSERT", "Created"),
-                            ("UPDATE", "Changed"),
-                            ("DELETE", "Deleted"),
-                            ("TRUNCATE", "Emptied"),
-                        ],
-                        max_length=8,
-                        verbose_name="action",
-                    ),
-                ),
-                ("before", models.JSONField(null=True, verbose_name="before")),
-                ("after", models.JSONField(null=True, verbose_name="after")),
-                ("actor", models.CharField(max_length=100, verbose_name="actor")),
-                ("source", models.CharField(max_length=200, verbose_name="source")),
-                ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("epoch", models.BigIntegerField()),
                 ("xid", erp.core.fields.Xid8Field(db_default=erp.core.fields.CurrentXid())),
+                ("topic", models.CharField(max_length=20, verbose_name="topic")),
+                ("key", models.CharField(max_length=100, verbose_name="key")),
+                ("audience", models.CharField(default="", max_length=30, verbose_name="audience")),
+                ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
             ],
             options={
-                "verbose_name": "audit row",
-                "verbose_name_plural": "audit trail",
-                "indexes": [
-                    models.Index(fields=["table_name", "row_id", "id"], name="audit_by_row"),
-                    models.Index(fields=["recorded_at"], name="audit_by_time"),
+                "verbose_name": "change row",
+                "verbose_name_plural": "change rows",
+                "db_table": "core_changerow",
+                "managed": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="SavedFilter",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("page", models.CharField(max_length=100, verbose_name="list")),
+                ("name", models.CharField(max_length=40, verbose_name="name")),
+                (
+                    "parameters",
+                    models.JSONField(
+                        help_text="Pairs of parameter and value, as in the address.", verbose_name="conditions"
+                    ),
+                ),
+                ("order", models.JSONField(default=list, verbose_name="sorted by")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "role",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="auth.group",
+                        verbose_name="shared with",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "saved filter",
+                "verbose_name_plural": "saved filters",
+                "indexes": [models.Index(fields=["page", "role"], name="filter_by_list")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("owner", "page", "name"), name="one_filter_per_owner_list_and_name")
                 ],
             },
         ),
         migrations.CreateModel(
-            name="CompanyProfile",
+            name="DefaultFilter",
             fields=[
-                ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=100, verbose_name="company name")),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("page", models.CharField(max_length=100, verbose_name="list")),
                 (
-                    "registration_number",
-                    models.CharField(blank=True, max_length=14, verbose_name="registration number (T + 13 digits)"),
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
                 ),
-                ("postal_code", models.CharField(blank=True, max_length=8, verbose_name="postal code")),
-                ("address", models.CharField(blank=True, max_length=200, verbose_name="address")),
-                ("phone", models.CharField(blank=True, max_length=20, verbose_name="phone")),
                 (
-                    "fiscal_year_start_month",
-                    models.PositiveSmallIntegerField(default=4, verbose_name="first month of the business year"),
+                    "filter",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="defaults",
+                        to="core.savedfilter",
+                        verbose_name="saved filter",
+                    ),
                 ),
             ],
             options={
-                "verbose_name": "company profile",
-                "verbose_name_plural": "company profile",
-                "permissions": [
-                    ("see_costs", "Can see costs, margins and the value of stock"),
-                    ("see_amounts", "Can see what sales amount to"),
-                ],
+                "verbose_name": "default filter",
+                "verbose_name_plural": "default filters",
                 "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("id", 1)),
-                        name="one_company_profile",
-                        violation_error_message="There is one company profile only.",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("fiscal_year_start_month__gte", 1), ("fiscal_year_start_month__lte", 12)),
-                        name="business_year_starts_in_a_month",
-                        violation_error_message="The business year starts in a month from 1 to 12.",
-                    ),
+                    models.UniqueConstraint(fields=("user", "page"), name="one_default_filter_per_user_and_list")
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Department",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=20, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+            ],
+            options={
+                "verbose_name": "department",
+                "verbose_name_plural": "departments",
             },
         ),
         migrations.CreateModel(
@@ -307,93 +261,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "sales channel",
                 "verbose_name_plural": "sales channels",
-            },
-        ),
-        migrations.CreateModel(
-            name="BackupRun",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("BACKUP", "Backup"), ("DRILL", "Restore drill"), ("RESTORE", "Restore")],
-                        max_length=10,
-                        verbose_name="kind",
-                    ),
-                ),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[("RUNNING", "Running"), ("DONE", "Finished"), ("FAILED", "Failed")],
-                        default="RUNNING",
-                        max_length=10,
-                        verbose_name="state",
-                    ),
-                ),
-                ("file", models.CharField(max_length=500, verbose_name="file")),
-                ("started_at", models.DateTimeField(verbose_name="started at")),
-                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished at")),
-                ("file_bytes", models.BigIntegerField(blank=True, null=True, verbose_name="size of the file")),
-                ("row_count", models.BigIntegerField(blank=True, null=True, verbose_name="rows")),
-                ("faults", models.JSONField(blank=True, default=list, verbose_name="faults")),
-                ("detail", models.TextField(blank=True, verbose_name="detail")),
-                ("actor", models.CharField(max_length=100, verbose_name="actor")),
-            ],
-            options={
-                "verbose_name": "backup or restore",
-                "verbose_name_plural": "backups and restores",
-                "indexes": [models.Index(fields=["kind", "-started_at"], name="backup_run_by_kind")],
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("state", "RUNNING"), ("finished_at__isnull", False), _connector="OR"),
-                        name="a_backup_run_that_ended_says_when",
-                    )
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="JobRun",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("job", models.CharField(max_length=60, verbose_name="job")),
-                ("slot", models.DateTimeField(verbose_name="slot")),
-                ("started_at", models.DateTimeField(verbose_name="started at")),
-                ("finished_at", models.DateTimeField(null=True, verbose_name="finished at")),
-                ("detail", models.TextField(blank=True, verbose_name="detail")),
-                ("error", models.TextField(blank=True, db_default="", verbose_name="error")),
-            ],
-            options={
-                "verbose_name": "job run",
-                "verbose_name_plural": "job runs",
-                "constraints": [models.UniqueConstraint(fields=("job", "slot"), name="one_run_per_job_and_slot")],
-            },
-        ),
-        migrations.CreateModel(
-            name="StaffTask",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("kind", models.CharField(max_length=40, verbose_name="kind")),
-                ("subject_type", models.CharField(max_length=20, verbose_name="subject type")),
-                ("subject_id", models.BigIntegerField(verbose_name="subject id")),
-                ("subject_label", models.CharField(blank=True, max_length=100, verbose_name="subject")),
-                ("detail", models.TextField(verbose_name="detail")),
-                ("due_at", models.DateTimeField(blank=True, null=True, verbose_name="due at")),
-                ("opened_at", models.DateTimeField(verbose_name="opened at")),
-                ("opened_by", models.CharField(max_length=100, verbose_name="opened by")),
-                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed at")),
-                ("closed_by", models.CharField(blank=True, max_length=100, verbose_name="closed by")),
-                ("resolution", models.TextField(blank=True, verbose_name="resolution")),
-            ],
-            options={
-                "verbose_name": "task",
-                "verbose_name_plural": "tasks",
-                "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("closed_at__isnull", True)),
-                        fields=("kind", "subject_type", "subject_id"),
-                        name="one_open_task_per_kind_and_subject",
-                    )
-                ],
             },
         ),
         migrations.CreateModel(
@@ -487,6 +354,68 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="DeductibleShare",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("valid_from", models.DateField(unique=True, verbose_name="valid from")),
+                (
+                    "percent",
+                    erp.core.fields.FiniteDecimalField(
+                        decimal_places=2, max_digits=5, verbose_name="deductible share (%)"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "deductible share of purchase tax",
+                "verbose_name_plural": "deductible shares of purchase tax",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("percent__gte", 0), ("percent__lte", 100)),
+                        name="deductible_share_is_a_percentage",
+                        violation_error_message="The deductible share lies between 0 and 100 percent.",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CompanyProfile",
+            fields=[
+                ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=100, verbose_name="company name")),
+                (
+                    "registration_number",
+                    models.CharField(blank=True, max_length=14, verbose_name="registration number (T + 13 digits)"),
+                ),
+                ("postal_code", models.CharField(blank=True, max_length=8, verbose_name="postal code")),
+                ("address", models.CharField(blank=True, max_length=200, verbose_name="address")),
+                ("phone", models.CharField(blank=True, max_length=20, verbose_name="phone")),
+                (
+                    "fiscal_year_start_month",
+                    models.PositiveSmallIntegerField(default=4, verbose_name="first month of the business year"),
+                ),
+            ],
+            options={
+                "verbose_name": "company profile",
+                "verbose_name_plural": "company profile",
+                "permissions": [
+                    ("see_costs", "Can see costs, margins and the value of stock"),
+                    ("see_amounts", "Can see what sales amount to"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)),
+                        name="one_company_profile",
+                        violation_error_message="There is one company profile only.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("fiscal_year_start_month__gte", 1), ("fiscal_year_start_month__lte", 12)),
+                        name="business_year_starts_in_a_month",
+                        violation_error_message="The business year starts in a month from 1 to 12.",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="MessageLog",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -537,123 +466,180 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "message log",
                 "indexes": [
                     models.Index(fields=["external_id", "channel"], name="message_by_external_id"),
+                    models.Index(fields=["channel", "-id"], name="message_by_channel"),
+                    models.Index(
+                        condition=models.Q(("outcome", "DONE"), _negated=True),
+                        fields=["outcome", "id"],
+                        name="message_not_done",
+                    ),
                     models.Index(
                         condition=models.Q(("direction", "OUT")), fields=["recorded_at"], name="message_sent_at"
                     ),
                 ],
             },
         ),
-        migrations.AddIndex(
-            model_name="stafftask",
-            index=django.contrib.postgres.indexes.GinIndex(
-                erp.core.folding.Pairs("subject_label"), name="task_by_subject_label"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="auditrow",
-            index=models.Index(fields=["actor", "id"], name="audit_by_actor"),
-        ),
         migrations.CreateModel(
-            name="SavedFilter",
+            name="StaffTask",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("page", models.CharField(max_length=100, verbose_name="list")),
-                ("name", models.CharField(max_length=40, verbose_name="name")),
-                (
-                    "parameters",
-                    models.JSONField(
-                        help_text="Pairs of parameter and value, as in the address.", verbose_name="conditions"
-                    ),
-                ),
-                ("order", models.JSONField(default=list, verbose_name="sorted by")),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="owner",
-                    ),
-                ),
-                (
-                    "role",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="auth.group",
-                        verbose_name="shared with",
-                    ),
-                ),
+                ("kind", models.CharField(max_length=40, verbose_name="kind")),
+                ("subject_type", models.CharField(max_length=20, verbose_name="subject type")),
+                ("subject_id", models.BigIntegerField(verbose_name="subject id")),
+                ("subject_label", models.CharField(blank=True, max_length=100, verbose_name="subject")),
+                ("detail", models.TextField(verbose_name="detail")),
+                ("due_at", models.DateTimeField(blank=True, null=True, verbose_name="due at")),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("opened_by", models.CharField(max_length=100, verbose_name="opened by")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed at")),
+                ("closed_by", models.CharField(blank=True, max_length=100, verbose_name="closed by")),
+                ("resolution", models.TextField(blank=True, verbose_name="resolution")),
             ],
             options={
-                "verbose_name": "saved filter",
-                "verbose_name_plural": "saved filters",
+                "verbose_name": "task",
+                "verbose_name_plural": "tasks",
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(
+                        erp.core.folding.Pairs("subject_label"), name="task_by_subject_label"
+                    ),
+                    models.Index(fields=["kind", "id"], name="task_by_kind"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("closed_at__isnull", True)),
+                        fields=("kind", "subject_type", "subject_id"),
+                        name="one_open_task_per_kind_and_subject",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name="DefaultFilter",
+            name="AuditRow",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("page", models.CharField(max_length=100, verbose_name="list")),
+                ("table_name", models.CharField(max_length=63, verbose_name="table")),
+                ("row_id", models.CharField(max_length=64, verbose_name="row")),
                 (
-                    "user",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="user",
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("INSERT", "Created"),
+                            ("UPDATE", "Changed"),
+                            ("DELETE", "Deleted"),
+                            ("TRUNCATE", "Emptied"),
+                        ],
+                        max_length=8,
+                        verbose_name="action",
                     ),
                 ),
-                (
-                    "filter",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="defaults",
-                        to="core.savedfilter",
-                        verbose_name="saved filter",
-                    ),
-                ),
+                ("before", models.JSONField(null=True, verbose_name="before")),
+                ("after", models.JSONField(null=True, verbose_name="after")),
+                ("actor", models.CharField(max_length=100, verbose_name="actor")),
+                ("source", models.CharField(max_length=200, verbose_name="source")),
+                ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
+                ("xid", erp.core.fields.Xid8Field(db_default=erp.core.fields.CurrentXid())),
             ],
             options={
-                "verbose_name": "default filter",
-                "verbose_name_plural": "default filters",
+                "verbose_name": "audit row",
+                "verbose_name_plural": "audit trail",
+                "indexes": [
+                    models.Index(fields=["table_name", "row_id", "id"], name="audit_by_row"),
+                    models.Index(fields=["actor", "id"], name="audit_by_actor"),
+                    models.Index(
+                        condition=models.Q(("action__in", ["DELETE", "TRUNCATE"])),
+                        fields=["action", "id"],
+                        name="audit_of_losses",
+                    ),
+                    models.Index(fields=["recorded_at"], name="audit_by_time"),
+                ],
             },
         ),
-        migrations.AddIndex(
-            model_name="savedfilter",
-            index=models.Index(fields=["page", "role"], name="filter_by_list"),
+        migrations.CreateModel(
+            name="GaplessCounter",
+            fields=[
+                ("series", models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="series")),
+                ("last_number", models.PositiveBigIntegerField(default=0, verbose_name="last number")),
+            ],
+            options={
+                "verbose_name": "gapless counter",
+                "verbose_name_plural": "gapless counters",
+            },
         ),
-        migrations.AddConstraint(
-            model_name="savedfilter",
-            constraint=models.UniqueConstraint(
-                fields=("owner", "page", "name"), name="one_filter_per_owner_list_and_name"
-            ),
+        migrations.CreateModel(
+            name="VerifyRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                ("finished_at", models.DateTimeField(verbose_name="finished at")),
+                ("rows_checked", models.JSONField(verbose_name="rows checked")),
+                ("faults", models.JSONField(verbose_name="faults")),
+            ],
+            options={
+                "verbose_name": "verification",
+                "verbose_name_plural": "verifications",
+            },
         ),
-        migrations.AddConstraint(
-            model_name="defaultfilter",
-            constraint=models.UniqueConstraint(fields=("user", "page"), name="one_default_filter_per_user_and_list"),
+        migrations.CreateModel(
+            name="BackupRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("BACKUP", "Backup"), ("DRILL", "Restore drill"), ("RESTORE", "Restore")],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("RUNNING", "Running"), ("DONE", "Finished"), ("FAILED", "Failed")],
+                        default="RUNNING",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("file", models.CharField(max_length=500, verbose_name="file")),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished at")),
+                ("file_bytes", models.BigIntegerField(blank=True, null=True, verbose_name="size of the file")),
+                ("row_count", models.BigIntegerField(blank=True, null=True, verbose_name="rows")),
+                ("faults", models.JSONField(blank=True, default=list, verbose_name="faults")),
+                ("detail", models.TextField(blank=True, verbose_name="detail")),
+                ("actor", models.CharField(max_length=100, verbose_name="actor")),
+            ],
+            options={
+                "verbose_name": "backup or restore",
+                "verbose_name_plural": "backups and restores",
+                "indexes": [models.Index(fields=["kind", "-started_at"], name="backup_run_by_kind")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "RUNNING"), ("finished_at__isnull", False), _connector="OR"),
+                        name="a_backup_run_that_ended_says_when",
+                    )
+                ],
+            },
         ),
-        migrations.AddIndex(
-            model_name="auditrow",
-            index=models.Index(
-                condition=models.Q(("action__in", ["DELETE", "TRUNCATE"])),
-                fields=["action", "id"],
-                name="audit_of_losses",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="messagelog",
-            index=models.Index(
-                condition=models.Q(("outcome", "DONE"), _negated=True),
-                fields=["outcome", "id"],
-                name="message_not_done",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="stafftask",
-            index=models.Index(fields=["kind", "id"], name="task_by_kind"),
+        migrations.CreateModel(
+            name="JobRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("job", models.CharField(max_length=60, verbose_name="job")),
+                ("slot", models.DateTimeField(verbose_name="slot")),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished at")),
+                ("detail", models.TextField(blank=True, verbose_name="detail")),
+                ("error", models.TextField(blank=True, db_default="", verbose_name="error")),
+            ],
+            options={
+                "verbose_name": "job run",
+                "verbose_name_plural": "job runs",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("error", ""), _negated=True), fields=["-id"], name="job_run_with_error"
+                    )
+                ],
+                "constraints": [models.UniqueConstraint(fields=("job", "slot"), name="one_run_per_job_and_slot")],
+            },
         ),
     ]

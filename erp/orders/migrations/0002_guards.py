@@ -30,6 +30,8 @@ class Migration(migrations.Migration):
         never_deleted("orders_return"),
         never_deleted("orders_returnline"),
         never_deleted("orders_parkedmessage"),
+        never_deleted("orders_orderdistribution"),
+        never_deleted("orders_orderdistributionline"),
         audited("orders_order", inserts=False),
         audited("orders_delivery", inserts=False),
         audited("orders_orderline", inserts=False, columns=LINE_CONTENT),
@@ -47,4 +49,5 @@ class Migration(migrations.Migration):
         audited("orders_shipmentline", inserts=False, columns=("shipment_id", "order_line_id", "quantity")),
         audited("orders_return", inserts=False),
         audited("orders_returnline", inserts=False),
+        audited("orders_orderdistribution", inserts=False),
     ]
