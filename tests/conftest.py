@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connections
-from django.db.migrations.state import ProjectState
 from django.test import TransactionTestCase
 
 from erp.runtime import leash, postgres
@@ -68,29 +67,16 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
-def fast_migrations() -> Iterator[pytest.MonkeyPatch]:
-    """Migrations in half the time, until it is undone.
-
-    Django makes the models anew for each index and constraint, for databases that must rebuild a table then; and the
-    collector looks through all of them again and again.
-    """
-
-    def append(state: ProjectState, app: str, model: str, option: str, added: object) -> None:
-        options = state.models[app, model].options
-        options[option] = [*options.get(option, []), added]
-
+def uncollected_migrations() -> None:
+    """Without the collector, until it is enabled: it looks through all models again and again while the migrations run."""
     gc.disable()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ProjectState, "_append_option", append)
-        yield patched
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    fast_migrations: pytest.MonkeyPatch, django_db_setup: None, database_server: postgres.Cluster | None
+    uncollected_migrations: None, django_db_setup: None, database_server: postgres.Cluster | None
 ) -> Iterator[None]:
     """What tests committed is taken away faster than Django does, on a server whose superuser we know."""
-    fast_migrations.undo()
     gc.enable()
     gc.freeze()
     with pytest.MonkeyPatch.context() as patched:
