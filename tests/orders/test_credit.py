@@ -65,7 +65,7 @@ def test_the_example_of_the_trade():
     assert record.state == OrderState.ON_HOLD
     hold = OrderHold.objects.get()
     assert hold.reason == "CREDIT_EXCEEDED"
-    assert re.findall(r"\d+", hold.detail) == ["550000", "300000"]
+    assert re.findall(r"[\d,]+", hold.detail) == ["550,000", "300,000"]
     assert figures(shirt, place) == (100, 0), "a credit stop keeps goods from being promised"
     assert exposure() == 5_250_000
 
