@@ -11,6 +11,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -260,7 +261,7 @@ class Hand:
 
     def _sell_at_till(self, *, ref: str, lines: dict[str, int], at: dt.datetime) -> dict[str, Any]:
         """A physical fact: it is never refused, and may take pieces from an order or go beyond the books."""
-        sale = self._order(ref, lines)
+        sale = replace(self._order(ref, lines), ordered_at=at)
         outcome = orders.record_shop_sales(channel=TILL, sales=[sale], at=at, by=self.by)[0]
         assert outcome.refusal is None, outcome
         return {"units": lines}

@@ -40,6 +40,7 @@ class Balance:
     received: int
     corrected: int
     provisional: int
+    counted: int
     sent: int
     sold_at_till: int
     came_back: int
@@ -47,13 +48,13 @@ class Balance:
 
     @property
     def is_even(self) -> bool:
-        came = self.opening + self.received + self.corrected + self.provisional + self.came_back
+        came = self.opening + self.received + self.corrected + self.provisional + self.counted + self.came_back
         return came - self.sent - self.sold_at_till == self.on_hand
 
 
 def balances(stage: Stage, diaries: Diaries) -> list[Balance]:
     """Per SKU with stock. ``received``, ``corrected``, ``sold_at_till`` and ``came_back`` are what the hands were told, ``sent`` is what the
-    orders say has left in parcels, ``provisional`` and ``on_hand`` are the ledger's."""
+    orders say has left in parcels, ``provisional``, ``counted`` (gone before a count, told after it) and ``on_hand`` are the ledger's."""
     done = [entry for entries in diaries.values() for entry in entries if entry.outcome == "done"]
     codes = {key: code for code, key in stage.skus.items()}
     received, corrected, till, back = (Counter[str]() for _number in range(4))
@@ -68,10 +69,10 @@ def balances(stage: Stage, diaries: Diaries) -> list[Balance]:
     for sku, count in _ask(_SENT, [list(SITES)]):
         for part, number in stage.parts[sku].items():
             sent[codes[part]] += number * count
-    provisional, on_hand = dict(_ask(_PROVISIONAL)), dict(_ask(_ON_HAND))
+    provisional, counted, on_hand = (dict(_ask(asked)) for asked in (_PROVISIONAL, _COUNTED, _ON_HAND))
     return [
         Balance(
-            codes[key], opening, received[codes[key]], corrected[codes[key]], int(provisional.get(key, 0)),
+            codes[key], opening, received[codes[key]], corrected[codes[key]], int(provisional.get(key, 0)), int(counted.get(key, 0)),
             sent[codes[key]], till[codes[key]], back[codes[key]], int(on_hand.get(key, 0)),
         )
         for key, opening in stage.opening.items()
@@ -151,6 +152,14 @@ WHERE s.shipped_at IS NOT NULL AND c.code = ANY(%s) GROUP BY ol.sku_code
 _PROVISIONAL = """
 SELECT m.sku_id, sum(m.quantity) FROM inventory_stockmovement m JOIN inventory_reason r ON r.id = m.reason_id
 WHERE r.code = 'PROVISIONAL' GROUP BY m.sku_id
+"""
+# What happened before somebody counted and was told later, found again at the moment of a count that there really was.
+_COUNTED = """
+SELECT m.sku_id, sum(m.quantity) FROM inventory_stockmovement m JOIN inventory_reason r ON r.id = m.reason_id
+JOIN inventory_stockdocument d ON d.id = m.document_id
+WHERE r.code = 'FOUND' AND m.quantity > 0 AND m.occurred_at > d.occurred_at AND EXISTS (
+    SELECT FROM inventory_countrecord c WHERE c.sku_id = m.sku_id AND c.location_id = m.location_id AND c.counted_at = m.occurred_at)
+GROUP BY m.sku_id
 """
 _ON_HAND = "SELECT sku_id, sum(on_hand) FROM inventory_stockbalance GROUP BY sku_id"
 _ORDERS = "SELECT c.code, o.external_id FROM orders_order o JOIN core_channel c ON c.id = o.channel_id"

@@ -109,6 +109,7 @@ def _pieces(proof: Proof) -> Iterator[str]:
         pgettext("proof", "received"),
         pgettext("proof", "counted, corrected, lost"),
         pgettext("proof", "beyond the books"),
+        pgettext("proof", "gone before a count, told later"),
         pgettext("proof", "came back"),
         pgettext("proof", "sent"),
         pgettext("proof", "sold at the till"),
@@ -116,10 +117,10 @@ def _pieces(proof: Proof) -> Iterator[str]:
         "",
     ]
     yield "| " + " | ".join(names) + " |"
-    yield "|---|" + "---:|" * 8 + "---|"
+    yield "|---|" + "---:|" * 9 + "---|"
     for row in proof.balances:
         figures = (
-            row.opening, row.received, row.corrected, row.provisional, row.came_back, -row.sent, -row.sold_at_till, row.on_hand
+            row.opening, row.received, row.corrected, row.provisional, row.counted, row.came_back, -row.sent, -row.sold_at_till, row.on_hand
         )  # fmt: skip
         yield (
             f"| {row.sku} | " + " | ".join(f"{figure:,}" for figure in figures) + f" | {'✓' if row.is_even else '✗'} |"
