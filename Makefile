@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 
-.PHONY: help run stop test test-all test-browser lint bench messages lock
+.PHONY: help run stop test test-all test-browser test-faults lint bench messages lock
 .DEFAULT_GOAL := help
 
 # One plain command each: make then starts it without a shell in between, and it can die with make.
@@ -16,6 +16,7 @@ help:
 	@echo "make test      everything that must hold before a change is accepted"
 	@echo "make test-all  the same and the slow tests"
 	@echo "make test-browser  every desk's day in a browser; part of test-all"
+	@echo "make test-faults   a minute of every fault with all processes; part of test-all"
 	@echo "make lint      the checks that need no database"
 	@echo "make bench     every benchmark, as ratios"
 	@echo "make messages  bring the Japanese catalogue up to date"
@@ -35,6 +36,9 @@ test-all:
 
 test-browser:
 	@$(development) -m erp.runtime.checks test-browser
+
+test-faults:
+	@$(development) -m erp.runtime.checks test-faults
 
 lint:
 	@$(development) -m erp.runtime.checks lint

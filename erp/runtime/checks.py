@@ -26,7 +26,13 @@ BROWSER = Check("a browser is there, or cannot be", ["erp.runtime.browser"])
 
 
 def main(arguments: list[str]) -> int:
-    suites = {"lint": _lint, "test": _test, "test-all": _test_all, "test-browser": _test_browser}
+    suites = {
+        "lint": _lint,
+        "test": _test,
+        "test-all": _test_all,
+        "test-browser": _test_browser,
+        "test-faults": _test_faults,
+    }
     if len(arguments) != 1 or arguments[0] not in suites:
         sys.stderr.write(f"usage: checks {'|'.join(suites)}\n")
         return 2
@@ -59,6 +65,10 @@ def _test_all() -> list[Check]:
 
 def _test_browser() -> list[Check]:
     return [BROWSER, Check("pytest, in a browser", ["pytest", "-q", "-n", "0", "-m", "browser"])]
+
+
+def _test_faults() -> list[Check]:
+    return [Check("pytest, a minute of every fault", ["pytest", "-q", "-n", "0", "-m", "faults"])]
 
 
 def _pytest() -> list[str]:

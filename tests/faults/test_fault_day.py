@@ -67,6 +67,8 @@ def start(tmp_path):
         day.clear()
 
 
+@pytest.mark.slow
+@pytest.mark.faults
 def test_a_minute_of_every_fault_loses_nothing_and_leaves_nothing(start):
     day = start("--seed", str(SEED), "--minutes", "1")
 
@@ -85,6 +87,7 @@ def test_a_minute_of_every_fault_loses_nothing_and_leaves_nothing(start):
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_a_day_that_is_stopped_takes_everything_with_it(start):
     day = start("--minutes", "5")
     day.wait_for("the sites know their first figures")
