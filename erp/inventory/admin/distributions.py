@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,6 +34,8 @@ DISTRIBUTES = "inventory.distribute_stock"
 # The other way to share goods out: among what accounts have ordered.
 TO_ORDERS = PageLink("admin:orders_distribute", _("Distribute goods to orders"), "orders.distribute_to_orders")
 MOST_SKUS, MOST_PLACES = 300, 30
+# (SKU, column) → pieces.
+Cells = dict[tuple[int, int], int]
 EQUAL, PATTERN, SPEED, TARGET = "EQUAL", "PATTERN", "SPEED", "TARGET"
 RULES = {
     EQUAL: pgettext_lazy("distribution", "Equally"),
@@ -100,8 +102,8 @@ def codes_in(text: str) -> list[str]:
     return plain(text).replace(",", " ").split()
 
 
-def cells_typed(request: HttpRequest, skus: Sequence[int], columns: Sequence[int]) -> dict[tuple[int, int], int]:
-    """(SKU, column) → pieces, as they stand in the matrix of the form."""
+def cells_typed(request: HttpRequest, skus: Sequence[int], columns: Sequence[int]) -> Cells:
+    """As they stand in the matrix of the form."""
     return {
         (sku_id, column): pieces_typed(plain(request.POST.get(f"pieces_{sku_id}_{column}", ""))) or 0
         for sku_id in skus
@@ -120,15 +122,101 @@ class DistributionForm(GoodsForm):
     field_order = ["external_id", "source", "purchase", "styles", "to", "note"]
 
 
-@admin.register(Distribution)
-class DistributionAdmin(OfPlaces):
+class DistributionPages(OfPlaces):
+    """Papers by which goods of one place are shared out: how one begins, and its matrix of SKUs and columns."""
+
     place = "source"
-    list_display = ["external_id", "source", "purchase", "state", "created_at", "created_by", "confirmed_at"]
     list_select_related = ["source"]
     list_filter = ["state", "source"]
     search_fields = ["external_id"]
     ordering = ["-id"]
+
+    # Who may share out, the form that begins a paper, the prefix of its number, its title; what ``asked`` calls the columns.
+    permission: str
+    begin_form: type[GoodsForm]
+    prefix: str
+    begin_title: Any
+    asked_columns: str
+    matrix: str
+
+    def begin(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.has_perm(self.permission):
+            raise PermissionDenied
+        initial = {"external_id": new_number(self.prefix)} | asked_before(request)
+        form = self.begin_form(request.POST or None, initial=initial)
+
+        def act() -> HttpResponse:
+            return self.done(request, gettext("Opened."), self._page, self.draft(request, form.cleaned_data))
+
+        title = str(self.begin_title)
+        return self.service_page(request, form=form, title=title, act=act, submit=gettext("To the matrix"))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self.named(request, object_id, "source")
+        typed: Cells | None = None
+        if request.method == "POST":
+            if not request.user.has_perm(self.permission):
+                raise PermissionDenied
+            typed = cells_typed(request, row.asked["skus"], row.asked[self.asked_columns])
+            if self.act_on(request, row, typed):
+                return HttpResponseRedirect(reverse(self._page, args=[row.pk]))
+            row = self.named(request, object_id, "source")
+        return TemplateResponse(request, self.matrix, self.matrix_context(request, row, typed))
+
+    def draft(self, request: HttpRequest, values: dict[str, Any]) -> Any:
+        """Begin a paper with what the form says. Returns its key."""
+        raise NotImplementedError
+
+    def act_on(self, request: HttpRequest, row: Any, typed: Cells) -> bool:
+        """Do what a button asks. Returns whether something was done, so that the page is shown anew."""
+        raise NotImplementedError
+
+    def matrix_context(self, request: HttpRequest, row: Any, typed: Cells | None) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @property
+    def _page(self) -> str:
+        return f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+
+
+def matrix_row(
+    sku: Sku, columns: Sequence[int], *, given: Cells, first: Cells, second: Cells, above: Sku | None
+) -> dict[str, Any]:
+    """A line of the matrix. Its style is told where it differs from the one ``above``; ``first`` and ``second`` stand below what is given."""
+    return {
+        "sku": sku,
+        "name": goods_name(sku),
+        "style": sku.product if above is None or sku.product != above.product else None,
+        "cells": [
+            {
+                "column": column,
+                "pieces": given.get((sku.pk, column), 0),
+                "first": first.get((sku.pk, column), 0),
+                "second": second.get((sku.pk, column), 0),
+            }
+            for column in columns
+        ],
+    }
+
+
+def same_goods(row: Any, skus: Iterable[Sku]) -> str:
+    """The goods of a paper as the query of an address, for the other way of sharing them out."""
+    same = {"source": row.source_id, "purchase": row.purchase}
+    if not row.purchase:
+        same["styles"] = " ".join(dict.fromkeys(sku.product.code for sku in skus))
+    return urlencode(same)
+
+
+@admin.register(Distribution)
+class DistributionAdmin(DistributionPages):
+    list_display = ["external_id", "source", "purchase", "state", "created_at", "created_by", "confirmed_at"]
     list_links = (PageLink("admin:inventory_distribute", _("Distribute goods"), DISTRIBUTES), TO_ORDERS)
+    permission, begin_form, prefix, begin_title = DISTRIBUTES, DistributionForm, "H", _("Distribute goods")
+    asked_columns, matrix = "to", "inventory/distribution.html"
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
@@ -138,46 +226,19 @@ class DistributionAdmin(OfPlaces):
         ]
         return [*own, *super().get_urls()]
 
-    def begin(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.has_perm(DISTRIBUTES):
-            raise PermissionDenied
-        initial = {"external_id": new_number("H")} | asked_before(request)
-        form = DistributionForm(request.POST or None, initial=initial)
+    def draft(self, request: HttpRequest, values: dict[str, Any]) -> Any:
+        return self.serve(
+            request,
+            services.draft_distribution,
+            external_id=values["external_id"],
+            source_id=values["source"].pk,
+            purchase=values["purchase"],
+            sku_ids=values["skus"],
+            to_ids=[place.pk for place in values["to"]],
+            note=values["note"],
+        )
 
-        def act() -> HttpResponse:
-            values = form.cleaned_data
-            made = self.serve(
-                request,
-                services.draft_distribution,
-                external_id=values["external_id"],
-                source_id=values["source"].pk,
-                purchase=values["purchase"],
-                sku_ids=values["skus"],
-                to_ids=[place.pk for place in values["to"]],
-                note=values["note"],
-            )
-            return self.done(request, gettext("Opened."), "admin:inventory_distribution_change", made)
-
-        title = gettext("Distribute goods")
-        return self.service_page(request, form=form, title=title, act=act, submit=gettext("To the matrix"))
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        row = self.named(request, object_id, "source")
-        typed: dict[tuple[int, int], int] | None = None
-        if request.method == "POST":
-            if not request.user.has_perm(DISTRIBUTES):
-                raise PermissionDenied
-            typed = cells_typed(request, row.asked["skus"], row.asked["to"])
-            if self._act(request, row, typed):
-                return HttpResponseRedirect(reverse("admin:inventory_distribution_change", args=[row.pk]))
-            row = self.named(request, object_id, "source")
-        return TemplateResponse(request, "inventory/distribution.html", self._context(request, row, typed))
-
-    def _act(self, request: HttpRequest, row: Distribution, typed: dict[tuple[int, int], int]) -> bool:
+    def act_on(self, request: HttpRequest, row: Distribution, typed: Cells) -> bool:
         act, told = request.POST.get("act", ""), ""
         with self.refusals_as_messages(request, row.external_id):
             if act == "propose" and row.state == State.DRAFT:
@@ -219,9 +280,7 @@ class DistributionAdmin(OfPlaces):
             return services.up_to(free, there, dict.fromkeys(to, number), to)
         return services.equally(free, to)
 
-    def _context(
-        self, request: HttpRequest, row: Distribution, typed: dict[tuple[int, int], int] | None
-    ) -> dict[str, Any]:
+    def matrix_context(self, request: HttpRequest, row: Distribution, typed: Cells | None) -> dict[str, Any]:
         skus, to = list(row.asked["skus"]), list(row.asked["to"])
         places = Location.objects.in_bulk(to)
         given = {
@@ -233,29 +292,12 @@ class DistributionAdmin(OfPlaces):
         there = selected.lying_and_coming(skus, to)
         sold = selected.sold(skus, to, days=28, at=timezone.now())
         found = Sku.objects.select_related("product", "color", "size").in_bulk(skus)
-        same = {"source": row.source_id, "purchase": row.purchase}
-        if not row.purchase:
-            same["styles"] = " ".join(dict.fromkeys(found[sku_id].product.code for sku_id in skus))
-        table, style = [], None
+        table: list[dict[str, Any]] = []
         for sku_id in skus:
-            sku = found[sku_id]
-            cells = [
-                {
-                    "column": place,
-                    "pieces": given.get((sku_id, place), 0),
-                    "first": there.get((sku_id, place), 0),
-                    "second": sold.get((sku_id, place), 0),
-                }
-                for place in to
-            ]
-            table.append(
-                {
-                    "sku": sku, "name": goods_name(sku), "style": sku.product if sku.product != style else None,
-                    "available": free[sku_id] + (sum(cell["pieces"] for cell in cells) if row.state == State.CONFIRMED else 0),
-                    "cells": cells,
-                }
-            )  # fmt: skip
-            style = sku.product
+            above = table[-1]["sku"] if table else None
+            line = matrix_row(found[sku_id], to, given=given, first=there, second=sold, above=above)
+            confirmed = sum(cell["pieces"] for cell in line["cells"]) if row.state == State.CONFIRMED else 0
+            table.append(line | {"available": free[sku_id] + confirmed})
         return {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -264,7 +306,8 @@ class DistributionAdmin(OfPlaces):
             "columns": [places[place] for place in to],
             "below": gettext("there or on the way / sold in 28 days"),
             "is_open": row.state == State.DRAFT and request.user.has_perm(DISTRIBUTES),
-            "to_orders": TO_ORDERS.is_open(self, request) and f"{reverse(TO_ORDERS.url_name)}?{urlencode(same)}",
+            "to_orders": TO_ORDERS.is_open(self, request)
+            and f"{reverse(TO_ORDERS.url_name)}?{same_goods(row, map(found.__getitem__, skus))}",
             "table": table,
             "rules": RULES,
             "patterns": DistributionPattern.objects.filter(is_active=True).order_by("name"),

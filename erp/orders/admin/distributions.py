@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -17,17 +14,22 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Sku
 from customers.models import Account
 from erp.core.admin import PageLink
-from erp.inventory.admin.baskets import new_number, pieces_typed, plain
-from erp.inventory.admin.distributions import DISTRIBUTES, GoodsForm, asked_before, cells_typed, codes_in
-from erp.inventory.admin.places import OfPlaces
+from erp.inventory.admin.baskets import pieces_typed, plain
+from erp.inventory.admin.distributions import (
+    DISTRIBUTES,
+    Cells,
+    DistributionPages,
+    GoodsForm,
+    codes_in,
+    matrix_row,
+    same_goods,
+)
 from erp.inventory.selectors.distributions import distributable
-from erp.inventory.selectors.goods import goods_name
 from erp.orders import selectors, services
 from erp.orders.models import OrderDistribution
 
 State = OrderDistribution.State
 TO_ORDERS = "orders.distribute_to_orders"
-Cells = dict[tuple[int, int], int]
 
 
 class OrderDistributionForm(GoodsForm):
@@ -61,8 +63,7 @@ class OrderDistributionForm(GoodsForm):
 
 
 @admin.register(OrderDistribution)
-class OrderDistributionAdmin(OfPlaces):
-    place = "source"
+class OrderDistributionAdmin(DistributionPages):
     list_display = [
         "external_id",
         "source",
@@ -73,62 +74,32 @@ class OrderDistributionAdmin(OfPlaces):
         "confirmed_at",
         "confirmed_by",
     ]
-    list_select_related = ["source"]
-    list_filter = ["state", "source"]
-    search_fields = ["external_id"]
-    ordering = ["-id"]
     list_links = (
         PageLink("admin:orders_distribute", _("Distribute goods to orders"), TO_ORDERS),
         PageLink("admin:inventory_distribute", _("Distribute goods"), DISTRIBUTES),
     )
+    permission, begin_form, prefix = TO_ORDERS, OrderDistributionForm, "HJ"
+    begin_title = _("Distribute goods to orders")
+    asked_columns, matrix = "accounts", "admin/orders/orderdistribution/matrix.html"
 
     def get_urls(self) -> list[Any]:
         begin = path("begin/", self.admin_site.admin_view(self.begin), name="orders_distribute")
         return [begin, *super().get_urls()]
 
-    def begin(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.has_perm(TO_ORDERS):
-            raise PermissionDenied
-        initial = {"external_id": new_number("HJ")} | asked_before(request)
-        form = OrderDistributionForm(request.POST or None, initial=initial)
+    def draft(self, request: HttpRequest, values: dict[str, Any]) -> Any:
+        return self.serve(
+            request,
+            services.draft_order_distribution,
+            external_id=values["external_id"],
+            source_id=values["source"].pk,
+            purchase=values["purchase"],
+            sku_ids=values["skus"],
+            account_ids=values["account_ids"],
+            kept_back=dict.fromkeys(values["skus"], values["kept"] or 0),
+            note=values["note"],
+        )
 
-        def act() -> HttpResponse:
-            values = form.cleaned_data
-            made = self.serve(
-                request,
-                services.draft_order_distribution,
-                external_id=values["external_id"],
-                source_id=values["source"].pk,
-                purchase=values["purchase"],
-                sku_ids=values["skus"],
-                account_ids=values["account_ids"],
-                kept_back=dict.fromkeys(values["skus"], values["kept"] or 0),
-                note=values["note"],
-            )
-            return self.done(request, gettext("Opened."), "admin:orders_orderdistribution_change", made)
-
-        title = gettext("Distribute goods to orders")
-        return self.service_page(request, form=form, title=title, act=act, submit=gettext("To the matrix"))
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        row: OrderDistribution = self.named(request, object_id, "source")
-        typed: Cells | None = None
-        if request.method == "POST":
-            if not request.user.has_perm(TO_ORDERS):
-                raise PermissionDenied
-            typed = cells_typed(request, row.asked["skus"], row.asked["accounts"])
-            if self._act(request, row, typed):
-                return HttpResponseRedirect(reverse("admin:orders_orderdistribution_change", args=[row.pk]))
-            row = self.named(request, object_id, "source")
-        template = "admin/orders/orderdistribution/matrix.html"
-        return TemplateResponse(request, template, self._context(request, row, typed))
-
-    def _act(self, request: HttpRequest, row: OrderDistribution, typed: Cells) -> bool:
-        """Do what a button asks. Returns whether something was done, so that the page is shown anew."""
+    def act_on(self, request: HttpRequest, row: OrderDistribution, typed: Cells) -> bool:
         act, told = request.POST.get("act", ""), ""
         text = request.POST.get("version", "")
         version = int(text) if text.isdecimal() and len(text) < 10 else 0
@@ -205,7 +176,7 @@ class OrderDistributionAdmin(OfPlaces):
         share = min(figure, 100)
         return {sku_id: -(-max(count, 0) * share // 100) for sku_id, count in _free(row).items()}
 
-    def _context(self, request: HttpRequest, row: OrderDistribution, typed: Cells | None) -> dict[str, Any]:
+    def matrix_context(self, request: HttpRequest, row: OrderDistribution, typed: Cells | None) -> dict[str, Any]:
         skus, accounts = list(row.asked["skus"]), list(row.asked["accounts"])
         names = Account.objects.in_bulk(accounts)
         is_open = row.state == State.DRAFT and request.user.has_perm(TO_ORDERS)
@@ -224,28 +195,13 @@ class OrderDistributionAdmin(OfPlaces):
         free = _free(row)
         results = [] if row.state == State.DRAFT else selectors.distributed(row.pk)
         found = Sku.objects.select_related("product", "color", "size").in_bulk(skus)
-        table, style = [], None
+        table: list[dict[str, Any]] = []
         for sku_id in skus:
-            sku = found[sku_id]
-            cells = [
-                {
-                    "column": key, "pieces": given.get((sku_id, key), 0), "first": lacking.get((sku_id, key), 0),
-                    "second": has.get((sku_id, key), 0),
-                }
-                for key in accounts
-            ]  # fmt: skip
+            above = table[-1]["sku"] if table else None
+            line = matrix_row(found[sku_id], accounts, given=given, first=lacking, second=has, above=above)
             # What it took and did not give back could be distributed when it began.
-            taken = sum((each.reserved or 0) - each.released for each in results if each.sku_code == sku.code)
-            table.append(
-                {
-                    "sku": sku, "name": goods_name(sku), "style": sku.product if sku.product != style else None,
-                    "available": free[sku_id] + taken, "kept": kept.get(sku_id, 0), "cells": cells,
-                }
-            )  # fmt: skip
-            style = sku.product
-        same = {"source": row.source_id, "purchase": row.purchase}
-        if not row.purchase:
-            same["styles"] = " ".join(dict.fromkeys(sku.product.code for sku in found.values()))
+            taken = sum((each.reserved or 0) - each.released for each in results if each.sku_code == line["sku"].code)
+            table.append(line | {"available": free[sku_id] + taken, "kept": kept.get(sku_id, 0)})
         foreseen = []
         if row.state == State.DRAFT and request.POST.get("act") in ("preview", "confirm"):
             foreseen = [
@@ -270,7 +226,7 @@ class OrderDistributionAdmin(OfPlaces):
             "rules": OrderDistribution.Rule.choices,
             "may_act": request.user.has_perm(TO_ORDERS),
             "to_places": request.user.has_perm(DISTRIBUTES)
-            and f"{reverse('admin:inventory_distribute')}?{urlencode(same)}",
+            and f"{reverse('admin:inventory_distribute')}?{same_goods(row, found.values())}",
             "foreseen": foreseen,
             "over": over if foreseen else [],
             "results": results,
