@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -90,8 +90,9 @@ class Fact:
         for place, moment in rows.ask(_COUNTED_SINCE, [self._location_id, *asked]).all():
             if moment is not None:
                 line = gone[place]
-                pieces = line.pieces + (found[moment][line.sku_id].pieces if line.sku_id in found[moment] else 0)
-                found[moment][line.sku_id] = Touched(line.document_id, line.line_no, line.sku_id, pieces, moment)
+                earlier = found[moment].get(line.sku_id)
+                pieces = line.pieces + (earlier.pieces if earlier else 0)
+                found[moment][line.sku_id] = replace(line, pieces=pieces, occurred_at=moment)
         if found:
             why = Reason.objects.get(code=FOUND)
             for _moment, lines in sorted(found.items()):

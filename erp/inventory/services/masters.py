@@ -191,9 +191,7 @@ def register_masters() -> None:
                 Column("safety_stock", ("安全在庫", "発注用安全在庫")),
                 Column("reorder_point", ("発注点",)),
                 Column("cover_days", ("カバー日数",)),
-                Column(
-                    "is_active",
-                ),
+                Column("is_active"),
             ),
             scope=_within("location_id", places_of),
         ),
