@@ -49,8 +49,9 @@ ACTS = {
     "place_order, 3 lines": "place",
     "order → shipped → posted, 3 lines": "ship",
     "availability of one SKU": "available_one",
-    "availability of 1,000 SKUs": "available_many",
-    "the plain join of the balances of 1,000 SKUs": "plain_join",
+    "availability of 1,000 SKUs of a catalogue in its order": "available_page",
+    "availability of any 1,000 SKUs": "available_many",
+    "the plain join of the balances of any 1,000 SKUs": "plain_join",
 }
 # The companies take 5.3 GB together: with less, the largest would drive out the pages of those that were read before it.
 ALL_IN_MEMORY = LARGE | {"shared_buffers": "8GB"}
@@ -212,12 +213,14 @@ def _table(views: list[View], costs: dict[tuple[str, View], list[Cost]]) -> str:
     against = []
     for view in views:
         both = zip(
-            costs["availability of 1,000 SKUs", view],
-            costs["the plain join of the balances of 1,000 SKUs", view],
+            costs["availability of any 1,000 SKUs", view],
+            costs["the plain join of the balances of any 1,000 SKUs", view],
             strict=True,
         )
         against.append(f"{_median(ours.cpu_s / plain.cpu_s for ours, plain in both):.2f}")
-    lines.append(f"| availability of 1,000 SKUs against the plain join of the same company | {' | '.join(against)} |")
+    lines.append(
+        f"| availability of any 1,000 SKUs against the plain join of the same company | {' | '.join(against)} |"
+    )
     return "\n".join([*lines, ""])
 
 
@@ -281,15 +284,19 @@ def _acts(skus: int, channel: str) -> Any:
     from erp.inventory.selectors import available_to_promise
 
     class Acts(Services):
-        """Any SKUs of the company each time, so that none is warmer than the others."""
+        """Other SKUs of the company each time, so that none is warmer than the others."""
 
         luck = random.Random(2)
 
         def available_one(self) -> int:
-            return self._available(1)
+            return self._available(self.luck.sample(self.all_skus, 1))
+
+        def available_page(self) -> int:
+            first = self.luck.randrange(len(self.all_skus) - 1_000)
+            return self._available(self.all_skus[first : first + 1_000])
 
         def available_many(self) -> int:
-            return self._available(1_000)
+            return self._available(self.luck.sample(self.all_skus, 1_000))
 
         def plain_join(self) -> int:
             with connection.cursor() as cursor:
@@ -297,8 +304,8 @@ def _acts(skus: int, channel: str) -> Any:
                 assert cursor.fetchall()
             return 1
 
-        def _available(self, count: int) -> int:
-            found = available_to_promise(channel_id=self.channel, sku_ids=self.luck.sample(self.all_skus, count), at=AT)
+        def _available(self, skus: list[int]) -> int:
+            found = available_to_promise(channel_id=self.channel, sku_ids=skus, at=AT)
             assert all(figure.available > 0 for figure in found.values())
             return 1
 

@@ -216,6 +216,7 @@ class Sku(models.Model):
         indexes = [
             GinIndex(Pairs("code"), name="sku_by_part_of_code"),
             models.Index(fields=["code"], condition=Q(is_kit=True), name="sku_that_is_a_kit"),
+            models.Index(fields=["id"], include=["version"], condition=Q(is_kit=True), name="kit_by_id"),
             models.Index(fields=["code"], condition=Q(is_active=False), name="sku_out_of_use"),
         ]
         constraints = [

@@ -328,6 +328,9 @@ class Migration(migrations.Migration):
                         erp.core.folding.Pairs("code"), name="sku_by_part_of_code"
                     ),
                     models.Index(condition=models.Q(("is_kit", True)), fields=["code"], name="sku_that_is_a_kit"),
+                    models.Index(
+                        condition=models.Q(("is_kit", True)), fields=["id"], include=["version"], name="kit_by_id"
+                    ),
                     models.Index(condition=models.Q(("is_active", False)), fields=["code"], name="sku_out_of_use"),
                 ],
                 "constraints": [

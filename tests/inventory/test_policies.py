@@ -26,8 +26,17 @@ WHEN = {"at": NOON, "by": CLERK}
 HOUR = dt.timedelta(hours=1)
 
 
+NOBODY_KNOWS = range(-60, 0)
+
+
 def ask(site, item, at=NOON):
-    return selectors.available_to_promise(channel_id=site.pk, sku_ids=[item.pk], at=at)[item.pk]
+    """Looked up by itself; read among many others it is the same."""
+    alone, among_many = (
+        selectors.available_to_promise(channel_id=site.pk, sku_ids=[item.pk, *others], at=at)[item.pk]
+        for others in ((), NOBODY_KNOWS)
+    )
+    assert among_many == alone
+    return alone
 
 
 def told(answer):
@@ -106,6 +115,20 @@ def test_a_rule_is_in_force_from_its_beginning_until_before_its_end(shop, shirt)
 
     assert [answer.available for answer in asked] == [50, 10, 101]
     assert [answer.next_change_at for answer in asked] == [NOON, NOON + HOUR, None]
+
+
+@pytest.mark.parametrize("scope", ["sku", "product", "category", "everything"])
+def test_a_rule_that_begins_later_is_told_for_what_it_is_about(shop, shirt, scope):
+    about = {
+        "sku": {"sku": shirt},
+        "product": {"product": shirt.product},
+        "category": {"category": shirt.product.category},
+    }
+    ChannelPolicy.objects.create(channel=shop, cap=1, starts_at=NOON + HOUR, **about.get(scope, {}))
+    ChannelPolicy.objects.create(channel=shop, sku=sku(), cap=1, starts_at=NOON + HOUR / 2)
+
+    assert ask(shop, shirt).next_change_at == NOON + HOUR
+    assert ask(shop, sku()).next_change_at == (NOON + HOUR if scope == "everything" else None)
 
 
 def test_two_rules_of_one_scope_are_never_in_force_together(shop, shirt):

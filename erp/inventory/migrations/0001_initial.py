@@ -870,11 +870,9 @@ class Migration(migrations.Migration):
                         name="policy_by_category",
                     ),
                     models.Index(
-                        condition=models.Q(
-                            ("category__isnull", True), ("product__isnull", True), ("sku__isnull", True)
-                        ),
-                        fields=["channel"],
-                        name="policy_of_everything",
+                        condition=models.Q(("sku__isnull", True)),
+                        fields=["channel", "product", "category"],
+                        name="policy_of_more_than_a_sku",
                     ),
                     models.Index(fields=["channel", "starts_at"], name="policy_by_start"),
                     models.Index(fields=["channel", "-id"], name="policy_by_channel"),

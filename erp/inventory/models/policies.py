@@ -93,9 +93,9 @@ class ChannelPolicy(Dated):
                 fields=["category", "channel"], condition=Q(category__isnull=False), name="policy_by_category"
             ),
             models.Index(
-                fields=["channel"],
-                condition=Q(sku__isnull=True, product__isnull=True, category__isnull=True),
-                name="policy_of_everything",
+                fields=["channel", "product", "category"],
+                condition=Q(sku__isnull=True),
+                name="policy_of_more_than_a_sku",
             ),
             models.Index(fields=["channel", "starts_at"], name="policy_by_start"),
             models.Index(fields=["channel", "-id"], name="policy_by_channel"),

@@ -135,77 +135,85 @@ def by_kind_of_place(found: Availability) -> list[tuple[TermKind, int, str]]:
 _RULES = 1_000_000_000
 
 # The columns of a row: what is told, the version of the definition of a kit, then what the terms are made of. The rules in the order of ``Rules``.
-_SKU, _AVAILABLE, _VERSION, _DUE, _KIT, _PLACES, _QUOTAS = range(7)
+_SKU, _AVAILABLE, _VERSION, _DUE, _KIT, _PLACES, _SOLE, _QUOTAS = range(8)
 _WIDTH = _QUOTAS + 5
-# Of a place there are its id and two numbers, of holds that have expired there its id and one.
+# Of a place there are its id and two numbers, of holds that have expired there its id and one. Where a channel sells from one place only, the two are
+# a number of their own, on_hand in its upper half: text takes longer to make, and most have one.
 _OF_HOLDS = 2
-NOTHING = Availability((None, 0, 0, *[None] * (_WIDTH - 3)), {})
+_HALF = 32
 
-# One row per SKU, and one without that tells the places. What is there is read by lists of keys, each table in one pass, and put together by full
-# joins: PostgreSQL takes a list for ten keys, whatever is in it, and would compare every row with every other. (All have a SKU that is known, so none
-# brings rows of its own.) OFFSET has it reckon once what is free. Of the rules of one scope one is in force at most. Versions are added as
-# fractions, exact to 2^53: numbers without limit cost twice as much. What several parts read (known, place) PostgreSQL reads once. A kit has no
-# pieces to keep back: of it only what is said of itself holds back kits, the rest holds back pieces of its components.
-_NARROWEST = ", ".join(
-    f"coalesce(s.{said}, c.{said}, e.{said}) AS {name}"
-    for said, name in {"buffer_percent": "share", "buffer": "buffer", "last_pieces": "few", "cap": "cap"}.items()
-)
+# One row per SKU of which there is something to say, and one without a SKU for all others: by which rules nothing is there of them, and which places
+# there are. Each table is read by the list of keys in one pass, since of a large company it costs a page for each of them: styles are looked up only
+# where the channel has a rule for one, kits among kits. All is put together by full joins: PostgreSQL takes a list for ten keys, whatever is in it,
+# and would compare every row with every other. OFFSET has it reckon once what was read so far. Of the rules of one scope one is in force at most.
+# Versions are added as fractions, exact to 2^53: numbers without limit cost twice as much. What several parts read (place, styled, everything)
+# PostgreSQL reads once. A kit has no pieces to keep back (none, unless it is said of itself): its rules hold back kits, the rest holds back pieces
+# of its components.
 _STATEMENT = f"""
-WITH known AS (
-    SELECT id, product_id, CASE WHEN is_kit THEN version END AS kit FROM catalog_sku WHERE id = ANY({{keys}})),
-place AS (
-    SELECT p.id, sold.rank, p.code, p.kind, p.is_active AND p.kind <> ALL(%(not_for_sale)s)
-           AND (p.kind <> 'MALL_HELD' OR p.holder_channel_id IS NOT DISTINCT FROM sold.channel_id) AS counts
-    FROM inventory_channellocation sold JOIN inventory_location p ON p.id = sold.location_id WHERE sold.channel_id = %(channel)s),
-policy AS NOT MATERIALIZED (SELECT * FROM inventory_channelpolicy WHERE channel_id = %(channel)s),
-rule AS NOT MATERIALIZED (SELECT * FROM policy r WHERE {policies.IN_FORCE.format("r")}),
-style AS (
-    SELECT p.id, p.category_id, {_NARROWEST}, least(s.ends_at, c.ends_at, e.ends_at) AS due
-    FROM (SELECT DISTINCT product_id FROM known) n JOIN catalog_product p ON p.id = n.product_id
-    LEFT JOIN rule s ON s.product_id = p.id LEFT JOIN rule c ON c.category_id = p.category_id
-    LEFT JOIN rule e ON e.sku_id IS NULL AND e.product_id IS NULL AND e.category_id IS NULL),
+WITH place AS (
+    SELECT p.id, rank, code, kind, is_active AND kind <> ALL(%(not_for_sale)s)
+           AND (kind <> 'MALL_HELD' OR holder_channel_id IS NOT DISTINCT FROM channel_id) AS counts
+    FROM inventory_channellocation JOIN inventory_location p ON p.id = location_id WHERE channel_id = %(channel)s),
+policy AS NOT MATERIALIZED (
+    SELECT *, {policies.IN_FORCE.format("r")} AS acts FROM inventory_channelpolicy r WHERE channel_id = %(channel)s),
+everything AS (
+    SELECT e.buffer_percent AS share, e.buffer, e.last_pieces AS few, e.cap,
+           least(e.ends_at, (SELECT min(starts_at) FROM policy
+                             WHERE sku_id IS NULL AND product_id IS NULL AND category_id IS NULL AND starts_at > %(at)s)) AS due,
+           coalesce((SELECT version FROM inventory_channelrules WHERE channel_id = %(channel)s), 0) * {_RULES} AS version
+    FROM (VALUES (0)) one LEFT JOIN policy e ON e.sku_id IS NULL AND e.product_id IS NULL AND e.category_id IS NULL AND e.acts),
 there AS (
-    SELECT sku_id, sum(on_hand - allocated) FILTER (WHERE location_id <> ALL(ARRAY(SELECT id FROM place WHERE NOT counts))) AS pieces,
-           sum(version::float8)::bigint AS version, string_agg(concat_ws(',', location_id, on_hand, allocated), '],[') AS places
-    FROM inventory_stockbalance WHERE sku_id = ANY({{keys}}) AND location_id = ANY(ARRAY(SELECT id FROM place)) GROUP BY sku_id),
+    SELECT sku_id AS id, sum(on_hand - allocated) FILTER (WHERE location_id <> ALL(ARRAY(SELECT id FROM place WHERE NOT counts))) AS pieces,
+           sum(version::float8)::bigint AS version,
+           string_agg(concat_ws(',', location_id, on_hand, allocated), '],[') FILTER (WHERE (SELECT count(*) > 1 FROM place)) AS places,
+           max(on_hand::bigint << {_HALF} | allocated) FILTER (WHERE (SELECT count(*) = 1 FROM place)) AS sole
+    FROM inventory_stockbalance WHERE sku_id = ANY(%(skus)s) AND location_id = ANY(ARRAY(SELECT id FROM place)) GROUP BY sku_id),
 said AS (
-    SELECT sku_id, max(share) AS share, max(buffer) AS buffer, max(few) AS few, max(cap) AS cap, sum(quota) AS quotas,
+    SELECT sku_id AS id, max(kit) AS kit, max(share) AS share, max(buffer) AS buffer, max(few) AS few, max(cap) AS cap, sum(quota) AS quotas,
            sum(version::float8)::bigint AS version, min(due) AS due, sum(pieces)::bigint AS pieces, string_agg(expired, '],[') AS expired
     FROM (
-        SELECT sku_id, buffer_percent AS share, buffer, last_pieces AS few, cap, ends_at AS due, NULL::int AS quota, 0 AS version,
-               0 AS pieces, NULL AS expired
-        FROM rule WHERE sku_id = ANY({{keys}})
+        SELECT sku_id, CASE WHEN acts THEN buffer_percent END AS share, CASE WHEN acts THEN buffer END AS buffer,
+               CASE WHEN acts THEN last_pieces END AS few, CASE WHEN acts THEN cap END AS cap,
+               CASE WHEN starts_at > %(at)s THEN starts_at WHEN ends_at > %(at)s THEN ends_at END AS due,
+               NULL::bigint AS kit, NULL::int AS quota, 0 AS version, 0 AS pieces, NULL AS expired
+        FROM policy WHERE sku_id = ANY(%(skus)s)
+        UNION ALL
+        SELECT id, 0, 0, NULL, NULL, NULL, version, NULL, 0, 0, NULL FROM catalog_sku WHERE is_kit AND id = ANY(%(skus)s)
         UNION ALL
         SELECT sku_id, NULL, NULL, NULL, NULL, CASE WHEN starts_at > %(at)s THEN starts_at WHEN ends_at > %(at)s THEN ends_at END,
-               CASE WHEN {policies.IN_FORCE.format("q")} THEN greatest(quantity - used, 0) END, version, 0, NULL
-        FROM inventory_channelquota q WHERE sku_id = ANY({{keys}}) AND channel_id <> %(channel)s
+               NULL, CASE WHEN {policies.IN_FORCE.format("q")} THEN greatest(quantity - used, 0) END, version, 0, NULL
+        FROM inventory_channelquota q WHERE sku_id = ANY(%(skus)s) AND channel_id <> %(channel)s
         UNION ALL
-        SELECT sku_id, NULL, NULL, NULL, NULL, min(expires_at) FILTER (WHERE expires_at > %(at)s), NULL, 0,
-               sum(quantity) FILTER (WHERE expires_at <= %(at)s AND p.counts),
-               p.id || ',' || sum(quantity) FILTER (WHERE expires_at <= %(at)s)
-        FROM inventory_holdline h JOIN place p ON p.id = h.location_id
-        WHERE sku_id = ANY({{keys}}) AND released_at IS NULL GROUP BY sku_id, p.id
-    ) one GROUP BY sku_id)
-SELECT id, CASE WHEN shown < few THEN 0 ELSE least(shown, cap) END, version, due, kit, places, quotas, share, buffer, few, cap
+        SELECT sku_id, NULL, NULL, NULL, NULL, min(expires_at) FILTER (WHERE expires_at > %(at)s), NULL, NULL, 0,
+               sum(quantity) FILTER (WHERE expires_at <= %(at)s AND counts), p.id || ',' || sum(quantity) FILTER (WHERE expires_at <= %(at)s)
+        FROM inventory_holdline JOIN place p ON p.id = location_id
+        WHERE sku_id = ANY(%(skus)s) AND released_at IS NULL GROUP BY sku_id, p.id
+    ) one GROUP BY sku_id),
+styled AS (
+    SELECT id, product_id FROM catalog_sku
+    WHERE id = ANY(%(skus)s) AND EXISTS (SELECT FROM policy WHERE sku_id IS NULL AND num_nonnulls(product_id, category_id) > 0)),
+style AS (
+    SELECT p.id AS product_id, coalesce(s.buffer_percent, c.buffer_percent) AS share, coalesce(s.buffer, c.buffer) AS buffer,
+           coalesce(s.last_pieces, c.last_pieces) AS few, coalesce(s.cap, c.cap) AS cap,
+           least(s.ends_at, c.ends_at, CASE WHEN (SELECT max(starts_at) FROM policy) > %(at)s THEN least(
+               (SELECT min(starts_at) FROM policy WHERE starts_at > %(at)s AND product_id = p.id),
+               (SELECT min(starts_at) FROM policy WHERE starts_at > %(at)s AND category_id = p.category_id)) END) AS due
+    FROM (SELECT DISTINCT product_id FROM styled) n JOIN catalog_product p ON p.id = n.product_id
+    LEFT JOIN policy s ON s.product_id = p.id AND s.acts LEFT JOIN policy c ON c.category_id = p.category_id AND c.acts
+    OFFSET 0)
+SELECT id, CASE WHEN shown < few THEN 0 ELSE least(shown, cap) END, version, due, kit, places, sole, quotas, share, buffer, few, cap
 FROM (SELECT *, greatest(own - (greatest(own, 0) * coalesce(share, 0) + 99) / 100 - coalesce(buffer, 0), 0) AS shown
-FROM (SELECT *, free - coalesce(quotas, 0) AS own
-FROM (SELECT sku.id, sku.kit, coalesce(there.pieces, 0) + coalesce(said.pieces, 0) AS free, said.quotas,
-       coalesce(there.places || '],[' || said.expired, there.places) AS places,
-       coalesce(said.share, CASE WHEN sku.kit IS NULL THEN style.share END) AS share,
-       coalesce(said.buffer, CASE WHEN sku.kit IS NULL THEN style.buffer END) AS buffer,
-       coalesce(said.few, style.few) AS few, coalesce(said.cap, style.cap) AS cap,
-       coalesce((SELECT version FROM inventory_channelrules WHERE channel_id = %(channel)s), 0) * {_RULES}
-       + coalesce(there.version, 0) + coalesce(said.version, 0) AS version,
-       least(said.due, style.due, CASE WHEN (SELECT max(starts_at) FROM policy) > %(at)s THEN (
-           SELECT min(starts_at) FROM policy WHERE starts_at > %(at)s
-           AND (sku_id = sku.id OR product_id = style.id OR category_id = style.category_id
-                OR num_nonnulls(sku_id, product_id, category_id) = 0)) END) AS due
-FROM known sku FULL JOIN there ON there.sku_id = sku.id FULL JOIN said ON said.sku_id = sku.id FULL JOIN style ON style.id = sku.product_id
-OFFSET 0) read) freed) kept
-UNION ALL SELECT NULL, 0, 0, NULL, NULL,
-       (SELECT json_agg(json_build_array(id, rank, code, kind, counts))::text FROM place), NULL, NULL, NULL, NULL, NULL
+FROM (SELECT id, kit, sole, quotas, coalesce(there.pieces, 0) + coalesce(said.pieces, 0) - coalesce(quotas, 0) AS own,
+       concat_ws('],[', places, expired) AS places,
+       coalesce(said.share, style.share, e.share) AS share, coalesce(said.buffer, style.buffer, e.buffer) AS buffer,
+       coalesce(said.few, style.few, e.few) AS few, coalesce(said.cap, style.cap, e.cap) AS cap,
+       e.version + coalesce(there.version, 0) + coalesce(said.version, 0) AS version, least(said.due, style.due, e.due) AS due
+FROM there FULL JOIN said USING (id) FULL JOIN (SELECT id, style.* FROM styled JOIN style USING (product_id)) style USING (id)
+CROSS JOIN everything e OFFSET 0) read) kept
+UNION ALL SELECT NULL, 0, version, due, NULL, (SELECT json_agg(json_build_array(id, rank, code, kind, counts))::text FROM place), NULL,
+       NULL, share, buffer, few, cap FROM everything
 """  # noqa: S608 - made of our own constants only
-_OF_MANY_IDS = rows.compact(_STATEMENT.format(keys="%(skus)s::bigint[]"))
+_OF_MANY_IDS = rows.numbered(_STATEMENT)
 
 # Of few SKUs it is quicker to look up each: a row for each place, or one without a place, of which ``_gathered`` makes the same rows.
 _COLUMNS = f"""
@@ -242,9 +250,7 @@ def available_to_promise(*, channel_id: int, sku_ids: Collection[int], at: dt.da
     """What the channel may sell of each SKU at an instant. One statement for any number of SKUs, and two more where there are kits among
     them; a SKU without stock, or that nobody knows, has 0."""
     wanted = list(dict.fromkeys(sku_ids))
-    found, kits = _read(_ask(channel_id, wanted, at))
-    if len(found) < len(wanted):
-        found = dict.fromkeys(wanted, NOTHING) | found
+    found, kits = _read(_ask(channel_id, wanted, at), wanted)
     return found | _of_kits(channel_id, kits, at) if kits else found
 
 
@@ -269,7 +275,7 @@ def _of_kits(channel_id: int, kits: Mapping[int, int], at: dt.datetime) -> dict[
         parts[kit_id].append((component_id, quantity))
     components = {component_id for of_kit in parts.values() for component_id, _quantity in of_kit}
     asked = _ask(channel_id, [*components, *kits], at)
-    pieces, _kits = _read(asked)
+    pieces, _kits = _read(asked, components)
     own = {row[_SKU]: row for row in asked}
     return {kit_id: _of_kit(own[kit_id], version, parts[kit_id], pieces) for kit_id, version in kits.items()}
 
@@ -281,7 +287,7 @@ def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Row]:
             answer = rows.ask(_OF_IDS, asked)
         return _gathered(answer.all())
     asked |= {"skus": "{" + ",".join(map(str, sku_ids)) + "}", "not_for_sale": NOT_FOR_SALE}
-    return rows.ask(_OF_MANY_IDS, asked, binary=True).all()
+    return rows.ask_for_many(_OF_MANY_IDS, asked).all()
 
 
 def _gathered(asked: Iterable[Row]) -> list[Row]:
@@ -303,29 +309,28 @@ def _gathered(asked: Iterable[Row]) -> list[Row]:
             free += 0 if is_excluded else on_hand - allocated + expired
             told += [f"{key},{on_hand},{allocated}", *([f"{key},{expired}"] if expired else [])]
         shown = policies.rules_of(tuple(said)).shown(free)
-        found.append((sku_id, shown, version, due, kit, "],[".join(told), *said))
-    return [*found, (None, 0, 0, None, None, list(places.values()), *[None] * 5)]
+        found.append((sku_id, shown, version, due, kit, "],[".join(told), None, *said))
+    return [*found, (None, 0, 0, None, None, list(places.values()), *[None] * (_WIDTH - _SOLE))]
 
 
-def _read(asked: Iterable[Row]) -> tuple[dict[int, Availability], dict[int, int]]:
-    """What is there of each SKU, and the versions of those that are kits."""
-    found: dict[int, Availability] = {}
-    kits: dict[int, int] = {}
+def _read(asked: Collection[Row], wanted: Collection[int] = ()) -> tuple[dict[int, Availability], dict[int, int]]:
+    """What is there of each SKU, also of those that no row is about, and the versions of those that are kits."""
     places: dict[int, tuple[int, str, str, bool]] = {}
-    for row in asked:
-        sku_id = row[_SKU]
-        if sku_id is None:
-            told = row[_PLACES] or []
-            places |= {key: tuple(place) for key, *place in (json.loads(told) if isinstance(told, str) else told)}
-            continue
-        found[sku_id] = Availability(row, places)
-        if row[_KIT] is not None:
-            kits[sku_id] = row[_KIT]
-    return found, kits
+    found: dict[Any, Availability] = {row[_SKU]: Availability(row, places) for row in asked}
+    others = next(row for row in reversed([*asked]) if row[_SKU] is None)
+    del found[None]
+    told = others[_PLACES] or []
+    places |= {key: tuple(place) for key, *place in (json.loads(told) if isinstance(told, str) else told)}
+    if len(found) < len(wanted):
+        said = (*others[_AVAILABLE:_PLACES], None, *others[_SOLE:])
+        found |= {key: Availability((key, *said), places) for key in wanted if key not in found}
+    return found, {row[_SKU]: row[_KIT] for row in asked if row[_KIT] is not None}
 
 
 def _terms(row: Row, places: Places) -> tuple[Term, ...]:
     told: list[list[int]] = json.loads(f"[[{row[_PLACES]}]]") if row[_PLACES] else []
+    if row[_SOLE] is not None:
+        told += [[place, row[_SOLE] >> _HALF, row[_SOLE] & (1 << _HALF) - 1] for place in places]
     expired = {part[0]: part[1] for part in told if len(part) == _OF_HOLDS}
     there: list[Any] = sorted((places[part[0]], *part) for part in told if len(part) != _OF_HOLDS)
     free = 0

@@ -74,7 +74,7 @@ class Rules:
 
 NO_RULES = Rules()
 
-IN_FORCE = "coalesce({0}.starts_at <= %(at)s, true) AND coalesce({0}.ends_at > %(at)s, true)"
+IN_FORCE = "({0}.starts_at > %(at)s OR {0}.ends_at <= %(at)s) IS NOT TRUE"
 
 # No two rows of one scope are in force together, so each join finds at most one. A kit has no pieces to keep back: of it
 # only what is said of itself holds back kits, the rest holds back pieces of its components.
@@ -86,14 +86,22 @@ COLUMNS = """
        coalesce(own.last_pieces, of_style.last_pieces, of_category.last_pieces, of_all.last_pieces),
        coalesce(own.cap, of_style.cap, of_category.cap, of_all.cap)"""
 
-# Of the next instant at which a rule of this SKU begins or ends. Who has no rule ahead of him is asked for none.
-NEXT_CHANGE = """
+# Of the next instant at which a rule of this SKU begins or ends. Who has no rule ahead of him is asked for none; each scope is looked up by itself,
+# since a campaign may have thousands ahead.
+_SCOPES = (
+    "sku_id = sku.id",
+    "product_id = sku.product_id",
+    "category_id = style.category_id",
+    "sku_id IS NULL AND product_id IS NULL AND category_id IS NULL",
+)
+_AHEAD = ", ".join(
+    f"(SELECT min(starts_at) FROM inventory_channelpolicy WHERE channel_id = %(channel)s AND starts_at > %(at)s AND {of_scope})"  # noqa: S608
+    for of_scope in _SCOPES
+)
+NEXT_CHANGE = f"""
        least(own.ends_at, of_style.ends_at, of_category.ends_at, of_all.ends_at, quotas.next_change,
-             CASE WHEN (SELECT max(starts_at) FROM inventory_channelpolicy WHERE channel_id = %(channel)s) > %(at)s THEN (
-                 SELECT min(ahead.starts_at) FROM inventory_channelpolicy ahead
-                 WHERE ahead.channel_id = %(channel)s AND ahead.starts_at > %(at)s
-                   AND (ahead.sku_id = sku.id OR ahead.product_id = sku.product_id OR ahead.category_id = style.category_id
-                        OR (ahead.sku_id IS NULL AND ahead.product_id IS NULL AND ahead.category_id IS NULL))) END)"""
+             CASE WHEN (SELECT max(starts_at) FROM inventory_channelpolicy WHERE channel_id = %(channel)s) > %(at)s
+                  THEN least({_AHEAD}) END)"""  # noqa: S608 - made of our own constants only
 
 _OF_SCOPES = f"""
 JOIN catalog_product style ON style.id = sku.product_id
