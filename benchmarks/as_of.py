@@ -2,9 +2,10 @@
 
 python -m benchmarks.as_of [--movements 10000000] [--skus 10000] [--places 2] [--keep FOLDER] [--write FILE]
 
-One SKU must answer within 20 ms, the whole company within 5 s, by pieces and value; every answer is compared with the plain sum of the ledger, then
-every snapshot (`rebuild_stock_snapshots --check`). Beside the clock stands the processor time of the process and of its server, which does not tell
-how busy the machine was; it decides. With ``--keep`` the filled company stays in a folder, and is measured again at once.
+One SKU must answer within 20 ms, the whole company within 5 s, by pieces and value, at the moment that is the slowest to ask about; every answer is
+compared with the plain sum of the ledger, then every snapshot (`rebuild_stock_snapshots --check`). Beside the clock stands the processor time of the
+process and of its server, which does not tell how busy the machine was; it decides. With ``--keep`` the filled company stays in a folder, and is
+measured again at once.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> int:
         lines, misses = _measure()
         lines.append(_prove_snapshots())
     head = [
-        "| question | fastest | median | slowest | median of processor time | wanted |",
+        "| question | median | of the slowest moment | slowest of all | processor time, of the slowest moment | wanted |",
         "|---|---|---|---|---|---|",
     ]
     table = "\n".join([*head, *lines, ""])
@@ -84,45 +85,53 @@ def _measure() -> tuple[list[str], list[str]]:
     skus = list(Sku.objects.order_by("pk").values_list("pk", flat=True))
     some = random.Random(1).sample(skus, SKUS_ASKED)
     moments = [BEGIN + (END - BEGIN) * share for share in (0.13, 0.5, 0.87, 0.999)]
-    lines, misses = [f"| a night of the job: {cut} | | {took:,.0f} s | | | |"] if cut.snapshots else [], []
+    lines, misses = [f"| a night of the job: {cut} | {took:,.0f} s | | | | |"] if cut.snapshots else [], []
     server = server_process()
 
-    def line(title: str, calls: list[Callable[[], Any]], wanted: float) -> None:
-        costs = [cost_of(call, server=server) for call in calls]
+    def line(title: str, ask: Callable[..., Any], wanted: float, *, keys: list[int] | None = None) -> None:
+        """Each moment is asked about ``RUNS`` times, or once for each of the SKUs."""
+        asked = [{"sku_ids": [key]} for key in keys] if keys else [{}] * RUNS
+        costs = [[cost_of(partial(ask, at, **of_sku), server=server) for of_sku in asked] for at in moments]
         lines.append(_line(title, costs, wanted))
         print(lines[-1], flush=True)
         misses.extend([title] if _worked(costs) >= wanted else [])
 
     for title, keys in (("one SKU of many", some), ("the SKU with every fiftieth movement", [skus[0]] * 10)):
         selectors.stock_as_of(END, sku_ids=keys[:1])
-        for known in (None, BEGIN + (END - BEGIN) * 0.9):
-            how = ", as known at another moment" if known else ""
-            calls = [
-                partial(selectors.stock_as_of, at, known_at=known, sku_ids=[key]) for key in keys for at in moments
-            ]
-            line(f"{title}, any of {len(moments)} moments{how}", calls, ONE_SKU_MS)
-    company = [partial(selectors.stock_as_of, at) for at in moments] * RUNS
-    line("the whole company by SKU and place, any of the moments", company, COMPANY_MS)
-    pools = [partial(selectors.stock_totals_as_of, at, by="cost_pool") for at in moments] * RUNS
-    line("the whole company's value by cost pool", pools, COMPANY_MS)
-    known_then = [partial(selectors.stock_as_of, at, known_at=at + NEWLY) for at in moments]
-    line("the whole company as known twenty days later", known_then, COMPANY_MS)
+        line(title, selectors.stock_as_of, ONE_SKU_MS, keys=keys)
+        known_at = BEGIN + (END - BEGIN) * 0.9
+        line(
+            f"{title}, as known at another moment",
+            partial(selectors.stock_as_of, known_at=known_at),
+            ONE_SKU_MS,
+            keys=keys,
+        )
+    line("the whole company by SKU and place", selectors.stock_as_of, COMPANY_MS)
+    line("the whole company's value by cost pool", partial(selectors.stock_totals_as_of, by="cost_pool"), COMPANY_MS)
+    line(
+        "the whole company as known twenty days later",
+        lambda at: selectors.stock_as_of(at, known_at=at + NEWLY),
+        COMPANY_MS,
+    )
     lines.append(
-        _line("the plain sum of the ledger, for comparison", [cost_of(partial(_plain, moments[-1]), server=server)])
+        _line("the plain sum of the ledger, for comparison", [[cost_of(partial(_plain, moments[-1]), server=server)]])
     )
     _prove(moments)
     return lines, misses
 
 
-def _worked(costs: list[Cost]) -> float:
-    return statistics.median(cost.cpu_s for cost in costs) * 1000
+def _worked(costs: list[list[Cost]]) -> float:
+    """Milliseconds of processor time, the median of the moment that takes the most."""
+    return max(statistics.median(cost.cpu_s for cost in of_moment) for of_moment in costs) * 1000
 
 
-def _line(title: str, costs: list[Cost], wanted: float | None = None) -> str:
-    clock = [cost.clock_s * 1000 for cost in costs]
+def _line(title: str, costs: list[list[Cost]], wanted: float | None = None) -> str:
+    clock = [[cost.clock_s * 1000 for cost in of_moment] for of_moment in costs]
+    every = [ms for of_moment in clock for ms in of_moment]
+    slowest = max(statistics.median(of_moment) for of_moment in clock)
     sign = " **above**" if wanted is not None and _worked(costs) >= wanted else ""
     limit = "" if wanted is None else f"< {wanted:,.0f} ms"
-    told = f"{min(clock):,.1f} ms | {statistics.median(clock):,.1f} ms | {max(clock):,.1f} ms | {_worked(costs):,.1f} ms{sign}"
+    told = f"{statistics.median(every):,.1f} ms | {slowest:,.1f} ms | {max(every):,.1f} ms | {_worked(costs):,.1f} ms{sign}"
     return f"| {title} | {told} | {limit} |"
 
 

@@ -47,19 +47,26 @@ _WITHIN_OF_SKUS = """FROM cut_through s CROSS JOIN LATERAL (
         WHERE m.sku_id = s.sku_id AND m.location_id = s.location_id AND m.balance_seq + 0 > s.after_seq AND m.balance_seq + 0 <= s.through_seq
           AND m.occurred_at >= s.begins_at AND m.occurred_at < least(s.ends_at, %(until)s) AND m.recorded_at <= %(known)s
         OFFSET 0) m"""
-_REST = """FROM (
+_BEHIND = """FROM (
         SELECT b.sku_id, b.location_id, coalesce(mark.seq, 0) AS seq
         FROM inventory_stockbalance b LEFT JOIN mark ON mark.sku_id = b.sku_id AND mark.location_id = b.location_id
         WHERE {of_b} AND b.balance_seq > coalesce(mark.seq, 0)
-    ) rest JOIN inventory_stockmovement m ON m.sku_id = rest.sku_id AND m.location_id = rest.location_id AND m.balance_seq > rest.seq
-    WHERE {of_m} AND m.occurred_at < %(until)s AND m.recorded_at <= %(known)s"""
+    ) rest"""
+_REST = f"""{_BEHIND} JOIN inventory_stockmovement m ON m.sku_id = rest.sku_id AND m.location_id = rest.location_id AND m.balance_seq > rest.seq
+    WHERE {{of_m}} AND m.occurred_at < %(until)s AND m.recorded_at <= %(known)s"""
+# Of some SKUs, too, each balance by itself: joined, a balance that PostgreSQL takes for a short one would be read through its whole life.
+_REST_OF_SKUS = f"""{_BEHIND} CROSS JOIN LATERAL (
+        SELECT m.* FROM inventory_stockmovement m
+        WHERE m.sku_id = rest.sku_id AND m.location_id = rest.location_id AND m.balance_seq > rest.seq
+          AND m.occurred_at < %(until)s AND m.recorded_at <= %(known)s
+        OFFSET 0) m"""  # noqa: S608 - made of our own constants only
 # ``on_hand_after`` is not in the index that is in the order of time: the rest is to be found by number, however readily that index tells all else.
 _PARTS = f"""{_HEAD}, parts AS (
     SELECT s.sku_id, s.location_id, s.quantity, s.value {_WHOLE}
     UNION ALL
     SELECT m.sku_id, m.location_id, m.quantity, m.value {{within}}
     UNION ALL
-    SELECT m.sku_id, m.location_id, m.quantity + 0 * m.on_hand_after, m.value {_REST}
+    SELECT m.sku_id, m.location_id, m.quantity + 0 * m.on_hand_after, m.value {{rest}}
 )
 """
 _BY_BALANCE = """
@@ -150,7 +157,8 @@ def bounds(at: dt.datetime | None, known_at: dt.datetime | None) -> dict[str, An
 @lru_cache(maxsize=4)
 def parts_of(has_skus: bool, has_places: bool) -> str:
     """Common table expressions, the last of which, ``parts``, are the rows to sum up; of some SKUs (``skus``) and locations (``places``)."""
-    return _of(_PARTS.replace("{within}", _WITHIN_OF_SKUS if has_skus else _WITHIN), has_skus, has_places)
+    within, rest = (_WITHIN_OF_SKUS, _REST_OF_SKUS) if has_skus else (_WITHIN, _REST)
+    return _of(_PARTS.replace("{within}", within).replace("{rest}", rest), has_skus, has_places)
 
 
 def _of(statement: str, has_skus: bool, has_places: bool) -> str:
@@ -214,7 +222,7 @@ SELECT date_trunc('month', s.begins_at, 'Asia/Tokyo') AS month, sum(s.movements)
 _SINGLE = f"""{_HEAD}
 SELECT m.id, m.document_id, d.kind, d.source_type, d.source_id, m.occurred_at, m.recorded_at, m.quantity, m.value,
        date_trunc('month', m.recorded_at, 'Asia/Tokyo') > date_trunc('month', m.occurred_at, 'Asia/Tokyo')
-FROM (SELECT m.* {_WITHIN_OF_SKUS} UNION ALL SELECT m.* {_REST}) m JOIN inventory_stockdocument d ON d.id = m.document_id
+FROM (SELECT m.* {_WITHIN_OF_SKUS} UNION ALL SELECT m.* {_REST_OF_SKUS}) m JOIN inventory_stockdocument d ON d.id = m.document_id
 ORDER BY m.occurred_at, m.id
 """  # noqa: S608
 
