@@ -19,6 +19,7 @@ from erp.inventory.models import (
     CountRecord,
     ProvisionalReceipt,
     Shelf,
+    StockBalance,
     StockCount,
     StockCountEntry,
     StockCountLine,
@@ -370,6 +371,11 @@ def test_a_single_count_that_is_typed_late_knows_of_a_later_one_that_found_nothi
 
     assert figures(shirt, shop) == (10, 0)
     assert list(CountRecord.objects.order_by("counted_at").values_list("counted", "book")) == [(7, 10), (10, 10)]
+    # The balance keeps the day of the later one, and verify holds it against the records.
+    assert StockBalance.objects.get().last_counted_at == after(5)
+    assert not no_faults()
+    StockBalance.objects.update(last_counted_at=after(2))
+    assert [(fault.promise, fault.subject_type) for fault in no_faults()] == [("P1", "BALANCE")]
 
 
 def test_what_was_counted_is_final():

@@ -32,7 +32,7 @@ from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels,
 from erp.inventory.admin.reports import ValuationForm, this_moment
 from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
 from erp.inventory.selectors import TermKind
-from erp.inventory.selectors.counted import not_counted_since, with_last_count
+from erp.inventory.selectors.counted import not_counted_since
 from erp.inventory.selectors.staff import places_of
 
 TERM_LABELS = {
@@ -89,11 +89,8 @@ class StockBalanceAdmin(StockActs):
         style = path("style/<int:product_id>/", view, name="inventory_product_stock")
         return [style, *own, *super().get_urls()]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_last_count(super().get_queryset(request))
-
     @admin.display(description=_("last counted"))
-    def last_counted(self, balance: Any) -> dt.date | None:
+    def last_counted(self, balance: StockBalance) -> dt.date | None:
         return business_date(balance.last_counted_at) if balance.last_counted_at else None
 
     @admin.display(description=_("Stock of the style"))

@@ -339,8 +339,18 @@ class Migration(migrations.Migration):
                         verbose_name="unclaimed",
                     ),
                 ),
+                (
+                    "has_pieces",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=models.Q(("on_hand__gt", 0)),
+                        output_field=models.BooleanField(),
+                        verbose_name="has pieces",
+                    ),
+                ),
                 ("balance_seq", models.BigIntegerField(default=0, verbose_name="movements so far")),
                 ("version", models.BigIntegerField(default=1, verbose_name="version")),
+                ("last_counted_at", models.DateTimeField(blank=True, null=True, verbose_name="last counted")),
                 (
                     "location",
                     models.ForeignKey(
@@ -365,7 +375,14 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "stock balance",
                 "verbose_name_plural": "stock balances",
-                "indexes": [models.Index(fields=["location", "sku"], name="balance_by_location_and_sku")],
+                "indexes": [
+                    models.Index(fields=["location", "sku"], name="balance_by_location_and_sku"),
+                    models.Index(
+                        condition=models.Q(("has_pieces", True)),
+                        fields=["last_counted_at", "id"],
+                        name="balance_by_last_count",
+                    ),
+                ],
                 "constraints": [
                     models.UniqueConstraint(fields=("sku", "location"), name="one_balance_per_sku_location"),
                     models.CheckConstraint(condition=models.Q(("allocated__gte", 0)), name="allocated_not_negative"),
@@ -545,6 +562,7 @@ class Migration(migrations.Migration):
                 (
                     "location",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="inventory.location",
@@ -578,6 +596,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "stock movements",
                 "indexes": [
                     models.Index(fields=["document"], name="movement_by_document"),
+                    models.Index(fields=["location", "id"], name="movement_by_location"),
                     models.Index(
                         fields=["sku", "occurred_at"],
                         include=("location", "balance_seq", "recorded_at", "quantity", "value"),
@@ -1183,6 +1202,7 @@ class Migration(migrations.Migration):
                 (
                     "channel",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="core.channel",
@@ -1213,6 +1233,7 @@ class Migration(migrations.Migration):
                         fields=["kind", "id"],
                         name="hold_beside_carts",
                     ),
+                    models.Index(fields=["channel", "id"], name="hold_by_channel"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
@@ -1512,6 +1533,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "reorder rule",
                 "verbose_name_plural": "reorder rules",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("is_active", False)), fields=["id"], name="reorder_rule_out_of_use"
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("sku", "location"),

@@ -69,7 +69,9 @@ class Hold(models.Model):
         # Goods that may not be there yet (客注): filled as they come, before everybody who comes later.
         CUSTOMER_ORDER = "CUSTOMER_ORDER", _("Customer order")
 
-    channel = models.ForeignKey(Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+")
+    channel = models.ForeignKey(
+        Channel, verbose_name=_("sales channel"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     ref = models.CharField(_("reference"), max_length=100)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices, default=Kind.CART)
     owner_label = models.CharField(_("kept for"), max_length=100, blank=True)
@@ -108,6 +110,7 @@ class Hold(models.Model):
             models.Index(Folded("ref"), name="hold_by_ref"),
             GinIndex(Pairs("owner_label"), name="hold_by_owner_label"),
             models.Index(fields=["kind", "id"], condition=~Q(kind="CART"), name="hold_beside_carts"),
+            models.Index(fields=["channel", "id"], name="hold_by_channel"),
         ]
 
     def __str__(self) -> str:

@@ -31,14 +31,26 @@ class StockBalance(models.Model):
         db_persist=True,
         output_field=models.IntegerField(),
     )
+    # An index may ask it without being written whenever a piece is sold.
+    has_pieces = models.GeneratedField(
+        verbose_name=_("has pieces"),
+        expression=Q(on_hand__gt=0),  # type: ignore[arg-type]
+        db_persist=True,
+        output_field=models.BooleanField(),
+    )
     balance_seq = models.BigIntegerField(_("movements so far"), default=0)
     version = models.BigIntegerField(_("version"), default=1)
+    # That of the newest count on record: which of all balances nobody has counted for long is asked at once.
+    last_counted_at = models.DateTimeField(_("last counted"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("stock balance")
         verbose_name_plural = _("stock balances")
         # Of two ways to the rows of a few SKUs in one place, both lead straight there.
-        indexes = [models.Index(fields=["location", "sku"], name="balance_by_location_and_sku")]
+        indexes = [
+            models.Index(fields=["location", "sku"], name="balance_by_location_and_sku"),
+            models.Index(fields=["last_counted_at", "id"], condition=Q(has_pieces=True), name="balance_by_last_count"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["sku", "location"], name="one_balance_per_sku_location"),
             models.CheckConstraint(condition=Q(allocated__gte=0), name="allocated_not_negative"),
@@ -152,7 +164,9 @@ class StockMovement(models.Model):
     sku = models.ForeignKey(
         "catalog.Sku", verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    location = models.ForeignKey(Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+")
+    location = models.ForeignKey(
+        Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     quantity = models.IntegerField(_("quantity"), help_text=_("Signed: pieces in are positive, pieces out negative."))
     balance_seq = models.BigIntegerField(_("number on its balance"))
     on_hand_after = models.IntegerField(_("on hand after"))
@@ -179,6 +193,8 @@ class StockMovement(models.Model):
         ]
         indexes = [
             models.Index(fields=["document"], name="movement_by_document"),
+            # A place that has no movements, or few, would else be looked for among the newest of all.
+            models.Index(fields=["location", "id"], name="movement_by_location"),
             # With all that is summed up of a past moment: the movements of a SKU that sells lie each on a page of its own.
             models.Index(
                 fields=["sku", "occurred_at"],

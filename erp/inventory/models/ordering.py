@@ -41,6 +41,7 @@ class ReorderRule(models.Model):
                 violation_error_message=_("A lot has at least one piece."),
             ),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(is_active=False), name="reorder_rule_out_of_use")]
 
     def __str__(self) -> str:
         return f"{self.pk}"

@@ -42,6 +42,15 @@ LEFT JOIN (SELECT sku_id, location_id, sum(quantity) AS pieces, max(balance_seq)
 WHERE b.on_hand <> coalesce(m.pieces, 0) OR b.balance_seq <> coalesce(m.last, 0) OR b.balance_seq <> coalesce(m.count, 0)
 """  # noqa: S608 - made of our own constants
 
+_LAST_COUNTED = f"""
+SELECT b.id, {_LABEL}, b.last_counted_at, r.counted_at
+FROM inventory_stockbalance b
+JOIN catalog_sku sku ON sku.id = b.sku_id JOIN inventory_location place ON place.id = b.location_id
+LEFT JOIN (SELECT sku_id, location_id, max(counted_at) AS counted_at FROM inventory_countrecord GROUP BY sku_id, location_id) r
+    ON r.sku_id = b.sku_id AND r.location_id = b.location_id
+WHERE b.last_counted_at IS DISTINCT FROM r.counted_at
+"""  # noqa: S608
+
 _CHAIN = f"""
 SELECT m.id, {_LABEL}, m.balance_seq, m.on_hand_after, m.expected
 FROM (SELECT id, sku_id, location_id, balance_seq, on_hand_after,
@@ -140,6 +149,12 @@ def _on_hand() -> Iterator[Fault]:
         yield Fault("P1", "MOVEMENT", pk, label, _("movements without a balance"))
 
 
+def _last_counted() -> Iterator[Fault]:
+    for pk, label, said, counted in _rows(_LAST_COUNTED):
+        detail = _("last counted %(said)s, the newest count on record is of %(counted)s")
+        yield Fault("P1", "BALANCE", pk, label, detail % {"said": said, "counted": counted})
+
+
 def _chain() -> Iterator[Fault]:
     for pk, label, number, said, expected in _rows(_CHAIN):
         detail = _("movement %(number)s says %(said)s on hand after it, the ones before make %(expected)s")
@@ -223,6 +238,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("Stock value equals its movements and pieces"), CostBalance, _costs),
         ("P1", gettext_noop("Snapshots of stock equal the movements behind them"), StockSnapshot, snapshot_faults),
         ("P1", gettext_noop("A stocktake moved what it says it posted"), StockCountLine, _stocktakes),
+        ("P1", gettext_noop("A balance was last counted when its newest count says"), StockBalance, _last_counted),
         ("P1", gettext_noop("A transfer moved what it says"), TransferOrderLine, _transfers),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
         ("P2", gettext_noop("What is used of a quota equals its reservations"), ChannelQuota, _quotas),

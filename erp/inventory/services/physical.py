@@ -259,12 +259,24 @@ def settle(seen: Sequence[Seen], *, location_id: int) -> None:
 
 
 def keep_on_record(seen: Sequence[Seen], *, document_id: int, location_id: int, at: dt.datetime) -> None:
-    """Leave behind that these SKUs were counted, with or without a difference. Behind the lock of their balances."""
+    """Leave behind that these SKUs were counted, with or without a difference, and when each was last. Behind the lock of their balances."""
     rows.insert(
         CountRecord,
         ("sku_id", "location_id", "counted", "book", "counted_at", "recorded_at", "document_id"),
         [(each.sku_id, location_id, each.counted, each.book, each.counted_at, at, document_id) for each in seen],
     )
+    moments: list[Any] = [[each.sku_id for each in seen], [each.counted_at for each in seen]]
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_COUNTED, [*moments, location_id])
+
+
+# A count that is typed late leaves the day of a later one.
+_LAST_COUNTED = """
+UPDATE inventory_stockbalance balance SET last_counted_at = n.counted_at
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (sku_id, counted_at)
+WHERE balance.sku_id = n.sku_id AND balance.location_id = %s
+  AND (balance.last_counted_at IS NULL OR balance.last_counted_at < n.counted_at)
+"""
 
 
 def _touched(document_id: int, count: Count, pieces: int, occurred_at: dt.datetime) -> Touched:
