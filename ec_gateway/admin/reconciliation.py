@@ -19,7 +19,7 @@ from ec_gateway.admin.choices import SiteChoice
 from ec_gateway.admin.evidence import in_words
 from ec_gateway.models import ReconciliationRow, ReconciliationRun
 from ec_gateway.reconciliation.scheduling import ask_for_run
-from ec_gateway.selectors import open_drift_rows
+from ec_gateway.selectors import with_open_drift
 from erp.core.admin import PageLink, ReadOnlyAdmin
 from erp.inventory.admin.stock import TERM_LABELS
 
@@ -77,7 +77,7 @@ class OpenFilter(admin.SimpleListFilter):
         return [("1", _("still open"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(pk__in=open_drift_rows().values("pk")) if self.value() == "1" else queryset
+        return with_open_drift(queryset) if self.value() == "1" else queryset
 
 
 @admin.register(ReconciliationRow)

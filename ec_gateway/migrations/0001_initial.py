@@ -469,6 +469,11 @@ class Migration(migrations.Migration):
                         condition=models.Q(("error", ""), _negated=True), fields=["site", "id"], name="push_with_error"
                     ),
                     models.Index(
+                        condition=models.Q(("error", ""), _negated=True),
+                        fields=["id"],
+                        name="push_with_error_of_any_site",
+                    ),
+                    models.Index(
                         condition=models.Q(("edited_at__isnull", False)),
                         fields=["site", "edited_at"],
                         name="push_edited",

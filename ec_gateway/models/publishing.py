@@ -57,6 +57,7 @@ class SitePush(models.Model):
         indexes = [
             models.Index(fields=["site", "due_at"], condition=Q(dirty_since__isnull=False), name="push_due"),
             models.Index(fields=["site", "id"], condition=~Q(error=""), name="push_with_error"),
+            models.Index(fields=["id"], condition=~Q(error=""), name="push_with_error_of_any_site"),
             models.Index(fields=["site", "edited_at"], condition=Q(edited_at__isnull=False), name="push_edited"),
         ]
 

@@ -23,7 +23,7 @@ from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Concat
 
 from erp.core import folding
@@ -191,12 +191,24 @@ def keys_of(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> list[Any]
     sought = Sought.of(typed)
     if not sought.words or not fields:
         return [] if typed.strip() and fields else None
+    if extended := _extended(rows, fields):
+        return keys_of(*extended, typed)
     keys = (
         _with_every_word(rows, fields, sought)
         if len(sought.words) > 1
         else _newest(rows, _conditions(rows.model, fields, sought))
     )
     return sorted(keys, reverse=True)[:REACH]
+
+
+def _extended(rows: QuerySet[Any], fields: Sequence[str]) -> tuple[QuerySet[Any], list[str]] | None:
+    """Where a row is an extension of another's and is searched by that one alone, the other rows that have one: the keys are the same, and the
+    newest are found without a join."""
+    key = rows.model._meta.pk
+    if not key.is_relation or not all(spec.startswith(f"{key.name}__") for spec in fields):
+        return None
+    others = key.related_model._default_manager.filter(Exists(rows.order_by().filter(pk=OuterRef("pk"))))
+    return others, [spec.removeprefix(f"{key.name}__") for spec in fields]
 
 
 def _with_every_word(rows: QuerySet[Any], fields: Sequence[str], sought: Sought) -> set[Any]:
@@ -244,16 +256,9 @@ def _together(keys: list[QuerySet[Any]]) -> QuerySet[Any]:
 
 
 def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[Any] | list[Any]:
-    """The keys of the newest rows under one condition. By ``pk + 0``, which no index has: walking a whole table backwards must be no choice."""
-    key = rows.model._meta.pk
-    is_number = isinstance(key.target_field if key.is_relation else key, models.IntegerField)
-    number = (
-        models.ExpressionWrapper(F("pk") + Value(0, models.BigIntegerField()), models.BigIntegerField())
-        if key.is_relation
-        else F("pk") + 0
-    )
-    newest = (number if is_number else Concat(F("pk"), Value(""))).desc()
-    if condition.pairs is None or not is_number:
+    """The keys of the newest rows under one condition."""
+    newest = _newest_first(rows.model)
+    if condition.pairs is None or not _has_number(rows.model):
         return rows.filter(condition.whole).order_by(newest).values("pk")[:limit]
     expected, rarest = _expected(rows, condition, condition.pairs)
     if expected <= COMMON:
@@ -268,6 +273,21 @@ def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[An
     # PostgreSQL asks for rows of the next step only if those before it were fewer than ``limit``.
     found = rows.filter(rarest, condition.order).order_by(newest).values("pk")
     return _together([found.filter(step)[:limit] for step in _steps(rows.model, expected)])[:limit]
+
+
+def _has_number(model: type[models.Model]) -> bool:
+    key: Any = model._meta.pk
+    return isinstance(key.target_field if key.is_relation else key, models.IntegerField)
+
+
+def _newest_first(model: type[models.Model]) -> Any:
+    """By ``pk + 0``, which no index has: walking a whole table backwards must be no choice."""
+    if not _has_number(model):
+        return Concat(F("pk"), Value("")).desc()
+    if model._meta.pk.is_relation:
+        number = F("pk") + Value(0, models.BigIntegerField())
+        return models.ExpressionWrapper(number, models.BigIntegerField()).desc()
+    return (F("pk") + 0).desc()
 
 
 def _expected(rows: QuerySet[Any], condition: _Condition, pairs: Q) -> tuple[int, Q]:
@@ -301,11 +321,24 @@ def _conditions(model: type[models.Model], fields: Sequence[str], sought: Sought
                 yield _Condition.of_words([path.split("+")], sought.words)
         elif lookup == "digits":
             if sought.is_phone:
-                yield _Condition(Q(**{f"{path}__digits": sought.text, f"{path}__gt": ""}))
+                yield _Condition(_same(model, path, lookup, sought.text))
         elif lookup == "folded":
-            yield _Condition(Q(**{f"{path}__folded": sought.text, f"{path}__gt": ""}))
+            yield _Condition(_same(model, path, lookup, sought.text))
         else:
             yield from _whole(_field(model, path), path, sought)
+
+
+def _same(model: type[models.Model], path: str, lookup: str, text: str) -> Q:
+    """A code or number that is the same, and not empty, which is what its index knows. In another table the newest that are the same are
+    looked for first: PostgreSQL knows nothing of an index over a part of the rows, takes one row in two hundred for the same, and would read
+    all rows that may point there."""
+    relation, _sign, column = path.rpartition("__")
+    same = Q(**{f"{column}__{lookup}": text, f"{column}__gt": ""})
+    if not relation:
+        return same
+    there = _field(model, path).model
+    newest = there._default_manager.filter(same).order_by(_newest_first(there)).values("pk")[:REACH]
+    return Q(**{f"{relation}__in": newest})
 
 
 def _whole(field: models.Field[Any, Any], path: str, sought: Sought) -> Iterator[_Condition]:

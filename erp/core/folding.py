@@ -244,8 +244,10 @@ class HasInOrder(OfText):
     @staticmethod
     def _asked(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
         text, sought = " || ".join(columns), f"mamori_sought({sought})"
+        # Where it stands as it is sought, which is most often, nothing is folded.
+        plain = f"strpos({text}, {sought}) > 0"
         whole, bare = (f"strpos(mamori_folded({part}), {sought}) > 0" for part in (text, f"mamori_bare({text})"))
-        return f"(length({sought}) < 3 OR {whole} OR {bare})", (*asked, *held, *asked, *held, *asked)
+        return f"(length({sought}) < 3 OR {plain} OR {whole} OR {bare})", (*asked, *(*held, *asked) * 3)
 
 
 class Contains(OfText):

@@ -107,7 +107,7 @@ class CustomerRfm(models.Model):
     f = models.PositiveSmallIntegerField("F")
     m = models.PositiveSmallIntegerField("M")
     segment = models.ForeignKey(
-        Segment, verbose_name=_("segment"), null=True, on_delete=models.PROTECT, related_name="+"
+        Segment, verbose_name=_("segment"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     version = models.PositiveIntegerField(_("version"), default=1)
 
@@ -115,6 +115,7 @@ class CustomerRfm(models.Model):
         verbose_name = _("RFM of a customer")
         verbose_name_plural = _("RFM of customers")
         permissions = [("analyse_sales", "Can analyse sales")]
+        indexes = [models.Index(fields=["segment", "golden"], name="rfm_by_segment")]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.r}{self.f}{self.m}"

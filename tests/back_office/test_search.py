@@ -22,10 +22,11 @@ from customers.models import Account, BillTo, ChannelIdentity, CustomerRecord, G
 from erp.back_office import search
 from erp.core import finding
 from erp.core.models import Channel
+from erp.insights.models import CustomerRfm
 from erp.inventory.models import Hold, ShopStaff
 from erp.inventory.services import ExpectedLine, ReceiptLine, expect_receipt, receive
 from erp.orders import services
-from erp.orders.models import Order, OrderPayment
+from erp.orders.models import Order, OrderPayment, Shipment, ShipmentLine
 from tests.inventory.factories import channel as new_channel
 from tests.inventory.factories import location, stock
 from tests.inventory.factories import sku as new_sku
@@ -327,6 +328,30 @@ def test_what_many_bear_is_looked_for_among_the_newest_first_and_nothing_is_lost
     found = finding.search(Supplier.objects.order_by("-pk"), ["name"], "高橋")
 
     assert [row.pk for row in found] == newest[:limit]
+
+
+def test_scores_are_found_by_the_names_of_customers_of_whom_only_the_older_have_any(monkeypatch):
+    monkeypatch.setattr(finding, "REACH", 2)
+    names = [GoldenCustomer.objects.create(display_name=f"髙橋 {sign}子", created_at=NOON) for sign in "一二三四五六"]
+    one = {"as_of": NOON.date(), "last_order_date": NOON.date(), "order_count": 1, "amount": 1, "r": 1, "f": 1, "m": 1}
+    scored = [CustomerRfm.objects.create(golden=name, **one).pk for name in names[:3]]
+
+    def found(typed: str) -> list[int]:
+        rows = finding.search(CustomerRfm.objects.order_by("-pk"), ["golden__display_name"], typed)
+        return [row.pk for row in rows]
+
+    assert found("高橋") == [scored[2], scored[1]]
+    assert (found("高橋 一子"), found("高橋 六子")) == ([scored[0]], [])
+
+
+def test_lines_are_found_by_the_number_of_their_parcel_in_any_form(sold):
+    [parcel] = shipped(sold)
+    Shipment.objects.filter(pk=parcel.pk).update(tracking_number="1234-5678")
+    fields = admin.site._registry[ShipmentLine].search_fields
+
+    lines = finding.search(ShipmentLine.objects.all(), fields, "１２３４5678")
+    assert [line_.shipment_id for line_ in lines] == [parcel.pk]
+    assert not finding.search(ShipmentLine.objects.all(), fields, "12345670")
 
 
 def test_words_are_found_in_texts_together_and_beside_a_code_or_a_text_elsewhere(sold):

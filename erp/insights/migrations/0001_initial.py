@@ -190,6 +190,7 @@ class Migration(migrations.Migration):
                 (
                     "segment",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -202,6 +203,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "RFM of a customer",
                 "verbose_name_plural": "RFM of customers",
                 "permissions": [("analyse_sales", "Can analyse sales")],
+                "indexes": [models.Index(fields=["segment", "golden"], name="rfm_by_segment")],
             },
         ),
     ]

@@ -1238,7 +1238,8 @@ class Migration(migrations.Migration):
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(
                         erp.core.folding.Pairs("external_id"), name="order_distribution_by_number"
-                    )
+                    ),
+                    models.Index(fields=["state", "-id"], name="order_distribution_by_state"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(

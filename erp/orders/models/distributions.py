@@ -54,7 +54,10 @@ class OrderDistribution(models.Model):
     class Meta:
         verbose_name = _("distribution to orders")
         verbose_name_plural = _("distributions to orders")
-        indexes = [GinIndex(Pairs("external_id"), name="order_distribution_by_number")]
+        indexes = [
+            GinIndex(Pairs("external_id"), name="order_distribution_by_number"),
+            models.Index(fields=["state", "-id"], name="order_distribution_by_state"),
+        ]
         permissions = [("distribute_to_orders", "Can distribute stock among the orders of accounts")]
         constraints = [
             models.UniqueConstraint(
