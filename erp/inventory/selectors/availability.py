@@ -286,7 +286,7 @@ def _ask(channel_id: int, sku_ids: list[int], at: dt.datetime) -> list[Row]:
         with rows.look_ups():
             answer = rows.ask(_OF_IDS, asked)
         return _gathered(answer.all())
-    asked |= {"skus": "{" + ",".join(map(str, sku_ids)) + "}", "not_for_sale": NOT_FOR_SALE}
+    asked |= {"skus": f"{{{str(sku_ids)[1:-1]}}}", "not_for_sale": NOT_FOR_SALE}
     return rows.ask_for_many(_OF_MANY_IDS, asked).all()
 
 
