@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import connection
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from erp.core.actors import Actor
@@ -152,6 +153,9 @@ class Command(BaseCommand):
         return all(verdicts)
 
     def _verify(self) -> bool:
+        # Of what was written in one go PostgreSQL knows nothing yet, and may take a table of a month for an empty one.
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
         results = verify()
         faults = [fault for result in results for fault in result.faults]
         self.stdout.write("")
