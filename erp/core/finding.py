@@ -40,6 +40,8 @@ REACH = 200
 COMMON = 2_000
 # As many are expected where several words are common together and PostgreSQL thought otherwise.
 UNFORESEEN = 4 * COMMON
+# So many of the newest rows are read for a legal form: an index would first collect all rows that bear it, of which there are ten times as many.
+WALKED = 10_000
 # The rarest of so many pairs of a word tells how many rows bear it: PostgreSQL takes the pairs for independent of each other, and they are not.
 MOST_PAIRS = 4
 LONGEST = 100
@@ -117,6 +119,7 @@ class _Condition:
     """What a row has to be. A part of a text is found by its pairs of characters, by an index, and then looked at for their order.
 
     ``is_exact``: whether it compares the whole of a column. ``each``: per word, what has one of its pairs; of very few characters, all.
+    ``form``: what nothing but a legal form asks of the text itself.
     """
 
     whole: Q
@@ -124,6 +127,7 @@ class _Condition:
     pairs: Q | None = None
     order: Q = field(default_factory=Q)
     each: tuple[tuple[Q, ...], ...] = ()
+    form: Q | None = None
 
     @classmethod
     def of_words(cls, texts: Sequence[Sequence[str]], words: Sequence[str]) -> _Condition:
@@ -149,7 +153,8 @@ class _Condition:
         # The pairs of two characters are all there is to know of them.
         long = [word for word in words if len(word) > 2 and not folding.is_legal_form(word)]
         whole, pairs = every(folding.Contains, words), every(folding.HasPairs, words)
-        return cls(whole, is_exact=False, pairs=pairs, order=every(folding.HasInOrder, long), each=each)
+        form = every(folding.HasForm, words) if len(words) == 1 and folding.is_legal_form(words[0]) else None
+        return cls(whole, is_exact=False, pairs=pairs, order=every(folding.HasInOrder, long), each=each, form=form)
 
 
 @models.Field.register_lookup
@@ -272,7 +277,13 @@ def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[An
         expected = UNFORESEEN
     # PostgreSQL asks for rows of the next step only if those before it were fewer than ``limit``.
     found = rows.filter(rarest, condition.order).order_by(newest).values("pk")
-    return _together([found.filter(step)[:limit] for step in _steps(rows.model, expected)])[:limit]
+    last = rows.model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+    first, *others = _steps(last, expected)
+    if condition.form is not None and _span(last, expected) <= WALKED:
+        asked = [rows.filter(condition.form, first).order_by("-pk").values("pk")[:limit]]
+    else:
+        asked = [found.filter(first)[:limit]]
+    return _together([*asked, *(found.filter(step)[:limit] for step in others)])[:limit]
 
 
 def _has_number(model: type[models.Model]) -> bool:
@@ -303,10 +314,14 @@ def _is_of(model: type[models.Model], keys: Iterable[Any]) -> Q:
     return Q(pk__in=list(keys)) if model._meta.pk.is_relation else Q(pk__among=list(keys))
 
 
-def _steps(model: type[models.Model], expected: int) -> list[Q]:
-    """Spans of keys, the newest first. The first is a quarter longer than it takes if what is sought lies evenly, the second eight times that."""
-    newest = model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
-    span = newest * REACH * 5 // (expected * 4)
+def _span(newest: int, expected: int) -> int:
+    """A quarter more keys than it takes to find enough if what is sought lies evenly."""
+    return newest * REACH * 5 // (expected * 4)
+
+
+def _steps(newest: int, expected: int) -> list[Q]:
+    """Spans of keys, the newest first; the second is eight times as long as the first."""
+    span = _span(newest, expected)
     bounds = [newest - each for each in (span, 9 * span) if 0 < each < newest]
     between = [Q(pk__gt=low, pk__lte=high) for high, low in pairwise(bounds)]
     return [Q(pk__gt=bounds[0]), *between, Q(pk__lte=bounds[-1])] if bounds else [Q()]

@@ -238,6 +238,14 @@ class HasPair(OfText):
         return f"mamori_pairs({', '.join(texts)}) @> ARRAY[{one}]", (*of_texts, *asked, at, *asked)
 
 
+class HasForm(OfText):
+    """Whether the legal form of a company in the text is the one that is sought. An index knows it as a pair; of few rows it is told sooner so."""
+
+    @staticmethod
+    def _asked(columns: list[str], held: list[Any], sought: str, asked: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        return f"mamori_legal_form({' || '.join(columns)}) = mamori_legal_form({sought})", (*held, *asked)
+
+
 class HasInOrder(OfText):
     """Whether a text that has the pairs of what is sought has them in its order. Of less than three characters it has."""
 

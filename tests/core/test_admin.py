@@ -1,6 +1,6 @@
 """The shared parts of the back office: pages without counting, read-only documents, refusals as messages, signed edits."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -177,6 +177,32 @@ def test_a_filtered_list_is_counted_only_some_pages_ahead():
 
     assert pages.count == (3 + 10) * 50 + 1
     assert len(pages.page(3).object_list) == 50
+
+
+@pytest.mark.django_db
+def test_a_filtered_list_is_found_by_its_keys_in_its_order_whether_it_fits_on_a_page_or_is_shown_whole(staff):
+    made = [
+        JobRun.objects.create(
+            job="j", slot=NOON + minute * timedelta(minutes=1), started_at=NOON, error="x" * (minute % 2)
+        )
+        for minute in range(120)
+    ]
+    failed = [run.pk for run in made if run.error]
+
+    def shown(asked: str) -> list[int]:
+        with CaptureQueriesContext(connection) as queries:
+            keys = [row.pk for row in staff.get(f"/admin/core/jobrun/?{asked}").context["cl"].result_list]
+        assert not [query["sql"] for query in queries if "COUNT(*)" in query["sql"] and "core_jobrun" in query["sql"]]
+        return keys
+
+    assert shown("error__isempty=0&all=") == failed[::-1]
+    assert shown("error__isempty=0") == failed[:-51:-1]
+    assert shown("error__isempty=0&p=2") == failed[-51::-1]
+    JobRun.objects.filter(pk__in=failed[1:]).update(error="")
+    assert shown("error__isempty=0") == failed[:1]
+    assert shown("error__isempty=0&q=j") == failed[:1]
+    JobRun.objects.update(error="")
+    assert shown("error__isempty=0") == []
 
 
 @pytest.mark.django_db

@@ -31,7 +31,7 @@ from erp.core import finding, guards
 from erp.core.actors import Actor
 from erp.core.admin import saved_filters, sorting
 from erp.core.admin.figures import FiguresInFields, columns_of, read_along, shown_to
-from erp.core.admin.paging import FastPaginator
+from erp.core.admin.paging import FastPaginator, KeysFirst
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
 from erp.core.middleware import actor_of
@@ -112,6 +112,9 @@ class ServiceAdmin(ThemedAdmin):
         paginator.page_number = int(page) if is_page else 1  # type: ignore[attr-defined]
         paginator.found = getattr(request, "found", None)  # type: ignore[attr-defined]
         return paginator
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[KeysFirst]:
+        return KeysFirst
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         shown = shown_to(request, self, super().get_list_display(request))

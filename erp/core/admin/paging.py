@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 
 from erp.core.finding import REACH
+
+if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
+else:
+    from unfold.views import ChangeList
+
+
+class KeysFirst(ChangeList):
+    """The rows of a list that is filtered or searched are found by their keys alone, in their order; what a page shows of them and of others is
+    read for its own rows then, not for all that the filter finds."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows: Any = self.result_list
+        if isinstance(self.paginator, FastPaginator) and rows.query.where:
+            # Without what was asked for: PostgreSQL would expect a part of the page only, and join the rest of it row by row.
+            shown = self.root_queryset.filter(pk__in=self.paginator.keys_of_page(rows))
+            if not shown.query.select_related:
+                shown = self.apply_select_related(shown)
+            self.result_list = shown.order_by(*self.queryset.query.order_by)
 
 
 class FastPaginator(Paginator[Any]):
@@ -25,6 +46,8 @@ class FastPaginator(Paginator[Any]):
     found: int | None = None
     # What ``count`` is: the number of rows, what PostgreSQL believes it to be, or, if neither, how far it was looked.
     is_counted = is_estimated = False
+    # Those of all rows that a filter finds, where they fit on one page.
+    keys: list[Any] | None = None
     PAGES_AHEAD = 10
     PAGE_DIGITS = 8
     BELIEVE_FROM = 10_000
@@ -41,12 +64,20 @@ class FastPaginator(Paginator[Any]):
             self.is_estimated = True
             return estimate
         most = reach + self.PAGES_AHEAD * self.per_page + 1
-        counted = rows.order_by()[:most].count()
+        if rows.query.where:
+            keys = list(rows.order_by().values_list("pk", flat=True)[:most])
+            counted = len(keys)
+            self.keys = keys if counted <= self.per_page else None
+        else:
+            counted = rows.order_by()[:most].count()
         self.is_counted = counted < most
         if counted > reach and estimate > counted and estimate >= self.BELIEVE_FROM:
             self.is_counted, self.is_estimated = False, True
             return estimate
         return counted
+
+    def keys_of_page(self, rows: QuerySet[Any]) -> list[Any]:
+        return self.keys if self.keys is not None else list(rows.values_list("pk", flat=True))
 
     @staticmethod
     def estimate(model: type[Model]) -> int:
