@@ -152,7 +152,7 @@ def post_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownR
     review = _review(review_id)
     if review.state == State.POSTED:
         return review
-    review = _draft(review_id)
+    _refuse_unless_draft(review)
     lines = list(review.lines.order_by("sku_id"))
     loss = sum((line.value - line.proposed_value for line in lines), ZERO)
     limit = review.cost_pool.write_down_limit
@@ -280,9 +280,13 @@ def _review(review_id: int) -> WriteDownReview:
 def _draft(review_id: int) -> WriteDownReview:
     locks.hold(f"write-down:{review_id}")
     review = _review(review_id)
+    _refuse_unless_draft(review)
+    return review
+
+
+def _refuse_unless_draft(review: WriteDownReview) -> None:
     if review.state != State.DRAFT:
         raise NotAllowedNow(_("It was posted or discarded."))
-    return review
 
 
 def _set(
