@@ -41,6 +41,7 @@ class InventoryConfig(AppConfig):
             ("SUPPLIER_RETURN", _("Return to a supplier")),
             ("ADJUSTMENT", _("Adjustment")),
             ("COUNT", _("Stock count")),
+            ("COUNT_EXPLAINED", _("Found by a count before its receipt")),
             ("WRITE_DOWN", _("Write-down")),
             ("LATE_COST", _("Late cost")),
             ("WRITE_DOWN_BACK", _("Write-down taken back")),

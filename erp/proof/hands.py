@@ -33,7 +33,7 @@ from erp.proof.stage import KITS, PIECES, PRICE, ROAD, SHOP, SITES, TILL, WAREHO
 WEIGHTS: Mapping[str, int] = {
     "place": 34, "twin": 6, "again": 4, "hold": 10, "buy_held": 8, "extend_hold": 4, "drop_hold": 3, "amend": 8, "cancel": 8,
     "release": 16, "call_back": 3, "ship": 16, "give_back": 6, "refuse": 2, "sell_at_till": 8, "receive": 7, "send_off": 4, "arrive": 4,
-    "count": 2, "correct": 3, "lose": 2, "allocate": 3, "sweep": 2, "reconsider": 2,
+    "count": 2, "receive_late": 1, "correct": 3, "lose": 2, "allocate": 3, "sweep": 2, "reconsider": 2,
 }  # fmt: skip
 SURPRISE = "surprise"
 BACK_WITHIN_S = 90.0
@@ -274,6 +274,22 @@ class Hand:
     def _receive(self, *, ref: str, place: str, sku: str, count: int, at: dt.datetime) -> dict[str, Any]:
         lines = [stock.ReceiptLine(1, self.stage.skus[sku], count, Decimal(400))]
         stock.receive(**self._document(ref, place, at), lines=lines)
+        return {"pieces": {sku: count}}
+
+    def _draw_receive_late(self) -> dict[str, Any] | None:
+        """Goods that had come before somebody counted, and whose receipt is typed now: the count may have found them."""
+        earlier = self._earlier("count")
+        if earlier is None:
+            return None
+        seen = {name: earlier.content[name] for name in ("place", "sku")}
+        return {**seen, "came": earlier.content["at"], "count": self.random.randint(1, 4)}
+
+    def _receive_late(
+        self, *, ref: str, place: str, sku: str, came: str, count: int, at: dt.datetime
+    ) -> dict[str, Any]:
+        lines = [stock.ReceiptLine(1, self.stage.skus[sku], count, Decimal(400))]
+        document = {**self._document(ref, place, at), "occurred_at": dt.datetime.fromisoformat(came)}
+        stock.receive(**document, lines=lines)
         return {"pieces": {sku: count}}
 
     def _draw_send_off(self) -> dict[str, Any]:

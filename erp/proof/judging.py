@@ -54,14 +54,15 @@ class Balance:
 
 def balances(stage: Stage, diaries: Diaries) -> list[Balance]:
     """Per SKU with stock. ``received``, ``corrected``, ``sold_at_till`` and ``came_back`` are what the hands were told, ``sent`` is what the
-    orders say has left in parcels, ``provisional``, ``counted`` (gone before a count, told after it) and ``on_hand`` are the ledger's."""
+    orders say has left in parcels, ``provisional``, ``counted`` (gone before a count or there by then, and told after it) and ``on_hand``
+    are the ledger's."""
     done = [entry for entries in diaries.values() for entry in entries if entry.outcome == "done"]
     codes = {key: code for code, key in stage.skus.items()}
     received, corrected, till, back = (Counter[str]() for _number in range(4))
     for entry in done:
         pieces: Mapping[str, int] = entry.told.get("pieces", {}) if entry.act != "drop_hold" else {}
         for sku, count in pieces.items():
-            (received if entry.act == "receive" else corrected)[sku] += count
+            (received if entry.act in ("receive", "receive_late") else corrected)[sku] += count
         for sku, count in entry.told.get("units", {}).items():
             for part, number in stage.parts[sku].items():
                 (till if entry.act == "sell_at_till" else back)[codes[part]] += number * count
@@ -153,11 +154,12 @@ _PROVISIONAL = """
 SELECT m.sku_id, sum(m.quantity) FROM inventory_stockmovement m JOIN inventory_reason r ON r.id = m.reason_id
 WHERE r.code = 'PROVISIONAL' GROUP BY m.sku_id
 """
-# What happened before somebody counted and was told later, found again at the moment of a count that there really was.
+# What happened before somebody counted and was told later, found again at the moment of a count that there really was; what came in before it and
+# was told later is found no more.
 _COUNTED = """
 SELECT m.sku_id, sum(m.quantity) FROM inventory_stockmovement m JOIN inventory_reason r ON r.id = m.reason_id
 JOIN inventory_stockdocument d ON d.id = m.document_id
-WHERE r.code = 'FOUND' AND m.quantity > 0 AND m.occurred_at > d.occurred_at AND EXISTS (
+WHERE r.code = 'FOUND' AND (m.quantity > 0 AND m.occurred_at > d.occurred_at OR d.source_type = 'COUNT_EXPLAINED') AND EXISTS (
     SELECT FROM inventory_countrecord c WHERE c.sku_id = m.sku_id AND c.location_id = m.location_id AND c.counted_at = m.occurred_at)
 GROUP BY m.sku_id
 """

@@ -109,7 +109,7 @@ def _pieces(proof: Proof) -> Iterator[str]:
         pgettext("proof", "received"),
         pgettext("proof", "counted, corrected, lost"),
         pgettext("proof", "beyond the books"),
-        pgettext("proof", "gone before a count, told later"),
+        pgettext("proof", "before a count, told later"),
         pgettext("proof", "came back"),
         pgettext("proof", "sent"),
         pgettext("proof", "sold at the till"),

@@ -27,6 +27,7 @@ from erp.inventory.models import (
     StandardCost,
     StockBalance,
     StockDocument,
+    StockMovement,
     StockSnapshot,
     TransferOrder,
     WriteDownLine,
@@ -148,6 +149,39 @@ def test_a_sale_over_the_counter_behind_an_order_takes_its_piece_away():
     )
 
     assert figures(shirt, shop) == (0, 0)
+
+
+def counted_at(place, item, pieces, moment):
+    lines = [services.Count(1, item.pk, pieces)]
+    return lambda: services.record_count(
+        external_id="C-1", location_id=place.pk, counts=lines, occurred_at=moment, **HOW
+    )  # fmt: skip
+
+
+@fails_without("inventory.balances._LOCK")
+def test_two_receipts_that_are_told_at_once_after_a_count_explain_what_it_found_once():
+    place, shirt = location(), sku()
+    stock(shirt, place, 3, at=NOON - dt.timedelta(hours=1))
+    counted_at(place, shirt, 8, NOON)()
+
+    outcomes = race(
+        arriving(place, shirt, 4), arriving(place, shirt, 4, name="R-2"), hold=StockBalance.objects.all()
+    )  # fmt: skip
+
+    assert kinds(outcomes) == ["Booked", "Booked"]
+    taken = StockMovement.objects.filter(document__source_type="COUNT_EXPLAINED").order_by("quantity")
+    assert (figures(shirt, place), list(taken.values_list("quantity", flat=True))) == ((11, 0), [-4, -1])
+
+
+def test_a_receipt_that_waits_for_a_count_of_the_same_goods_knows_of_it():
+    place, shirt = location(), sku()
+    stock(shirt, place, 3, at=NOON - dt.timedelta(hours=1))
+
+    race(
+        counted_at(place, shirt, 8, NOON), once_another_waits(arriving(place, shirt, 5)), hold=StockBalance.objects.all()
+    )  # fmt: skip
+
+    assert figures(shirt, place) == (8, 0)
 
 
 @fails_without("inventory.balances._LOCK_SELLABLE_AND_HELD")
@@ -500,7 +534,7 @@ def damaged_in(place, item, moment):
     )  # fmt: skip
 
 
-@fails_without("inventory.facts.file[hold_open_dates()]")
+@fails_without("inventory.posting.post_facts[hold_open_dates()]")
 def test_a_loss_that_is_told_while_its_month_is_closed_is_booked_on_the_next_day(october):
     month, moment = october
     place, shirt = location(), sku()

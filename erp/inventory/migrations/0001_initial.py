@@ -720,6 +720,15 @@ class Migration(migrations.Migration):
                         decimal_places=2, default=0, max_digits=16, verbose_name="explained value"
                     ),
                 ),
+                (
+                    "counted_quantity",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="A receipt of before the count may still be theirs.",
+                        verbose_name="explained by a count alone",
+                    ),
+                ),
+                ("counted_at", models.DateTimeField(blank=True, null=True, verbose_name="counted at")),
                 ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
                 (
                     "channel",
@@ -779,7 +788,11 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("settled_quantity__lte", models.F("quantity"))),
                         name="not_more_explained_than_provisional",
-                    )
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("counted_quantity__lte", models.F("settled_quantity"))),
+                        name="not_more_counted_than_explained",
+                    ),
                 ],
             },
         ),

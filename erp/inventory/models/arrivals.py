@@ -84,6 +84,10 @@ class ProvisionalReceipt(models.Model):
     value = FiniteDecimalField(_("value"), max_digits=16, decimal_places=2)
     settled_quantity = models.PositiveIntegerField(_("explained"), default=0)
     settled_value = FiniteDecimalField(_("explained value"), max_digits=16, decimal_places=2, default=0)
+    counted_quantity = models.PositiveIntegerField(
+        _("explained by a count alone"), default=0, help_text=_("A receipt of before the count may still be theirs.")
+    )
+    counted_at = models.DateTimeField(_("counted at"), null=True, blank=True)
     channel = models.ForeignKey(
         Channel, verbose_name=_("sales channel"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -95,7 +99,10 @@ class ProvisionalReceipt(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(settled_quantity__lte=F("quantity")), name="not_more_explained_than_provisional"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(counted_quantity__lte=F("settled_quantity")), name="not_more_counted_than_explained"
+            ),
         ]
         indexes = [
             models.Index(

@@ -19,6 +19,7 @@ from erp.inventory.models import (
     ChannelQuota,
     CostBalance,
     CostPool,
+    CountRecord,
     ExpectedReceipt,
     StockBalance,
     StockCountLine,
@@ -107,6 +108,24 @@ LEFT JOIN (
 WHERE coalesce(l.posted_difference, 0) <> coalesce(m.pieces, 0)
 """
 
+# What was told later and explains what a count had found, against what that count had found: with what was sold before it and told later.
+_EXPLAINED = f"""
+SELECT min(taken.id), {_LABEL}, -sum(taken.quantity), greatest(min(found.pieces), 0)
+FROM inventory_stockdocument d JOIN inventory_stockmovement taken ON taken.document_id = d.id
+JOIN inventory_reason why ON why.id = taken.reason_id AND why.code = 'FOUND'
+JOIN catalog_sku sku ON sku.id = taken.sku_id JOIN inventory_location place ON place.id = taken.location_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(m.quantity), 0) AS pieces FROM inventory_stockmovement m
+    JOIN inventory_stockdocument of ON of.id = m.document_id JOIN inventory_reason r ON r.id = m.reason_id
+    WHERE m.sku_id = taken.sku_id AND m.location_id = taken.location_id AND m.occurred_at = taken.occurred_at
+      AND (r.code = 'FOUND' AND of.source_type NOT IN ('ADJUSTMENT', 'COUNT_EXPLAINED')
+           OR r.code = 'LOSS' AND of.source_type IN ('COUNT', 'STOCK_COUNT'))
+) found
+WHERE d.source_type = 'COUNT_EXPLAINED'
+GROUP BY taken.sku_id, taken.location_id, taken.occurred_at, sku.code, place.code
+HAVING -sum(taken.quantity) > greatest(min(found.pieces), 0)
+"""  # noqa: S608
+
 _QUOTAS = """
 SELECT quota.id, sku.code || ' / ' || channel.code, quota.used, coalesce(claims.pieces, 0)
 FROM inventory_channelquota quota
@@ -187,6 +206,12 @@ def _stocktakes() -> Iterator[Fault]:
         yield Fault("P1", "STOCK_COUNT_LINE", pk, label, detail % {"said": said, "moved": moved})
 
 
+def _explained() -> Iterator[Fault]:
+    for pk, label, taken, found in _rows(_EXPLAINED):
+        detail = _("a count found %(found)s more, and %(taken)s were explained since")
+        yield Fault("P1", "MOVEMENT", pk, label, detail % {"found": found, "taken": taken})
+
+
 def _promised() -> Iterator[Fault]:
     for pk, purchase, sku, comes, promised in promised_beyond():
         detail = _("%(sku)s: %(comes)s still to come, %(promised)s promised")
@@ -239,6 +264,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("Snapshots of stock equal the movements behind them"), StockSnapshot, snapshot_faults),
         ("P1", gettext_noop("A stocktake moved what it says it posted"), StockCountLine, _stocktakes),
         ("P1", gettext_noop("A balance was last counted when its newest count says"), StockBalance, _last_counted),
+        ("P1", gettext_noop("What a count had found is explained once"), CountRecord, _explained),
         ("P1", gettext_noop("A transfer moved what it says"), TransferOrderLine, _transfers),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
         ("P2", gettext_noop("What is used of a quota equals its reservations"), ChannelQuota, _quotas),

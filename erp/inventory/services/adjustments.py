@@ -26,6 +26,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.explaining import explain_counts
 from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -107,6 +108,7 @@ def adjust(
         )
         sums.debit(booking.account_role(key), value)
         sums.credit(reason.account_role, value)
+    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     description = _("Adjustment %(id)s: %(reason)s") % {"id": external_id, "reason": reason.name}
     post(sums.lines(), on=on, description=description, source=(ADJUSTMENT, document_id), at=at, by=by)

@@ -35,6 +35,7 @@ class Balance:
     balance_seq: int
     cost_pool_id: int
     has_expired_holds: bool
+    last_counted_at: dt.datetime | None
 
     @property
     def unclaimed(self) -> int:
@@ -64,7 +65,7 @@ def _lock_statement(where: str, *, columns: str = "", joins: str = "") -> str:
 SELECT b.id, b.sku_id, b.location_id, b.on_hand, b.allocated, b.balance_seq,
        (SELECT place.cost_pool_id FROM inventory_location place WHERE place.id = b.location_id),
        EXISTS (SELECT FROM inventory_holdline h WHERE h.sku_id = b.sku_id AND h.location_id = b.location_id
-               AND h.released_at IS NULL AND h.expires_at <= %s){columns}
+               AND h.released_at IS NULL AND h.expires_at <= %s), b.last_counted_at{columns}
 FROM inventory_stockbalance b {joins}
 WHERE {where}
 ORDER BY b.id FOR NO KEY UPDATE OF b

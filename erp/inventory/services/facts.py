@@ -15,7 +15,6 @@ from fractions import Fraction
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from accounting.services import hold_open_dates, post_entries
 from catalog.models import Sku
 from catalog.selectors import cost_on
 from erp.core import rows, staff_tasks
@@ -23,12 +22,12 @@ from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.money import ZERO, round_fraction
 from erp.core.staff_tasks import Finding
-from erp.inventory import postings
 from erp.inventory.models import Location, Reason
 from erp.inventory.postings import Sums
 from erp.inventory.services import balances, claims, provisional
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.movements import Booking
+from erp.inventory.services.posting import post_facts
 
 STOCKTAKE = "STOCKTAKE"
 FOUND = "FOUND"
@@ -194,20 +193,8 @@ class Fact:
             channel_id=self._channel_id,
         )
         staff_tasks.open_tasks(self._findings, at=self._at, by=self._by)
-        # The fact gets in on the first day that is open; the movement keeps the day it happened.
-        opened = hold_open_dates(on for _document, on in self._sums)
-        drafts = [
-            draft
-            for (document_id, on), sums in self._sums.items()
-            for draft in postings.entry(
-                sums.lines(channel_id=self._channel_id),
-                on=opened[on],
-                description=_("Stock difference"),
-                source_type="STOCK",
-                source_id=document_id,
-            )
-        ]
-        post_entries(drafts=drafts, at=self._at, by=self._by)
+        description = _("Stock difference")
+        post_facts(self._sums, description=description, channel_id=self._channel_id, at=self._at, by=self._by)
 
     def _sums_of(self, line: Touched) -> Sums:
         return self._sums[line.document_id, business_date(line.occurred_at)]

@@ -20,6 +20,7 @@ from erp.inventory.exceptions import NotReserved, Uncovered
 from erp.inventory.models import StockDocument
 from erp.inventory.services import balances, documents, movements
 from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
+from erp.inventory.services.explaining import explain_counts
 from erp.inventory.services.movements import Booking
 
 
@@ -340,6 +341,7 @@ def put_back_all(
                 document_id=headers[source_id],
                 document_line=line.source_line,
             )
+    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
 
 
@@ -383,4 +385,5 @@ def bring_back(
             place = {"document_id": headers[source_id], "document_line": line.source_line}
             booking.move((line.sku_id, line.from_location_id), -line.quantity, value=-line.value, **place)
             booking.move((line.sku_id, line.to_location_id), line.quantity, value=line.worth, **place)
+    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
@@ -19,6 +20,17 @@ from erp.inventory.exceptions import InsufficientStock, Shortage
 from erp.inventory.models import StockMovement
 from erp.inventory.services import balances, standards
 from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Pieces that a line of a document brought to a balance, and what they are worth."""
+
+    document_id: int
+    line_no: int
+    key: BalanceKey
+    pieces: int
+    value: Decimal
 
 
 class Booking:
@@ -37,6 +49,7 @@ class Booking:
         self._costs = costs
         self._occurred_at, self._at, self._channel_id = occurred_at, at, channel_id
         self._rows: list[Sequence[object]] = []
+        self.came: list[Came] = []
         self._on_hand: dict[BalanceKey, int] = {}
         self._allocated: dict[BalanceKey, int] = {}
         self._movements: dict[BalanceKey, int] = {}
@@ -77,6 +90,15 @@ class Booking:
         if pieces == quantity or not pieces:
             return value if pieces else ZERO
         return share_of(value, pieces, quantity)
+
+    def was_counted_since(self, key: BalanceKey, moment: dt.datetime) -> bool:
+        """Whether somebody counted the balance at or after a moment."""
+        last = self._balances[key].last_counted_at
+        return last is not None and last >= moment
+
+    def pieces_before(self, key: BalanceKey) -> int:
+        """What the pool of the balance held of the SKU before this booking."""
+        return self._costs[self._cost_key(key)].quantity
 
     def average_cost(self, key: BalanceKey) -> Fraction | None:
         """The exact average of a piece in the pool, None when it holds none."""
@@ -121,6 +143,8 @@ class Booking:
         self._pieces[cost_key] = self._pieces.get(cost_key, 0) + pieces
         self._values[cost_key] = self._values.get(cost_key, ZERO) + value
         self._last[cost_key] = (key, document_id, document_line, self._occurred_at)
+        if pieces > 0:
+            self.came.append(Came(document_id, document_line, key, pieces, value))
         self._rows.append(
             (
                 document_id,

@@ -16,14 +16,14 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from erp.core import rows
+from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
-from erp.inventory.models import CountRecord, Reason, StockDocument
+from erp.inventory.models import CountRecord, Reason, StockBalance, StockDocument
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.facts import FOUND, Fact, Touched
+from erp.inventory.services.facts import FOUND, STOCKTAKE, Fact, Touched
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.issues import Issued
 from erp.inventory.services.stocktake_review import PROVISIONALLY, SUPERSEDED
@@ -214,7 +214,7 @@ def record_count(
     settle(seen, location_id=location_id)
     booking.write()
     fact.file()
-    keep_on_record(seen, document_id=document_id, location_id=location_id, at=at)
+    keep_on_record(seen, document_id=document_id, location_id=location_id, at=at, by=by)
     return documents.booked(document_id)
 
 
@@ -258,8 +258,9 @@ def settle(seen: Sequence[Seen], *, location_id: int) -> None:
     )
 
 
-def keep_on_record(seen: Sequence[Seen], *, document_id: int, location_id: int, at: dt.datetime) -> None:
-    """Leave behind that these SKUs were counted, with or without a difference, and when each was last. Behind the lock of their balances."""
+def keep_on_record(seen: Sequence[Seen], *, document_id: int, location_id: int, at: dt.datetime, by: Actor) -> None:
+    """Leave behind that these SKUs were counted, with or without a difference, and when each was last; who asked for it has the answer. Behind
+    the lock of their balances."""
     rows.insert(
         CountRecord,
         ("sku_id", "location_id", "counted", "book", "counted_at", "recorded_at", "document_id"),
@@ -268,6 +269,18 @@ def keep_on_record(seen: Sequence[Seen], *, document_id: int, location_id: int, 
     moments: list[Any] = [[each.sku_id for each in seen], [each.counted_at for each in seen]]
     with connection.cursor() as cursor:
         cursor.execute(_LAST_COUNTED, [*moments, location_id])
+    answered = {(each.sku_id, location_id) for each in seen if not each.is_superseded}
+    # What left beyond the books after it was counted is still to be explained.
+    answered -= {(row.sku_id, row.location_id) for row in provisional.open_provisionals(answered)}
+    counted = StockBalance.objects.filter(location=location_id, sku__in=[sku_id for sku_id, _location in answered])
+    staff_tasks.close_open(
+        kind=STOCKTAKE,
+        subject_type="BALANCE",
+        subject_ids=list(counted.values_list("pk", flat=True)),
+        resolution=_("It was counted."),
+        at=at,
+        by=by,
+    )
 
 
 # A count that is typed late leaves the day of a later one.

@@ -6,14 +6,14 @@ Nothing is locked for them: whoever reads or writes one holds its balance.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
 from django.db.models import F
 
 from erp.core import rows
-from erp.core.money import round_fraction
+from erp.core.money import round_fraction, share_so_far
 from erp.inventory import postings
 from erp.inventory.models import ProvisionalReceipt, Reason
 from erp.inventory.postings import Sums
@@ -28,7 +28,7 @@ def reason() -> Reason:
     return Reason.objects.get(code=PROVISIONAL)
 
 
-def open_provisionals(keys: Sequence[BalanceKey] | Mapping[BalanceKey, object]) -> list[ProvisionalReceipt]:
+def open_provisionals(keys: Collection[BalanceKey]) -> list[ProvisionalReceipt]:
     """What is not explained yet on balances that are locked, oldest first."""
     skus, locations = {sku for sku, _loc in keys}, {loc for _sku, loc in keys}
     found = ProvisionalReceipt.objects.filter(
@@ -73,7 +73,8 @@ def settle_with_receipt(
 def settle_by_count(counted: Mapping[BalanceKey, tuple[dt.datetime, int]]) -> None:
     """Somebody counted: the count is the truth, so no later receipt is to be lowered for these pieces.
 
-    Of what came in provisionally after the count, it explains so many pieces as it found and the books of its moment lacked.
+    Of what came in provisionally after the count, it explains so many pieces as it found and the books of its moment lacked. That it was a
+    count is remembered: a receipt of before it, told later, is what the count had explained.
     """
     left = {key: pieces for key, (_counted_at, pieces) in counted.items()}
     settled = []
@@ -84,8 +85,17 @@ def settle_by_count(counted: Mapping[BalanceKey, tuple[dt.datetime, int]]) -> No
             pieces = min(pieces, left[key])
             left[key] -= pieces
         if pieces:
-            settled.append((row.pk, row.settled_quantity + pieces, row.settled_value + _part(row, pieces)))
-    rows.update(ProvisionalReceipt, "id", _COLUMNS, settled)
+            by_count = (row.counted_quantity + pieces, counted[key][0])
+            settled.append((row.pk, row.settled_quantity + pieces, row.settled_value + _part(row, pieces), *by_count))
+    rows.update(ProvisionalReceipt, "id", (*_COLUMNS, "counted_quantity", "counted_at"), settled)
+
+
+def take_counted(row: ProvisionalReceipt, pieces: int) -> Decimal:
+    """So many of the pieces that a count explained are those of a receipt. Returns what they were taken for; the caller writes the row."""
+    others = row.settled_quantity - row.counted_quantity
+    row.counted_quantity -= pieces
+    before = share_so_far(row.value, done=others, of=row.quantity)
+    return share_so_far(row.value, done=others + pieces, of=row.quantity) - before
 
 
 def note(found: Sequence[tuple[BalanceKey, int, Decimal, int, int, dt.datetime]], *, channel_id: int | None) -> None:
@@ -94,9 +104,9 @@ def note(found: Sequence[tuple[BalanceKey, int, Decimal, int, int, dt.datetime]]
         ProvisionalReceipt,
         (
             "sku_id", "location_id", "quantity", "value", "document_line", "document_id", "occurred_at", "channel_id",
-            "settled_quantity", "settled_value",
+            "settled_quantity", "settled_value", "counted_quantity",
         ),
-        [(*key, pieces, value, *line, channel_id, 0, Decimal(0)) for key, pieces, value, *line in found],
+        [(*key, pieces, value, *line, channel_id, 0, Decimal(0), 0) for key, pieces, value, *line in found],
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from erp.inventory.postings import Purchase, Sums
 from erp.inventory.services import documents, movements, promises, provisional
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.explaining import explain_counts
 from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -75,8 +76,8 @@ def receive(
     """Book goods in at cost. With a supplier the payable (or 仕入未請求) opens with tax; without one it is opening stock against ``contra_role``.
 
     Tax is rounded once per rate. From a supplier without registration number on that day, the share that may not be deducted is cost. Pieces
-    that provisional receipts had already let out are taken out again at their true cost. Repeatable by ``external_id``; where nobody says when
-    (None: ``at``), at any later moment too.
+    that provisional receipts had already let out are taken out again at their true cost. What a count at a later moment had found
+    of them is found no more. Repeatable by ``external_id``; where nobody says when (None: ``at``), at any later moment too.
 
     Raises:
         InvalidInput: names every line without pieces, with a negative cost or an unknown SKU.
@@ -118,6 +119,9 @@ def receive(
         sums.debit(booking.account_role(key), cost, tax_code=tax_code if is_purchase else "")
         received[key][0] += line.quantity
         received[key][1] += cost
+    for key, (pieces, found_cost) in explain_counts(booking, occurred_at=occurred_at, at=at, by=by).items():
+        received[key][0] -= pieces
+        received[key][1] -= found_cost
     provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
     booking.write()
     _fulfil_expectations(lines, location_id=location_id, at=at, by=by)

@@ -22,6 +22,7 @@ from erp.inventory.selectors.places import first_location_id
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.explaining import explain_counts
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -104,6 +105,7 @@ def sort_inspected(
             )
             sums.credit(booking.account_role(source), value)
             sums.debit(scrap.account_role, value)
+    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     told = _("Inspected goods %(id)s") % {"id": external_id}
     post(sums.lines(), on=business_date(occurred_at), description=told, source=(SORTING, document_id), at=at, by=by)

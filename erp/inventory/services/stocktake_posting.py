@@ -100,7 +100,7 @@ def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime
     settle(seen, location_id=count.location_id)
     booking.write()
     fact.file()
-    keep_on_record(seen, document_id=document_id, location_id=count.location_id, at=at)
+    keep_on_record(seen, document_id=document_id, location_id=count.location_id, at=at, by=by)
     rows.update(
         StockCountLine,
         "id",

@@ -23,6 +23,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.explaining import explain_counts
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -84,6 +85,7 @@ def transfer(
         booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)
         sums.credit(booking.account_role(source), value)
         sums.debit(booking.account_role(target), value)
+    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     _post(sums, TRANSFER, document_id, external_id, occurred_at, at=at, by=by)
     return documents.booked(document_id)
@@ -145,6 +147,7 @@ def arrive(
         booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)
         sums.credit(booking.account_role(source), value)
         sums.debit(booking.account_role(target), value)
+    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     _post(sums, ARRIVAL, document_id, external_id, occurred_at, at=at, by=by)
     return documents.booked(document_id)
