@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from unittest import mock
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -33,8 +34,9 @@ from erp.orders.models import (
     OrderState,
     OrderWait,
 )
-from erp.orders.selectors import open_wants
+from erp.orders.selectors import distributed, missing_pieces, open_wants
 from erp.orders.services import (
+    allocate_by_hand,
     allocate_waiting,
     cancel_by_staff,
     confirm_order_distribution,
@@ -52,7 +54,7 @@ from erp.orders.services import (
 from tests.customers.factories import account, bill_to
 from tests.inventory.factories import channel as make_channel
 from tests.inventory.factories import figures, location, sku, statements, stock
-from tests.orders.factories import DESK, NOON, kinds, line, order, placed, shop
+from tests.orders.factories import DESK, NOON, TODAY, kinds, line, order, placed, shop
 from tests.racing import race
 from tests.unlocked import fails_without
 
@@ -236,6 +238,73 @@ def test_undoing_leaves_what_the_warehouse_picks_and_names_it(trade):
     assert OrderDistribution.objects.get().state == "CONFIRMED"
     assert undo(row).pieces == 0
     assert figures(shirt, place) == (10, 3)
+
+
+def test_undoing_one_that_was_broken_off_leaves_no_line_undecided_also_of_an_order_that_is_picked(trade, monkeypatch):
+    channel, place, (one, two, three), shirt = trade
+    first = wants(channel, "AC1", line(shirt, 3), number="A-1")
+    picked = wants(channel, "AC2", line(shirt, 3), number="A-2")
+    wants(channel, "AC3", line(shirt, 1), number="A-3")
+    monkeypatch.setattr(distributing, "CHUNK", 1)
+    monkeypatch.setattr(distributing, "_reserve_next", lambda **_asked: False)
+    row = draft(place, shirt)
+    confirm(row, {(shirt, one): 3, (shirt, two): 2, (shirt, three): 1})
+    # The second order had no turn yet, and the warehouse picks a piece that it got otherwise.
+    demand = Demand(picked.pk, picked.lines.get().pk, shirt.pk, 1, 100)
+    reserve(channel_id=channel.pk, document_type="ORDER", demands=[demand], at=NOON, by=DESK)
+    release_orders(order_ids=[picked.pk], in_part=True, at=NOON, by=DESK)
+    assert state(picked) == OrderState.PICKING
+
+    outcome = undo(row)
+
+    assert (outcome.pieces, outcome.orders, outcome.left, outcome.is_replay) == (3, 1, (), False)
+    assert [(each.number, each.reserved, each.released, each.became) for each in distributed(row)] == [
+        (first.number, 3, 3, "返却済み"), (picked.number, 0, 0, "取消(引当なし)"), (mock.ANY, 0, 0, "取消(引当なし)"),
+    ]  # fmt: skip
+    assert OrderDistribution.objects.get().state == "UNDONE"
+    assert mine(picked) == 1
+
+
+def test_each_line_says_what_became_of_its_pieces(trade):
+    channel, place, (one, two, three), shirt = trade
+    picked = wants(channel, "AC1", line(shirt, 3), number="A-1")
+    lost = wants(channel, "AC2", line(shirt, 3), number="A-2")
+    wants(channel, "AC3", line(shirt, 3), number="A-3")
+    row = draft(place, shirt)
+    confirm(row, {(shirt, one): 3, (shirt, two): 3, (shirt, three): 3})
+    assert {each.became for each in distributed(row)} == {"引当済み"}
+    release(document_type="ORDER", document_ids=[lost.pk], at=NOON, by=DESK)
+    release_orders(order_ids=[picked.pk], at=NOON, by=DESK)
+
+    assert undo(row).left == (picked.number,)
+
+    assert [each.became for each in distributed(row)] == [
+        "そのまま(返却なし)", "0 点返却、3 点は出荷済みか、すでに受注のものではありません", "返却済み",
+    ]  # fmt: skip
+
+
+def test_what_a_person_took_away_no_job_gives_back_to_the_same_order(trade):
+    channel, place, (one, _two, _three), _shirt = trade
+    AllocationRule.objects.all().delete()
+    scarce = sku()
+    record = wants(channel, "AC1", line(scarce, 3), number="A-1")
+    another = wants(channel, "AC2", line(scarce, 2), number="A-2")
+    stock(scarce, place, 3)
+    row = draft(place, scarce)
+    confirm(row, {(scarce, one): 3})
+    assert waits(record) == []
+
+    undo(row)
+
+    assert waits(record) == ["BY_HAND"]
+    assert missing_pieces([scarce.pk], today=TODAY)[0].document_id == another.pk
+    assert figures(scarce, place) == (3, 0)
+    # Nobody took anything from the other: it is served as all who wait. What a person or a promise decides next, counts.
+    allocate_waiting(at=NOON, by=DESK)
+    assert (mine(record), mine(another)) == (0, 2)
+    allocate_by_hand(order_ids=[record.pk], at=NOON, by=DESK)
+    assert (mine(record), waits(record)) == (1, [])
+    assert no_faults() == []
 
 
 def test_a_large_one_goes_in_chunks_and_goes_on_where_it_was_broken_off(trade, monkeypatch):

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from erp.core import rows
 from erp.inventory.selectors import places_of_channels, reserved
 from erp.orders.models import OrderDistributionLine, OrderWait
@@ -110,6 +112,7 @@ class Distributed:
     quantity: int
     reserved: int | None
     released: int
+    became: str
 
 
 def distributed(distribution_id: int) -> list[Distributed]:
@@ -118,10 +121,28 @@ def distributed(distribution_id: int) -> list[Distributed]:
     found = found.select_related("order__account", "sku").order_by(
         "order__account__code", "order_id", "sku__code", "pk"
     )
+    lines = list(found)
+    is_undone = any(line.undone_at for line in lines)
     return [
         Distributed(
             line.order_id, line.order.number, str(line.order.account or ""), line.order.get_state_display(), line.sku.code,
-            line.quantity, line.reserved, line.released,
+            line.quantity, line.reserved, line.released, _became(line, is_undone=is_undone),
         )
-        for line in found
+        for line in lines
     ]  # fmt: skip
+
+
+def _became(line: OrderDistributionLine, *, is_undone: bool) -> str:
+    """What became of the pieces of a line, said after somebody has undone the distribution or parts of it as well."""
+    if line.reserved is None:
+        return _("Not its turn yet")
+    if line.undone_at is None:
+        if line.reserved == 0:
+            return _("Nothing was reserved")
+        return _("Kept, not given back") if is_undone else _("Reserved")
+    if line.reserved == 0:
+        return _("Undone, nothing had been reserved")
+    if line.released == line.reserved:
+        return _("Given back")
+    told = _("%(released)d given back, %(gone)d had left or were the order's no more")
+    return told % {"released": line.released, "gone": line.reserved - line.released}

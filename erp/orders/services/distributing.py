@@ -163,10 +163,12 @@ def finish_order_distribution(*, distribution_id: int, at: dt.datetime, by: Acto
 
 
 def undo_order_distribution(*, distribution_id: int, at: dt.datetime, by: Actor) -> DistributionOutcome:
-    """Give back what was reserved and has not left. Orders that the warehouse picks keep theirs and are named; all others wait again as before.
+    """Give back what was reserved and has not left. Orders that the warehouse picks keep what they have of it and are named. All others wait again
+    as before, and those that lack pieces now wait for a hand: what a person took away from them no job gives back.
 
     Raises NotFound; NotAllowedNow: nothing was confirmed.
     """
+    is_replay = OrderDistribution.objects.filter(pk=distribution_id, state=State.UNDONE).exists()
     before = _released(distribution_id)
     after, left = 0, []
     while step := _undo_next(distribution_id=distribution_id, after=after, at=at, by=by):
@@ -175,7 +177,7 @@ def undo_order_distribution(*, distribution_id: int, at: dt.datetime, by: Actor)
     done = _released(distribution_id)
     lines = OrderDistributionLine.objects.filter(distribution=distribution_id, undone_at__isnull=False)
     orders = lines.filter(released__gt=0).values("order").distinct().count()
-    return DistributionOutcome(done - before, done, orders, is_replay=done == before and not left, left=tuple(left))
+    return DistributionOutcome(done - before, done, orders, is_replay=is_replay, left=tuple(left))
 
 
 @use_case
@@ -328,7 +330,10 @@ def _undo_next(*, distribution_id: int, after: int, at: dt.datetime, by: Actor) 
         return None
     picked = selectors.orders_being_picked(ids)
     free = [key for key in ids if key not in picked]
-    lines = list(still.filter(order__in=free).order_by("pk"))
+    of_chunk = list(still.filter(order__in=ids).order_by("pk"))
+    # What has not had its turn, or got nothing, is undone wherever its order is: nobody goes on with it.
+    lines = [line for line in of_chunk if line.order_id not in picked or not line.reserved]
+    keeping = {line.order_id for line in of_chunk if line.order_id in picked and line.reserved}
     parts = [
         Part(line.order_id, line.order_line_id, line.sku_id, line.reserved)
         for line in lines
@@ -348,7 +353,7 @@ def _undo_next(*, distribution_id: int, after: int, at: dt.datetime, by: Actor) 
     _begin_waits_again(row, touched, at=at, by=by)
     why = _("Distribution %(id)s was undone") % {"id": row.external_id}
     _tell(touched, free, kind="UNRESERVED", why=why, at=at, by=by)
-    numbers = Order.objects.filter(pk__in=picked).order_by("pk").values_list("number", flat=True)
+    numbers = Order.objects.filter(pk__in=keeping).order_by("pk").values_list("number", flat=True)
     return max(ids), list(numbers)
 
 
@@ -361,6 +366,9 @@ def _begin_waits_again(row: OrderDistribution, order_ids: set[int], *, at: dt.da
         if order_id in short and (order_id, reason) not in known
     ]
     rows.insert(OrderWait, WAIT_COLUMNS, again)
+    by_itself = short - waiting.kept_back(short, at=at)
+    by_hand = [(order_id, waiting.Reason.BY_HAND, None, at, str(by)) for order_id in sorted(by_itself)]
+    rows.insert(OrderWait, WAIT_COLUMNS, by_hand)
 
 
 def _write(row: OrderDistribution, cells: Cells, kept_back: Mapping[int, int]) -> int:
