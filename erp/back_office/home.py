@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounting.selectors import Trading, stock_in_books, trading
 from erp.core.clock import business_date
+from erp.core.money import percent_of_base
 from erp.core.permissions import SEE_COSTS, may_open
 from erp.core.spans import in_words
 from erp.core.work_queues import Waiting, WorkQueue, measure, parts_of, registered
@@ -67,7 +68,7 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """An amount beside the one it is compared with; ``percent`` is None where there is nothing to compare with."""
+    """An amount beside the one it is compared with; ``percent`` is None where there is nothing, or too little, to compare with."""
 
     title: StrOrPromise
     value: Decimal
@@ -84,7 +85,14 @@ class Figure:
 
     @property
     def percent(self) -> Decimal | None:
-        return self.value * 100 / self.before if self.before is not None and self.before > 0 else None
+        return percent_of_base(self.value, self.before)
+
+    @property
+    def percent_text(self) -> str:
+        """Empty where there are no data to compare with, which ``before_text`` says."""
+        if self.before is None:
+            return ""
+        return gettext("no comparison") if self.percent is None else f"{self.percent:.1f}%"
 
 
 def home_of(request: HttpRequest) -> Home:

@@ -1,4 +1,4 @@
-"""Business dates. Times are stored in UTC; the company's day is the day in Tokyo. And which days can be booked at all."""
+"""Business dates. Times are stored in UTC; the company's day is the day in Tokyo. How days are written, and which can be booked at all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from erp.core.errors import InvalidInput, Problem
@@ -67,6 +68,16 @@ def business_date(at: dt.datetime) -> dt.date:
     return at.astimezone(TOKYO).date()
 
 
+def written_day(day: dt.date) -> str:
+    """A business date as people write it (2026/11/28), in messages and in texts that are kept. ISO dates are for machines."""
+    return date_format(day, "SHORT_DATE_FORMAT")
+
+
+def written_moment(at: dt.datetime) -> str:
+    """A moment as the company's clock shows it, to the minute."""
+    return date_format(at.astimezone(TOKYO), "SHORT_DATETIME_FORMAT")
+
+
 def unbookable(pointer: str, when: dt.date, *, at: dt.datetime) -> Iterator[Problem]:
     """Why a date or moment cannot be that of a booking made at ``at``; nothing for one that can."""
     if isinstance(when, dt.datetime):
@@ -80,7 +91,7 @@ def unbookable(pointer: str, when: dt.date, *, at: dt.datetime) -> Iterator[Prob
     last = business_date(at) + DAYS_AHEAD
     if not FIRST_BOOKABLE <= day <= last:
         detail = _("%(day)s cannot be booked; %(first)s to %(last)s can.") % {
-            "day": day, "first": FIRST_BOOKABLE, "last": last,
+            "day": written_day(day), "first": written_day(FIRST_BOOKABLE), "last": written_day(last),
         }  # fmt: skip
         yield Problem(pointer, "bad_time", detail)
 

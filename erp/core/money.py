@@ -13,6 +13,17 @@ DECIMALS = {"JPY": 0, "KRW": 0, "USD": 2, "EUR": 2, "GBP": 2, "CNY": 2, "TWD": 2
 ZERO = Decimal(0)
 
 
+# A base of less than a tenth of what is compared with it says nothing in percent: there had hardly been any trade to compare with.
+MOST_TIMES_THE_BASE = 10
+
+
+def percent_of_base(value: Decimal, base: Decimal | None) -> Decimal | None:
+    """``value`` in percent of the figure it is compared with; None where there is none, or too little of it to compare with."""
+    if base is None or base <= 0 or value > base * MOST_TIMES_THE_BASE:
+        return None
+    return value * 100 / base
+
+
 class Rounding(StrEnum):
     """How a fraction of the smallest unit is rounded: 切捨て, 四捨五入, 切上げ, all by magnitude (a return mirrors its sale)."""
 

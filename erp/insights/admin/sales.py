@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import ServiceAdmin
 from erp.core.clock import business_date
-from erp.core.money import ZERO, written
+from erp.core.money import ZERO, percent_of_base, written
 from erp.core.permissions import SEE_COSTS
 from erp.imports.downloads import table_as_file
 from erp.imports.values import neutral
@@ -124,7 +124,7 @@ class Row:
 
     @property
     def percent(self) -> Decimal | None:
-        return self.now.sales * 100 / self.before.sales if self.before is not None and self.before.sales > 0 else None
+        return None if self.before is None else percent_of_base(self.now.sales, self.before.sales)
 
 
 def page(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse | FileResponse | StreamingHttpResponse:
