@@ -11,6 +11,7 @@ class AccountingConfig(AppConfig):
     verbose_name = _("Accounting")
 
     def ready(self) -> None:
+        from accounting.models import JournalEntry, Settlement
         from accounting.models.role_names import ROLE_NAMES
         from accounting.selectors.finding import register_findables
         from accounting.selectors.queues import register_queues
@@ -35,10 +36,11 @@ class AccountingConfig(AppConfig):
         for kind, label, url_name in (
             ("ENTRY", _("Journal entry"), entry),
             ("VOUCHER", _("Manual voucher"), entry),
-            ("OPEN_ITEM", _("Open item"), "admin:accounting_openitem_change"),
             ("PAYOUT", _("Payout"), settlement),
             ("MONEY_RECEIPT", _("Receipt of money"), settlement),
             ("SUPPLIER_PAYMENT", _("Payment to a supplier"), settlement),
             ("MONEY_REFUND", _("Refund paid"), settlement),
         ):
-            documents.register(kind, label=label, url_name=url_name)
+            numbers = (JournalEntry, "number") if url_name == entry else (Settlement, "external_id")
+            documents.register(kind, label=label, url_name=url_name, numbers=numbers)
+        documents.register("OPEN_ITEM", label=_("Open item"), url_name="admin:accounting_openitem_change")

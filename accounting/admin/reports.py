@@ -20,6 +20,7 @@ from accounting import selectors
 from accounting.models import LedgerAccount, PartyKind
 from accounting.selectors import Filter, LedgerPage
 from erp.core import documents
+from erp.core.admin import document_named
 from erp.core.models import Channel, Department
 
 CSV_PAGE = 1_000
@@ -118,7 +119,10 @@ def _ledger(
         if request.GET.get("format") == "csv":
             return _csv(name, _LEDGER_HEAD, _all_lines(read))
         ledger = read(cursor=_cursor(request), limit=100)
-        rows = [(line, documents.url_of(line.source_type, line.source_id)) for line in ledger.lines]
+        numbers = selectors.source_numbers(ledger.lines)
+        rows = [
+            (line, document_named(line.source_type, line.source_id, numbers[line.entry_id])) for line in ledger.lines
+        ]
     following = request.GET.copy()
     if ledger and ledger.next_cursor:
         following["cursor"] = ledger.next_cursor
@@ -127,7 +131,8 @@ def _ledger(
 
 
 _LEDGER_HEAD = [
-    _("date"), _("entry"), _("ledger account"), _("counter account"), _("description"), _("debit"), _("credit"), _("balance"),
+    _("date"), _("entry"), _("ledger account"), _("counter account"), _("description"), _("source document"), _("debit"), _("credit"),
+    _("balance"),
 ]  # fmt: skip
 
 
@@ -135,10 +140,20 @@ def _all_lines(read: Any) -> Iterable[Sequence[object]]:
     cursor: str | None = ""
     while cursor is not None:
         ledger = read(cursor=cursor, limit=CSV_PAGE)
+        numbers = selectors.source_numbers(ledger.lines)
         for line in ledger.lines:
             account = f"{line.account_code} {line.account_name}"
             amounts = (line.debit, line.credit, line.balance)
-            yield (line.entry_date, line.entry_number, account, line.counter_accounts, line.description, *amounts)
+            source = f"{documents.label_of(line.source_type)} {numbers[line.entry_id] or line.source_id}"
+            yield (
+                line.entry_date,
+                line.entry_number,
+                account,
+                line.counter_accounts,
+                line.description,
+                source,
+                *amounts,
+            )
         cursor = ledger.next_cursor
 
 

@@ -40,6 +40,7 @@ from accounting.selectors.ledgers import (
     balance_of,
     business_year_start,
     general_ledger,
+    source_numbers,
     subsidiary_ledger,
     trial_balance,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "posted_by_account",
     "posted_to_stock",
     "reductions",
+    "source_numbers",
     "stock_in_books",
     "subsidiary_ledger",
     "sums_by_document",

@@ -11,8 +11,9 @@ from typing import Any
 
 from django.db import connection
 
-from accounting.models import LedgerAccount, PartyKind, Side
+from accounting.models import JournalEntry, LedgerAccount, PartyKind, Side
 from accounting.selectors.chart import account_of
+from erp.core import documents
 from erp.core.models import CompanyProfile
 from erp.core.money import COMPANY_CURRENCY, ZERO
 
@@ -282,6 +283,12 @@ def subsidiary_ledger(
     opening = _within({**values, "after_date": first, "after_id": 0}, BEGIN) + _within(values, first)
     credit_normal = account.normal_side == Side.CREDIT if account else party_kind == PartyKind.SUPPLIER
     return _page(values, opening, limit, credit_normal=credit_normal)
+
+
+def source_numbers(lines: Sequence[LedgerLine]) -> dict[int, str]:
+    """By what number people call the document behind each line, by entry. One statement for any number of lines."""
+    named = JournalEntry.objects.filter(pk__in={line.entry_id for line in lines})
+    return dict(named.values_list("pk", documents.number_of("source_type", "source_id")))
 
 
 def _values(first: date, last: date, only: Filter, cursor: str, limit: int) -> dict[str, Any]:

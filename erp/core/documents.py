@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -63,6 +64,19 @@ def number_of(type_field: str = "document_type", id_field: str = "document_id") 
         for (model, number), types in kinds.items()
     ]
     return Case(*known, default=Value(""), output_field=CharField())
+
+
+def numbers_of(named: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """The numbers of documents by type and id, one statement per table they stand in; empty where their owner gives none."""
+    wanted = set(named)
+    numbers = dict.fromkeys(wanted, "")
+    for document in registered():
+        ids = [document_id for type_, document_id in wanted if type_ == document.type]
+        if document.numbers and ids:
+            model, number = document.numbers
+            found = model._default_manager.filter(pk__in=ids).values_list("pk", number)
+            numbers |= {(document.type, key): text for key, text in found}
+    return numbers
 
 
 def url_of(type: str, document_id: int) -> str | None:  # noqa: A002

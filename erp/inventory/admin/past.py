@@ -12,7 +12,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Sku
-from erp.core.admin import document_link
+from erp.core import documents
+from erp.core.admin import document_named
 from erp.core.money import ZERO
 from erp.inventory import selectors
 from erp.inventory.admin.reports import MOST_LINES, SkusField
@@ -113,12 +114,13 @@ class TermsForm(forms.Form):
         told = selectors.explain_stock_as_of(
             values["at"], known_at=values["known_at"], sku_id=values["sku"].pk, location_id=values["location"].pk
         )
+        numbers = documents.numbers_of((row.source_type, row.source_id) for row in told.movements)
         return {
             "sku": values["sku"],
             "location": values["location"],
             "told": told,
             "movements": [
-                (row, StockDocument.Kind(row.kind).label, document_link(row.source_type, row.source_id))
-                for row in told.movements
+                (row, StockDocument.Kind(row.kind).label, document_named(*source, numbers[source]))
+                for row, source in ((row, (row.source_type, row.source_id)) for row in told.movements)
             ],
         }

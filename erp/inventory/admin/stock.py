@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Product
 from erp.core import documents
-from erp.core.admin import PageLink, document_link
+from erp.core.admin import PageLink, document_link, document_named
 from erp.core.clock import business_date
 from erp.inventory import selectors
 from erp.inventory.admin.acts import StockActs
@@ -239,16 +239,22 @@ class StockDocumentAdmin(OfPlaces):
     def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
         return rows.filter(Exists(StockMovement.objects.filter(document=OuterRef("pk"), location__in=places)))
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        named: QuerySet[Any] = rows.annotate(source_number=documents.number_of("source_type", "source_id"))
+        return named
+
     @admin.display(description=_("source document"))
-    def source(self, document: StockDocument) -> str:
+    def source(self, document: Any) -> str:
         """What stock owns is its own source; an invoice stands for its receipt."""
         label = documents.label_of(document.source_type)
         if document.source_id == document.pk:
             return label
+        number = document.source_number or str(document.source_id)
         if document.source_type == "SUPPLIER_INVOICE":
             receipt = documents.label_of("RECEIPT")
-            return document_link("RECEIPT", document.source_id, f"{label} ({receipt} {document.source_id})")
-        return document_link(document.source_type, document.source_id)
+            return document_link("RECEIPT", document.source_id, f"{label} ({receipt} {number})")
+        return document_named(document.source_type, document.source_id, number)
 
 
 @admin.register(StockMovement)
