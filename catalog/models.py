@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 from erp.core.fields import FiniteDecimalField
 from erp.core.folding import Pairs
 from erp.core.models import Channel, TaxClass
+from erp.core.naming import by_parts
 
 
 class Brand(models.Model):
@@ -411,4 +412,4 @@ class Price(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return by_parts(self, "price_list", "product", "sku", "valid_from")

@@ -285,7 +285,7 @@ class ServiceAdmin(ThemedAdmin):
         if request.method == "POST" and form.is_valid():
             with self.refusals_as_messages(request):
                 return act()
-        _name_parts(form)
+        name_parts(form)
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
         return TemplateResponse(request, template, {**shared, "submit": submit or gettext("Book"), **context})
 
@@ -301,7 +301,7 @@ class ServiceAdmin(ThemedAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
 
-def _name_parts(form: BaseForm) -> None:
+def name_parts(form: BaseForm) -> None:
     """A moment is typed in two boxes under one label: each says by itself which part it is."""
     for field in form.fields.values():
         if isinstance(field, SplitDateTimeField):
@@ -349,6 +349,12 @@ class ReadOnlyInline(FiguresInFields, UntypedInline):  # type: ignore[misc]
 
 class MasterAdmin(ServiceAdmin):
     """Master data: edited in plain forms, kept for ever, since documents point to it. What is out of use is made inactive."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With what a row is called by (``naming``), also where a single one is opened."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        along = self.list_select_related
+        return rows.select_related(*along) if isinstance(along, (list, tuple)) and along else rows
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -18,6 +18,7 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import PageLink
+from erp.core.admin.bases import name_parts
 from erp.core.permissions import SEE_COSTS
 from erp.inventory import services
 from erp.inventory.admin import count_files
@@ -124,6 +125,7 @@ class StockCountAdmin(OfPlaces):
             request.FILES if "upload" in request.POST else None,
             initial={"sheet": gettext("file"), "counted_at": timezone.localtime().replace(second=0, microsecond=0)},
         )
+        name_parts(upload)
         if request.method == "POST":
             if "upload" in request.POST and not self._may(request, COUNTS):
                 raise PermissionDenied

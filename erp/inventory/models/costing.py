@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
+from erp.core.naming import by_parts
 from erp.inventory.models.masters import CostPool
 
 
@@ -34,7 +35,7 @@ class StandardCost(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return by_parts(self, "sku", "valid_from")
 
 
 class WriteDownRule(models.Model):
@@ -69,7 +70,8 @@ class WriteDownRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        category = by_parts(self, "category", otherwise=_("all categories"))
+        return str(_("%(category)s, %(months)d months or more") % {"category": category, "months": self.months})
 
 
 class WriteDownReview(models.Model):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.fields import FiniteDecimalField
 from erp.core.folding import Pairs
 from erp.core.models import Channel
+from erp.core.naming import by_parts
 
 
 class CostPool(models.Model):
@@ -133,7 +134,7 @@ class ChannelLocation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return by_parts(self, "channel", "location")
 
 
 class Shelf(models.Model):
@@ -182,7 +183,7 @@ class ShopStaff(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return by_parts(self, "user", "location")
 
 
 class ChannelRules(models.Model):

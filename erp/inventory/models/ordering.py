@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.naming import by_parts
 from erp.inventory.models.masters import Location
 
 
@@ -44,4 +45,4 @@ class ReorderRule(models.Model):
         indexes = [models.Index(fields=["id"], condition=Q(is_active=False), name="reorder_rule_out_of_use")]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return by_parts(self, "sku", "location")

@@ -46,8 +46,7 @@ class AllocationRuleAdmin(MasterAdmin):
 
     @admin.display(description=_("orders"))
     def scope(self, rule: AllocationRule) -> str:
-        named = [rule.channel, rule.get_order_type_display() if rule.order_type else None, rule.account]
-        return " / ".join(str(part) for part in named if part) or gettext("all orders")
+        return str(rule)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("orders.delete_allocationrule")

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from erp.core.models import Channel
+from erp.core.naming import by_parts
 from erp.orders.models.orders import Order, OrderType
 
 
@@ -82,7 +83,7 @@ class AllocationRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return by_parts(self, "channel", "order_type", "account", otherwise=_("all orders"))
 
 
 class OrderWait(models.Model):
