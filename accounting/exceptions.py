@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from erp.core.clock import written_day
 from erp.core.errors import Conflict, DomainError, NotAllowedNow, Problem
+from erp.core.money import written
 
 
 class PeriodClosed(NotAllowedNow):
@@ -19,7 +21,7 @@ class PeriodClosed(NotAllowedNow):
     def __init__(self, dates: Iterable[date]) -> None:
         self.dates = tuple(sorted(set(dates)))
         super().__init__(
-            _("The books of these dates are closed: %(dates)s.") % {"dates": ", ".join(map(str, self.dates))}
+            _("The books of these dates are closed: %(dates)s.") % {"dates": ", ".join(map(written_day, self.dates))}
         )
 
 
@@ -42,7 +44,7 @@ class OverSettled(NotAllowedNow):
                 Problem(
                     f"/items/{item_id}",
                     "over_settled",
-                    _("%(wanted)s wanted, %(left)s left.") % {"wanted": wanted, "left": left},
+                    _("%(wanted)s wanted, %(left)s left.") % {"wanted": written(wanted), "left": written(left)},
                 )
                 for item_id, wanted, left in self.excesses
             ],
@@ -70,7 +72,7 @@ class DoesNotAddUp(DomainError):
         self.difference = received - settled
         super().__init__(
             _("Bank, fee and deductions make %(received)s, but the items make %(settled)s: %(difference)s apart.")
-            % {"received": received, "settled": settled, "difference": self.difference}
+            % {"received": written(received), "settled": written(settled), "difference": written(self.difference)}
         )
 
 

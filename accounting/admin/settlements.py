@@ -19,7 +19,7 @@ from accounting.models import Counterparty, OpenItem, PartyKind, Settlement, Sid
 from accounting.services import Party, Settling
 from erp.core.errors import InvalidInput, Problem
 from erp.core.models import TaxRate
-from erp.core.money import ZERO
+from erp.core.money import ZERO, written
 
 if TYPE_CHECKING:
     from accounting.admin.ledger import OpenItemAdmin
@@ -157,8 +157,11 @@ def settle(page: OpenItemAdmin, request: HttpRequest, kind: str, item_ids: list[
         row = page.serve(request, service, items=form.settling(), **form.asked())
         told = gettext("%(reference)s is booked: %(amount)s settled.") % {
             "reference": row.external_id,
-            "amount": f"{row.settled_amount:,.0f}",
+            "amount": written(row.settled_amount),
         }
+        surplus = row.bank_amount + row.fee_amount - row.settled_amount
+        if row.kind == Kind.RECEIPT and surplus:
+            told += " " + gettext("%(amount)s more came in and stays in suspense.") % {"amount": written(surplus)}
         return page.done(request, told, "admin:accounting_settlement_change", row.pk)
 
     return page.service_page(

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounting import services
 from accounting.admin import exports
 from accounting.models import BillableItem, ExportRun, JournalEntry, Posting, Settlement
-from accounting.postings import settlements
-from erp.core.admin import ReadOnlyAdmin, document_link, document_named
+from accounting.services.settlements import SOURCES
+from erp.core.admin import PageLink, ReadOnlyAdmin, document_link, document_named
 from erp.core.templatetags.pages import figure
-
-# What entries of a settlement name as their source, by its kind.
-SOURCES: dict[str, str] = {
-    Settlement.Kind.PAYOUT: settlements.PAYOUT,
-    Settlement.Kind.RECEIPT: settlements.RECEIPT,
-    Settlement.Kind.SUPPLIER_PAYMENT: settlements.SUPPLIER_PAYMENT,
-    Settlement.Kind.REFUND: settlements.REFUND,
-}
 
 
 @admin.register(BillableItem)
@@ -41,6 +39,11 @@ class BillableItemAdmin(ReadOnlyAdmin):
         return document_named(item.document_type, item.document_id, item.document_number)
 
 
+class TakeBackForm(forms.Form):
+    entry_date = forms.DateField(label=_("date"), widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(label=_("reason"), max_length=200)
+
+
 @admin.register(Settlement)
 class SettlementAdmin(ReadOnlyAdmin):
     list_display = [
@@ -55,6 +58,36 @@ class SettlementAdmin(ReadOnlyAdmin):
         "entries", "items", "recorded_at", "actor",
     ]  # fmt: skip
     readonly_fields = ["entries", "items"]
+    object_links = (PageLink("admin:accounting_settlement_take_back", _("Undo the settlement"), "take_back"),)
+
+    def has_take_back_permission(self, request: HttpRequest) -> bool:
+        """It reverses an entry, so whoever reverses entries may."""
+        return request.user.has_perm("accounting.change_journalentry")
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.take_back)
+        return [
+            path("<int:settlement_id>/take_back/", page, name="accounting_settlement_take_back"),
+            *super().get_urls(),
+        ]
+
+    def take_back(self, request: HttpRequest, settlement_id: int) -> HttpResponse:
+        if not self.has_take_back_permission(request):
+            raise PermissionDenied
+        settlement = self.named(request, settlement_id)
+        form = TakeBackForm(request.POST or None, initial={"entry_date": timezone.localdate()})
+
+        def act() -> HttpResponse:
+            mirror = self.serve(
+                request, services.take_back_settlement, settlement_id=settlement.pk, entry_date=form.cleaned_data["entry_date"],
+                reason=form.cleaned_data["reason"],
+            )  # fmt: skip
+            told = gettext("%(settlement)s was taken back by %(number)s. What it had settled is open again.")
+            told %= {"settlement": settlement, "number": mirror.number}
+            return self.done(request, told, "admin:accounting_settlement_change", settlement.pk)
+
+        title = gettext("Undo: %(settlement)s") % {"settlement": settlement}
+        return self.service_page(request, form=form, title=title, act=act, submit=gettext("Undo the settlement"))
 
     @admin.display(description=_("journal entries"))
     def entries(self, settlement: Settlement) -> str:

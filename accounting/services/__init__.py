@@ -8,7 +8,14 @@ from accounting.services.entries import PostedEntry, post_entries
 from accounting.services.exports import Exported, export_method, export_yayoi
 from accounting.services.periods import close_period, hold_open_dates, open_periods, reopen_period
 from accounting.services.seals import seal_entries
-from accounting.services.settlements import Settling, pay_refund, pay_supplier, record_payout, record_receipt
+from accounting.services.settlements import (
+    Settling,
+    pay_refund,
+    pay_supplier,
+    record_payout,
+    record_receipt,
+    take_back_settlement,
+)
 from accounting.services.vouchers import post_voucher, reverse_entry
 
 __all__ = [
@@ -39,4 +46,5 @@ __all__ = [
     "reopen_period",
     "reverse_entry",
     "seal_entries",
+    "take_back_settlement",
 ]

@@ -11,22 +11,32 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounting import postings
 from accounting.exceptions import DoesNotAddUp
-from accounting.models import Counterparty, OpenItem, Settlement
+from accounting.models import Counterparty, JournalEntry, OpenItem, Settlement
 from accounting.postings import CREDIT, DEBIT, EntryDraft, Settled, TaxSplit
+from accounting.postings import settlements as sources
 from accounting.selectors import chart
 from accounting.selectors.chart import Party
-from accounting.services.entries import post_entries
+from accounting.services.entries import PostedEntry, post_entries
+from accounting.services.vouchers import reverse_entry
 from erp.core import locks, messages
 from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotFound, Problem
-from erp.core.money import ZERO, is_amount
+from erp.core.money import ZERO, is_amount, written
 from erp.core.use_case import use_case
 
 Kind = Settlement.Kind
+# What entries of a settlement name as their source, by its kind.
+SOURCES: dict[str, str] = {
+    Kind.PAYOUT: sources.PAYOUT,
+    Kind.RECEIPT: sources.RECEIPT,
+    Kind.SUPPLIER_PAYMENT: sources.SUPPLIER_PAYMENT,
+    Kind.REFUND: sources.REFUND,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,31 @@ def pay_refund(
     return _pay(case, items, fee, postings.refund, at=at, by=by)
 
 
+@use_case
+def take_back_settlement(
+    *, settlement_id: int, entry_date: date, reason: str, at: dt.datetime, by: Actor
+) -> PostedEntry:
+    """The money was matched wrongly: its entry is reversed, and what it settled is open again. The settlement stays, and its
+    reference is used up: the right one is recorded under another.
+
+    Raises:
+        NotReversible, PeriodClosed: as :func:`reverse_entry` does, also for one that was taken back before.
+    """
+    row = Settlement.objects.filter(pk=settlement_id).first()
+    if row is None:
+        raise NotFound(_("There is no such settlement."))
+    entry = _entries_of(row).exclude(kind=JournalEntry.Kind.REVERSAL).get()
+    return reverse_entry(entry_id=entry.pk, entry_date=entry_date, reason=reason, at=at, by=by)
+
+
+def _entries_of(row: Settlement) -> QuerySet[JournalEntry]:
+    return JournalEntry.objects.filter(source_type=SOURCES[row.kind], source_id=row.pk)
+
+
+def _is_taken_back(row: Settlement) -> bool:
+    return _entries_of(row).filter(kind=JournalEntry.Kind.REVERSAL).exists()
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     kind: Settlement.Kind
@@ -197,10 +232,15 @@ def _pay(
 def _refuse_no_amounts(parts: Mapping[str, Decimal], items: Sequence[Settling]) -> None:
     stated = {f"/{name}": amount for name, amount in parts.items()}
     stated |= {f"/items/{item.item_id}": item.amount for item in items if item.amount is not None}
+    refused = {pointer: amount for pointer, amount in stated.items() if not is_amount(amount) or amount < 0}
     problems = [
-        Problem(pointer, "invalid", _("%(amount)s is no amount in whole units, 0 or more.") % {"amount": amount})
-        for pointer, amount in stated.items()
-        if not is_amount(amount) or amount < 0
+        Problem(
+            pointer,
+            "invalid",
+            _("%(amount)s is no amount in whole units, 0 or more.")
+            % {"amount": written(amount) if amount.is_finite() else amount},
+        )
+        for pointer, amount in refused.items()
     ]
     if problems:
         raise InvalidInput(problems)
@@ -219,6 +259,9 @@ def _replay(case: _Case, items: Sequence[Settling], content: Sequence[object]) -
     ).first()
     if known is not None and known.fingerprint != _fingerprint(case, items, content):
         raise Conflict(_("%(reference)s was recorded before with other content.") % {"reference": case.reference})
+    if known is not None and _is_taken_back(known):
+        told = _("%(reference)s was recorded and taken back by a reversal. Record it under another reference.")
+        raise Conflict(told % {"reference": case.reference})
     return known
 
 

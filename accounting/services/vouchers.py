@@ -17,7 +17,7 @@ from accounting.services.entries import PostedEntry, write
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, NotFound, Problem
-from erp.core.money import COMPANY_CURRENCY, is_amount
+from erp.core.money import COMPANY_CURRENCY, is_amount, written
 from erp.core.use_case import use_case
 
 VOUCHER = "VOUCHER"
@@ -63,7 +63,7 @@ def _faults_of_form(draft: EntryDraft) -> list[Problem]:
             Problem(
                 "/lines",
                 "unbalanced",
-                _("Debit and credit are %(difference)s apart.") % {"difference": abs(difference)},
+                _("Debit and credit are %(difference)s apart.") % {"difference": written(abs(difference))},
             )
         )
     for index, line in enumerate(draft.lines):

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from accounting import selectors, services
-from accounting.exceptions import DoesNotAddUp, OverSettled
+from accounting.exceptions import DoesNotAddUp, NotReversible, OverSettled
 from accounting.models import Counterparty, JournalEntry, Settlement
 from accounting.services import Settling
 from erp.core.errors import Conflict, InvalidInput
@@ -47,6 +47,23 @@ def test_the_same_payout_again_changes_nothing_other_content_is_a_conflict():
 
     assert Settlement.objects.count() == 1
     assert JournalEntry.objects.filter(source_type="PAYOUT", source_id=first.pk).count() == 1
+
+
+def test_a_settlement_taken_back_leaves_its_items_open_and_its_reference_used_up():
+    item = card_sale(11_000)
+    row = payout(Settling(item), bank=11_000)
+    undo = {"settlement_id": row.pk, "entry_date": TODAY, "reason": "other payer", "at": NOON, "by": CLERK}
+
+    services.take_back_settlement(**undo)
+
+    assert remaining(item) == 11_000
+    with pytest.raises(NotReversible):
+        services.take_back_settlement(**undo)
+    # The same content again is no replay: nothing of it stands any more.
+    with pytest.raises(Conflict, match="登録後に取り消されています"):
+        payout(Settling(item), bank=11_000)
+    payout(Settling(item), bank=11_000, reference="P-2")
+    assert remaining(item) == 0
 
 
 def test_parts_that_do_not_add_up_are_refused_with_the_difference():

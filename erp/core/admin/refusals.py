@@ -8,12 +8,15 @@ from erp.core.errors import DomainError
 
 
 def for_people(refusal: DomainError) -> str:
-    """Every problem without the codes and pointers that are for machines; of a pointer only the line or the name it ends in."""
+    """Every problem without the codes and pointers that are for machines; of a pointer only the line, the number
+    of the item, or the name it ends in."""
     told = [str(refusal.detail)]
     for problem in refusal.problems:
         parts = problem.pointer.split("/")
         number = next((int(part) + 1 for part in parts if part.isdecimal() and "lines" in parts), None)
-        if number is not None:
+        if "items" in parts and parts[-1].isdecimal():
+            told.append(gettext("No. %(number)s: %(problem)s") % {"number": parts[-1], "problem": problem.detail})
+        elif number is not None:
             told.append(gettext("Line %(number)d: %(problem)s") % {"number": number, "problem": problem.detail})
         elif parts[-1].isdecimal() or parts[-1].replace("_", "").islower() or not parts[-1]:
             told.append(problem.detail)

@@ -156,7 +156,7 @@ def _ask_about_currency(order_id: int, event: PaymentNews, *, at: dt.datetime, b
     number, currency = Order.objects.filter(pk=order_id).values_list("number", "currency").get()
     detail = _("%(kind)s %(amount)s %(currency)s is not booked: the order waits for its currency. %(reference)s") % {
         "kind": PaymentEvent.Kind(event.kind).label,
-        "amount": event.amount if event.amount is not None else "–",
+        "amount": "–" if event.amount is None else written(event.amount),
         "currency": currency,
         "reference": event.reference or event.event_id,
     }

@@ -16,7 +16,7 @@ from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.models import StaffTask
-from erp.core.money import ZERO
+from erp.core.money import ZERO, written
 from erp.core.use_case import use_case
 from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderEvent, OrderPayment, PaymentEvent, PaymentStatus
@@ -69,7 +69,7 @@ def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
     posted = pay_refund(payment=payment, amount=None, on=business_date(at), at=at, by=by)
     if not posted:
         raise NotAllowedNow(_("Nothing is owed back for this order; cancel it or take the goods back first."))
-    detail = _("Refunded %(amount)s") % {"amount": posted}
+    detail = _("Refunded %(amount)s") % {"amount": written(posted)}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(payment.order_id, "PAYMENT", "", "", detail, at, str(by))])
     move_states(order_ids=[payment.order_id], at=at, by=by)
     announce(selectors.order_heads([payment.order_id]), topic="payment")
