@@ -111,6 +111,11 @@ class SkuAdmin(Exchange, AnnouncingAdmin):
     inlines = [KitComponentInline, SkuCodeInline, SkuCostInline, PriceInline]
     object_links = (PageLink("admin:catalog_sku_code", _("Add a code"), "code"),)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who looks only sees the components in their table."""
+        fields = super().get_fields(request, obj)
+        return fields if self.has_act_permission(request) else [name for name in fields if name != "kit_definition"]
+
     def has_code_permission(self, request: HttpRequest) -> bool:
         return self.has_act_permission(request) and request.user.has_perm("catalog.add_skucode")
 
