@@ -15,8 +15,8 @@ from ec_gateway import health
 from ec_gateway.models import EcSite, ReconciliationRun, SiteActivity, SiteState
 from ec_gateway.selectors import failing_activities, open_drift_rows, paused_sites
 from ec_gateway.services import access
+from erp.core.clock import written_moment
 from erp.core.health import CannotTell, Part, Reading, Sign, State, judge, register
-from erp.core.signs import when
 from erp.core.spans import exactly, in_words
 
 Run = ReconciliationRun.State
@@ -123,7 +123,7 @@ def _connections(at: dt.datetime) -> Iterator[Reading]:
             why = by_staff or state.setup_error or state.last_error or _("does not answer")
             yield Reading(judge("not_talked_to", 1), why.splitlines()[0][:200], name, "trouble=1")
         elif state.webhooks_off_since is not None:
-            told = _("webhooks are switched off since %(at)s") % {"at": when(state.webhooks_off_since)}
+            told = _("webhooks are switched off since %(at)s") % {"at": written_moment(state.webhooks_off_since)}
             yield Reading(State.ATTENTION, told, name)
         elif state.last_success_at is None:
             yield Reading(State.OK, _("not called yet"), name)
@@ -167,12 +167,12 @@ def _reconciliations(at: dt.datetime) -> Iterator[Reading]:
             state = State.ATTENTION if first_seen.get(site.pk) else State.OK
             yield Reading(state, _("has not run yet"), name, query)
         elif run.state == Run.BROKEN_OFF:
-            told = _("%(at)s: broke off. %(why)s") % {"at": when(run.finished_at), "why": run.error[:200]}
+            told = _("%(at)s: broke off. %(why)s") % {"at": written_moment(run.finished_at), "why": run.error[:200]}
             yield Reading(State.TROUBLE, told, name, query)
         else:
             age = (at - run.finished_at).total_seconds()
             told = _("%(at)s: %(stock)d differences of stock, %(orders)d of orders") % {
-                "at": when(run.finished_at), "stock": run.stock_rows, "orders": run.order_rows,
+                "at": written_moment(run.finished_at), "stock": run.stock_rows, "orders": run.order_rows,
             }  # fmt: skip
             yield Reading(judge("reconciled_s", age), told, name, query)
 

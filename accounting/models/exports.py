@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounting.models.ledger import JournalEntry
+from erp.core.clock import written_day
 from erp.core.tax import code_in_words
 
 
@@ -39,7 +40,7 @@ class ExportTaxLabel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_format_display()} {code_in_words(self.tax_code)} {self.get_direction_display()} {self.valid_from}"
+        return f"{self.get_format_display()} {code_in_words(self.tax_code)} {self.get_direction_display()} {written_day(self.valid_from)}"
 
 
 class ExportRun(models.Model):
@@ -81,7 +82,7 @@ class ExportRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.get_format_display()} {self.first_date} – {self.last_date}"
+        return f"{self.pk} {self.get_format_display()} {written_day(self.first_date)} – {written_day(self.last_date)}"
 
 
 class ExportedEntry(models.Model):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounting.models.chart import LedgerAccount
+from erp.core.clock import written_day
 from erp.core.fields import FiniteDecimalField, days
 from erp.core.models import Channel, Department
 
@@ -40,7 +41,7 @@ class Period(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.starts_on} – {self.ends_on}"
+        return f"{written_day(self.starts_on)} – {written_day(self.ends_on)}"
 
 
 class PeriodTotal(models.Model):

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from accounting.models import AccountRole, LedgerAccount, Side
 from accounting.selectors.export import ExportEntry, ExportLine
 from accounting.selectors.ledgers import BEGIN, movements
+from erp.core.clock import written_day
 from erp.core.money import ZERO
 
 LOSSES = ("stock_loss", "stock_writedown")
@@ -90,7 +91,7 @@ def closing_entry(*, first: date, last: date, chart: ThreePartChart) -> ExportEn
         *_line(chart.closing_stock, -book),
     ]
     return ExportEntry(0, "", last, _("Stock at the beginning and the end of %(first)s - %(last)s") % {
-        "first": first, "last": last,
+        "first": written_day(first), "last": written_day(last),
     }, tuple(lines))  # fmt: skip
 
 

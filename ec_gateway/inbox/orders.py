@@ -18,6 +18,7 @@ from ec_gateway.models import EcSite, InboundEvent, OrderSeen
 from ec_gateway.order_document import read_order
 from erp.core import locks
 from erp.core.actors import Actor
+from erp.core.clock import written_moment
 from erp.core.errors import InvalidInput
 from erp.core.use_case import use_case
 from erp.orders import services
@@ -111,7 +112,7 @@ def judge(reading: Reading, seen: OrderSeen | None, known: Standing | None) -> S
             event.pk,
             State.STALE,
             known.number,
-            _("The site changed this order again at %(moment)s.") % {"moment": seen.changed_at.isoformat()},
+            _("The site changed this order again at %(moment)s.") % {"moment": written_moment(seen.changed_at)},
         )
     return _numbered(reading, known)
 

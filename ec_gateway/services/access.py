@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from ec_gateway import credentials
 from ec_gateway.models import ApiKey, EcSite
 from erp.core.actors import Actor
+from erp.core.clock import written_day, written_moment
 from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.models import StaffTask
 from erp.core.staff_tasks import Finding, open_tasks
@@ -167,11 +168,11 @@ def _reasons(site: EcSite, *, at: dt.datetime) -> list[str]:
     zone = ZoneInfo(settings.TIME_ZONE)
     told = [
         _("API key “%(name)s” (%(prefix)s): valid until %(until)s.")
-        % {"name": key.name, "prefix": key.prefix, "until": f"{key.expiry_date.astimezone(zone):%Y-%m-%d %H:%M}"}
+        % {"name": key.name, "prefix": key.prefix, "until": written_moment(key.expiry_date)}
         for key in _ending(site, at=at)
         if key.expiry_date is not None and key.expiry_date <= at + WARN_AHEAD
     ]
     until = site.credentials_expire_on
     if until is not None and until <= (at + WARN_AHEAD).astimezone(zone).date():
-        told.append(_("Credentials of the site: valid until %(until)s.") % {"until": until.isoformat()})
+        told.append(_("Credentials of the site: valid until %(until)s.") % {"until": written_day(until)})
     return told

@@ -6,12 +6,11 @@ import datetime as dt
 from collections.abc import Iterator
 
 from django.db import connection
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from erp.core import changes, job_slots, who
+from erp.core.clock import written_moment
 from erp.core.health import Part, Reading, Sign, State, judge, register
 from erp.core.models import BackupRun, VerifyRun
 from erp.core.spans import exactly, in_words
@@ -66,10 +65,6 @@ def register_signs() -> None:
     )  # fmt: skip
 
 
-def when(at: dt.datetime) -> str:
-    return date_format(localtime(at), "SHORT_DATETIME_FORMAT")
-
-
 def _database(at: dt.datetime) -> Iterator[Reading]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version'), pg_database_size(current_database())")
@@ -117,7 +112,7 @@ def _jobs(at: dt.datetime) -> Iterator[Reading]:
         elif last.finished_at is None:
             yield Reading(State.ATTENTION, _("has not run yet"), name, query)
         else:
-            told = {"late": in_words(last.late_s), "at": when(last.finished_at)}
+            told = {"late": in_words(last.late_s), "at": written_moment(last.finished_at)}
             yield Reading(state, _("%(late)s late; last finished %(at)s") % told, name, query)
     if on_time:
         yield Reading(State.OK, _("%(count)d jobs are on time") % {"count": on_time})
@@ -128,7 +123,11 @@ def _verification(at: dt.datetime) -> Iterator[Reading]:
     if run is None:
         yield Reading(State.ATTENTION, _("has not run yet"))
         return
-    told = {"at": when(run.finished_at), "rows": f"{sum(run.rows_checked.values()):,}", "faults": len(run.faults)}
+    told = {
+        "at": written_moment(run.finished_at),
+        "rows": f"{sum(run.rows_checked.values()):,}",
+        "faults": len(run.faults),
+    }
     if run.faults:
         yield Reading(State.TROUBLE, _("%(at)s: %(faults)d faults in %(rows)s rows") % told)
     else:
@@ -154,12 +153,16 @@ def _last_of(kind: BackupRun.Kind, limit: str, at: dt.datetime) -> Reading:
             if latest.detail
             else _("%(count)d faults") % {"count": len(latest.faults)}
         )
-        return Reading(State.TROUBLE, _("%(at)s: failed. %(why)s") % {"at": when(latest.started_at), "why": why})
+        return Reading(
+            State.TROUBLE, _("%(at)s: failed. %(why)s") % {"at": written_moment(latest.started_at), "why": why}
+        )
     if latest is not None and latest.state == Ended.RUNNING:
         running = (at - latest.started_at).total_seconds()
         if judge("running_s", running) is not State.OK:
-            return Reading(State.TROUBLE, _("began %(at)s and never ended") % {"at": when(latest.started_at)})
+            return Reading(State.TROUBLE, _("began %(at)s and never ended") % {"at": written_moment(latest.started_at)})
     if good is None or good.finished_at is None:
         return Reading(State.TROUBLE if kind == Kind.BACKUP else State.ATTENTION, _("there is none yet"))
     age = (at - good.finished_at).total_seconds()
-    return Reading(judge(limit, age), _("%(at)s, %(ago)s ago") % {"at": when(good.finished_at), "ago": in_words(age)})
+    return Reading(
+        judge(limit, age), _("%(at)s, %(ago)s ago") % {"at": written_moment(good.finished_at), "ago": in_words(age)}
+    )

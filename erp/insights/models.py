@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.clock import written_day
 from erp.core.fields import FiniteDecimalField
 
 SCORE = [MinValueValidator(1), MaxValueValidator(5)]
@@ -37,7 +38,7 @@ class RfmDefinition(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.valid_from} {self.get_method_display()}"
+        return f"{written_day(self.valid_from)} {self.get_method_display()}"
 
 
 class Segment(models.Model):

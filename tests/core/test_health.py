@@ -7,7 +7,8 @@ import datetime as dt
 import pytest
 from django.db import DatabaseError
 
-from erp.core import health, job_slots, signs
+from erp.core import health, job_slots
+from erp.core.clock import written_moment
 from erp.core.health import Limit, Part, Reading, Sign, State, judge, worst
 from erp.core.job_slots import Expected
 from erp.core.models import BackupRun, JobRun, VerifyRun
@@ -187,4 +188,4 @@ def test_the_kernel_reads_its_signs_in_a_bounded_number_of_statements(django_ass
     with django_assert_max_num_queries(10):
         for code in ("database", "feed", "workers", "jobs", "verify", "backup", "drill"):
             told(code)
-    assert signs.when(NOON)
+    assert written_moment(NOON)

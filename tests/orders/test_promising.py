@@ -71,7 +71,7 @@ def test_the_older_order_is_promised_first_and_a_line_has_a_day_only_for_all_it_
     expect(place, shirt, 1, OCTOBER, "PO-2")
     keep_promises(at=NOON, by=DESK)
     assert days() == [SEPTEMBER, OCTOBER]
-    assert promises(second) == [f"{shirt.code} – → 2027-10-01"]
+    assert promises(second) == [f"{shirt.code} – → 2027/10/01"]
     assert keep_promises(at=NOON, by=DESK) == 0
 
 
@@ -83,7 +83,7 @@ def test_a_day_that_moves_back_is_told_and_somebody_tells_the_customer(waiting):
     expect(place, shirt, 2, OCTOBER)
     keep_promises(at=NOON, by=DESK)
 
-    assert promises(first) == [f"{shirt.code} – → 2027-09-01", f"{shirt.code} 2027-09-01 → 2027-10-01"]
+    assert promises(first) == [f"{shirt.code} – → 2027/09/01", f"{shirt.code} 2027/09/01 → 2027/10/01"]
     task = StaffTask.objects.get(kind="PROMISE_LATER", closed_at=None)
     assert (task.subject_id, shirt.code in task.detail) == (first.pk, True)
     expect(place, shirt, 2, SEPTEMBER)
@@ -100,7 +100,7 @@ def test_what_is_expected_no_more_is_promised_no_more(waiting):
     keep_promises(at=NOON, by=DESK)
 
     assert days() == [None, None]
-    assert promises(first)[-1] == f"{shirt.code} 2027-09-01 → –"
+    assert promises(first)[-1] == f"{shirt.code} 2027/09/01 → –"
 
 
 def test_goods_that_come_go_to_whom_they_were_promised_before_anybody_else_can_take_them(waiting):

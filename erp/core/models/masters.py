@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.clock import written_day
 from erp.core.fields import FiniteDecimalField, days
 from erp.core.money import Rounding
 from erp.core.tax import code_in_words
@@ -165,7 +166,7 @@ class DeductibleShare(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.valid_from} {self.percent}%"
+        return f"{written_day(self.valid_from)} {self.percent}%"
 
 
 class CompanyProfile(models.Model):

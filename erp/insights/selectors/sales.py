@@ -291,6 +291,8 @@ def _labels(
                 "pk", "code", "product__name", "color__name", "size__name"
             )
             labels[code] = {str(key): " ".join(filter(None, names)) for key, *names in skus}
+        elif code == "month":
+            labels[code] = {key: key.replace("-", "/") for key in wanted}
         elif code == "rfm":
             labels[code] = {key: f"R{key[0]} F{key[1]} M{key[2]}" for key in wanted if len(key) == 3}
         elif code:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop
 
 from accounting import selectors as accounting
 from erp.core.checks import Check, Fault, register
+from erp.core.clock import written_day
 from erp.core.money import ZERO
 from erp.inventory.models import (
     ChannelQuota,
@@ -245,10 +246,12 @@ def _accounts() -> Iterator[Fault]:
 def _closed_month() -> Iterator[Fault]:
     """The newest closed month: what was worth what at its end, less what was posted later, is what its accounts said."""
     day = accounting.last_closed_day()
-    for proof in proofs(day) if day else ():
+    if day is None:
+        return
+    for proof in proofs(day):
         if proof.difference:
             detail = _("at %(day)s stock is worth %(value)s, posted later %(later)s, the account says %(ledger)s") % {
-                "day": day,
+                "day": written_day(day),
                 "value": proof.value,
                 "later": proof.booked_later,
                 "ledger": proof.ledger,

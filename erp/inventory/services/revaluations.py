@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from erp.core.actors import Actor
-from erp.core.clock import business_date
+from erp.core.clock import business_date, written_day
 from erp.core.errors import NotAllowedNow
 from erp.core.use_case import use_case
 from erp.inventory import postings
@@ -73,7 +73,7 @@ def revalue_at_standard(
             sums.debit(booking.account_role(key), off)
             sums.credit(contra, off)
     booking.write()
-    description = _("Standard costs of %(day)s") % {"day": business_date(at)}
+    description = _("Standard costs of %(day)s") % {"day": written_day(business_date(at))}
     source = (STANDARD_COST, document_id)
     post(sums.lines(), on=business_date(at), description=description, source=source, at=at, by=by)
     return documents.booked(document_id)

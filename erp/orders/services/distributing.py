@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import F, Sum
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalog.selectors import sku_codes
 from customers.selectors import accounts_by_id
 from erp.core import locks, rows, who
 from erp.core.actors import Actor
+from erp.core.clock import written_moment
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound, Problem
 from erp.core.use_case import use_case
 from erp.inventory.services import Part, Share, give_back, let_go_of_lines, lock_promises, reserve_at
@@ -437,8 +437,7 @@ def _refuse_unless_as_seen(row: OrderDistribution, version: int) -> None:
 
 def _confirmed_by_another(row: OrderDistribution) -> Conflict:
     told = _("%(number)s was confirmed by %(who)s at %(time)s. Nothing more was reserved.")
-    moment = timezone.localtime(row.confirmed_at) if row.confirmed_at else None
-    time = f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+    time = written_moment(row.confirmed_at) if row.confirmed_at else ""
     return Conflict(told % {"number": row.external_id, "who": who.told(row.confirmed_by), "time": time})
 
 

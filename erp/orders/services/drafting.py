@@ -14,7 +14,7 @@ from accounting.selectors import PaymentRoutes, ask_payment_routes
 from catalog.selectors import SkuFacts, ask_sku_facts, sku_facts, skus_by_channel_code
 from customers.selectors import AccountTerms, accounts_by_code
 from erp.core import messages, rows
-from erp.core.clock import business_date
+from erp.core.clock import business_date, written_day
 from erp.core.errors import NotFound
 from erp.core.models import Channel, TaxClass
 from erp.core.money import COMPANY_CURRENCY, ZERO, Rounding, written
@@ -267,7 +267,7 @@ def _rate(tax_class: str, percent: Decimal | None, on: dt.date, context: Context
         rate = rate_on(context.rates, tax_class=TaxClass.STANDARD, on=on)
         holds[Reason.TAX_RATE] = _("%(tax_class)s has no rate on %(date)s; the standard rate was used.") % {
             "tax_class": TaxClass(tax_class).label,
-            "date": on,
+            "date": written_day(on),
         }
     if percent is not None and percent != rate.percent:
         holds[Reason.TAX_RATE] = _("%(ours)s%% is in force, %(theirs)s%% was sent.") % {

@@ -10,6 +10,7 @@ from types import ModuleType
 from django.utils.translation import gettext as _
 
 from erp.core.actors import Actor
+from erp.core.clock import written_day
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.orders.models import CarrierAccount, LabelRun, LabelRunLine
@@ -81,6 +82,10 @@ def _rows(shipment_ids: Iterable[int], carrier: str, ship_date: dt.date) -> list
                 _("the order asks for %(carrier)s") % {"carrier": carrier_name(label.carrier)},
             )
         if label.wish_date and label.wish_date < ship_date:
-            row.fault(_("wished date"), "past", _("%(day)s is before the day of shipping") % {"day": label.wish_date})
+            row.fault(
+                _("wished date"),
+                "past",
+                _("%(day)s is before the day of shipping") % {"day": written_day(label.wish_date)},
+            )
         found.append((label, row))
     return found

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
+from erp.core.clock import written_day
 from erp.core.models import MessageLog, StaffTask
 from erp.orders.models import Delivery, LateRevision, Order, OrderHold, OrderLine, Shipment
 from erp.orders.services.documents import DeliveryInput, OrderInput, OrderOutcome
@@ -129,7 +130,7 @@ def _lines(lines: Mapping[str, OrderLine], sent: OrderInput) -> Iterator[str]:
 def _place(delivery: Delivery | DeliveryInput) -> str:
     parts = (
         delivery.recipient_name, delivery.postal_code, delivery.prefecture, delivery.city, delivery.street, delivery.building,
-        delivery.pickup_point, str(delivery.wish_date or ""), delivery.time_slot,
+        delivery.pickup_point, written_day(delivery.wish_date) if delivery.wish_date else "", delivery.time_slot,
     )  # fmt: skip
     return " ".join(filter(None, parts))
 

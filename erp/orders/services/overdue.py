@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from erp.core import rows
 from erp.core.actors import Actor
-from erp.core.clock import business_date
+from erp.core.clock import business_date, written_day
 from erp.core.use_case import use_case
 from erp.inventory.services import let_go_promises, release
 from erp.orders import selectors
@@ -46,7 +46,7 @@ def _give_up(*, order_id: int, due_at: dt.datetime, cancels: bool, at: dt.dateti
     lock_orders([order_id])
     if order_id not in {late.order_id for late in selectors.overdue_payments(at=at, order_id=order_id)}:
         return False
-    why = _("Payment was due on %(day)s.") % {"day": business_date(due_at)}
+    why = _("Payment was due on %(day)s.") % {"day": written_day(business_date(due_at))}
     if cancels:
         cancel_unshipped(order_id=order_id, reason=why, at=at, by=by)
     else:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import business_date
+from erp.core.clock import business_date, written_day
 from erp.core.use_case import use_case
 from erp.inventory.selectors import arrived_documents, differs, promisable_skus
 from erp.inventory.services import forget_arrived, promise
@@ -100,7 +100,7 @@ def _ask_to_tell(lines: Sequence[ArrivalDate], numbers: dict[int, str], *, at: d
     for line in lines:
         told = line.told_by_channel or line.stands
         if told and (line.expected is None or line.expected > told):
-            since = _("told: %(day)s") % {"day": told}
+            since = _("told: %(day)s") % {"day": written_day(told)}
             later.setdefault(line.order_id, []).append(f"{_words(line)} ({since})")
     findings = [
         staff_tasks.Finding(PROMISE_LATER, "ORDER", key, numbers[key], "、".join(words)[:1000])
@@ -114,7 +114,8 @@ def _ask_to_tell(lines: Sequence[ArrivalDate], numbers: dict[int, str], *, at: d
 
 
 def _words(line: ArrivalDate) -> str:
-    return f"{line.sku_code} {line.stands or '–'} → {line.expected or '–'}"
+    before, now = (written_day(day) if day else "–" for day in (line.stands, line.expected))
+    return f"{line.sku_code} {before} → {now}"
 
 
 def _chunks(keys: Sequence[int], size: int) -> list[list[int]]:

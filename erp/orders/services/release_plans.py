@@ -7,12 +7,11 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from catalog.models import Sku
 from erp.core import rows
-from erp.core.clock import business_date
+from erp.core.clock import business_date, written_day
 from erp.inventory.selectors import ReservedPart, place_names, reserved
 from erp.orders.models import Delivery, Order, OrderHold, OrderLine, OrderState
 from erp.orders.services.states import Standing, ask_standing
@@ -196,12 +195,16 @@ def _why_not(known: Standing, sheet: _Sheet) -> list[str]:
             return _shortages(known, sheet) or [str(OrderState.AWAITING_STOCK.label)]
         case OrderState.AWAITING_SHIP_DATE if head["ship_after"]:
             wished = [sheet.deliveries[need.delivery_id].wish_date for need in known.needs]
-            told = _("Not before %(day)s") % {"day": _day(head["ship_after"])}
+            told = _("Not before %(day)s") % {"day": written_day(head["ship_after"])}
             dates = sorted({day for day in wished if day})
-            return [told + "".join(_(" (wished for %(day)s)") % {"day": _day(day)} for day in dates[:1])]
+            return [told + "".join(_(" (wished for %(day)s)") % {"day": written_day(day)} for day in dates[:1])]
         case OrderState.AWAITING_RELEASE_DATE:
             last = max((need.release_date for need in known.needs if need.release_date), default=None)
-            return [_("On sale from %(day)s") % {"day": _day(last)}] if last else [str(OrderState(head["state"]).label)]
+            return (
+                [_("On sale from %(day)s") % {"day": written_day(last)}]
+                if last
+                else [str(OrderState(head["state"]).label)]
+            )
         case _:
             return [str(OrderState(head["state"]).label)]
 
@@ -220,8 +223,4 @@ def _shortages(known: Standing, sheet: _Sheet) -> list[str]:
 
 def _notes(parcels: Iterable[PlannedParcel], *, today: dt.date) -> list[str]:
     late = sorted({parcel.delivery.wish_date for parcel in parcels if parcel.delivery.wish_date} - {None})
-    return [_("The wished date %(day)s is over") % {"day": _day(day)} for day in late if day and day < today]
-
-
-def _day(day: dt.date) -> str:
-    return date_format(day, "SHORT_DATE_FORMAT")
+    return [_("The wished date %(day)s is over") % {"day": written_day(day)} for day in late if day and day < today]

@@ -18,7 +18,7 @@ from accounting.services import hold_open_dates
 from customers.services import lock_credit
 from erp.core import changes, locks, numbering, rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import business_date, unbookable
+from erp.core.clock import business_date, unbookable, written_day
 from erp.core.errors import InvalidInput, Problem
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog, RevenueBasis
@@ -338,8 +338,8 @@ def _findings(sale: _Sale) -> Iterator[Finding]:
         yield Finding("SALE_SKU_UNKNOWN", "ORDER", key, number, detail)
     if sale.posted_on != sale.sold_on:
         detail = _("Sold on %(sold)s, whose books are closed; posted on %(posted)s.") % {
-            "sold": sale.sold_on,
-            "posted": sale.posted_on,
+            "sold": written_day(sale.sold_on),
+            "posted": written_day(sale.posted_on),
         }
         yield Finding("SALE_IN_CLOSED_PERIOD", "ORDER", key, number, detail)
     if sale.problems:

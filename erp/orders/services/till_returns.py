@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from accounting.services import EntryDraft, Party, hold_open_dates, post_entries
 from erp.core import changes, locks, messages, numbering, rows, staff_tasks
 from erp.core.actors import Actor
+from erp.core.clock import written_day
 from erp.core.errors import InvalidInput, Problem
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
-from erp.core.money import ZERO, round_fraction
+from erp.core.money import ZERO, round_fraction, written
 from erp.core.staff_tasks import Finding
 from erp.core.use_case import use_case
 from erp.inventory.selectors import counter_location_id, location_id_of, unit_worth
@@ -243,7 +244,7 @@ def _money(item: _Taken) -> list[MoneyPart]:
         label = item.draft.order.orderer.family_name if item.draft.order.orderer else ""
         customer = Party("CUSTOMER", item.document.customer_record_id or 0, (label or item.document.number)[:150])
         parts.append(MoneyPart(left, "refunds_payable", customer))
-        item.problems["OWED"] = _("%(amount)s is booked as owed to the customer.") % {"amount": left}
+        item.problems["OWED"] = _("%(amount)s is booked as owed to the customer.") % {"amount": written(left)}
     return parts
 
 
@@ -265,7 +266,7 @@ def _finding(item: _Taken) -> Finding | None:
     if item.posted_on != item.draft.order_date:
         told.append(
             _("Came back on %(day)s, whose books are closed; posted on %(posted)s.")
-            % {"day": item.draft.order_date, "posted": item.posted_on}
+            % {"day": written_day(item.draft.order_date), "posted": written_day(item.posted_on)}
         )
     if (owed := item.problems.pop("OWED", None)) is not None:
         told.append(owed)

@@ -315,8 +315,8 @@ def test_nothing_about_goods_that_are_back_is_refused(counter):
     told = [detail for _kind, detail in open_tasks()]
     assert "福袋" in told[0]
     assert "1,000" in told[1]
-    assert "2026-10-31" in told[2]
-    assert "1100" in told[3]
+    assert "2026/10/31" in told[2]
+    assert "1,100" in told[3]
     assert figures(shirt, place) == (14, 0)
     assert figure("cash") == -(1100 + 1000 + 1100 + 1100)
     assert figure("refunds_payable") == 1100
