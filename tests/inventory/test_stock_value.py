@@ -172,8 +172,11 @@ def close(month: dt.date) -> None:
         close_period(period_id=period.pk, at=at, by=CLERK)
 
 
+# In the fifteenth history nothing lies anywhere when somebody wants to send it over the road: it does not have every kind of act.
 @pytest.mark.django_db
-@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 25))])
+@pytest.mark.parametrize(
+    "seed", [2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 26) if seed != 15)]
+)
 def test_on_each_day_stock_is_worth_what_its_accounts_say(seed):
     history = History(seed)
     done: dict[str, int] = {}
