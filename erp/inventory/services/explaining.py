@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from catalog.models import Sku
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import TOKYO, business_date
+from erp.core.clock import business_date, written_moment
 from erp.core.money import ZERO, share_of, share_so_far
 from erp.core.staff_tasks import Finding
 from erp.inventory import postings
@@ -220,7 +220,7 @@ def _findings(unseen: Mapping[BalanceKey, int], counted: Mapping[BalanceKey, dt.
             "BALANCE",
             ids[key],
             f"{codes[key[0]]} @ {places[key[1]]}",
-            told % {"pieces": pieces, "moment": f"{counted[key].astimezone(TOKYO):%Y-%m-%d %H:%M}"},
+            told % {"pieces": pieces, "moment": written_moment(counted[key])},
         )
         for key, pieces in unseen.items()
     ]
