@@ -64,10 +64,6 @@ class OrderAdmin(OfChannels):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup in self.OF_A_CUSTOMER or super().lookup_allowed(lookup, value, request)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        rows: QuerySet[Order] = super().get_queryset(request)
-        return rows.select_related("channel", "customer_record", "account", "bill_to")
-
     def get_urls(self) -> list[URLPattern]:
         act = path("<int:order_id>/act/", self.admin_site.admin_view(self.act), name="orders_order_act")
         releasing = path("release/", self.admin_site.admin_view(self.release_page), name="orders_release")
