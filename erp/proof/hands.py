@@ -25,6 +25,7 @@ from erp.inventory import services as stock
 from erp.inventory.selectors import stock_as_of
 from erp.orders import services as orders
 from erp.orders.models import Order, OrderState, Shipment, ShipmentLine
+from erp.orders.selectors.packing import parcels_to_send
 from erp.orders.services import LineInput, OrderInput, PaymentInput
 from erp.proof.diary import Diary, Entry
 from erp.proof.stage import KITS, PIECES, PRICE, ROAD, SHOP, SITES, TILL, WAREHOUSES, Stage
@@ -226,7 +227,7 @@ class Hand:
         return {}
 
     def _draw_ship(self) -> dict[str, Any] | None:
-        ids = self._some(Shipment.objects.filter(state=Shipment.State.INSTRUCTED), 4)
+        ids = self._some(parcels_to_send(), 4)
         return {"ids": ids, "is_whole": self.random.random() < 0.8} if ids else None
 
     def _ship(self, *, ref: str, ids: list[int], is_whole: bool, at: dt.datetime) -> dict[str, Any]:

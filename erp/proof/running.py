@@ -26,6 +26,7 @@ from erp.orders.models import Order, OrderState, Shipment
 from erp.orders.services import (
     ShipRequest,
     allocate_waiting,
+    cancel_by_staff,
     cancel_release,
     reconsider_lost_reservations,
     release_orders,
@@ -177,6 +178,7 @@ class Run:
         at = timezone.now()
         sweep_expired_holds(limit=100_000, at=at, by=stage.BY)
         self._call_back_what_lost_its_pieces(at)
+        self._call_back_what_was_cancelled(at)
         while reconsider_lost_reservations(at=at, by=stage.BY):
             pass
         allocate_waiting(at=at, by=stage.BY)
@@ -201,6 +203,12 @@ class Run:
         parcels = Shipment.objects.filter(state=Shipment.State.INSTRUCTED, order__in=lost.values("subject_id"))
         for key in list(parcels.order_by("pk").values_list("pk", flat=True)):
             cancel_release(shipment_id=key, reason="lost", at=at, by=stage.BY)
+
+    def _call_back_what_was_cancelled(self, at: dt.datetime) -> None:
+        """What staff do with the other task: a site cancelled while its order was being picked."""
+        asked = StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING", subject_type="ORDER", closed_at=None)
+        for key in list(asked.order_by("subject_id").values_list("subject_id", flat=True)):
+            cancel_by_staff(order_id=key, reason="asked by the site", at=at, by=stage.BY)
 
     def _version(self) -> str:
         with connection.cursor() as cursor:

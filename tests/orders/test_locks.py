@@ -10,7 +10,7 @@ from customers.models import CreditGroup, ExposureEntry
 from customers.services import ExposureDelta, add_exposure
 from erp.core.models import StaffTask
 from erp.inventory.models import StockBalance, StockDocument
-from erp.orders.exceptions import NotReleasable, NotReturnable
+from erp.orders.exceptions import NotCancellable, NotReleasable, NotReturnable, NotShippable
 from erp.orders.models import (
     Order,
     OrderHold,
@@ -175,6 +175,29 @@ def test_a_cancellation_races_the_release(stocked):
         assert not Shipment.objects.exists()
     else:
         assert (record.state, figures(shirt, place)) == (OrderState.PICKING, (10, 2)), outcomes
+        assert StaffTask.objects.get().kind == "CANCEL_WHILE_PICKING"
+
+
+def test_a_cancellation_races_the_parcel_that_leaves(stocked):
+    """Who comes first decides: what has left is a return, what was asked back stays."""
+    channel, place, shirt = stocked
+    record = placed(channel, order(line(shirt, 2, 1100)))
+    [parcel] = released(record)
+
+    outcomes = race(
+        cancelling(channel),
+        once_another_waits(lambda: ship(requests=[ShipRequest(parcel.pk)], **HOW)),
+        hold=Order.objects.all(),
+    )
+
+    parcel.refresh_from_db()
+    if isinstance(outcomes[0], NotCancellable):
+        assert (outcomes[1], parcel.state) == ({parcel.pk: "SHIPPED"}, "SHIPPED")
+        assert not StaffTask.objects.exists()
+    else:
+        assert [type(outcome) for outcome in outcomes[1:]] == [NotShippable], outcomes
+        assert (outcomes[0], parcel.state) == (OrderState.PICKING, "INSTRUCTED")
+        assert figures(shirt, place) == (10, 2)
         assert StaffTask.objects.get().kind == "CANCEL_WHILE_PICKING"
 
 

@@ -167,3 +167,17 @@ def test_whoever_only_looks_ships_nothing(client, parcel):
     client.force_login(User.objects.create_user("look", is_staff=True))
 
     assert client.post(reverse("admin:orders_packing"), {"code": parcel.number}).status_code == 403
+
+
+def test_a_cancellation_that_comes_while_the_parcel_is_open_stops_it_at_the_last_scan(scan, parcel):
+    scan(parcel.number)
+    for code in (JAN, JAN, parcel.coat):
+        scan(code)
+    services.cancel_order(channel=parcel.order.channel.code, external_id="A-1", at=NOON, by=DESK)
+
+    kind, told = scan("")
+
+    parcel.refresh_from_db()
+    assert (kind, parcel.state) == ("bad", Shipment.State.INSTRUCTED)
+    assert parcel.order.number in told
+    assert "受注担当に渡してください" in told

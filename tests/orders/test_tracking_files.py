@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from erp.core.errors import InvalidInput
 from erp.orders.models import Shipment
-from erp.orders.services import ShipRequest, Verdict, judge, read_tracking_file, ship, take_tracking
+from erp.orders.services import ShipRequest, Verdict, cancel_order, judge, read_tracking_file, ship, take_tracking
 from erp.orders.services.tracking_files import has_seven_check
-from tests.inventory.factories import sku, stock
+from tests.inventory.factories import sku, statements, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +127,31 @@ def test_another_number_is_replaced_only_when_asked_for(desk, parcels):
 
 def test_rows_that_were_tampered_with_are_refused(desk, parcels):
     assert desk.post(reverse("admin:orders_tracking"), {"rows": "[[1]]"}).status_code == 200
+
+
+def test_a_parcel_that_was_cancelled_meanwhile_stays_and_the_others_leave(desk, parcels):
+    first, second = parcels
+    cancel_order(channel=first.order.channel.code, external_id=first.order.external_id, at=NOON, by=DESK)
+    rows = [[2, first.number, GOOD, "", ""], [3, second.number, OTHER, "", ""]]
+
+    page = desk.post(reverse("admin:orders_tracking"), {"rows": json.dumps(rows), "ship": "1"})
+
+    assert [outcome for _each, outcome in page.context["results"]] == ["refused", "done"]
+    assert f"受注 {first.order.number} は" in page.context["results"][0][0].why
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, first.tracking_number, second.tracking_number) == ("INSTRUCTED", "", OTHER)
+
+
+def test_a_preview_asks_as_often_for_many_rows_as_for_one(desk, parcels):
+    first, second = parcels
+
+    def asked(*chosen: Any) -> int:
+        text = "出荷番号,送り状番号\n" + "".join(f"{parcel.number},{number}\n" for parcel, number in chosen)
+        found = statements(
+            lambda: desk.post(reverse("admin:orders_tracking"), {"file": SimpleUploadedFile("a.csv", text.encode())})
+        )
+        return len(found)
+
+    asked((first, GOOD))
+    assert asked((first, GOOD), (second, OTHER)) == asked((first, GOOD))

@@ -16,6 +16,7 @@ from erp.core.actors import Actor
 from erp.core.retries import retried
 from erp.inventory.selectors import reserved
 from erp.orders.models import Order, OrderState, PrintRun, PrintRunLine, Shipment, ShipmentLine
+from erp.orders.selectors.packing import parcels_to_send
 from erp.orders.selectors.units import outside
 from erp.orders.services import (
     ReturnedLine,
@@ -86,7 +87,7 @@ def send(stage: Stage, day: dt.date) -> None:
     """夕方の出荷確定, with tracking numbers. Some leave with less than was instructed; the rest follows."""
     at = moment(day, 16)
     in_part = stage.ids(act.deal for act in stage.acts(day, Kind.SHIP_PART))
-    picked = Shipment.objects.filter(state=State.INSTRUCTED).order_by("pk")
+    picked = parcels_to_send().order_by("pk")
     quantities = _parts(in_part)
     requests = [
         ShipRequest(pk, quantities.get(pk), tracking_number=f"0000{number[3:]}" if _is_typed(external_id) else "")

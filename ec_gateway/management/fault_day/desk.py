@@ -35,6 +35,7 @@ from erp.inventory.services import (
     release_hold,
 )
 from erp.orders.models import Order, OrderState, Shipment, ShipmentLine
+from erp.orders.selectors.packing import parcels_to_send
 from erp.orders.services import ShipRequest, allocate_waiting, cancel_release, release_orders, ship
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ class Desk:
         return "done"
 
     def _ship(self, act: Act, at: dt.datetime) -> str:
-        waiting = self._instructed()
+        waiting = list(parcels_to_send().order_by("pk").values_list("pk", flat=True)[:NEWEST])
         if not waiting:
             return "nothing"
         chosen = waiting[: AT_ONCE if act.values["is_whole"] else 1]

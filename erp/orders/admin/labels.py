@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -18,6 +19,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import MasterAdmin, ReadOnlyAdmin
+from erp.core.admin.refusals import for_people
+from erp.core.errors import DomainError
 from erp.orders import services
 from erp.orders.admin.parcel_lines import ParcelsOfRun
 from erp.orders.models import CarrierAccount, LabelRun, LabelRunLine, Shipment
@@ -113,7 +116,7 @@ def tracking_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with page.refusals_as_messages(request):
             rows = services.read_tracking_file(form.cleaned_data["file"].read(), carrier=form.cleaned_data["carrier"])
-            judged = [_seen(page, request, each) for each in services.judge(rows)]
+            judged = _seen(page, request, services.judge(rows))
             kept = json.dumps(
                 [[r.line, r.number, r.tracking_number, r.carrier, r.fault] for r in rows], ensure_ascii=False
             )
@@ -129,7 +132,7 @@ def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpRespons
         return _page(page, request, "tracking", title, form=TrackingForm())
     replaces, ships = bool(request.POST.get("replace")), bool(request.POST.get("ship"))
     wanted = {services.Verdict.TAKE} | ({services.Verdict.OTHER} if replaces else set())
-    judged = [_seen(page, request, each) for each in services.judge(rows)]
+    judged = _seen(page, request, services.judge(rows))
     results, done = [], 0
     for each in judged:
         parcel = each.shipment
@@ -137,7 +140,7 @@ def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpRespons
         takes = each.verdict in wanted or (each.verdict is services.Verdict.SAME and is_waiting)
         outcome = ""
         if takes and parcel is not None:
-            with page.refusals_as_messages(request, parcel.number):
+            try:
                 page.serve(
                     request,
                     services.take_tracking,
@@ -147,19 +150,26 @@ def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpRespons
                     ship_too=ships,
                 )
                 outcome, done = "done", done + 1
+            except DomainError as refusal:
+                results.append((replace(each, why=for_people(refusal)), "refused"))
+                continue
         results.append((each, outcome))
     told = ngettext("%(count)d shipment done.", "%(count)d shipments done.", done) % {"count": done}
     page.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
     return _page(page, request, "tracking", title, results=results)
 
 
-def _seen(page: ShipmentAdmin, request: HttpRequest, judged: services.Judged) -> services.Judged:
-    """A parcel that this user may not see is none."""
-    parcel = judged.shipment
-    if parcel is None or page.get_queryset(request).filter(pk=parcel.pk).exists():
-        return judged
-    why = gettext("No shipment has this number: %(number)s") % {"number": judged.row.number}
-    return services.Judged(judged.row, services.Verdict.REFUSED, why=why)
+def _seen(page: ShipmentAdmin, request: HttpRequest, judged: Sequence[services.Judged]) -> list[services.Judged]:
+    """A parcel that this user may not see is none. One question for all rows."""
+    named = {each.shipment.pk for each in judged if each.shipment is not None}
+    seen = set(page.get_queryset(request).filter(pk__in=named).values_list("pk", flat=True))
+    told = gettext("No shipment has this number: %(number)s")
+    return [
+        each
+        if each.shipment is None or each.shipment.pk in seen
+        else services.Judged(each.row, services.Verdict.REFUSED, why=told % {"number": each.row.number})
+        for each in judged
+    ]
 
 
 def _counts(judged: Iterable[services.Judged]) -> dict[str, int]:

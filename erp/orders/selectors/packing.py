@@ -65,6 +65,12 @@ def waiting_parcels(seen: QuerySet[Shipment], *, limit: int) -> tuple[int, list[
     ]
 
 
+def parcels_to_send() -> QuerySet[Shipment]:
+    """What is being picked and may leave: no cancellation waits for the order desk."""
+    asked_back = StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING", subject_type="ORDER", closed_at__isnull=True)
+    return Shipment.objects.filter(state=Shipment.State.INSTRUCTED).exclude(order__in=asked_back.values("subject_id"))
+
+
 def parcels_scanned(code: str) -> list[Shipment]:
     """The parcels that a scanned number means: a shipment's, a tracking number, else those of an order that are not called back."""
     found = Shipment.objects.select_related("order__channel", "delivery").order_by("pk")

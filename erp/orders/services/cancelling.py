@@ -27,6 +27,9 @@ from erp.orders.services.sales import announce_of
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
+# As long as it is open no parcel of the order leaves: ``parcels`` asks for it under the lock.
+TASK = "CANCEL_WHILE_PICKING"
+
 
 @use_case
 def cancel_order(
@@ -103,12 +106,15 @@ def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) 
     owe_deposits_back(order, at=at, by=by)
     surplus.tell(order.pk, at=at, by=by)
     late_revisions.close(order.pk, resolution=_("Order cancelled."), at=at, by=by)
+    staff_tasks.close_open(
+        kind=TASK, subject_type="ORDER", subject_ids=[order.pk], resolution=_("Order cancelled."), at=at, by=by
+    )
     announce(selectors.order_heads([order.pk]))
 
 
 def _leave_to_staff(order: Order, reason: str, *, at: dt.datetime, by: Actor) -> None:
     detail = _("The channel cancelled while the warehouse picks. %(reason)s") % {"reason": reason}
-    finding = staff_tasks.Finding("CANCEL_WHILE_PICKING", "ORDER", order.pk, order.number, detail)
+    finding = staff_tasks.Finding(TASK, "ORDER", order.pk, order.number, detail)
     staff_tasks.open_tasks([finding], at=at, by=by)
 
 

@@ -49,7 +49,8 @@ def ship(
     """出荷確定: stock leaves, and by the revenue basis the sale is posted or the goods go to 積送品. Returns shipment id → state.
 
     A shipment that left before is left as it is. ``ship_date`` is the business date of leaving (default: the day of ``at``).
-    Raises NotShippable naming every shipment that cannot go, PeriodClosed, NotReserved; then none goes.
+    What was cancelled while it was being picked stays until the order desk has decided: closing that task lets it go all the same, also what
+    a carrier has long taken along. Raises NotShippable naming every shipment that cannot go, PeriodClosed, NotReserved; then none goes.
     """
     on = ship_date or business_date(at)
     found = parcels.lock(request.shipment_id for request in requests)
@@ -85,8 +86,18 @@ def _refuse_unshippable(todo: Mapping[int, ShipRequest], found: Mapping[int, Par
             problems.append(Problem(str(key), "unknown_shipment", _("There is no such shipment.")))
         elif parcel.state != Shipment.State.INSTRUCTED:
             problems.append(Problem(parcel.number, "cancelled", str(Shipment.State(parcel.state).label)))
+        elif parcel.is_asked_back:
+            problems.append(Problem(parcel.number, "cancellation_came", _told_asked_back(parcel)))
     if problems:
         raise NotShippable(_("These shipments cannot leave."), problems=problems)
+
+
+def _told_asked_back(parcel: Parcel) -> str:
+    told = _(
+        "The channel cancelled order %(order)s while it was being picked. Hand the parcel to the order desk: it cancels the order, or closes the "
+        "task “Cancellation while being picked” with why it is shipped all the same."
+    )
+    return told % {"order": parcel.order.number}
 
 
 def _apply_partial(leaving: Sequence[Parcel], todo: Mapping[int, ShipRequest], batch: rows.Batch) -> None:
