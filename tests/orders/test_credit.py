@@ -146,7 +146,9 @@ def test_until_acceptance_it_is_shipped_and_unbilled():
     totals = dict(ExposureEntry.objects.values_list("kind", "amount"))
     assert (totals["UNBILLED"], exposure()) == (110_000, 110_000)
 
-    accept(shipment_ids=[parcel.pk], accepted_date=TODAY + dt.timedelta(days=3), **HOW)
+    accept(
+        shipment_ids=[parcel.pk], accepted_date=TODAY + dt.timedelta(days=3), at=NOON + dt.timedelta(days=3), by=DESK
+    )
 
     assert exposure() == 110_000
     assert ExposureEntry.objects.filter(kind="RECEIVABLE").get().amount == 110_000

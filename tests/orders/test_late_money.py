@@ -133,8 +133,9 @@ def test_of_a_part_that_came_back_only_its_money_is_owed_and_the_rest_pays_its_s
     captured(record)
     assert owed() == (2200, 1100)
 
-    deliver(shipment_ids=[parcel.pk], delivered_date=TODAY + dt.timedelta(days=1), **HOW)
-    accept(shipment_ids=[parcel.pk], accepted_date=TODAY + dt.timedelta(days=1), **HOW)
+    tomorrow = {"at": NOON + dt.timedelta(days=1), "by": DESK}
+    deliver(shipment_ids=[parcel.pk], delivered_date=TODAY + dt.timedelta(days=1), **tomorrow)
+    accept(shipment_ids=[parcel.pk], accepted_date=TODAY + dt.timedelta(days=1), **tomorrow)
     assert owed() == (0, 1100)
     assert figure("sales.ec") == 2000
 

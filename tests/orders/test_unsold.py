@@ -164,7 +164,7 @@ def test_a_part_that_comes_back_before_acceptance_is_not_sold_with_the_rest():
 
     assert (document.gross_amount, figures(goods, place)) == (0, (1, 0))
     assert exposure() == 66
-    accept(shipment_ids=[parcel_line.shipment_id], accepted_date=LATER, **HOW)
+    accept(shipment_ids=[parcel_line.shipment_id], accepted_date=LATER, at=NOON + (LATER - TODAY), by=DESK)
     assert figure("receivable.account") == 66
     assert figure("sales.wholesale") + figure("output_tax") == 66
     assert int(document.cost_amount) + figure("cost_of_sales") == 100
@@ -330,7 +330,7 @@ def test_acceptance_of_consigned_goods_reports_all_that_is_left():
     report(channel, parcel_line, 4)
 
     for _again in range(2):
-        accept(shipment_ids=[parcel_line.shipment_id], accepted_date=LATER, **HOW)
+        accept(shipment_ids=[parcel_line.shipment_id], accepted_date=LATER, at=NOON + (LATER - TODAY), by=DESK)
 
     assert SalesReport.objects.count() == 2
     assert (figure("sales.wholesale"), figure("cost_of_sales"), outside_figures()) == (60_000, 25_000, (0, 0))

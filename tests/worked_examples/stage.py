@@ -69,7 +69,7 @@ def on_account(buyer: Account, goods: Sku, *, price: int, pieces: int = 1, **fie
 
 
 def delivered(parcel: Shipment, day: dt.date) -> None:
-    deliver(shipment_ids=[parcel.pk], delivered_date=day, **HOW)
+    deliver(shipment_ids=[parcel.pk], delivered_date=day, at=NOON + (day - TODAY), by=HOW["by"])
 
 
 def payout(code: str, *, bank: int, fee: int, fee_tax: str = "", promotion: int = 0) -> Settlement:

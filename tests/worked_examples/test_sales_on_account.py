@@ -136,7 +136,7 @@ def test_revenue_on_acceptance():
 
     accepted = TODAY + dt.timedelta(days=8)
     for _again in range(2):
-        accept(shipment_ids=[parcel.pk], accepted_date=accepted, **HOW)
+        accept(shipment_ids=[parcel.pk], accepted_date=accepted, at=HOW["at"] + (accepted - TODAY), by=HOW["by"])
 
     assert journal.new() == [SALE_OF_10_000]
     [item] = open_items(document_type="SHIPMENT", document_ids=[parcel.pk])

@@ -15,7 +15,7 @@ from erp.core.models import RevenueBasis
 from erp.core.use_case import use_case
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import OrderEvent, Shipment
-from erp.orders.services import letters, parcels, sales_reports
+from erp.orders.services import letters, parcel_days, parcels, sales_reports
 from erp.orders.services.outside import Selling, sell, whatever_is_left
 from erp.orders.services.sales import announce_shipments
 from erp.orders.services.states import move_states
@@ -25,6 +25,7 @@ from erp.orders.services.writing import EVENT_COLUMNS
 @use_case
 def deliver(*, shipment_ids: Sequence[int], delivered_date: dt.date, at: dt.datetime, by: Actor) -> None:
     """The carrier delivered (着荷). Posts the sale where delivery is the revenue basis. Again = no change."""
+    parcel_days.refuse_future("delivered_date", delivered_date, at=at)
     _progress(shipment_ids, Shipment.State.DELIVERED, delivered_date, at=at, by=by)
 
 
@@ -32,6 +33,7 @@ def deliver(*, shipment_ids: Sequence[int], delivered_date: dt.date, at: dt.date
 def accept(*, shipment_ids: Sequence[int], accepted_date: dt.date, at: dt.datetime, by: Actor) -> None:
     """The customer accepted (検収). Posts the sale where that is the revenue basis; of consigned goods it is a sales report of all that is left.
     Again = no change."""
+    parcel_days.refuse_future("accepted_date", accepted_date, at=at)
     _progress(shipment_ids, Shipment.State.ACCEPTED, accepted_date, at=at, by=by)
 
 
@@ -92,6 +94,8 @@ def _progress(shipment_ids: Sequence[int], reached: Shipment.State, on: dt.date,
             _("These shipments have not left."),
             problems=[Problem(item.number, item.state, str(Shipment.State(item.state).label)) for item in wrong],
         )
+    if early := [fault for item in shipments for fault in parcel_days.before_it_left(item.number, item.ship_date, on)]:
+        raise NotShippable(_("Nothing happens to a shipment before it has left."), problems=early)
     if reached is Shipment.State.ACCEPTED:
         consigned = [item for item in shipments if item.revenue_basis == RevenueBasis.SALES_REPORT]
         sales_reports.report_rest(consigned, on=on, at=at, by=by)

@@ -5,6 +5,7 @@ Part of the caller's transaction, which holds the orders. Level: document.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,6 +21,7 @@ from erp.orders.exceptions import NotReturnable
 from erp.orders.models import Order, OrderFee, OrderLine, ReturnLine, ShipmentLine
 from erp.orders.postings import Document, SalePart
 from erp.orders.selectors.units import GONE, Units, outside, sold
+from erp.orders.services.parcel_days import before_it_left
 from erp.orders.services.recognition import fee_part
 from erp.orders.services.sales import places_outside
 
@@ -106,7 +108,7 @@ class Taking:
         )
 
 
-def find_parts(takings: Sequence[Taking]) -> None:
+def find_parts(takings: Sequence[Taking], *, on: dt.date) -> None:
     """Check the shipment lines, whose orders are locked, and give each return its share of amounts, cost and pieces. The last unit takes the rest."""
     wanted = {line.shipment_line_id for taking in takings for line in taking.request.lines}
     in_order = ShipmentLine.objects.filter(pk__in=wanted).select_related("order_line", "shipment").order_by("pk")
@@ -120,7 +122,7 @@ def find_parts(takings: Sequence[Taking]) -> None:
     problems = []
     for taking in takings:
         mine = {key: line for key, line in found.items() if line.shipment.order_id == taking.order.pk}
-        if faults := _faults(taking.request, mine, left):
+        if faults := _faults(taking.request, mine, left, on=on):
             problems += faults
             continue
         for asked in sorted(taking.request.lines, key=lambda line: line.shipment_line_id):
@@ -172,7 +174,9 @@ class _Left:
         return taken
 
 
-def _faults(request: ReturnRequest, mine: Mapping[int, ShipmentLine], left: Mapping[int, _Left]) -> list[Problem]:
+def _faults(
+    request: ReturnRequest, mine: Mapping[int, ShipmentLine], left: Mapping[int, _Left], *, on: dt.date
+) -> list[Problem]:
     problems = []
     before: dict[int, int] = {}
     for asked in request.lines:
@@ -191,6 +195,9 @@ def _faults(request: ReturnRequest, mine: Mapping[int, ShipmentLine], left: Mapp
         if asked.condition not in Condition.values:
             detail = _("“%(value)s” is not known here.") % {"value": asked.condition[:50]}
             problems.append(Problem(str(asked.shipment_line_id), "unknown_value", detail))
+    named = {line.shipment for line in mine.values()}
+    for parcel in sorted(named, key=lambda parcel: parcel.pk):
+        problems += before_it_left(parcel.number, parcel.ship_date, on)
     if not request.lines or len({(line.shipment_line_id, line.condition) for line in request.lines}) < len(
         request.lines
     ):

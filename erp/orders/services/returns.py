@@ -24,7 +24,7 @@ from erp.orders import selectors
 from erp.orders.exceptions import OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
-from erp.orders.services import letters, return_documents, unsold
+from erp.orders.services import letters, parcel_days, return_documents, unsold
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
@@ -99,6 +99,7 @@ def record_refusal(
 def _take_back(
     kind: str, requests: Sequence[ReturnRequest], freight: Decimal, on: dt.date, *, at: dt.datetime, by: Actor
 ) -> list[Return]:
+    parcel_days.refuse_future("return_date", on, at=at)
     takings = _lock(kind, requests, freight)
     if not takings:
         return []
@@ -111,7 +112,7 @@ def _take_back(
     if fresh:
         # Posting lowers what a bill-to owes; its credit group comes before the balances that restocking locks.
         hold_credit_of([taking.order for taking in fresh], on=on)
-        find_parts(fresh)
+        find_parts(fresh, on=on)
         documents = _documents(kind, fresh, on)
         return_documents.write(documents, at=at, by=by)
         _count_returned(fresh)

@@ -25,7 +25,7 @@ from erp.inventory.services import Issue, Issued, issue_reserved, lock_ahead_of_
 from erp.orders import postings
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Shipment, ShipmentLine
-from erp.orders.services import letters, parcels, sales
+from erp.orders.services import letters, parcel_days, parcels, sales
 from erp.orders.services.parcels import Parcel
 from erp.orders.services.recognition import recognise
 from erp.orders.services.states import move_states
@@ -50,9 +50,11 @@ def ship(
 
     A shipment that left before is left as it is. ``ship_date`` is the business date of leaving (default: the day of ``at``).
     What was cancelled while it was being picked stays until the order desk has decided: closing that task lets it go all the same, also what
-    a carrier has long taken along. Raises NotShippable naming every shipment that cannot go, PeriodClosed, NotReserved; then none goes.
+    a carrier has long taken along. Raises NotShippable naming every shipment that cannot go, InvalidInput for a day that has not come,
+    PeriodClosed, NotReserved; then none goes.
     """
     on = ship_date or business_date(at)
+    parcel_days.refuse_future("ship_date", on, at=at)
     found = parcels.lock(request.shipment_id for request in requests)
     states = {key: parcel.state for key, parcel in found.items()}
     todo = {request.shipment_id: request for request in requests if states.get(request.shipment_id) not in parcels.GONE}

@@ -1,0 +1,26 @@
+"""Which day can be that of a parcel: nothing leaves, arrives or comes back tomorrow, and nothing does before it left."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+
+from erp.core.clock import business_date, written_day
+from erp.core.errors import InvalidInput, Problem
+
+
+def refuse_future(field: str, on: dt.date, *, at: dt.datetime) -> None:
+    """Raises InvalidInput naming the field for a day that has not come."""
+    if on > (today := business_date(at)):
+        told = _("%(day)s has not come yet; today is %(today)s.")
+        words = told % {"day": written_day(on), "today": written_day(today)}
+        raise InvalidInput([Problem(f"/{field}", "in_future", words)])
+
+
+def before_it_left(number: str, left_on: dt.date | None, on: dt.date) -> Iterator[Problem]:
+    """Why what happens to a parcel cannot be of that day; nothing where it can."""
+    if left_on is not None and on < left_on:
+        told = _("It left on %(left)s; nothing becomes of it on %(day)s.")
+        yield Problem(number, "before_it_left", told % {"left": written_day(left_on), "day": written_day(on)})
