@@ -11,6 +11,9 @@ from enum import StrEnum
 
 _HYPHENS = dict.fromkeys(map(ord, "-‐‑‒–—―−ー "))
 
+# Where people set a hyphen into a telephone number; a bracket stands for one.
+_PHONE_HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−ー()", "-"))
+
 
 class GtinKind(StrEnum):
     GTIN13 = "GTIN13"
@@ -22,6 +25,17 @@ class GtinKind(StrEnum):
 def plain(text: str) -> str:
     """``text`` in ordinary width, without hyphens and spaces: as people type numbers, as machines compare them."""
     return unicodedata.normalize("NFKC", text).translate(_HYPHENS)
+
+
+def national_phone(text: str) -> str | None:
+    """A telephone number as it is dialled in Japan, digits and the hyphens it came with; None for a number that is none of Japan's.
+
+    +81 and 0081 stand for the 0 that is left out abroad, as for looking up (``mamori_digits``).
+    """
+    told = unicodedata.normalize("NFKC", text).translate(_PHONE_HYPHENS).strip()
+    national = re.sub(r"^(\+|00)81[^0-9]*(0[^0-9]*)?", "0", told)
+    number = re.sub(r"-{2,}", "-", re.sub(r"[^0-9-]", "", national)).strip("-")
+    return number if re.fullmatch("0[1-9][0-9]{8,9}", number.replace("-", "")) and "+" not in national else None
 
 
 def gtin_check_digit(body: str) -> str:

@@ -285,3 +285,34 @@ def test_cash_is_collected_with_one_parcel_of_an_order_and_staff_say_with_which(
         collect_with(shipment_id=first.pk, at=NOON, by=DESK)
     assert second.number in refusal.value.problems[0].detail
     assert Shipment.objects.get(collects_cod=True) == second
+
+
+PHONES = {"yamato": ("お届け先電話番号", 8), "sagawa": ("お届け先電話番号", 2), "japanpost": ("お届け先 電話番号", 19)}
+
+
+@pytest.mark.parametrize(
+    ("told", "dialled"),
+    [
+        ("+81 90-1234-5678", "090-1234-5678"),
+        ("+819012345678", "09012345678"),
+        ("＋８１（０）３−１２３４−５６７８", "03-1234-5678"),
+        ("0081-3-1234-5678", "03-1234-5678"),
+        ("(03)1234-5678", "03-1234-5678"),
+        ("0120-111-222", "0120-111-222"),
+    ],
+)
+@pytest.mark.parametrize("carrier", PHONES)
+def test_a_telephone_number_is_written_as_it_is_dialled_in_japan(carrier, told, dialled):
+    row = written(carrier, parcel_for(carrier, recipient_phone=told))[-1]
+
+    assert row[PHONES[carrier][1]] == dialled
+
+
+@pytest.mark.parametrize(
+    "told", ["+1 212-555-0123", "8190-1234-5678", "0012125550123", "090-1234", "03-1234-5678 内線 1234"]
+)
+@pytest.mark.parametrize("carrier", PHONES)
+def test_a_telephone_number_that_is_none_of_japan_is_a_fault(carrier, told):
+    assert problems(carrier, parcel_for(carrier, recipient_phone=told)) == [
+        f"{PHONES[carrier][0]}: 日本の電話番号ではありません: {told}"
+    ]

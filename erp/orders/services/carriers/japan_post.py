@@ -50,14 +50,14 @@ def row_of(label: Label, account: CarrierAccount, *, ship_date: dt.date) -> Row:
     put("お届け先 名称１", to.name, most=50, needed=True)
     put("お届け先 名称２", to.company, most=50)
     row.cells["お届け先 敬称区分"] = "0"
-    put("お届け先 電話番号", digits(to.phone), most=20, needed=True)
+    row.phone("お届け先 電話番号", to.phone, most=20)
     put("ご依頼主 郵便番号", _postal(sender.postal_code), most=8, needed=True)
     row.spread(
         ["ご依頼主 住所１", "ご依頼主 住所２", "ご依頼主 住所３"], sender.street + sender.building, most=50, needed=True
     )
     put("ご依頼主 名称１", sender.name, most=50, needed=True)
     put("ご依頼主 名称２", if_fits(sender.company, 50), most=50)
-    put("ご依頼主 電話番号", digits(sender.phone), most=15, needed=True)
+    row.phone("ご依頼主 電話番号", sender.phone, most=15)
     put("受注番号", label.order_number, most=20)
     for flag in (
         "こわれもの区分",

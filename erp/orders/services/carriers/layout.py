@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 
 from erp.core.errors import Problem
+from erp.core.identifiers import national_phone
 
 # Signs that are the same to people and that cp932 has under another code only.
 _SAME = str.maketrans(
@@ -54,6 +55,14 @@ class Row:
             told = _("is too long for %(count)d fields of %(most)d bytes: %(text)s")
             self.fault(names[0], "too_long", told % {"count": len(names), "most": most, "text": text})
         self.cells |= dict(zip(names, parts, strict=False))
+
+    def phone(self, name: str, text: str, *, most: int) -> None:
+        """The number that the carrier calls, as it is dialled in Japan."""
+        number = national_phone(text)
+        if text.strip() and number is None:
+            self.fault(name, "not_japanese", _("is no telephone number of Japan: %(text)s") % {"text": text.strip()})
+        else:
+            self.put(name, number or "", most=most, needed=True)
 
     def fault(self, name: str, code: str, detail: str) -> None:
         self.problems.append(Problem(f"{self.order_number} {self.number}", code, f"{name}: {detail}"))

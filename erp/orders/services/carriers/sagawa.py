@@ -37,7 +37,7 @@ def row_of(label: Label, account: CarrierAccount, *, ship_date: dt.date) -> Row:
     row = Row(label.order_number, label.number)
     put, to, sender = row.put, label.recipient, label.sender
     row.cells["お届け先コード取得区分"] = "0"
-    put("お届け先電話番号", digits(to.phone), most=14, needed=True)
+    row.phone("お届け先電話番号", to.phone, most=14)
     put("お届け先郵便番号", digits(to.postal_code), most=8, needed=True)
     row.spread(
         ["お届け先住所１", "お届け先住所２", "お届け先住所３"], wide(to.street + to.building), most=32, needed=True
@@ -45,7 +45,7 @@ def row_of(label: Label, account: CarrierAccount, *, ship_date: dt.date) -> Row:
     row.spread(["お届け先名称１", "お届け先名称２"], wide(f"{to.company}{to.name}"), most=32, needed=True)
     put("お客様管理番号", label.number, most=16)
     put("お客様コード", digits(account.customer_code), most=12, needed=True)
-    put("ご依頼主電話番号", digits(sender.phone), most=14, needed=True)
+    row.phone("ご依頼主電話番号", sender.phone, most=14)
     put("ご依頼主郵便番号", digits(sender.postal_code), most=8, needed=True)
     row.spread(["ご依頼主住所１", "ご依頼主住所２"], wide(sender.street + sender.building), most=32, needed=True)
     row.spread(

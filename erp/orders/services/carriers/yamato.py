@@ -52,7 +52,7 @@ def row_of(label: Label, account: CarrierAccount, *, ship_date: dt.date) -> Row:
     else:
         row.fault("配達時間帯", "unknown_slot", _("the carrier has no slot “%(slot)s”") % {"slot": label.time_slot})
     to, sender = label.recipient, label.sender
-    put("お届け先電話番号", digits(to.phone), most=15, needed=True)
+    row.phone("お届け先電話番号", to.phone, most=15)
     put("お届け先郵便番号", digits(to.postal_code), most=8, needed=True)
     # 都道府県 4, 市区郡町村 12, 町・番地 16 letters; what is beyond goes where the building stands.
     street = split(to.street, 64)
@@ -62,7 +62,7 @@ def row_of(label: Label, account: CarrierAccount, *, ship_date: dt.date) -> Row:
     put(company, to.company, most=50)
     put("お届け先名", to.name, most=32, needed=True)
     put("敬称", "様", most=4)
-    put("ご依頼主電話番号", digits(sender.phone), most=15, needed=True)
+    row.phone("ご依頼主電話番号", sender.phone, most=15)
     put("ご依頼主郵便番号", digits(sender.postal_code), most=8, needed=True)
     put("ご依頼主住所", sender.street, most=64, needed=True)
     put("ご依頼主アパートマンション", sender.building or if_fits(sender.company, 32), most=32)
