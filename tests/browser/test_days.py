@@ -55,9 +55,9 @@ def test_the_warehouse_ships_and_sees_no_costs(company: Company, desk: Any) -> N
     soko.open("/admin/orders/shipment/?state__exact=INSTRUCTED")
     soko.picture("soko-parcels")
     soko.mark(parcel)
-    soko.act("出荷確定", carrier="yamato", tracking_number="123456789012")
+    soko.act("出荷確定", carrier="yamato", tracking_number="123456789013")
 
-    assert company.one("SELECT state, tracking_number FROM orders_shipment WHERE id = %s", parcel)[1] == "123456789012"
+    assert company.one("SELECT state, tracking_number FROM orders_shipment WHERE id = %s", parcel)[1] == "123456789013"
     assert company.one("SELECT state FROM orders_shipment WHERE id = %s", parcel) in ("SHIPPED", "DELIVERED")
     assert company.ask(
         "SELECT 1 FROM inventory_stockmovement m JOIN inventory_stockdocument d ON d.id = m.document_id"

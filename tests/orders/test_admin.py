@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from erp.orders.models import Return, SalesReport, Shipment, ShipmentLine
-from erp.orders.services import release_orders
+from erp.orders.services import cancel_by_staff, release_orders
 from tests.customers.factories import account, bill_to
 from tests.inventory.factories import figures, sku, stock
-from tests.orders.factories import DESK, NOON, figure, kinds, line, order, placed, shipped, shop
+from tests.orders.factories import DESK, NOON, figure, kinds, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -61,14 +61,16 @@ def test_a_tracking_number_is_entered_and_corrected_after_the_parcel_left(desk):
     assert told(act(desk, "shipment", "track", parcel, carrier="sagawa")) == ["error"]
     assert told(act(desk, "shipment", "track", parcel, waiting, tracking_number="1")) == ["error"]
     assert told(act(desk, "shipment", "track", waiting, tracking_number="1")) == ["error", "warning"]
-    assert told(act(desk, "shipment", "track", parcel, tracking_number="4912-3456", carrier="sagawa")) == ["success"]
-    assert told(act(desk, "shipment", "track", parcel, tracking_number=" 4912-3457 ")) == ["success"]
+    assert told(act(desk, "shipment", "track", parcel, tracking_number="1234-5678-9013", carrier="sagawa")) == [
+        "success"
+    ]
+    assert told(act(desk, "shipment", "track", parcel, tracking_number=" ９９９９-9999-9994 ")) == ["success"]
     assert told(act(desk, "shipment", "track", parcel, tracking_number="9" * 61)) == ["error"]
 
     parcel.refresh_from_db()
-    assert (parcel.carrier, parcel.tracking_number) == ("sagawa", "4912-3457")
+    assert (parcel.carrier, parcel.tracking_number) == ("sagawa", "999999999994")
     events = parcel.order.events.filter(kind="TRACKING").order_by("pk").values_list("detail", flat=True)
-    assert list(events) == [f"{parcel.number} sagawa 4912-3456", f"{parcel.number} sagawa 4912-3457"]
+    assert list(events) == [f"{parcel.number} sagawa 123456789013", f"{parcel.number} sagawa 999999999994"]
 
 
 def unsold_parcel(**fields: Any) -> tuple[Any, Any, ShipmentLine]:
@@ -127,3 +129,38 @@ def test_a_report_needs_its_permission_and_lines(client, desk):
 
     assert report(client, parcel_line, 1).status_code == 403
     assert not SalesReport.objects.exists()
+
+
+@pytest.mark.parametrize(("number", "carrier"), [("not a number!", ""), ("123456789012", "yamato")])
+def test_what_is_no_tracking_number_ships_nothing(desk, number, carrier):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    [parcel] = released(placed(channel, order(line(shirt, 1))))
+
+    answer = act(desk, "shipment", "confirm", parcel, tracking_number=number, carrier=carrier)
+
+    parcel.refresh_from_db()
+    assert (told(answer), parcel.state, parcel.tracking_number) == (["error"], "INSTRUCTED", "")
+
+
+def test_acts_on_many_orders_tell_how_many_were_done_and_why_others_were_not(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 1)
+    gone = placed(channel, order(line(shirt, 1), external_id="A-1"))
+    shipped(gone)
+    off = placed(channel, order(line(shirt, 1), external_id="A-2"))
+    cancel_by_staff(order_id=off.pk, reason="x", at=NOON, by=DESK)
+    waiting = placed(channel, order(line(shirt, 1), external_id="A-3"))
+
+    for name in ("allocate", "release_in_part", "hold"):
+        messages = [str(message) for message in act(desk, "order", name, gone, off, waiting).context["messages"]]
+        assert messages[0] == f"{gone.number}: 対象外です。受注は「出荷済み」です。"
+        assert messages[1] == f"{off.number}: 対象外です。受注は「キャンセル」です。"
+        assert messages[-1].endswith("件は対象外・処理できませんでした。")
+    assert messages[-1] == "1 件の受注を処理しました。 2 件は対象外・処理できませんでした。"
+    messages = [
+        str(message) for message in act(desk, "order", "make_final", gone, waiting, reason="x").context["messages"]
+    ]
+    assert messages[-1] == "0 件の受注を処理しました。 2 件は対象外・処理できませんでした。"

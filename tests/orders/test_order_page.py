@@ -196,11 +196,11 @@ def test_an_order_goes_from_hold_to_shipped_on_its_page(desk):
     act(desk, record, "orderhold", "resolve", hold.pk, resolution="電話で確認")
     act(desk, record, "order", "release", record.pk)
     parcel = Shipment.objects.get()
-    answer = act(desk, record, "shipment", "confirm", parcel.pk, carrier="yamato", tracking_number="4912")
+    answer = act(desk, record, "shipment", "confirm", parcel.pk, carrier="yamato", tracking_number="1234-5678-9013")
 
     record.refresh_from_db()
     parcel.refresh_from_db()
-    assert (record.state, parcel.carrier, parcel.tracking_number) == ("SHIPPED", "yamato", "4912")
+    assert (record.state, parcel.carrier, parcel.tracking_number) == ("SHIPPED", "yamato", "123456789013")
     assert answer.redirect_chain[0][0] == address(record)
     assert record.events.get(kind="HELD").actor == "staff:hanako"
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from erp.core.admin import ActionForm, PageLink
-from erp.orders import services
+from erp.orders import selectors, services
 from erp.orders.admin import allocation, from_hold, order_acts, order_mail, order_page, receipts, release
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import Order
@@ -202,10 +202,18 @@ class OrderAdmin(OfChannels):
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Order], act: str, reason: str = "") -> None:
         """One transaction per order, so that one refusal harms no other; the result of each is told."""
-        done = 0
-        for key, number in queryset.order_by("pk").values_list("pk", "number"):
-            with self.refusals_as_messages(request, number):
-                self.serve(request, order_acts.service_of(act, key, reason))
+        done, chosen = 0, list(queryset.order_by("pk"))
+        idle = selectors.nothing_to_do(act, chosen)
+        for order in chosen:
+            if why := idle.get(order.pk):
+                self.message_user(request, f"{order.number}: {why}", messages.WARNING)
+                continue
+            with self.refusals_as_messages(request, order.number):
+                self.serve(request, order_acts.service_of(act, order.pk, reason))
                 done += 1
-        told = ngettext("%(count)d order done.", "%(count)d orders done.", done)
-        self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
+        told = ngettext("%(count)d order done.", "%(count)d orders done.", done) % {"count": done}
+        if left := len(chosen) - done:
+            not_done = ngettext("%(count)d order was left as it is.", "%(count)d orders were left as they are.", left)
+            told = f"{told} {not_done % {'count': left}}"
+        level = messages.SUCCESS if done == len(chosen) else messages.WARNING
+        self.message_user(request, told, level)

@@ -26,6 +26,7 @@ from erp.orders.models import (
     OrderHold,
     OrderLine,
     OrderLineComponent,
+    OrderState,
     OrderTaxTotal,
 )
 from erp.orders.services import deposits, late_goods, late_revisions
@@ -37,8 +38,12 @@ from erp.orders.services.writing import EVENT_COLUMNS, HOLD_COLUMNS
 
 @use_case
 def hold_order(*, order_id: int, detail: str, at: dt.datetime, by: Actor) -> str:
-    """Put an order on hold by hand. Returns its state. Raises OrderNotFound."""
-    _lock(order_id)
+    """Put an order on hold by hand. Returns its state. Raises OrderNotFound, NotAllowedNow for one of which nothing is left to hold back."""
+    order = _lock(order_id)
+    if order.state in (OrderState.SHIPPED, OrderState.CANCELLED):
+        raise NotAllowedNow(
+            _("Nothing of the order is left to hold back: %(state)s") % {"state": order.get_state_display()}
+        )
     open_hold = OrderHold.objects.filter(order=order_id, reason=OrderHold.Reason.MANUAL, resolved_at__isnull=True)
     if not open_hold.exists():
         rows.insert(OrderHold, HOLD_COLUMNS, [(order_id, OrderHold.Reason.MANUAL, detail[:300], at, str(by), "", "")])

@@ -1,0 +1,40 @@
+"""Which of many orders an act of the order desk would leave as they are, and why. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+
+from erp.orders.models import Order, OrderHold, OrderState
+from erp.orders.selectors.orders import MAY_LACK_STOCK
+
+# Acts on what has not left: refused or without effect for these.
+_OVER = (OrderState.SHIPPED, OrderState.CANCELLED)
+
+
+def nothing_to_do(act: str, orders: Sequence[Order]) -> dict[int, str]:
+    """Why an act changes nothing of an order, by id; those of which it may change something are not named. At most one question."""
+    held = set()
+    if act == "hold":
+        by_hand = OrderHold.objects.filter(order__in=orders, reason=OrderHold.Reason.MANUAL, resolved_at__isnull=True)
+        held = set(by_hand.values_list("order_id", flat=True))
+    found = ((order.pk, _why(act, order, is_held=order.pk in held)) for order in orders)
+    return {key: why for key, why in found if why}
+
+
+def _why(act: str, order: Order, *, is_held: bool) -> str:
+    state = OrderState(order.state)
+    if state in _OVER and act not in ("make_final", "cancel"):
+        return _("There is nothing to do: the order is “%(state)s”.") % {"state": state.label}
+    if act == "cancel" and order.cancelled_at is not None:
+        return _("It is cancelled already.")
+    if act == "make_final" and not order.is_provisional:
+        return _("It is final already.")
+    if act == "hold" and is_held:
+        return _("It is on hold already.")
+    if act in ("release", "release_in_part") and state == OrderState.PICKING:
+        return _("It is being picked already.")
+    if act == "allocate" and state not in MAY_LACK_STOCK:
+        return _("It lacks no stock: the order is “%(state)s”.") % {"state": state.label}
+    return ""
