@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from django import forms
@@ -22,6 +22,7 @@ from accounting.selectors import Filter, LedgerPage
 from erp.core import documents
 from erp.core.admin import document_named
 from erp.core.models import Channel, Department
+from erp.imports.downloads import table_as_csv
 
 CSV_PAGE = 1_000
 
@@ -66,7 +67,7 @@ def trial_balance(page: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
         if request.GET.get("format") == "csv":
             rows = ([r.code, r.name, r.opening, r.debit, r.credit, r.closing] for r in sheet.rows)
             head = [_("code"), _("name"), _("opening"), _("debit"), _("credit"), _("closing")]
-            return _csv("trial-balance", head, rows)
+            return table_as_csv("trial-balance", chain([[str(word) for word in head]], rows))
     return _render(page, request, "trial_balance", gettext("Trial balance"), {"form": form, "sheet": sheet})
 
 
@@ -117,7 +118,7 @@ def _ledger(
     ledger, rows = None, []
     if form.is_valid():
         if request.GET.get("format") == "csv":
-            return _csv(name, _LEDGER_HEAD, _all_lines(read))
+            return table_as_csv(name, chain([[str(word) for word in _LEDGER_HEAD]], _all_lines(read)))
         ledger = read(cursor=_cursor(request), limit=100)
         numbers = selectors.source_numbers(ledger.lines)
         rows = [
@@ -180,16 +181,6 @@ def _form(form: Any, page: ModelAdmin[Any], request: HttpRequest) -> Any:
 def _may_look(page: ModelAdmin[Any], request: HttpRequest) -> None:
     if not request.user.has_perm("accounting.view_posting"):
         raise PermissionDenied
-
-
-def _csv(name: str, head: Sequence[Any], rows: Iterable[Sequence[object]]) -> HttpResponse:
-    # The mark at the start lets a spreadsheet see that this is UTF-8.
-    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    writer = csv.writer(response)
-    writer.writerow([str(word) for word in head])
-    writer.writerows(rows)
-    return response
 
 
 def _render(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from django.http import FileResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
 from erp.imports import exporting
+from erp.imports.values import neutral
 
 EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Answer = TypeVar("Answer", bound=HttpResponseBase)
@@ -30,6 +32,14 @@ def table_as_file(
     pieces = exporting.csv_pieces(heading, rows(), encoding=form)
     kind = f"text/csv; charset={'Shift_JIS' if form == 'cp932' else 'utf-8'}"
     return as_download(StreamingHttpResponse(pieces, content_type=kind), f"{name}.csv")
+
+
+def table_as_csv(name: str, table: Iterable[Sequence[Any]]) -> HttpResponse:
+    """A table that is held anyway; figures as the database writes them, and no text that a spreadsheet would run."""
+    # The mark at the start lets a spreadsheet see that this is UTF-8.
+    answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+    csv.writer(answer).writerows([neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in table)
+    return as_download(answer, f"{name}.csv")
 
 
 def as_download(answer: Answer, name: str) -> Answer:

@@ -1,6 +1,7 @@
 """One cell, one value: dates in Japanese forms, full-width digits, words for yes and no; and how a value is written into a cell.
 
-What a spreadsheet would take for a formula goes out behind an apostrophe and comes back without it, so that nothing is ever run and nothing lost.
+What a spreadsheet would take for a formula, in full width too, goes out behind an apostrophe and comes back without it, so that nothing is ever run
+and nothing lost.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ ERAS = {
 FIRST_DAY, LAST_DAY = dt.date(1900, 1, 1), dt.date(2199, 12, 31)
 # Days of a spreadsheet since its day 0; between 1954 and 2119 a five-digit number is nothing else in a date column.
 SERIAL_DAY_ZERO, SERIALS = dt.date(1899, 12, 30), range(20_000, 80_001)
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_APOSTROPHES = re.compile(r"'+[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r]")
+_APOSTROPHES = re.compile(r"'+[=+\-@＝＋－＠\t\r]")
 _ROUNDED = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 
 

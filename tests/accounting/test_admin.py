@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -101,6 +102,23 @@ def test_the_subsidiary_ledger_and_aging_of_a_party(boss):
     assert "110,000" in boss.get(reverse("admin:accounting_aging"), {"on": "2026-12-01"}).content.decode()
     csv = boss.get(reverse("admin:accounting_subsidiary_ledger"), asked | {"format": "csv"}).content.decode()
     assert "110000.00" in csv
+
+
+def test_what_somebody_wrote_into_a_voucher_is_no_formula_of_the_file(boss):
+    line = debit("6310", 1_000, description="+1+1")
+    services.post_voucher(
+        entry_date=date(2026, 11, 5), description="=2+2", lines=[line, credit("1120", 1_000)], at=NOON, by=CLERK
+    )
+    asked = {"first": "2026-11-01", "last": "2026-11-30", "format": "csv"}
+
+    told = ""
+    for code in ("6310", "1120"):
+        url = reverse("admin:accounting_general_ledger")
+        told += boss.get(url, asked | {"account": account(code)}).content.decode("utf-8-sig")
+
+    assert ",'+1+1," in told
+    assert ",'=2+2," in told
+    assert not any(cell[:1] in "=+" for cell in re.split("[,\r\n]", told) if cell)
 
 
 def form(*lines: dict[str, object]) -> dict[str, object]:

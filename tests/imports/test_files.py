@@ -183,7 +183,8 @@ def test_words_for_yes_no_and_choices():
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+81", "-5", "@x", "\tx", "\rx", "'=1", "''@", "'text", "", "plain", "a=b", "'"]
+    "text",
+    ["＝1+1", "＋81", "－", "=1+1", "+81", "-5", "@x", "\tx", "\rx", "'=1", "''@", "'text", "", "plain", "a=b", "'"],
 )
 def test_a_formula_goes_out_as_text_and_comes_back_as_it_was(text):
     assert as_typed(neutral(text)) == text

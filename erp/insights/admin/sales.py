@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,8 +22,7 @@ from erp.core.admin import ServiceAdmin
 from erp.core.clock import business_date
 from erp.core.money import ZERO, percent_of_base, written
 from erp.core.permissions import SEE_COSTS
-from erp.imports.downloads import table_as_file
-from erp.imports.values import neutral
+from erp.imports.downloads import table_as_csv, table_as_file
 from erp.insights.selectors.sales import (
     DIMENSIONS,
     Answer,
@@ -403,21 +401,12 @@ def _number(text: str) -> Decimal | None:
     return None if text == "–" else Decimal(text.replace(",", ""))
 
 
-def _csv(name: str, table: Sequence[Sequence[Any]]) -> HttpResponse:
-    # The mark at the start lets a spreadsheet see that this is UTF-8.
-    answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    writer = csv.writer(answer)
-    writer.writerows([[neutral(value) if isinstance(value, str) else value for value in row] for row in table])
-    return answer
-
-
 def _xlsx(name: str, table: Sequence[Sequence[Any]]) -> FileResponse | StreamingHttpResponse:
     title = gettext("Sales analysis")
     return table_as_file(name, title=title, heading=table[0], rows=lambda: table[1:], form="xlsx")
 
 
 DOWNLOADS: dict[str, Callable[[str, Sequence[Sequence[Any]]], HttpResponse | FileResponse | StreamingHttpResponse]] = {
-    "csv": _csv,
+    "csv": table_as_csv,
     "xlsx": _xlsx,
 }
