@@ -27,7 +27,7 @@ def bill_to(code="B1", **fields) -> BillTo:
 
 def account(code="A1", **fields) -> Account:
     fields.setdefault("bill_to", BillTo.objects.filter(code="B1").first() or bill_to())
-    return Account.objects.create(code=code, name=code, **fields)
+    return Account.objects.create(**{"code": code, "name": code, **fields})
 
 
 def news(external_id="c-1", as_of=NOON, **data) -> OrdererNews:

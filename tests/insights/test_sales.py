@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from decimal import Decimal
+from functools import partial
 
 import pytest
 import time_machine
@@ -23,8 +24,9 @@ from erp.insights.selectors.sales import DIMENSIONS, Question, a_year_before, an
 from erp.insights.services import refresh_rfm
 from erp.inventory.models import ShopStaff
 from erp.orders.models import Order, ShipmentLine
-from erp.orders.services import ReturnedLine, cancel_order, record_return
+from erp.orders.services import DeliveryInput, ReturnedLine, cancel_order, record_return
 from tests.back_office import access
+from tests.customers.factories import account, bill_to
 from tests.inventory.factories import channel, location, sku, stock
 from tests.orders.factories import DESK, NOON, TODAY, line, order, placed, shipped, shop
 
@@ -87,7 +89,7 @@ def test_what_stays_with_customers_is_counted_by_product_channel_and_customer(tr
     assert sales(asked("channel")) == {trade.site.name: 24_000, trade.far.name: 4_000}
     assert sales(asked("prefecture")) == {"東京都": 26_000, "大阪府": 2_000}
     assert sales(asked("brand")) == {"ユラリノ": 28_000}
-    assert sales(asked("month")) == {"2026-11": 28_000}
+    assert sales(asked("month")) == {"2026/11": 28_000}
 
 
 def test_the_margin_is_of_what_was_sold_and_stayed(trade):
@@ -107,6 +109,64 @@ def test_different_customers_are_counted_once_in_each_row_and_once_in_all(trade)
     }
     assert answer.total.now.customers == 3
     assert answer.total.now.per_customer == 9333
+
+
+@pytest.fixture
+def wholesale(trade):
+    """Two accounts: one orders twice, goods of the second order go to two prefectures; nobody said which customers they are."""
+    pay = bill_to("B1")
+    first, second = account("AC1", bill_to=pay, name="青空商店"), account("AC2", bill_to=pay, name="海辺百貨店")
+    osaka, kyoto = DeliveryInput(ref="1", prefecture="大阪府"), DeliveryInput(ref="2", prefecture="京都府")
+    shirts = partial(line, trade.shirt, price=1_100)
+    sends_on_account(trade.far, "W-1", "AC1", (osaka,), shirts(10))
+    sends_on_account(
+        trade.far, "W-2", "AC1", (osaka, kyoto),
+        shirts(5), shirts(1, line_id="2", delivery_ref="2"),
+    )  # fmt: skip
+    sends_on_account(trade.far, "W-3", "AC2", (kyoto,), shirts(4))
+    return first, second
+
+
+def sends_on_account(site, external_id: str, code: str, deliveries, *lines) -> Order:
+    sent = order(*lines, external_id=external_id, account_code=code, payments=(), deliveries=deliveries)
+    return placed(site, sent)
+
+
+def test_who_buys_on_account_is_the_account(trade, wholesale):
+    first, second = wholesale
+    answer = asked("account", channel=str(trade.far.pk))
+    rows = {answer.label("account", cell.row): (cell.now.customers, cell.now.units) for cell in answer.rows}
+
+    assert rows == {str(first): (1, 16), str(second): (1, 4), "得意先以外": (1, 4)}
+    assert (answer.total.now.customers, answer.total.now.per_customer) == (3, 8_000)
+    assert asked("category").total.now.customers == 5
+
+
+def test_an_account_is_no_shopper_of_an_unknown_segment(trade, wholesale):
+    refresh_rfm(as_of=TODAY, at=NOON, by=Actor.job("rfm"))
+
+    for rows in ("segment", "rfm"):
+        told = sales(asked(rows, channel=str(trade.far.pk)))
+        assert told.pop("卸(掛取引)") == 20_000, rows
+        assert sum(told.values()) == 4_000
+    assert sum(sales(asked("product", segment="ACCOUNT")).values()) == 20_000
+
+
+def test_the_prefecture_of_an_account_is_where_its_goods_go(trade, wholesale):
+    assert sales(asked("prefecture", channel=str(trade.far.pk))) == {"大阪府": 15_000, "京都府": 5_000, "東京都": 4_000}
+
+
+def test_an_account_leads_to_its_lines_for_those_who_see_accounts(client, trade, wholesale):
+    question = {**SPAN, "rows": "account", "measure": "sales", "segment": "ACCOUNT"}
+    client.force_login(User.objects.create_superuser("mika"))
+    [first, second] = client.get(URL, question).context["rows"]
+
+    assert (first.label, second.label) == ("AC1 青空商店", "AC2 海辺百貨店")
+    assert client.get(first.lines_url).context["total"].sales == 16_000
+    assert client.get(f"{URL}?{second.url}").context["total"].now.sales == 4_000
+
+    client.force_login(access.make_user(BY_NAME["店舗"]))
+    assert "account" not in dict(client.get(URL).context["form"].fields["rows"].choices)
 
 
 @pytest.mark.parametrize("rows", DIMENSIONS)

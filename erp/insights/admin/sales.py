@@ -51,7 +51,7 @@ NARROWED_BY = ("channel", "brand", "category", "segment", "prefecture")
 # What one looks at next after a click on a row.
 FINER = {
     "category": "product", "brand": "product", "product": "sku", "sku": "channel", "channel": "category", "segment": "product",
-    "rfm": "product", "prefecture": "category", "month": "category",
+    "rfm": "product", "account": "product", "prefecture": "category", "month": "category",
 }  # fmt: skip
 
 
@@ -62,9 +62,11 @@ class SalesForm(forms.Form):
     columns = forms.ChoiceField(label=_("Columns"), required=False)
     measure = forms.ChoiceField(label=_("Measure"))
 
-    def __init__(self, *args: Any, with_margin: bool, channels: Sequence[int] | None, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, with_margin: bool, with_accounts: bool, channels: Sequence[int] | None, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
-        dimensions = [(code, one.title) for code, one in DIMENSIONS.items()]
+        dimensions = [(code, one.title) for code, one in DIMENSIONS.items() if with_accounts or code != "account"]
         self.fields["rows"].choices = dimensions  # type: ignore[attr-defined]
         self.fields["columns"].choices = [("", "–"), *dimensions]  # type: ignore[attr-defined]
         measures = [(code, title) for code, title in MEASURES.items() if with_margin or code != "margin"]
@@ -133,7 +135,7 @@ def page(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse | FileRespon
         "first": today.replace(day=1).isoformat(), "last": today.isoformat(), "rows": "category", "measure": "sales", "columns": "",
         **{key: request.GET[key] for key in request.GET},
     }  # fmt: skip
-    form = SalesForm(asked, with_margin=with_margin, channels=channels)
+    form = SalesForm(asked, with_margin=with_margin, with_accounts=_sees_accounts(request), channels=channels)
     context: dict[str, Any] = {
         **admin.admin_site.each_context(request), "opts": admin.opts, "title": gettext("Sales analysis"), "form": form,
         "with_margin": with_margin, "spans": _spans(today, request),
@@ -159,7 +161,7 @@ def lines(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse:
     """What is asked like on the page, narrowed to what the number is of."""
     with_margin = request.user.has_perm(SEE_COSTS)
     channels = shop_channels_of(request.user)
-    form = SalesForm(request.GET, with_margin=with_margin, channels=channels)
+    form = SalesForm(request.GET, with_margin=with_margin, with_accounts=_sees_accounts(request), channels=channels)
     context: dict[str, Any] = {
         **admin.admin_site.each_context(request), "opts": admin.opts, "title": gettext("Order lines behind a number"), "form": form,
         "with_margin": with_margin, "back": f"{reverse('admin:insights_sales')}?{request.GET.urlencode()}",
@@ -178,10 +180,15 @@ def lines(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse:
 
 def _question(given: dict[str, Any], request: HttpRequest, channels: Sequence[int] | None) -> Question:
     # What was clicked on comes beside the form: a style, a month, scores; an empty key is what is not known.
-    only = {code: request.GET[code][:40] for code in DIMENSIONS if code in request.GET and code not in NARROWED_BY}
+    asked = [code for code in DIMENSIONS if code != "account" or _sees_accounts(request)]
+    only = {code: request.GET[code][:40] for code in asked if code in request.GET and code not in NARROWED_BY}
     only |= {code: given[code] for code in NARROWED_BY if given.get(code)}
-    only |= dict.fromkeys((code for code in request.GET.getlist("unknown") if code in DIMENSIONS), "")
+    only |= dict.fromkeys((code for code in request.GET.getlist("unknown") if code in asked), "")
     return Question(given["first"], given["last"], given["rows"], given["columns"], only, channels)
+
+
+def _sees_accounts(request: HttpRequest) -> bool:
+    return request.user.has_perm("customers.view_account")
 
 
 def _kept(question: Question, with_margin: bool) -> Answer:

@@ -21,12 +21,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog.models import Brand, Category, Product, Sku
+from customers.models import Account
 from erp.core.models import Channel
 from erp.core.money import COMPANY_CURRENCY, ZERO
 from erp.core.prefectures import PREFECTURES
 from erp.insights.models import Segment
 
 LINES_SHOWN = 200
+# Trade on account is scored by nobody: it stands beside the segments and the scores under a key of its own.
+ON_ACCOUNT = "ACCOUNT"
+_IF_ON_ACCOUNT = f"CASE WHEN o.account_id IS NOT NULL THEN '{ON_ACCOUNT}' END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,14 @@ DIMENSIONS = {
         Dimension("category", gettext_lazy("Category"), "product.category_id::text"),
         Dimension("brand", gettext_lazy("Brand"), "product.brand_id::text"),
         Dimension("channel", gettext_lazy("Sales channel"), "o.channel_id::text"),
-        Dimension("segment", gettext_lazy("Segment"), "rfm.segment_id::text"),
-        Dimension("rfm", "RFM", "nullif(concat(rfm.r, rfm.f, rfm.m), '')"),
-        Dimension("prefecture", gettext_lazy("Prefecture of the customer"), "nullif(record.prefecture, '')"),
+        Dimension("segment", gettext_lazy("Segment"), f"coalesce(rfm.segment_id::text, {_IF_ON_ACCOUNT})"),
+        Dimension("rfm", "RFM", f"coalesce(nullif(concat(rfm.r, rfm.f, rfm.m), ''), {_IF_ON_ACCOUNT})"),
+        Dimension("account", gettext_lazy("Account"), "o.account_id::text"),
+        # What an account buys goes where its goods go.
+        Dimension(
+            "prefecture", gettext_lazy("Prefecture of the customer"),
+            "coalesce(nullif(delivery.prefecture, ''), nullif(record.prefecture, ''))",
+        ),
         Dimension("month", gettext_lazy("Month"), "to_char({day}, 'YYYY-MM')"),
     )
 }
@@ -82,7 +91,7 @@ def a_year_before(day: dt.date) -> dt.date:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``customers`` are different ones; an order of nobody known counts as one. ``sold`` is the net that the margin is of."""
+    """``customers`` are different ones and accounts; an order of nobody known counts as one. ``sold`` is the net that the margin is of."""
 
     units: int = 0
     sales: Decimal = ZERO
@@ -126,18 +135,21 @@ class Answer:
         return self.total.before is not None
 
     def label(self, dimension: str, key: str | None) -> str:
-        return self.labels.get(dimension, {}).get(key or "") or (key or _("not known"))
+        unknown = _("not on account") if dimension == "account" else _("not known")
+        return self.labels.get(dimension, {}).get(key or "") or (key or unknown)
 
 
+# Who bought is the account of what is on account, else whom the record is of, else one of nobody known: three kinds of numbers that never meet.
 # Two kinds of rows, so that each is read its own way and nothing is grouped twice: what was ordered, and what of it was posted as sold.
 _FACTS = """
 WITH asked AS (
-    SELECT o.id, o.channel_id, o.order_date, o.customer_record_id FROM orders_order o
+    SELECT o.id, o.channel_id, o.order_date, o.customer_record_id, o.account_id FROM orders_order o
     WHERE (o.order_date BETWEEN %(first)s AND %(last)s OR o.order_date BETWEEN %(first_before)s AND %(last_before)s)
       AND o.currency = %(currency)s AND o.order_type NOT IN ('SAMPLE', 'EXCHANGE') AND NOT o.is_provisional
       AND (%(channels)s::bigint[] IS NULL OR o.channel_id = ANY(%(channels)s::bigint[]))
 ), fact AS (
-    SELECT {row} AS row_key, {column} AS column_key, o.order_date >= %(first)s AS is_now, coalesce(record.golden_id, -o.id) AS customer,
+    SELECT {row} AS row_key, {column} AS column_key, o.order_date >= %(first)s AS is_now,
+           coalesce(-2 * o.account_id - 1, record.golden_id, -2 * o.id) AS customer,
            line.id AS line_id, line.order_id, stays.units,
            CASE WHEN stays.units = line.quantity THEN line.net_amount ELSE round(line.net_amount * stays.units / line.quantity) END AS sales,
            0::numeric AS net, 0::numeric AS cost
@@ -248,6 +260,8 @@ def _joins(used: Collection[str]) -> str:
         joins.append("LEFT JOIN catalog_sku sku ON sku.id = line.sku_id")
     if {"category", "brand"} & set(used):
         joins.append("LEFT JOIN catalog_product product ON product.id = sku.product_id")
+    if "prefecture" in used:
+        joins.append("LEFT JOIN orders_delivery delivery ON delivery.id = line.delivery_id AND o.account_id IS NOT NULL")
     if {"segment", "rfm"} & set(used):
         joins.append("LEFT JOIN insights_customerrfm rfm ON rfm.golden_id = record.golden_id")
     return " ".join(joins)
@@ -264,6 +278,7 @@ def choices(dimension: str) -> list[tuple[str, str]]:
             rows = [(str(key), name) for key, name in Category.objects.order_by("name").values_list("pk", "name")]
         case "segment":
             rows = [(str(key), name) for key, name in Segment.objects.order_by("rank").values_list("pk", "name")]
+            rows.append((ON_ACCOUNT, _("Wholesale (on account)")))
         case "prefecture":
             rows = [(name, name) for name in PREFECTURES]
         case _:
@@ -295,6 +310,9 @@ def _labels(
             labels[code] = {key: key.replace("-", "/") for key in wanted}
         elif code == "rfm":
             labels[code] = {key: f"R{key[0]} F{key[1]} M{key[2]}" for key in wanted if len(key) == 3}
+            labels[code][ON_ACCOUNT] = _("Wholesale (on account)")
+        elif code == "account":
+            labels[code] = {str(account.pk): str(account) for account in Account.objects.filter(pk__in=ids)}
         elif code:
             labels[code] = dict(choices(code))
     return labels
