@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import EmailMessage
 from typing import Any
 
 import structlog
@@ -21,17 +22,18 @@ from erp.access.models import AccessLog
 from erp.access.pages import visit_of
 from erp.access.services import note
 from erp.core.permissions import SEE_COSTS
+from erp.imports.masters import named
 
 log = structlog.get_logger(__name__)
 
 PERSONAL = frozenset({
-    "accounting.billableitem", "auth.user", "core.auditrow", "core.messagelog",
+    "accounting.billableitem", "accounting.openitem", "accounting.settlement", "auth.user", "core.auditrow", "core.messagelog",
     # Pages of our own that begin with the name of no such table.
-    "find", "insights_account_card", "insights_customer_card", "insights_undo_merge", "insights_sales_lines", "orders_labels",
-    "orders_packing", "orders_release", "orders_take_back", "orders_tracking",
+    "accounting_aging", "accounting_settle", "accounting_subsidiary_ledger", "find", "insights_account_card", "insights_customer_card",
+    "insights_undo_merge", "insights_sales_lines", "orders_labels", "orders_packing", "orders_release", "orders_take_back", "orders_tracking",
     "correspondence.mail", "orders.labelrun", "orders.receipt",
-    "customers.account", "customers.billto", "customers.customerrecord", "customers.goldencustomer",
-    "customers.mergeevent", "ec_gateway.inboundevent", "ec_gateway.orderseen", "insights.customerrfm", "inventory.hold",
+    "customers.account", "customers.billto", "customers.contact", "customers.customerrecord", "customers.goldencustomer",
+    "customers.mergeevent", "customers.shipto", "ec_gateway.inboundevent", "ec_gateway.orderseen", "insights.customerrfm", "inventory.hold",
     "access.accesslog", "access.staffsession", "access.signinlock", "imports.importrun",
     "orders.order", "orders.orderhold", "orders.orderpayment", "orders.parkedmessage", "orders.return", "orders.shipment",
 })  # fmt: skip
@@ -54,6 +56,8 @@ COSTS = frozenset(
         "insights_sales_lines",
     }
 )
+# The page that takes the rows of any master out.
+EXPORT_OF_ANY = "imports_export"
 # Ways to a page of a model that Django's admin names.
 WAYS = ("changelist", "change", "history", "add", "delete")
 
@@ -64,9 +68,10 @@ class Page:
     is_cost: bool
 
 
-def page_of(url_name: str, *, sees_costs: bool) -> Page:
-    """What a page of the admin shows, by its name: ``orders_order_change``, or one of our own."""
-    label = _label_of(url_name)
+def page_of(url_name: str, *, sees_costs: bool, kind: str = "") -> Page:
+    """What a page of the admin shows, by its name: ``orders_order_change``, or one of our own. ``kind`` is the master of an export."""
+    master = named(kind) if url_name == EXPORT_OF_ANY else None
+    label = _label_of(url_name) if master is None else master.model._meta.label_lower
     shows_costs = label in COSTS or url_name in COSTS
     if label and not shows_costs:
         shows_costs = bool(getattr(admin.site._registry.get(apps.get_model(label)), "costs", ()))
@@ -85,6 +90,13 @@ def _label_of(url_name: str) -> str:
     return ""
 
 
+def file_name(disposition: str) -> str:
+    """The name a browser saves under, also one in Japanese, which comes as ``filename*``."""
+    header = EmailMessage()
+    header["Content-Disposition"] = disposition
+    return header.get_filename("")
+
+
 class Disclosure:
     """Writes after the answer was made, in a statement of its own: a page is not refused because its line could not be written."""
 
@@ -98,9 +110,9 @@ class Disclosure:
             return answer
         name = match.url_name or ""
         disposition = str(answer.headers.get("Content-Disposition", ""))
-        page = page_of(name, sees_costs=request.user.has_perm(SEE_COSTS))
+        page = page_of(name, sees_costs=request.user.has_perm(SEE_COSTS), kind=request.GET.get("kind", ""))
         if disposition.startswith("attachment"):
-            self._note(request, AccessLog.Kind.TAKEN_OUT, page, disposition.partition("filename=")[2].strip('"'))
+            self._note(request, AccessLog.Kind.TAKEN_OUT, page, file_name(disposition))
         elif request.method == "GET" and (page.is_personal or page.is_cost):
             self._note(request, AccessLog.Kind.OPENED, page, "")
         return answer

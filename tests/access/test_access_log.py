@@ -9,8 +9,9 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db import DatabaseError, connection, transaction
-from django.urls import URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
+from django.utils.text import slugify
 
 from erp.access import services
 from erp.access.models import AccessLog
@@ -18,12 +19,23 @@ from erp.back_office import disclosure
 from erp.core.actors import Actor
 from erp.core.addresses import address_of
 from erp.core.models import AuditRow
+from erp.imports.masters import named, registered
 from tests.access.conftest import sign_in
 
 pytestmark = pytest.mark.django_db
 JOB = Actor.job("access-log")
 # What a column is called that says who somebody is. The right-hand names hold none of people.
-IDENTIFIES = ("email", "phone", "postal_code", "family_name", "kana", "addressee", "ship_to_name", "display_name")
+IDENTIFIES = (
+    "email",
+    "phone",
+    "postal_code",
+    "family_name",
+    "kana",
+    "addressee",
+    "ship_to_name",
+    "display_name",
+    "party_label",
+)
 OF_NOBODY = {"core.companyprofile", "catalog.product", "catalog.supplier", "core.channel"}
 
 
@@ -73,7 +85,9 @@ def test_every_table_that_says_who_somebody_is_counts_as_personal():
     known = {model._meta.label_lower for model in admin.site._registry}
 
     assert missing - disclosure.PERSONAL - OF_NOBODY == set()
-    assert {name for name in disclosure.PERSONAL if "." in name} <= known
+    assert {name for name in disclosure.PERSONAL if "." in name} <= known | {
+        one.model._meta.label_lower for one in registered()
+    }
     pages = {name for name in disclosure.PERSONAL | disclosure.COSTS if "." not in name}
     assert pages <= set(_names(get_resolver()))
 
@@ -99,6 +113,55 @@ def test_a_file_is_taken_out_whichever_page_offers_it(client, mika, rf):
 
     line = AccessLog.objects.get()
     assert (line.kind, line.detail, line.path) == ("TAKEN_OUT", "journal.csv", "/admin/accounting/exportrun/1/file/")
+
+
+@pytest.mark.parametrize("page", ["openitem_changelist", "settlement_changelist", "aging", "subsidiary_ledger"])
+def test_a_page_of_who_owes_what_is_personal(client, mika, page):
+    client.force_login(mika)
+
+    assert client.get(reverse(f"admin:accounting_{page}")).status_code == 200
+    assert [is_personal for _path, is_personal, _cost in opened()] == [True]
+
+
+@pytest.mark.parametrize("kind", ["contacts", "ship_tos", "accounts"])
+@pytest.mark.parametrize("form", ["xlsx", "utf-8-sig"])
+def test_an_export_is_personal_where_its_rows_are_and_the_name_of_its_file_is_kept(client, mika, kind, form):
+    client.force_login(mika)
+
+    for asked in (kind, "products"):
+        assert b"".join(client.get(reverse("admin:imports_export"), {"kind": asked, "_as": form}).streaming_content)
+
+    personal, other = AccessLog.objects.filter(kind="TAKEN_OUT").order_by("id")
+    ending = "xlsx" if form == "xlsx" else "csv"
+    assert (personal.is_personal, personal.detail) == (
+        True,
+        f"{slugify(named(kind).title, allow_unicode=True)}.{ending}",
+    )
+    assert not personal.detail.isascii()
+    assert not other.is_personal
+
+
+def test_every_master_that_says_who_somebody_is_counts_as_personal():
+    models = {master.model for master in registered()}
+    people = {
+        model._meta.label_lower
+        for model in models
+        if any(field.name.endswith(IDENTIFIES) for field in model._meta.fields)
+    }
+
+    assert people - disclosure.PERSONAL - OF_NOBODY == set()
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ('attachment; filename="a.csv"', "a.csv"),
+        ("attachment; filename*=utf-8''%E5%BE%97%E6%84%8F%E5%85%88.csv", "得意先.csv"),
+        ("attachment", ""),
+    ],
+)
+def test_the_name_of_a_file_is_read_as_a_browser_reads_it(disposition, name):
+    assert disclosure.file_name(disposition) == name
 
 
 def test_the_log_is_final(mika, client):
