@@ -165,7 +165,7 @@ def _tile(queue: WorkQueue, viewer: Any, now: dt.datetime) -> Tile:
     ]
     due, is_late = _due(waiting, now)
     return Tile(
-        str(queue.title), f"{url}?{queue.query}" if queue.query else url, waiting.count, waiting.text, _age(waiting, now), due, is_late, parts
+        str(queue.title), f"{url}?{queue.asks}", waiting.count, waiting.text, _age(waiting, now), due, is_late, parts
     )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Beyond this nobody reads the number.
 CAP = 999
+# What an address says so that a list opens with all of its rows, and not with the default filter of whoever opens it.
+ALL_ROWS = "_all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class WorkQueue:
     due: Any = ""
     order: str = "pk"
     parts: str = ""
+
+    @property
+    def asks(self) -> str:
+        """What opens the list of just these rows, whatever filter somebody opens it with otherwise."""
+        return self.query or f"{ALL_ROWS}=1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ec_gateway.services.access import create_key
 from erp.back_office import home
 from erp.back_office.roles import ROLES
 from erp.core import work_queues
-from erp.core.models import StaffTask
+from erp.core.models import DefaultFilter, SavedFilter, StaffTask
 from erp.core.work_queues import WorkQueue, measure, named, parts_of, registered
 from erp.inventory.models import ExpectedReceipt, Hold, ProvisionalReceipt, ShopStaff
 from erp.orders import services
@@ -139,6 +139,23 @@ def test_a_shop_is_told_the_counts_of_the_lists_that_it_sees(client, as_role, on
 
     for title, tile in first_page(client).tiles.items():
         assert len(client.get(tile.url).context["cl"].result_list) == tile.count, title
+
+
+def test_a_tile_opens_what_it_counted_whatever_filter_the_list_opens_with(staff, on_the_day):
+    days_work(2)
+    mika = User.objects.get(username="mika")
+    saved = SavedFilter.objects.create(
+        page="orders.orderhold", name="備考だけ", owner=mika, parameters=[["reason__exact", "CUSTOMER_NOTE"]]
+    )
+    DefaultFilter.objects.create(user=mika, page="orders.orderhold", filter=saved)
+
+    tile = first_page(staff).tiles["確認待ちの理由"]
+    told = staff.get("/admin/core/jobrun/health/").context["waiting"]
+    [row] = [row for row in told if row.title == tile.title]
+
+    assert tile.count == 2
+    assert len(staff.get(tile.url, follow=True).context["cl"].result_list) == tile.count
+    assert len(staff.get(row.url, follow=True).context["cl"].result_list) == tile.count
 
 
 def test_a_part_of_a_queue_opens_its_own_list(staff, on_the_day):

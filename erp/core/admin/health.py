@@ -128,7 +128,7 @@ def _waiting(queue: WorkQueue, request: HttpRequest, at: dt.datetime) -> Row:
         told=told,
         meaning=gettext("Rows that wait for somebody, and for how long the oldest has."),
         remedy=gettext("Have the oldest looked at by whoever works on this list."),
-        url=f"{reverse(queue.url_name)}?{queue.query}" if may_open(queue.url_name, request) else "",
+        url=f"{reverse(queue.url_name)}?{queue.asks}" if may_open(queue.url_name, request) else "",
     )
 
 

@@ -17,9 +17,10 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 
 from erp.core.models import DefaultFilter, SavedFilter
+from erp.core.work_queues import ALL_ROWS
 
 # Parameters of our own: which filter was asked for, and that none is, not even the default.
-CHOSEN, NONE = "_saved", "_all"
+CHOSEN, NONE = "_saved", ALL_ROWS
 ORDER = "o"
 # What says where somebody stands in a list, and not what is listed.
 PASSING = (CHOSEN, NONE, "p", "e", "all", "_facets", "_popup", "_to_field")
