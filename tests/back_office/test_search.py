@@ -26,7 +26,7 @@ from erp.insights.models import CustomerRfm
 from erp.inventory.models import Hold, ShopStaff
 from erp.inventory.services import ExpectedLine, ReceiptLine, expect_receipt, receive
 from erp.orders import services
-from erp.orders.models import Order, OrderPayment, Shipment, ShipmentLine
+from erp.orders.models import Order, OrderPayment, Receipt, Shipment, ShipmentLine
 from tests.inventory.factories import channel as new_channel
 from tests.inventory.factories import location, stock
 from tests.inventory.factories import sku as new_sku
@@ -221,6 +221,10 @@ def test_every_kind_is_found_by_its_own_numbers(staff, sold):
         external_id="RC-2026/3", location_id=place.pk, lines=[ReceiptLine(1, goods.pk, 2, Decimal(300))], occurred_at=NOON, at=NOON, by=DESK,
     )  # fmt: skip
     entry = JournalEntry.objects.order_by("pk").first()
+    receipt = Receipt.objects.create(
+        number="RC-00000001", order=sold, issue=1, medium="PAPER", addressee="株式会社 髙﨑 御中", proviso="衣料品代として",
+        issued_on=NOON.date(), currency="JPY", amount=1100, content={}, token="t", recorded_at=NOON, actor="x",
+    )  # fmt: skip
     OrderPayment.objects.filter(order=sold).update(reference="CH_9-A")
 
     expected = {
@@ -251,6 +255,9 @@ def test_every_kind_is_found_by_its_own_numbers(staff, sold):
         place.code: ("場所", place.code),
         "ｒｃ２０２６３": ("受払伝票", "RC-2026/3"),
         entry.number: ("仕訳", entry.number),
+        receipt.number: ("領収書", receipt.number),
+        receipt.number.lower().replace("-", ""): ("領収書", receipt.number),
+        "株式会社 髙﨑": ("領収書", receipt.number),
     }  # fmt: skip
     missed = {
         typed: found(staff, typed)

@@ -9,7 +9,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 
 from erp.core.finding import Findable, register
 from erp.core.permissions import SEE_AMOUNTS
-from erp.orders.models import Order, Return, SalesReport, Shipment
+from erp.orders.models import Order, Receipt, Return, SalesReport, Shipment
 from erp.orders.selectors.carriers import carrier_name
 
 
@@ -39,6 +39,11 @@ def register_findables() -> None:
             ("number__exact", "external_id__folded"),
             name=lambda report: report.number, facts=_of_report, rank=22, related=("channel",),
         ),
+        Findable(
+            "orders.receipt",
+            ("number__exact", "addressee"),
+            name=lambda receipt: receipt.number, facts=_of_receipt, rank=23, related=("order",),
+        ),
     )  # fmt: skip
 
 
@@ -59,6 +64,11 @@ def _of_shipment(shipment: Shipment, viewer: Any) -> Iterable[object]:
 def _of_return(document: Return, viewer: Any) -> Iterable[object]:
     sold = document.order.number if document.order else ""
     return (document.get_kind_display(), document.return_date, sold, document.channel.name, document.external_id)
+
+
+def _of_receipt(receipt: Receipt, viewer: Any) -> Iterable[object]:
+    amount = f"¥{intcomma(f'{receipt.amount:.0f}')}" if viewer.has_perm(SEE_AMOUNTS) else ""
+    return (receipt.addressee, receipt.issued_on, receipt.order.number, receipt.get_medium_display(), amount)
 
 
 def _of_report(report: SalesReport, viewer: Any) -> Iterable[object]:
