@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 FIGURES_KEPT_S = 300
+ANALYSIS, STOCK_VALUE = "admin:insights_sales", "admin:inventory_stock_value"
 # The way of an order, in the words staff know. What was shipped is done for today.
 STEPS = [f"orders.{state.lower()}" for state in OrderState if state not in (OrderState.SHIPPED, OrderState.CANCELLED)]
 
@@ -68,12 +70,18 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """An amount beside the one it is compared with; ``percent`` is None where there is nothing, or too little, to compare with."""
+    """An amount beside the one it is compared with; ``percent`` is None where there is nothing, or too little, to compare with.
+
+    ``query`` asks the page ``url_name`` for the same days.
+    """
 
     title: StrOrPromise
     value: Decimal
     before: Decimal | None
     compared: StrOrPromise
+    url_name: str = ""
+    query: str = ""
+    url: str = ""
 
     @property
     def text(self) -> str:
@@ -117,7 +125,16 @@ def figures_for(request: HttpRequest) -> list[Figure]:
     if not request.user.has_perm(SEE_COSTS):
         return []
     today = business_date(timezone.now())
-    return cache.get_or_set(f"back_office.figures.{today}", partial(_figures, today), FIGURES_KEPT_S) or []
+    kept = cache.get_or_set(f"back_office.figures.{today}", partial(_figures, today), FIGURES_KEPT_S) or []
+    return [
+        replace(figure, url=f"{reverse(figure.url_name)}?{figure.query}") if _may_ask(figure, request) else figure
+        for figure in kept
+    ]
+
+
+def _may_ask(figure: Figure, request: HttpRequest) -> bool:
+    permission = {ANALYSIS: "insights.analyse_sales", STOCK_VALUE: "inventory.view_costbalance"}[figure.url_name]
+    return bool(request.user.has_perm(permission))
 
 
 def _figures(today: dt.date) -> list[Figure]:
@@ -129,22 +146,43 @@ def _figures(today: dt.date) -> list[Figure]:
     )
     in_stock = sum((pool.value for pool in stock_values()), Decimal(0))
     return [
-        *_earned(_("Sales of yesterday"), _("Margin of yesterday"), day, day_before, _("same weekday last year")),
         *_earned(
-            _("Sales of this month"), _("Margin of this month"), month, month_before, _("up to this day last year")
+            _("Sales of yesterday"), _("Margin of yesterday"), day, day_before, _("same weekday last year"), (yesterday, yesterday)
         ),
-        Figure(_("Value of stock"), in_stock, stock_in_books(last_year) or None, _("this day last year")),
-    ]
+        *_earned(
+            _("Sales of this month"), _("Margin of this month"), month, month_before, _("up to this day last year"), (first, today)
+        ),
+        Figure(
+            _("Value of stock"), in_stock, stock_in_books(last_year) or None, _("this day last year"), STOCK_VALUE,
+            urlencode({"day": today.isoformat(), "by": "CATEGORY"}),
+        ),
+    ]  # fmt: skip
 
 
 def _earned(
-    sales: StrOrPromise, margin: StrOrPromise, now: Trading, before: Trading, compared: StrOrPromise
-) -> Sequence[Figure]:
+    sales: StrOrPromise, margin: StrOrPromise, now: Trading, before: Trading, compared: StrOrPromise, days: tuple[dt.date, dt.date]
+) -> Sequence[Figure]:  # fmt: skip
+    first, last = (day.isoformat() for day in days)
+    asked = {"first": first, "last": last, "rows": "category"}
     # Where nothing was sold and nothing went out, these books had not begun or the house was shut: nothing to compare with.
     is_known = before.sales != 0 or before.cost != 0
     return (
-        Figure(sales, now.sales, before.sales if is_known else None, compared),
-        Figure(margin, now.margin, before.margin if is_known else None, compared),
+        Figure(
+            sales,
+            now.sales,
+            before.sales if is_known else None,
+            compared,
+            ANALYSIS,
+            urlencode({**asked, "measure": "sales"}),
+        ),
+        Figure(
+            margin,
+            now.margin,
+            before.margin if is_known else None,
+            compared,
+            ANALYSIS,
+            urlencode({**asked, "measure": "margin"}),
+        ),
     )
 
 

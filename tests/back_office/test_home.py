@@ -366,6 +366,22 @@ def test_sales_margin_and_stock_stand_beside_last_year(client, as_role):
     assert found["在庫金額"][0] == 0
 
 
+def test_each_figure_leads_to_the_same_days(client, as_role):
+    as_role("経営")
+    with time_machine.travel(dt.datetime(2026, 11, 25, 3, tzinfo=dt.UTC), tick=False):
+        trade_of(dt.date(2026, 11, 24), 2200)
+        shown = {str(one.title): one for one in client.get(reverse("admin:index")).context["figures"]}
+        pages = {title: client.get(one.url) for title, one in shown.items()}
+
+    assert [page.status_code for page in pages.values()] == [200] * 5
+    asked = {title: page.context["answer"].question for title, page in pages.items() if title != "在庫金額"}
+    assert {title: (question.first.day, question.last.day) for title, question in asked.items()} == {
+        "昨日の売上": (24, 24), "昨日の粗利": (24, 24), "今月の売上": (1, 25), "今月の粗利": (1, 25),
+    }  # fmt: skip
+    assert pages["昨日の粗利"].context["measure"] == "margin"
+    assert pages["在庫金額"].context["form"].cleaned_data["day"] == dt.date(2026, 11, 25)
+
+
 def test_where_the_books_had_not_begun_a_year_before_nothing_is_compared(client, as_role):
     as_role("経営")
     with time_machine.travel(dt.datetime(2026, 11, 25, 3, tzinfo=dt.UTC), tick=False):
