@@ -239,6 +239,22 @@ def test_from_the_page_to_the_order_lines_in_two_clicks(staff, trade):
     assert "/admin/orders/order/" in lines.content.decode()
 
 
+def test_the_lines_go_on_to_the_last(staff, trade, monkeypatch):
+    monkeypatch.setattr("erp.insights.selectors.sales.LINES_SHOWN", 2)
+    url, seen, texts = f"{LINES}?first={FIRST}&last={TODAY}&rows=category&measure=sales", [], []
+    while url:
+        page = staff.get(url)
+        seen += [line for line, _row in page.context["lines"]]
+        texts.append((page.context["first"], page.context["last"]))
+        url = page.context["after"] and f"{LINES}?{page.context['after']}"
+
+    assert texts == [(1, 2), (3, 4), (5, 5)]
+    assert len({line.line_id for line in seen}) == page.context["total"].lines == 5
+    assert sum(line.sales for line in seen) == page.context["total"].sales
+    assert "p=2" in page.context["before"]
+    assert "p=" not in page.context["back"]
+
+
 def test_each_cell_of_a_cross_table_leads_to_its_lines(staff, trade):
     page = staff.get(URL, {**SPAN, "rows": "prefecture", "columns": "channel", "measure": "units"})
 

@@ -23,6 +23,7 @@ from erp.core.clock import business_date
 from erp.core.money import ZERO, percent_of_base, written
 from erp.core.permissions import SEE_COSTS
 from erp.imports.downloads import table_as_csv, table_as_file
+from erp.insights.selectors import sales
 from erp.insights.selectors.sales import (
     DIMENSIONS,
     Answer,
@@ -34,6 +35,7 @@ from erp.insights.selectors.sales import (
     choices,
     lines_behind,
 )
+from erp.inventory.admin.sheets import page_number
 from erp.inventory.selectors import shop_channels_of
 from erp.orders.models import OrderLine
 
@@ -164,16 +166,21 @@ def lines(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse:
     form = SalesForm(request.GET, with_margin=with_margin, with_accounts=_sees_accounts(request), channels=channels)
     context: dict[str, Any] = {
         **admin.admin_site.each_context(request), "opts": admin.opts, "title": gettext("Order lines behind a number"), "form": form,
-        "with_margin": with_margin, "back": f"{reverse('admin:insights_sales')}?{request.GET.urlencode()}",
+        "with_margin": with_margin, "back": f"{reverse('admin:insights_sales')}?{_with(request, p=None)}",
     }  # fmt: skip
     if form.is_valid():
         question = _question(form.cleaned_data, request, channels)
-        total, found = lines_behind(question, with_margin=with_margin)
+        number = page_number(request)
+        total, found = lines_behind(question, with_margin=with_margin, page=number)
+        first = (number - 1) * sales.LINES_SHOWN + 1
         rows = OrderLine.objects.select_related("order__channel", "sku").in_bulk([line.line_id for line in found])
         answer = _kept(question, with_margin)
         context |= {
             "total": total, "lines": [(line, rows[line.line_id]) for line in found], "question": question,
-            "is_cut": total.lines > len(found), "narrowed": _Sheet(answer, "sales", request).narrowed(),
+            "first": first, "last": first + len(found) - 1,
+            "before": _with(request, p=str(number - 1)) if number > 1 else "",
+            "after": _with(request, p=str(number + 1)) if first + len(found) <= total.lines else "",
+            "narrowed": _Sheet(answer, "sales", request).narrowed(),
         }  # fmt: skip
     return TemplateResponse(request, "insights/sales_lines.html", context)
 

@@ -55,7 +55,8 @@ DIMENSIONS = {
         Dimension("account", gettext_lazy("Account"), "o.account_id::text"),
         # What an account buys goes where its goods go.
         Dimension(
-            "prefecture", gettext_lazy("Prefecture of the customer"),
+            "prefecture",
+            gettext_lazy("Prefecture of the customer"),
             "coalesce(nullif(delivery.prefecture, ''), nullif(record.prefecture, ''))",
         ),
         Dimension("month", gettext_lazy("Month"), "to_char({day}, 'YYYY-MM')"),
@@ -178,7 +179,7 @@ FROM fact GROUP BY is_now, GROUPING SETS ({sets})
 """
 _LINES = """
 SELECT line_id, order_id, sum(units)::int, sum(sales), nullif(sum(net) - sum(cost), 0)
-FROM fact WHERE is_now GROUP BY line_id, order_id HAVING sum(units) > 0 ORDER BY sum(sales) DESC, line_id LIMIT %(limit)s
+FROM fact WHERE is_now GROUP BY line_id, order_id HAVING sum(units) > 0 ORDER BY sum(sales) DESC, line_id LIMIT %(limit)s OFFSET %(skipped)s
 """
 
 
@@ -222,10 +223,11 @@ class Line:
     margin: Decimal | None
 
 
-def lines_behind(question: Question, *, with_margin: bool) -> tuple[Figures, list[Line]]:
-    """The figures of what is narrowed down, and the lines that make them, the largest first, up to a number of them."""
+def lines_behind(question: Question, *, with_margin: bool, page: int = 1) -> tuple[Figures, list[Line]]:
+    """The figures of what is narrowed down, and a page of the lines that make them, the largest first."""
     total = analyse(replace(question, columns=""), with_margin=with_margin).total.now
-    return total, [Line(*row) for row in _ask(question, _LINES, with_margin, limit=LINES_SHOWN)]
+    found = _ask(question, _LINES, with_margin, limit=LINES_SHOWN, skipped=(page - 1) * LINES_SHOWN)
+    return total, [Line(*row) for row in found]
 
 
 def _ask(question: Question, statement: str, with_margin: bool, **more: Any) -> list[tuple[Any, ...]]:
@@ -261,7 +263,9 @@ def _joins(used: Collection[str]) -> str:
     if {"category", "brand"} & set(used):
         joins.append("LEFT JOIN catalog_product product ON product.id = sku.product_id")
     if "prefecture" in used:
-        joins.append("LEFT JOIN orders_delivery delivery ON delivery.id = line.delivery_id AND o.account_id IS NOT NULL")
+        joins.append(
+            "LEFT JOIN orders_delivery delivery ON delivery.id = line.delivery_id AND o.account_id IS NOT NULL"
+        )
     if {"segment", "rfm"} & set(used):
         joins.append("LEFT JOIN insights_customerrfm rfm ON rfm.golden_id = record.golden_id")
     return " ".join(joins)
