@@ -302,6 +302,17 @@ def test_again_it_says_what_is_there_and_changes_nothing():
     assert fill() == before
 
 
+@pytest.mark.parametrize(
+    "asked", [{"seed": 7}, {"orders": 5_000}, {"orders": 500, "seed": 7}, {"date": TODAY - dt.timedelta(days=1)}]
+)
+def test_whatever_is_asked_for_otherwise_is_refused(asked):
+    before = fill()
+
+    with pytest.raises(CommandError, match="There is another demo company: 100 orders up to 2026-11-27, seed 1"):
+        call_command("demo", **asked)
+    assert fill() == before
+
+
 def test_another_one_is_refused():
     with pytest.raises(CommandError, match="There is another demo company: 100 orders up to 2026-11-27, seed 1"):
         call_command("demo", date=TODAY, orders=100, seed=2)

@@ -25,6 +25,7 @@ from erp.inventory.selectors import stock_values
 
 # The fixed cast alone are so many.
 LEAST_ORDERS, MOST_ORDERS = 60, 50_000
+ORDERS, SEED = 5_000, 1
 EARLIEST = dt.date(2024, 1, 1)
 
 
@@ -37,17 +38,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--date", type=dt.date.fromisoformat, help="the company's today (default: today)")
-        parser.add_argument(
-            "--orders", type=int, default=5_000, help="how many orders, shop sales included (default: 5000)"
-        )
-        parser.add_argument("--seed", type=int, default=1, help="another seed is another company (default: 1)")
+        parser.add_argument("--orders", type=int, help="how many orders, shop sales included (default: 5000)")
+        parser.add_argument("--seed", type=int, help="another seed is another company (default: 1)")
         parser.add_argument("--sites", type=Path, help="folder for what the practice EC sites know of it")
         parser.add_argument("--progress", type=Path, help="file that always holds the percentage done")
         parser.add_argument("--only-unfinished", action="store_true", help="do nothing unless a load was cut off")
 
     def handle(
-        self, *args: Any, date: dt.date | None, orders: int, seed: int, sites: Path | None, progress: Path | None, only_unfinished: bool,
-        **options: Any,
+        self, *args: Any, date: dt.date | None, orders: int | None, seed: int | None, sites: Path | None, progress: Path | None,
+        only_unfinished: bool, **options: Any,
     ) -> None:  # fmt: skip
         wish = self._decide(date, orders, seed, only_unfinished=only_unfinished)
         if wish is None:
@@ -67,15 +66,21 @@ class Command(BaseCommand):
         self.stdout.write(f"{count:,} orders in {took:.1f} s: {count / took:,.0f} orders per second")
         self._verify()
 
-    def _decide(self, date: dt.date | None, orders: int, seed: int, *, only_unfinished: bool) -> Wish | None:
+    def _decide(
+        self, date: dt.date | None, orders: int | None, seed: int | None, *, only_unfinished: bool
+    ) -> Wish | None:
         """What to load; None for nothing. A company that was begun stays the one it is. Raises CommandError."""
         known = days.known_wish()
         if only_unfinished:
             return None if known is None or days.is_finished() else known
-        today = date or (business_date(timezone.now()) if known is None else known.today)
-        wish = Wish(today, orders, seed)
+        given = Wish(business_date(timezone.now()), ORDERS, SEED) if known is None else known
+        wish = Wish(
+            given.today if date is None else date,
+            given.orders if orders is None else orders,
+            given.seed if seed is None else seed,
+        )
         if known is not None:
-            if date is not None and wish != known:
+            if wish != known:
                 raise CommandError(f"There is another demo company: {_told(known)}. A new one needs an empty database.")
             return known
         if problems := _problems(wish):
