@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import pytest
@@ -18,9 +19,9 @@ from erp.insights.selectors import card_of_account, card_of_customer
 from erp.insights.services import refresh_rfm
 from erp.inventory.models import ShopStaff
 from erp.orders.models import ShipmentLine
-from erp.orders.services import ReturnedLine, record_return
+from erp.orders.services import ReturnedLine, cancel_order, record_return
 from tests.back_office import access
-from tests.customers.factories import credit_group
+from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import channel, location, sku, stock
 from tests.orders.factories import DESK, NOON, TODAY, line, order, placed, shipped, shop
 
@@ -73,6 +74,35 @@ def test_what_was_bought_is_what_the_scores_were_made_from(store):
     assert [row.number for row in card.orders] == [order.number for order in (card.orders[0], kept)]
     assert [back.order_id for back in card.returns] == [kept.pk]
     assert [one.units for one in card.favourites] == [3]
+
+
+def test_what_the_list_shows_and_the_figure_does_not_is_told(store, client):
+    buys(store, "sato", "A-1")
+    buys(store, "sato", "A-2")
+    buys(store, "sato", "A-3")
+    cancel_order(channel=store[0].code, external_id="A-3", **HOW)
+    client.force_login(User.objects.create_superuser("mika"))
+
+    page = client.get(f"/admin/insights/customerrfm/customer/{golden_of(store, 'sato')}/")
+    [row] = page.context["card"].channels
+    url = re.search(r'href="(/admin/orders/order/[^"]*channel[^"]*)"', page.content.decode())[1]
+    listed = client.get(url.replace("&amp;", "&")).context["cl"].result_list
+
+    assert (row.orders, row.uncounted, row.on_account) == (2, 1, 0)
+    assert len(listed) == row.orders + row.uncounted
+    assert "ほかに集計外 1 件" in page.content.decode()
+
+
+def test_what_names_the_account_alone_is_told_apart(store, client):
+    buys(store, "sato", "A-1")
+    golden = golden_of(store, "sato")
+    record = ChannelIdentity.objects.get(external_id="sato").record
+    account("AC1", bill_to=bill_to("B1"), record=record)
+    placed(store[0], order(line(store[1]), external_id="W-1", account_code="AC1", payments=()))
+
+    [row] = card_of_customer(golden, on=TODAY).channels
+
+    assert (row.orders, row.uncounted, row.on_account) == (2, 0, 1)
 
 
 def test_channels_add_up_to_the_whole(store):

@@ -59,7 +59,12 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class ChannelSum:
-    """What was bought through one channel. ``amount`` is gross, of goods that stay; ``net``, ``cost`` are of what was posted as sold."""
+    """What was bought through one channel. ``amount`` is gross, of goods that stay; ``net``, ``cost`` are of what was posted as sold.
+
+    ``uncounted`` are the further orders that the list shows: cancelled or returned as a whole, samples, exchanges, provisional ones,
+    of another currency.
+    ``on_account`` are those of all of them that the list of the person does not show, since they name the account alone.
+    """
 
     channel_id: int
     channel: str
@@ -70,6 +75,8 @@ class ChannelSum:
     returned: int
     net: Decimal = ZERO
     cost: Decimal = ZERO
+    uncounted: int = 0
+    on_account: int = 0
 
     @property
     def margin(self) -> Decimal:
@@ -157,6 +164,8 @@ class CustomerCard:
             returned=sum(row.returned for row in rows),
             net=sum((row.net for row in rows), ZERO),
             cost=sum((row.cost for row in rows), ZERO),
+            uncounted=sum(row.uncounted for row in rows),
+            on_account=sum(row.on_account for row in rows),
         )
 
     @property
@@ -312,10 +321,11 @@ def _scored(golden: GoldenCustomer) -> Scored | None:
 
 # What counts is what counts for the scores: units neither cancelled nor returned, at their share of the line; no samples, exchanges or
 # provisional orders. Beside it what was posted as sold, for those who may know its cost.
-_MINE = """
+_WHOSE = """
     (o.customer_record_id = ANY(%(records)s::bigint[]) OR o.account_id = ANY(%(accounts)s::bigint[]))
-    AND (%(channels)s::bigint[] IS NULL OR o.channel_id = ANY(%(channels)s::bigint[])) AND o.currency = %(currency)s
+    AND (%(channels)s::bigint[] IS NULL OR o.channel_id = ANY(%(channels)s::bigint[]))
 """
+_MINE = f"{_WHOSE} AND o.currency = %(currency)s"
 _COUNTS = "o.order_type NOT IN ('SAMPLE', 'EXCHANGE') AND NOT o.is_provisional AND line.gross_amount IS NOT NULL"
 _BY_CHANNEL = """
 WITH bought AS (
@@ -331,10 +341,15 @@ WITH bought AS (
     FROM orders_order o JOIN orders_shipment parcel ON parcel.order_id = o.id AND parcel.revenue_date IS NOT NULL
     JOIN orders_shipmentline part ON part.shipment_id = parcel.id
     WHERE {mine} GROUP BY o.channel_id
+), listed AS (
+    SELECT o.channel_id, count(*) AS orders, count(*) FILTER (WHERE (o.customer_record_id = ANY(%(records)s::bigint[])) IS NOT TRUE) AS on_account
+    FROM orders_order o WHERE {whose} GROUP BY o.channel_id
 )
 SELECT bought.channel_id, channel.name, (count(*) FILTER (WHERE bought.amount > 0))::int, sum(bought.amount), max(bought.order_date),
-       sum(bought.units)::int, sum(bought.returned)::int, coalesce(min(sold.net), 0), coalesce(min(sold.cost), 0)
-FROM bought JOIN core_channel channel ON channel.id = bought.channel_id LEFT JOIN sold ON sold.channel_id = bought.channel_id
+       sum(bought.units)::int, sum(bought.returned)::int, coalesce(min(sold.net), 0), coalesce(min(sold.cost), 0),
+       (min(listed.orders) - count(*) FILTER (WHERE bought.amount > 0))::int, min(listed.on_account)::int
+FROM bought JOIN core_channel channel ON channel.id = bought.channel_id JOIN listed ON listed.channel_id = bought.channel_id
+LEFT JOIN sold ON sold.channel_id = bought.channel_id
 GROUP BY bought.channel_id, channel.name ORDER BY sum(bought.amount) DESC, channel.name
 """
 _FAVOURITES = """
@@ -351,7 +366,8 @@ ORDER BY units DESC, product.code LIMIT %(limit)s
 def _ask(statement: str, bought: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            statement.replace("{mine}", _MINE).replace("{counts}", _COUNTS), {**bought, "currency": COMPANY_CURRENCY}
+            statement.replace("{mine}", _MINE).replace("{whose}", _WHOSE).replace("{counts}", _COUNTS),
+            {**bought, "currency": COMPANY_CURRENCY},
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
