@@ -9,11 +9,22 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 _labels: dict[str, StrOrPromise] = {}
+_decided_with: dict[str, str] = {}
 
 
 def register(labels: Mapping[str, StrOrPromise]) -> None:
     """A code that ends in an underscore names all kinds that begin with it; what follows stands behind its label."""
     _labels.update(labels)
+
+
+def register_decisions(permissions: Mapping[str, str]) -> None:
+    """Kinds whose closing is a decision that lets something happen: who makes it needs this permission, and says why."""
+    _decided_with.update(permissions)
+
+
+def decided_with(kind: str) -> str:
+    """The permission that closing such a task takes beside the general one; nothing for most kinds."""
+    return _decided_with.get(kind, "")
 
 
 def registered() -> dict[str, StrOrPromise]:

@@ -48,6 +48,9 @@ TASKS = {
     "SALE_IN_CLOSED_PERIOD": _("Shop sale of a closed month"),
 }
 
+# Closing these says that the order desk has decided: what a channel cancelled is shipped all the same.
+DECIDED_WITH = {"CANCEL_WHILE_PICKING": "orders.change_order"}
+
 # Who pays for a method, beside carriers, where the channel names it.
 PROVIDERS = {"mall": _("Mall")}
 
@@ -78,6 +81,7 @@ class OrdersConfig(AppConfig):
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
         task_kinds.register(TASKS)
+        task_kinds.register_decisions(DECIDED_WITH)
         documents.register("ORDER", label=_("Order"), url_name="admin:orders_order_change", numbers=(Order, "number"))
         documents.register(
             "SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change", numbers=(Shipment, "number")

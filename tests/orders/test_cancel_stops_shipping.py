@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
 
 from erp.core import staff_tasks
 from erp.core.models import StaffTask
@@ -26,6 +28,14 @@ def asked_back():
     [parcel] = released(record)
     cancel_order(channel=channel.code, external_id="A-1", reason="お客様都合", **HOW)
     return record, parcel, shirt, place
+
+
+def colleague(name, codename):
+    """Somebody who sees and closes tasks, and has one duty."""
+    user = User.objects.create_user(name, is_staff=True)
+    wanted = ["view_stafftask", "change_stafftask", codename]
+    user.user_permissions.set(Permission.objects.filter(codename__in=wanted))
+    return User.objects.get(pk=user.pk)
 
 
 def test_the_parcel_does_not_leave_and_the_refusal_says_why_and_who_decides():
@@ -97,3 +107,25 @@ def test_a_parcel_that_left_before_goes_on_its_way():
 
     parcel.refresh_from_db()
     assert parcel.state == Shipment.State.DELIVERED
+
+
+def test_the_warehouse_does_not_close_the_task_itself_and_the_order_desk_says_why(client):
+    _record, parcel, _shirt, _place = asked_back()
+    task = StaffTask.objects.get(kind="CANCEL_WHILE_PICKING")
+
+    def close(user, **fields):
+        client.force_login(user)
+        client.post(
+            reverse("admin:core_stafftask_changelist"), {"action": "close", "_selected_action": [task.pk], **fields}
+        )
+        task.refresh_from_db()
+        return task.closed_at is not None
+
+    warehouse, desk = colleague("soko", "change_shipment"), colleague("juchu", "change_order")
+
+    assert not close(warehouse, resolution="もう出した")
+    assert not close(desk)
+    with pytest.raises(NotShippable):
+        ship(requests=[ShipRequest(parcel.pk)], **HOW)
+    assert close(desk, resolution="お客様と電話、そのまま送る")
+    assert ship(requests=[ShipRequest(parcel.pk)], **HOW) == {parcel.pk: "SHIPPED"}

@@ -75,12 +75,25 @@ class StaffTaskAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Close the selected tasks"), permissions=["act"])
     def close(self, request: HttpRequest, queryset: QuerySet[StaffTask]) -> None:
-        resolution = request.POST.get("resolution", "").strip() or gettext("closed in the list")
-        done = 0
-        for task_id in queryset.order_by("pk").values_list("pk", flat=True):
+        told = request.POST.get("resolution", "").strip()
+        resolution, done = told or gettext("closed in the list"), 0
+        for task_id, kind, label in queryset.order_by("pk").values_list("pk", "kind", "subject_label"):
+            if why := self._not_decided(request, kind, told):
+                self.message_user(request, f"{label}: {why}", messages.ERROR)
+                continue
             with self.refusals_as_messages(request, task_id):
                 done += self.serve(request, staff_tasks.close_task, task_id=task_id, resolution=resolution)
-        self.message_user(request, ngettext("%d task closed.", "%d tasks closed.", done) % done, messages.SUCCESS)
+        level = messages.SUCCESS if done else messages.WARNING
+        self.message_user(request, ngettext("%d task closed.", "%d tasks closed.", done) % done, level)
+
+    def _not_decided(self, request: HttpRequest, kind: str, resolution: str) -> str:
+        """Why a task whose closing lets something happen stays open."""
+        needed = task_kinds.decided_with(kind)
+        if needed and not request.user.has_perm(needed):
+            return gettext("“%(kind)s” is closed by whoever decides about it.") % {"kind": task_kinds.label_of(kind)}
+        if needed and not resolution:
+            return gettext("Write down what was decided about “%(kind)s”.") % {"kind": task_kinds.label_of(kind)}
+        return ""
 
 
 @admin.register(AuditRow)
