@@ -220,6 +220,79 @@ def test_a_shop_sees_its_own_stock_and_counts_it(company: Company, desk: Any) ->
     ) == pieces + 1  # fmt: skip
 
 
+def test_a_tablet_keeps_whatever_was_counted_until_it_is_taken_or_discarded(company: Company, desk: Any) -> None:
+    place, sku = company.one(
+        "SELECT b.location_id, s.code FROM inventory_stockbalance b JOIN inventory_location l ON l.id = b.location_id"
+        " JOIN catalog_sku s ON s.id = b.sku_id WHERE l.kind = 'SHOP' AND b.on_hand > 0 ORDER BY b.id LIMIT 1"
+    )
+    soko = desk("soko")
+    page = soko.page
+    soko.open("/admin/inventory/stockcount/open/")
+    page.locator(f"[name=locations][value='{place}']").check()
+    page.locator("[name=scope]").select_option("WHOLE")
+    page.locator("form.service-form button.act").click()
+    page.wait_for_load_state("load")
+    count = int(page.url.rstrip("/").split("/")[-2])
+    kept = "[data-kept] tbody tr"
+
+    def scan(code: str, pieces: str = "1") -> None:
+        page.fill("[name=pieces]", pieces)
+        page.fill("[name=code]", code)
+        page.press("[name=code]", "Enter")
+
+    def counted() -> int:
+        return company.one(
+            "SELECT coalesce(sum(quantity), 0) FROM inventory_stockcountentry WHERE count_id = %s", count
+        )
+
+    soko.open(f"/admin/inventory/stockcount/count/?count={count}&sheet=B-1")
+    scan(sku, "-5")
+    assert page.inner_text("[data-scan-message]") == "数量にマイナスは入れられません。"
+    soko.context.set_offline(True)
+    for _piece in range(3):
+        scan(sku)
+    scan("NOPE", "2")
+    assert page.inner_text("[data-unsent]") == "未送信 4件"
+    soko.context.set_offline(False)
+    page.wait_for_selector(kept)
+    assert counted() == 3
+    assert "登録のないコードです: NOPE" in page.inner_text("[data-kept]")
+
+    # Counting ends while the tablet has no network; what it kept is named, and outlives the page and the list.
+    soko.context.set_offline(True)
+    for _piece in range(2):
+        scan(sku)
+    other = desk("soko")
+    other.open(f"/admin/inventory/stockcount/{count}/change/")
+    other.page.locator("[name=uncounted][value=LEAVE]").check()
+    other.press("計数を終えて差異を見る")
+    soko.context.set_offline(False)
+    wait_until(lambda: page.locator(kept).count() == 3 or None, timeout_s=30)
+    other.press("計数に戻す")
+    soko.faults[:] = [fault for fault in soko.faults if "ERR_INTERNET_DISCONNECTED" not in fault]
+    soko.open("/admin/inventory/stockcount/count/")
+    assert page.locator(kept).count() == 3
+    soko.open(f"/admin/inventory/stockcount/count/?count={count}&sheet=B-1")
+    soko.look()
+    assert (page.locator(kept).count(), counted()) == (3, 3)
+
+    # Each one by a deliberate act: corrected and sent again, sent as it was, discarded.
+    row = page.locator(kept, has_text="計数は終わっています")
+    row.first.locator("input").fill("-1")
+    row.first.get_by_role("button", name="もう一度送る").click()
+    assert page.locator(kept).count() == 3
+    row.first.locator("input").fill("4")
+    row.first.get_by_role("button", name="もう一度送る").click()
+    row.first.get_by_role("button", name="もう一度送る").click()
+    wait_until(lambda: counted() == 8 or None, timeout_s=30)
+    page.once("dialog", lambda asked: asked.dismiss())
+    page.locator(kept).get_by_role("button", name="取り除く").click()
+    assert page.locator(kept).count() == 1
+    page.once("dialog", lambda asked: asked.accept())
+    page.locator(kept).get_by_role("button", name="取り除く").click()
+    assert page.locator(kept).count() == 0
+
+
 def test_a_stocktake_goes_from_freezing_to_posting_with_a_second_person(company: Company, desk: Any) -> None:
     soko = desk("soko")
     place, style = company.one(

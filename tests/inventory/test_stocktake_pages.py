@@ -145,3 +145,93 @@ def test_a_scan_without_scripts_is_a_plain_form(admin_client):
 
     assert [page.context["rows"][0]["total"] for page in pages] == [2, 2]
     assert unknown.context["told_kind"] == "bad"
+
+
+def send(client, count, *entries):
+    """As the page sends what a tablet kept."""
+    kept = [{"way": "SCAN", "recount": False, "age_ms": 1000, **entry} for entry in entries]
+    asked = json.dumps({"count": count.pk, "sheet": "A", "entries": kept})
+    return client.post(reverse("admin:inventory_counting"), asked, content_type="application/json").json()
+
+
+def test_good_scans_are_taken_beside_bad_ones_and_each_bad_one_says_why(admin_client):
+    shop, shirt = location("SHOP"), sku()
+    stock(shirt, shop, 5, at=timezone.now())
+    count = open_count(admin_client, shop)
+    good = [{"key": f"g{number}", "code": shirt.code, "quantity": 1} for number in range(3)]
+    bad = [
+        {"key": "b1", "code": shirt.code, "quantity": -5},
+        {"key": "b2", "code": shirt.code, "quantity": -1, "recount": True},
+        {"key": "b3", "code": "NOPE", "quantity": 2},
+    ]
+
+    told = [send(admin_client, count, *good, *bad)["results"] for _again in range(2)]
+
+    assert told[0] == told[1]
+    assert [(row["key"], row.get("total"), row.get("told")) for row in told[0]] == [
+        ("g0", 3, None),
+        ("g1", 3, None),
+        ("g2", 3, None),
+        ("b1", None, "この棚卸票の数量より多くは減らせません。"),
+        ("b2", None, "数量にマイナスは入れられません。"),
+        ("b3", None, "登録のないコードです: NOPE"),
+    ]
+    assert list(StockCountEntry.objects.order_by("key").values_list("key", "quantity")) == [
+        ("g0", 1),
+        ("g1", 1),
+        ("g2", 1),
+    ]
+
+
+def test_what_comes_after_counting_has_ended_is_named_and_taken_once_it_is_reopened(admin_client):
+    shop, shirt = location("SHOP"), sku()
+    stock(shirt, shop, 5, at=timezone.now())
+    count = open_count(admin_client, shop)
+    send(admin_client, count, {"key": "k0", "code": shirt.code, "quantity": 2})
+    kept = [{"key": f"k{number}", "code": shirt.code, "quantity": 1} for number in range(3)]
+    kept[0]["quantity"] = 2
+
+    act(admin_client, count, "close", uncounted="LEAVE")
+    ended = send(admin_client, count, *kept)["results"]
+    act(admin_client, count, "reopen")
+    reopened = send(admin_client, count, *kept)["results"]
+
+    # The first one had been taken before: its answer was lost, and it is no refusal.
+    assert ["told" in row for row in ended] == [False, True, True]
+    assert ended[1]["told"].startswith("計数は終わっています。")
+    assert [row["total"] for row in reopened] == [4, 4, 4]
+
+
+def test_a_list_that_is_closed_for_good_says_whom_to_ask(admin_client):
+    shop, shirt = location("SHOP"), sku()
+    stock(shirt, shop, 5, at=timezone.now())
+    count = open_count(admin_client, shop)
+    send(admin_client, count, {"key": "k0", "code": shirt.code, "quantity": 5})
+    act(admin_client, count, "close", uncounted="LEAVE")
+    assert act(admin_client, count, "request") == "POSTED"
+
+    late = send(
+        admin_client,
+        count,
+        {"key": "k0", "code": shirt.code, "quantity": 5},
+        {"key": "k1", "code": shirt.code, "quantity": 1},
+    )["results"]
+
+    assert late[0]["total"] == 5
+    assert "棚卸の責任者" in late[1]["told"]
+    assert StockCountEntry.objects.count() == 1
+
+
+def test_sheet_and_choice_have_a_place_for_what_was_not_taken(admin_client):
+    shop, shirt = location("SHOP"), sku()
+    stock(shirt, shop, 5, at=timezone.now())
+    count = open_count(admin_client, shop)
+
+    sheet = admin_client.get(reverse("admin:inventory_counting"), {"count": count.pk, "sheet": "A"}).content.decode()
+    act(admin_client, count, "cancel")
+    choice = admin_client.get(reverse("admin:inventory_counting")).content.decode()
+
+    for page in (sheet, choice):
+        assert "受け付けられなかった計数" in page
+        assert "data-kept" in page
+        assert page.count("csrfmiddlewaretoken") > 0

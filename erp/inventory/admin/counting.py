@@ -24,9 +24,11 @@ from erp.inventory import services
 from erp.inventory.admin.baskets import MOST_PIECES, plain
 from erp.inventory.models import StockCount, StockCountEntry
 from erp.inventory.selectors.goods import goods_name, goods_named
-from erp.inventory.selectors.stocktakes import counts_to_enter, latest_entries, sheet_totals
+from erp.inventory.selectors.stocktakes import counts_of, counts_to_enter, latest_entries, sheet_totals
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from erp.inventory.admin.stocktakes import StockCountAdmin
 
 MOST_AT_ONCE = 200
@@ -51,10 +53,16 @@ def counting_page(page: StockCountAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def _count(request: HttpRequest, key: object) -> StockCount | None:
+    return _by_key(counts_to_enter(request.user), key)
+
+
+def _own(request: HttpRequest, key: object) -> StockCount | None:
+    return _by_key(counts_of(request.user), key)
+
+
+def _by_key(counts: QuerySet[StockCount], key: object) -> StockCount | None:
     text = str(key)
-    if not text.isdecimal() or len(text) > 18:
-        return None
-    return counts_to_enter(request.user).filter(pk=int(text)).first()
+    return counts.filter(pk=int(text)).first() if text.isdecimal() and len(text) <= 18 else None
 
 
 def _choice(page: StockCountAdmin, request: HttpRequest, count: StockCount | None) -> HttpResponse:
@@ -83,10 +91,11 @@ def _one(page: StockCountAdmin, request: HttpRequest, count: StockCount, sheet: 
 
 
 def _take_in(page: StockCountAdmin, request: HttpRequest) -> HttpResponse:
-    """Scans of the page: which of them are known, and what the sheet has now of each SKU."""
+    """Scans of the page, each answered by its key: what the sheet has now of its SKU, or why it was not taken. Those of a list that was closed
+    meanwhile are answered too; what is not answered is not taken, and the page keeps it."""
     try:
         asked = json.loads(request.body)
-        count, sheet, entries = _count(request, asked["count"]), plain(str(asked["sheet"])), list(asked["entries"])
+        count, sheet, entries = _own(request, asked["count"]), plain(str(asked["sheet"])), list(asked["entries"])
         entries = [dict(entry) for entry in entries[:MOST_AT_ONCE]]
     except (ValueError, KeyError, TypeError):
         return JsonResponse({"refused": gettext("This cannot be read.")}, status=400)
@@ -120,7 +129,7 @@ def _enter(
                 services.CountEntry(key, known[code], pieces, now - age, str(way), bool(entry.get("recount")))
             )
     if readable:
-        page.serve(request, services.enter_counts, count_id=count.pk, sheet=sheet, entries=readable)
+        told |= page.serve(request, services.take_in_counts, count_id=count.pk, sheet=sheet, entries=readable)
     skus = {entry.sku_id for entry in readable}
     totals, names = sheet_totals(count.pk, sheet, skus), goods_named(skus)
     results: list[dict[str, Any]] = []

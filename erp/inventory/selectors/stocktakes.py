@@ -65,7 +65,12 @@ def count_progress(count_id: int) -> CountProgress:
 
 def counts_to_enter(user: Any) -> QuerySet[StockCount]:
     """Stocktakes that a user may count into now."""
-    found = StockCount.objects.filter(state__in=BEING_COUNTED).select_related("location").order_by("-id")
+    return counts_of(user).filter(state__in=BEING_COUNTED)
+
+
+def counts_of(user: Any) -> QuerySet[StockCount]:
+    """Stocktakes of a user's places, in any state."""
+    found = StockCount.objects.select_related("location").order_by("-id")
     places = places_of(user)
     return found if places is None else found.filter(location__in=places)
 

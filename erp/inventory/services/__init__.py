@@ -95,6 +95,7 @@ from erp.inventory.services.stocktakes import (
     freeze_chunk,
     open_count,
     start_count,
+    take_in_counts,
 )
 from erp.inventory.services.supplier_returns import SupplierReturnLine, return_to_supplier
 from erp.inventory.services.transfer_orders import (
@@ -242,6 +243,7 @@ __all__ = [
     "sweep_expired_holds",
     "take_back_due_write_downs",
     "take_back_write_down",
+    "take_in_counts",
     "take_sold",
     "transfer",
     "undo_distribution",

@@ -7,7 +7,7 @@ never wait for each other and nobody counts into a list that was closed meanwhil
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import Location, StockCount, StockCountEntry, StockCountLine
+from erp.inventory.selectors.stocktakes import sheet_totals
 from erp.inventory.services.figures import faults_of_pieces
 
 State, Scope = StockCount.State, StockCount.Scope
@@ -198,12 +199,65 @@ def enter_counts(*, count_id: int, sheet: str, entries: Sequence[CountEntry], at
     state, frozen_at = _shared_count(count_id)
     if state not in (State.COUNTING, State.REVIEW):
         raise NotAllowedNow(_("This stocktake is not being counted."))
-    problems = _faults_of_entries(sheet, entries, frozen_at, only_recounts=state == State.REVIEW, at=at)
+    problems = _faults_of_sheet(sheet)
+    for index, entry in enumerate(entries):
+        problems += _faults_of_entry(index, entry, frozen_at, only_recounts=state == State.REVIEW, at=at)
     if problems:
         raise InvalidInput(problems)
     wanted = {entry.key: entry for entry in entries}
-    known = set(StockCountEntry.objects.filter(count=count_id, key__in=list(wanted)).values_list("key", flat=True))
+    known = _known_keys(count_id, wanted)
     new = [entry for key, entry in wanted.items() if key not in known]
+    _insert(count_id, sheet, new, at=at, by=by)
+    return len(new)
+
+
+@use_case
+def take_in_counts(
+    *, count_id: int, sheet: str, entries: Sequence[CountEntry], at: dt.datetime, by: Actor
+) -> dict[str, str]:
+    """Take in of a device's entries those that can be taken, each by itself. Returns the others: key → why not. Whoever counted keeps them.
+
+    An entry that was taken before is taken, whatever became of the stocktake meanwhile: its answer may have been lost on the way. A sheet has
+    never fewer than no pieces of a SKU.
+
+    Raises:
+        NotFound; InvalidInput: no sheet.
+    """
+    state, frozen_at = _shared_count(count_id)
+    if problems := _faults_of_sheet(sheet):
+        raise InvalidInput(problems)
+    known = _known_keys(count_id, [entry.key for entry in entries])
+    left = sheet_totals(count_id, sheet.strip(), [entry.sku_id for entry in entries])
+    refused: dict[str, str] = {}
+    new: dict[str, CountEntry] = {}
+    for index, entry in enumerate(entries):
+        if entry.key in known or entry.key in new:
+            continue
+        if state not in (State.COUNTING, State.REVIEW):
+            told = _(
+                "Counting is closed. Ask whoever leads the stocktake to go back to counting, then send this again."
+            )
+            refused[entry.key] = told
+            continue
+        problems = _faults_of_entry(index, entry, frozen_at, only_recounts=state == State.REVIEW, at=at)
+        total = entry.quantity if entry.is_recount else left.get(entry.sku_id, 0) + entry.quantity
+        if not problems and entry.quantity < 0 and total < 0:
+            problems = [Problem(f"/entries/{index}", "invalid", _("The sheet has not so many pieces to take away."))]
+        if problems:
+            refused[entry.key] = " ".join(dict.fromkeys(problem.detail for problem in problems))
+            continue
+        left[entry.sku_id] = total
+        new[entry.key] = entry
+    _insert(count_id, sheet, list(new.values()), at=at, by=by)
+    return refused
+
+
+def _known_keys(count_id: int, keys: Iterable[str]) -> set[str]:
+    found = StockCountEntry.objects.filter(count=count_id, key__in=list(keys))
+    return set(found.values_list("key", flat=True))
+
+
+def _insert(count_id: int, sheet: str, new: Sequence[CountEntry], *, at: dt.datetime, by: Actor) -> None:
     kinds = StockCountEntry.Kind
     rows.insert(
         StockCountEntry,
@@ -216,29 +270,28 @@ def enter_counts(*, count_id: int, sheet: str, entries: Sequence[CountEntry], at
             for entry in new
         ],
     )  # fmt: skip
-    return len(new)
 
 
-def _faults_of_entries(
-    sheet: str, entries: Sequence[CountEntry], frozen_at: dt.datetime, *, only_recounts: bool, at: dt.datetime
+def _faults_of_sheet(sheet: str) -> list[Problem]:
+    if sheet.strip() and len(sheet) <= 40:
+        return []
+    return [Problem("/sheet", "required", _("Say which sheet this is."))]
+
+
+def _faults_of_entry(
+    index: int, entry: CountEntry, frozen_at: dt.datetime, *, only_recounts: bool, at: dt.datetime
 ) -> list[Problem]:
-    problems = []
-    if not sheet.strip() or len(sheet) > 40:
-        problems.append(Problem("/sheet", "required", _("Say which sheet this is.")))
-    for index, entry in enumerate(entries):
-        pointer = f"/entries/{index}"
-        problems += faults_of_pieces(index, entry.quantity)
-        if not entry.key or len(entry.key) > 60:
-            problems.append(Problem(pointer, "required", _("Every entry needs a key of its own.")))
-        if entry.is_recount and entry.quantity < 0:
-            problems.append(Problem(pointer, "invalid", _("A count is not negative.")))
-        if not frozen_at - TOLERANCE <= entry.counted_at <= at + TOLERANCE:
-            problems.append(
-                Problem(pointer, "bad_time", _("It was counted before the list was frozen, or in the future."))
-            )
-        if only_recounts and not entry.is_recount:
-            told = _("Counting has ended. Count this SKU again from nothing, or go back to counting.")
-            problems.append(Problem(pointer, "only_recounts", told))
+    pointer = f"/entries/{index}"
+    problems = faults_of_pieces(index, entry.quantity)
+    if not entry.key or len(entry.key) > 60:
+        problems.append(Problem(pointer, "required", _("Every entry needs a key of its own.")))
+    if entry.is_recount and entry.quantity < 0:
+        problems.append(Problem(pointer, "invalid", _("A count is not negative.")))
+    if not frozen_at - TOLERANCE <= entry.counted_at <= at + TOLERANCE:
+        problems.append(Problem(pointer, "bad_time", _("It was counted before the list was frozen, or in the future.")))
+    if only_recounts and not entry.is_recount:
+        told = _("Counting has ended. Count this SKU again from nothing, or go back to counting.")
+        problems.append(Problem(pointer, "only_recounts", told))
     return problems
 
 
