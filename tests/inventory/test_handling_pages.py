@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import SkuCode
+from erp.inventory import services
 from erp.inventory.models import DistributionPattern, Location, PatternShare, ShopStaff, StockDocument, TransferOrder
-from tests.inventory.factories import figures, location, pool, sku, stock
+from tests.inventory.factories import CLERK, figures, location, pool, sku, stock
 
 pytestmark = pytest.mark.django_db
 JAN = "4901234567894"
@@ -211,3 +212,85 @@ def test_a_place_that_is_not_ones_own_is_no_reason_to_book_at_ones_own(client):
 
     assert (answer.status_code, answer.context["told_kind"]) == (200, "bad")
     assert figures(shirt, shop) == (5, 0)
+
+
+def test_a_shop_asks_the_warehouse_and_reaches_no_other_stock_by_its_number(client):
+    warehouse, shop, other = location("WAREHOUSE"), location("SHOP"), location("SHOP")
+    held = location("CONSIGNED", holder_account_id=1)
+    shirt = goods(other, 3)
+    for place in (warehouse, held):
+        stock(shirt, place, 9, at=timezone.now())
+    page = reverse("admin:inventory_transfer_request")
+    staff(client, "tenpo1", "店舗", shop)
+    typed = {"to": shop.pk, "number": "M-1", f"pieces_{shirt.pk}": "3", "act": "request"}
+
+    form = client.get(page).context
+    scanned = {place: client.post(page, {"code": JAN, "from": place.pk}) for place in (warehouse, other, held)}
+    foreign = [client.post(page, {**typed, "from": place.pk}).status_code for place in (other, held)]
+    sent = client.post(page, {**typed, "from": shop.pk, "to": held.pk}).status_code
+    between = client.post(page, {**typed, "from": warehouse.pk, "to": other.pk})
+    shipped = client.post(page, {**typed, "from": warehouse.pk, "act": "ship"})
+
+    assert {place.pk for place in form["starts"]} == {warehouse.pk, shop.pk}
+    assert {place.pk for place in form["ends"]} == {warehouse.pk, shop.pk, other.pk}
+    assert [scanned[place].status_code for place in (warehouse, other, held)] == [200, 403, 403]
+    assert '<td class="figure">–</td>' in scanned[warehouse].content.decode()
+    assert [row.unclaimed for row in scanned[warehouse].context["basket"].rows] == [0]
+    assert (foreign, sent) == ([403, 403], 403)
+    assert (between.context["told_kind"], shipped.context["told_kind"]) == ("bad", "bad")
+    assert not TransferOrder.objects.exists()
+    assert [figures(shirt, place) for place in (other, held, warehouse)] == [(3, 0), (9, 0), (9, 0)]
+
+    assert client.post(page, {**typed, "from": warehouse.pk}).status_code == 302
+    assert figures(shirt, warehouse) == (9, 3)
+
+
+def test_the_acts_of_a_transfer_belong_to_its_ends_whatever_is_posted(client):
+    warehouse, shop, other = location("WAREHOUSE"), location("SHOP"), location("SHOP")
+    shirt = goods(warehouse, 9)
+    staff(client, "tenpo1", "店舗", shop)
+    asked = {"from": warehouse.pk, "to": shop.pk, "number": "M-1", f"pieces_{shirt.pk}": "3", "act": "request"}
+    client.post(reverse("admin:inventory_transfer_request"), asked)
+    order = TransferOrder.objects.get()
+    pieces = {f"pieces_{order.lines.get().pk}": "3"}
+
+    assert act(client, order, "ship", **pieces) == "REQUESTED"
+    assert act(client, order, "receive", receipt="x", **pieces) == "REQUESTED"
+    staff(client, "tenpo2", "店舗", other)
+    url = reverse("admin:inventory_transferorder_change", args=[order.pk])
+    for name in ("ship", "receive", "cancel", "ask_again", "report", "write_off"):
+        assert client.post(url, {"act": name, "receipt": "x", **pieces}).status_code == 404
+    order.refresh_from_db()
+    assert (order.state, figures(shirt, warehouse)) == ("REQUESTED", (9, 3))
+
+    staff(client, "soko1", "倉庫")
+    assert act(client, order, "ship", **pieces) == "SHIPPED"
+    client.force_login(User.objects.get(username="tenpo1"))
+    assert act(client, order, "cancel") == "SHIPPED"
+    assert act(client, order, "receive", receipt="x", **pieces) == "DONE"
+    assert figures(shirt, shop) == (3, 0)
+
+
+def test_who_waits_for_another_shop_claims_nothing_there(client):
+    shop, other = location("SHOP"), location("SHOP")
+    shirt = goods(other, 3)
+    staff(client, "tenpo2", "店舗", other)
+    asked = {"from": other.pk, "to": shop.pk, "number": "M-1", f"pieces_{shirt.pk}": "3", "act": "request"}
+    assert client.post(reverse("admin:inventory_transfer_request"), asked).status_code == 302
+    sell(other, shirt, 1)
+    stock(shirt, other, 5, at=timezone.now())
+    order = TransferOrder.objects.get()
+
+    staff(client, "tenpo1", "店舗", shop)
+    act(client, order, "ask_again")
+    assert figures(shirt, other) == (7, 2)
+    client.force_login(User.objects.get(username="tenpo2"))
+    act(client, order, "ask_again")
+    assert figures(shirt, other) == (7, 3)
+
+
+def sell(place, shirt, pieces):
+    services.record_physical_fact(
+        source_type="SHOP_SALE", source_id=1, location_id=place.pk, lines=[services.PhysicalLine(1, shirt.pk, pieces)],
+        occurred_at=timezone.now(), at=timezone.now(), by=CLERK,
+    )  # fmt: skip

@@ -22,10 +22,19 @@ from erp.inventory.admin.baskets import new_number, plain, read_basket
 from erp.inventory.admin.places import OfPlaces
 from erp.inventory.models import Location, TransferOrder
 from erp.inventory.selectors import transfer_orders as selected
-from erp.inventory.selectors.staff import places_of
+from erp.inventory.selectors.staff import places_of, transfers_from, transfers_to
 
 State = TransferOrder.State
 MOVES, APPROVES = "inventory.transfer_stock", "inventory.approve_count"
+
+
+def _chosen(request: HttpRequest, name: str, offered: list[Location]) -> Location | None:
+    """A place of those that are offered, None where none is named. Nobody reaches another one by its number."""
+    key = request.POST.get(name, "")
+    found = next((place for place in offered if str(place.pk) == key), None)
+    if key and found is None:
+        raise PermissionDenied
+    return found
 
 
 class AgeFilter(admin.SimpleListFilter):
@@ -90,15 +99,14 @@ class TransferOrderAdmin(OfPlaces):
         if not request.user.has_perm(MOVES):
             raise PermissionDenied
         own = places_of(request.user)
-        # A shop may also ask another one for goods, so only one of both ends has to be its own.
-        every = list(
-            Location.objects.filter(is_active=True).exclude(kind=Location.Kind.IN_TRANSIT).order_by("kind", "code")
-        )
-        by_key = {str(place.pk): place for place in every}
-        start, end = by_key.get(request.POST.get("from", "")), by_key.get(request.POST.get("to", ""))
+        # A shop may ask a warehouse for goods. Another shop's are not there to be taken: it sends them itself.
+        starts = list(transfers_from(request.user).order_by("kind", "code"))
+        ends = list(transfers_to(request.user).order_by("kind", "code"))
+        start, end = _chosen(request, "from", starts), _chosen(request, "to", ends)
         if start is None and own:
-            start = by_key.get(str(own[0]))
-        basket = read_basket(request, start.pk if start else None)
+            start = next((place for place in starts if place.pk == own[0]), None)
+        is_known = start is not None and (own is None or start.pk in own)
+        basket = read_basket(request, start.pk if start and is_known else None)
         told, kind = basket.told, basket.kind
         act = request.POST.get("act", "")
         if act and not request.POST.get("code", "").strip():
@@ -107,7 +115,7 @@ class TransferOrderAdmin(OfPlaces):
             elif start is None or end is None:
                 told, kind = gettext("Say where the goods go from and to."), "bad"
             elif own is not None and not {start.pk, end.pk} & set(own):
-                raise PermissionDenied
+                told, kind = gettext("One of both ends has to be a place of yours."), "bad"
             elif act == "ship" and own is not None and start.pk not in own:
                 told, kind = gettext("Only the place that has the goods lets them leave."), "bad"
             else:
@@ -125,7 +133,9 @@ class TransferOrderAdmin(OfPlaces):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": gettext("Ask for a transfer"),
-            "places": every,
+            "starts": starts,
+            "ends": ends,
+            "is_known": is_known or start is None,
             "start": start,
             "end": end,
             "basket": basket,
@@ -190,7 +200,8 @@ class TransferOrderAdmin(OfPlaces):
                 offered.add("ship")
             if order.state == State.REQUESTED:
                 offered.add("cancel")
-                if any(item.is_short for item in selected.goods_of(order)):
+                may_claim = transfers_from(request.user).filter(pk=order.from_location_id).exists()
+                if may_claim and any(item.is_short for item in selected.goods_of(order)):
                     offered.add("ask_again")
             if order.state == State.SHIPPED and is_own(order.to_location_id):
                 offered |= {"receive", "report"}

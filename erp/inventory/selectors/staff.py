@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from erp.core.models import Channel
-from erp.inventory.models import ChannelLocation, ShopStaff
+from erp.inventory.models import ChannelLocation, Location, ShopStaff
 
 ALL_LOCATIONS = "inventory.all_locations"
 
@@ -24,3 +26,19 @@ def shop_channels_of(user: Any) -> list[int] | None:
         return None
     found = ChannelLocation.objects.filter(location__in=places, channel__kind=Channel.Kind.SHOP)
     return list(found.order_by("channel_id").values_list("channel_id", flat=True).distinct())
+
+
+def transfers_from(user: Any) -> QuerySet[Location]:
+    """Places whose goods a user may ask a transfer of: own ones, and warehouses, which serve every shop. What another shop has, it gives itself."""
+    return _open_places(user, Location.Kind.WAREHOUSE)
+
+
+def transfers_to(user: Any) -> QuerySet[Location]:
+    """Places that a user may send goods to: own ones, warehouses and shops. To what others hold for us goods go from whoever works everywhere."""
+    return _open_places(user, Location.Kind.WAREHOUSE, Location.Kind.SHOP)
+
+
+def _open_places(user: Any, *kinds: str) -> QuerySet[Location]:
+    found = Location.objects.filter(is_active=True).exclude(kind=Location.Kind.IN_TRANSIT)
+    places = places_of(user)
+    return found if places is None else found.filter(Q(pk__in=places) | Q(kind__in=kinds))
