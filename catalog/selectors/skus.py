@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog.models import KitComponent, Product, Sku, SkuCode
 from erp.core import rows
+from erp.core.identifiers import gtin_forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ SCANNED = (SkuCode.Kind.GTIN13, SkuCode.Kind.GTIN8, SkuCode.Kind.GTIN14, SkuCode
 
 
 def scanned_codes(ids: Iterable[int], *, on: date) -> dict[int, list[str]]:
-    """SKU id → the codes that a scanner may read on its pieces on a day, JAN first. SKUs without any are missing in the answer."""
+    """SKU id → the codes that a scanner may read on its pieces on a day, JAN first, as they are stored; behind them the same GTINs with as many
+    zeros as other readers give them. SKUs without any are missing in the answer."""
     found: dict[int, list[str]] = {}
     known = SkuCode.objects.filter(sku_id__in=set(ids), kind__in=SCANNED)
     valid = known.exclude(valid_from__gt=on).exclude(valid_to__lt=on)
@@ -106,15 +108,23 @@ def scanned_codes(ids: Iterable[int], *, on: date) -> dict[int, list[str]]:
     )
     for sku_id, _kind, code in ranked:
         found.setdefault(sku_id, []).append(code)
+    for codes in found.values():
+        others = [form for code in codes for form in gtin_forms(code)]
+        codes.extend(form for form in dict.fromkeys(others) if form not in set(codes))
     return found
 
 
 def skus_scanned(codes: Iterable[str], *, on: date) -> dict[str, int]:
-    """A scanned code, or a typed SKU → SKU id. Unknown ones are missing in the answer."""
+    """A scanned code, or a typed SKU → SKU id. A GTIN is found with any number of leading zeros; a SKU is what it is. Unknown ones are missing in
+    the answer."""
     wanted = set(codes)
-    known = SkuCode.objects.filter(code__in=wanted, kind__in=SCANNED)
+    forms = {code: (code, *gtin_forms(code)) for code in wanted}
+    asked = {form for each in forms.values() for form in each}
+    known = SkuCode.objects.filter(code__in=asked, kind__in=SCANNED)
     valid = known.exclude(valid_from__gt=on).exclude(valid_to__lt=on)
-    return dict(valid.values_list("code", "sku_id")) | sku_ids(wanted)
+    stored = dict(valid.values_list("code", "sku_id"))
+    met = {code: next((stored[form] for form in each if form in stored), None) for code, each in forms.items()}
+    return {code: sku_id for code, sku_id in met.items() if sku_id is not None} | sku_ids(wanted)
 
 
 def style_codes(ids: Iterable[int]) -> dict[int, str]:

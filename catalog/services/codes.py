@@ -13,7 +13,7 @@ from catalog.services.announcing import announce_products
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, NotFound, Problem
-from erp.core.identifiers import classify_gtin
+from erp.core.identifiers import classify_gtin, gtin_forms, gtin_key
 from erp.core.use_case import use_case
 
 GTIN_KINDS = {SkuCode.Kind.GTIN13, SkuCode.Kind.GTIN8, SkuCode.Kind.GTIN14, SkuCode.Kind.IN_STORE}
@@ -35,6 +35,7 @@ def add_code(
     """Give a SKU one more code. Repeatable: the same code of the same SKU is the one that exists.
 
     A GTIN of any kind is checked and filed under what it is: a code with an in-store prefix is marked as such, a UPC becomes a GTIN-14.
+    With more or fewer leading zeros it is the same code.
 
     Raises:
         NotFound: no such SKU.
@@ -42,12 +43,16 @@ def add_code(
         CodeTaken: another SKU has it.
     """
     kind, code = _checked(kind, code, channel_id=channel_id, valid_from=valid_from, valid_to=valid_to)
-    locks.hold(f"code:{code}")
+    is_gtin = kind in GTIN_KINDS
+    locks.hold(f"code:{gtin_key(code) if is_gtin else code}")
     sku = Sku.objects.filter(code=sku_code).first()
     if sku is None:
         raise NotFound(_("No such SKU: %(sku)s.") % {"sku": sku_code})
     key: dict[str, Any] = {"kind": kind, "code": code, "channel_id": channel_id, "supplier_id": supplier_id}
-    existing = SkuCode.objects.filter(**key).select_related("sku").first()
+    same = dict(key)
+    if is_gtin:
+        same = {"kind__in": GTIN_KINDS, "code__in": gtin_forms(code)}
+    existing = SkuCode.objects.filter(**same).select_related("sku").order_by("pk").first()
     if existing is not None and existing.sku_id != sku.pk:
         raise CodeTaken(_("%(code)s belongs to SKU %(sku)s.") % {"code": code, "sku": existing.sku.code})
     if existing is not None:

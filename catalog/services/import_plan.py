@@ -25,9 +25,11 @@ from catalog.models import (
     SkuCost,
     Supplier,
 )
+from catalog.services.codes import GTIN_KINDS
 from catalog.services.import_rows import ImportRow
 from catalog.services.styles import CODE_PATTERN, MAX_CODE
 from erp.core.errors import Problem
+from erp.core.identifiers import gtin_forms, gtin_key
 
 MASTERS: dict[str, type[Any]] = {
     "brand": Brand,
@@ -207,17 +209,20 @@ def _set_sku(plan: Plan, row: ImportRow, code: str, known: Sku | None, key: tupl
 
 def _plan_codes(plan: Plan, rows: list[ImportRow], sku_codes: dict[int, str]) -> None:
     wanted = [(row, *row.cells["jan"]) for row in rows if row.cells.get("jan")]
-    existing = SkuCode.objects.filter(code__in=[code for _row, _kind, code in wanted], channel=None, supplier=None)
-    owner = {(item.kind, item.code): item.sku.code for item in existing.select_related("sku")}
+    # A GTIN is the same with any number of leading zeros.
+    forms = {form for _row, _kind, code in wanted for form in (code, *gtin_forms(code))}
+    existing = SkuCode.objects.filter(code__in=forms, kind__in=GTIN_KINDS, channel=None, supplier=None)
+    owner = {gtin_key(item.code): item.sku.code for item in existing.select_related("sku")}
     held = set(owner)
     for row, kind, code in wanted:
         sku_code = sku_codes.get(row.number)
         if sku_code is None:
             continue
-        holder = owner.setdefault((kind, code), sku_code)
+        holder = owner.setdefault(gtin_key(code), sku_code)
         if holder != sku_code:
             plan.refuse(row, "jan", "code_taken", _("%(code)s belongs to SKU %(sku)s.") % {"code": code, "sku": holder})
-        elif (kind, code) not in held:
+        elif gtin_key(code) not in held:
+            held.add(gtin_key(code))
             plan.codes.append((sku_code, kind, code))
 
 

@@ -27,7 +27,7 @@ from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Concat
 
 from erp.core import folding
-from erp.core.identifiers import classify_gtin, plain
+from erp.core.identifiers import gtin_forms, plain
 from erp.core.numbering import PREFIXES
 
 if TYPE_CHECKING:
@@ -76,12 +76,11 @@ class Sought:
 
     @property
     def numbers(self) -> list[str]:
-        """The forms in which a number or code of ours may be stored: SO-42 is SO-00000042, a UPC is the GTIN of it."""
+        """The forms in which a number or code of ours may be stored: SO-42 is SO-00000042, a GTIN has more or fewer leading zeros."""
         forms = {self.text, self.text.upper(), self.text.lower(), plain(self.text)}
         if own := OF_OUR_NUMBERS.fullmatch(plain(self.text).upper()):
             forms.add(f"{own['prefix']}-{int(own['number']):08d}")
-        if gtin := classify_gtin(self.text):
-            forms.add(gtin[1])
+        forms.update(gtin_forms(self.text))
         return sorted(form for form in forms if form)
 
     @property

@@ -49,6 +49,26 @@ def is_gtin(code: str) -> bool:
     return is_form and gtin_check_digit(code[:-1]) == code[-1]
 
 
+def gtin_forms(text: str) -> tuple[str, ...]:
+    """Every form in which the GTIN ``text`` may be stored, printed or read: it is the same with any number of leading zeros, which readers add and
+    spreadsheets drop. None where it is no GTIN.
+
+    At least eight digits: fewer are somebody's own numbers.
+    """
+    code = plain(text)
+    body = code.lstrip("0")
+    is_form = 8 <= len(code) <= 100 and code.isascii() and code.isdecimal() and 0 < len(body) <= 14
+    if not is_form or not is_gtin(body.zfill(14)):
+        return ()
+    return tuple(body.zfill(length) for length in (8, 12, 13, 14) if len(body) <= length)
+
+
+def gtin_key(code: str) -> str:
+    """What two forms of one GTIN have in common; another code is its own."""
+    forms = gtin_forms(code)
+    return forms[-1] if forms else code
+
+
 def classify_gtin(text: str) -> tuple[GtinKind, str] | None:
     """Kind and stored form of a GTIN, None when it is none or its check digit is wrong.
 

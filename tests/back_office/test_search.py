@@ -499,3 +499,11 @@ def test_who_packs_sees_no_amounts_in_lists_and_documents(client, staff, sold):
 
     assert seen
     assert [page for page in pages if amount in client.get(page).content.decode()] == []
+
+
+def test_a_gtin_is_found_with_any_number_of_leading_zeros(staff):
+    for stored, kind in (("00036000291452", "GTIN14"), ("0049000042566", "GTIN13")):
+        shirt = new_sku()
+        SkuCode.objects.create(sku=shirt, code=stored, kind=kind)
+        for typed in (stored, stored.lstrip("0").zfill(12), stored.lstrip("0").zfill(13), stored.lstrip("0").zfill(14)):
+            assert [shirt.code] in found(staff, typed).values(), typed

@@ -331,3 +331,11 @@ def test_cells_and_numbers_of_any_length_are_problems_of_their_row():
         ("row 3, 重量(g)", "bad_number"),
         ("row 4, 上代", "bad_amount"),
     ]
+
+
+@pytest.mark.django_db
+def test_a_jan_with_other_leading_zeros_is_the_same_jan():
+    SkuCode.objects.create(sku=sku("OLD"), kind="GTIN13", code="0036000291452")
+    text = "品番,品名,JAN\nA,名,036000291452\nB,名,049000042566\nC,名,0049000042566\n"
+
+    assert refused(text) == [("row 2, jan", "code_taken"), ("row 4, jan", "code_taken")]

@@ -283,3 +283,44 @@ def test_prices_and_costs_are_a_constant_number_of_statements():
         return len(queries)
 
     assert statements(1) == statements(50) == 3
+
+
+UPC, LONG_UPC = "036000291452", "0049000042566"
+
+
+@pytest.mark.django_db
+def test_a_gtin_is_scanned_with_as_many_leading_zeros_as_a_reader_gives_it():
+    upc, ean = sku("UPC"), sku("EAN")
+    typed = sku(LONG_UPC[1:].zfill(14))
+    add("UPC", UPC), add("EAN", LONG_UPC)
+    read = (
+        UPC,
+        f"0{UPC}",
+        f"00{UPC}",
+        UPC[1:],
+        LONG_UPC,
+        LONG_UPC[1:],
+        LONG_UPC[2:],
+        typed.code,
+        "036000291453",
+        "EAN",
+    )
+
+    met = selectors.skus_scanned(read, on=TODAY)
+
+    assert [met.get(code) for code in read] == [upc.pk] * 4 + [ean.pk] * 3 + [typed.pk, None, ean.pk]
+    codes = selectors.scanned_codes([upc.pk, ean.pk], on=TODAY)
+    # What is stored first: papers print it.
+    assert codes[upc.pk] == [f"00{UPC}", UPC, f"0{UPC}"]
+    assert codes[ean.pk] == [LONG_UPC, LONG_UPC[1:], f"0{LONG_UPC}"]
+
+
+@pytest.mark.django_db
+def test_a_gtin_with_other_zeros_is_no_other_code():
+    sku("UPC"), sku("EAN")
+    first = add("UPC", UPC)
+
+    assert add("UPC", f"0{UPC}") == first
+    with pytest.raises(CodeTaken):
+        add("EAN", f"0{UPC}")
+    assert SkuCode.objects.count() == 1

@@ -13,6 +13,7 @@ from erp.core.identifiers import (
     classify_gtin,
     corporate_number_check_digit,
     gtin_check_digit,
+    gtin_forms,
     is_corporate_number,
     is_gtin,
     normalise_registration_number,
@@ -103,3 +104,22 @@ def test_every_real_corporate_number_passes():
 )
 def test_registration_numbers_are_brought_to_form(text, number):
     assert normalise_registration_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "forms"),
+    [
+        ("036000291452", ("036000291452", "0036000291452", "00036000291452")),
+        ("０036000291452", ("036000291452", "0036000291452", "00036000291452")),
+        ("00036000291452", ("036000291452", "0036000291452", "00036000291452")),
+        ("36000291452", ("036000291452", "0036000291452", "00036000291452")),
+        ("49123456", ("49123456", "000049123456", "0000049123456", "00000049123456")),
+        ("14901234567891", ("14901234567891",)),
+        ("036000291453", ()),
+        ("00000000", ()),
+        ("42", ()),
+        ("SKU-036000291452", ()),
+    ],
+)
+def test_a_gtin_is_the_same_with_any_number_of_leading_zeros(text, forms):
+    assert gtin_forms(text) == forms

@@ -36,7 +36,8 @@
 
   // What a scan means to the page itself; false where the server has to say it.
   const take = () => {
-    const code = field.value.trim();
+    // As the server reads it: an input method that is left on types full-width digits.
+    const code = field.value.normalize("NFKC").trim();
     // Into a basket goes whatever is scanned: the server knows the goods that have no row yet.
     if (form.dataset.scan === "basket" && !rows.some((each) => each.dataset.codes.split(" ").includes(code))) return false;
     if (!rows.length || (checks && left() === 0)) return false;
