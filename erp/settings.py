@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "ec_gateway.api.shortcut.ApiShortcut",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "erp.core.middleware.QueryMiddleware",
     "erp.core.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

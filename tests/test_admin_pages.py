@@ -213,3 +213,27 @@ def test_amounts_are_written_as_people_write_them(staff):
     assert '<span class="figure">2,469,134</span>' in listed
     assert '<span class="figure">1,234,567</span>' in opened
     assert "1234567.00" not in opened
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_nul_in_a_question_is_answered_as_any_nonsense(staff, name):
+    """In the search, in every filter and in a saved address."""
+    model = MODELS[NAMES.index(name)]
+    page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    fields = [str(each[0] if isinstance(each, tuple) else each) for each in admin.site._registry[model].list_filter]
+    names = ["q", "o", "p", *(f"{field}__exact" for field in fields), *(f"{field}__in" for field in fields), *fields]
+    for asked in names:
+        if "<class" not in asked:
+            assert staff.get(f"{page}?{asked}=x%00y", follow=True).status_code == 200, asked
+
+
+def test_a_nul_is_answered_on_tasks_and_reports(staff):
+    for address in (
+        "/admin/core/stafftask/?kind__in=%00",
+        "/admin/orders/order/?state__exact=%00",
+        "/admin/find/?q=a%00b",
+        "/admin/find/?%00=1",
+        reverse("admin:insights_sales") + "?product=%00",
+        reverse("admin:insights_sales_lines") + "?product=%00",
+    ):
+        assert staff.get(address, follow=True).status_code == 200, address

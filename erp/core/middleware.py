@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "SHOW", "EXPLAIN")
 
 
+# U+FFFD, as it is written in an address.
+NOBODYS_SIGN = "%EF%BF%BD"
+
+
 class LanguageMiddleware:
     """The house's language, unless this user chose another one on the page. What the browser prefers decides nothing."""
 
@@ -35,6 +39,20 @@ class LanguageMiddleware:
             return self.get_response(request)
         with translation.override(chosen):
             return self.get_response(request)
+
+
+class QueryMiddleware:
+    """A NUL in the address of a page is a sign like any other that nobody has in a name: PostgreSQL takes none, and every filter would fail on
+    it. The API refuses it by itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        asked = request.META.get("QUERY_STRING", "")
+        if not request.path.startswith("/api/") and ("%00" in asked or "\0" in asked):
+            request.META["QUERY_STRING"] = asked.replace("%00", NOBODYS_SIGN).replace("\0", NOBODYS_SIGN)
+        return self.get_response(request)
 
 
 def actor_of(request: HttpRequest) -> Actor:
