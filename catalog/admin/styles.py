@@ -101,11 +101,14 @@ class ProductAdmin(Exchange, AnnouncingAdmin):
         if product._state.adding:
             return SafeString("–")
         matrix = selectors.matrix_of(product.pk)
-        head = format_html_join("", "<th>{}</th>", [(size.name if size else "",) for size in matrix.sizes])
+        head = format_html_join("", "<th>{}</th>", [(name,) for name in selectors.names_apart(matrix.sizes)])
         body = format_html_join(
             "",
             "<tr><th>{}</th>{}</tr>",
-            [(color.name if color else "", self._cells(matrix.row(color))) for color in matrix.colors],
+            [
+                (name, self._cells(matrix.row(color)))
+                for color, name in zip(matrix.colors, selectors.names_apart(matrix.colors), strict=True)
+            ],
         )
         return format_html("<table><tr><th></th>{}</tr>{}</table>", head, body)
 

@@ -1,6 +1,6 @@
 """Questions to the product master."""
 
-from catalog.selectors.matrix import Matrix, matrix_of
+from catalog.selectors.matrix import Matrix, in_order, matrix_of, names_apart
 from catalog.selectors.prices import PriceAnswer, cost_on, price_for
 from catalog.selectors.products import Named, ProductView, SkuView, product_ids, product_page, product_views
 from catalog.selectors.skus import (
@@ -28,8 +28,10 @@ __all__ = [
     "SkuView",
     "ask_sku_facts",
     "cost_on",
+    "in_order",
     "kits_containing",
     "matrix_of",
+    "names_apart",
     "price_for",
     "product_ids",
     "product_page",

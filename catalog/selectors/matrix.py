@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.models import Color, Size, Sku
@@ -25,11 +27,21 @@ def matrix_of(product_id: int) -> Matrix:
     colors = {sku.color_id: sku.color for sku in skus}
     sizes = {sku.size_id: sku.size for sku in skus}
     return Matrix(
-        colors=tuple(sorted(colors.values(), key=_order)),
-        sizes=tuple(sorted(sizes.values(), key=_order)),
+        colors=tuple(sorted(colors.values(), key=in_order)),
+        sizes=tuple(sorted(sizes.values(), key=in_order)),
         cells={(sku.color_id, sku.size_id): sku for sku in skus},
     )
 
 
-def _order(row: Color | Size | None) -> tuple[int, str]:
+def in_order(row: Color | Size | None) -> tuple[int, str]:
+    """Where a colour or size stands among others; what has none stands first."""
     return (-1, "") if row is None else (row.sort_order, row.code)
+
+
+def names_apart(masters: Sequence[Color | Size | None]) -> list[str]:
+    """How colours or sizes are called beside each other: where two have one name, each with its code."""
+    counts = Counter(master.name for master in masters if master)
+    return [
+        "–" if master is None else f"{master.name} ({master.code})" if counts[master.name] > 1 else master.name
+        for master in masters
+    ]

@@ -89,3 +89,24 @@ def test_the_page_is_led_to_and_asks_no_more_for_more_skus(client: Any):
     for page in (product, reverse("admin:inventory_stockbalance_changelist")):
         assert urls[0] in client.get(page).content.decode()
     assert client.get(reverse("admin:inventory_product_stock", args=[0])).status_code == 404
+
+
+def test_two_sizes_of_one_name_are_two_columns_that_add_up(client: Any):
+    here = location()
+    [first, other] = style("T", 1, 2)
+    Size.objects.update(name="M", sort_order=1)
+    Color.objects.create(code="T9", name="色0", sort_order=0)
+    third = Sku.objects.create(code="T-9", product=first.product, color=Color.objects.get(code="T9"), size=first.size)
+    for pieces, each in ((3, first), (4, other), (5, third)):
+        stock(each, here, pieces)
+
+    found = of(first.product_id)
+
+    assert found.sizes == ("M (T0)", "M (T1)")
+    [place] = found.places
+    assert [row.color for row in place.rows] == ["色0 (T0)", "色0 (T9)"]
+    assert [[cell and cell[1].on_hand for cell in row.cells] for row in place.rows] == [[3, 4], [5, None]]
+    assert place.total.on_hand == 12
+    client.force_login(User.objects.create_superuser("hanako"))
+    page = client.get(reverse("admin:catalog_product_change", args=[first.product_id])).content.decode()
+    assert "<th>M (T0)</th><th>M (T1)</th>" in page

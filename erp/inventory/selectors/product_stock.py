@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from catalog.models import Sku
+from catalog.models import Size, Sku
+from catalog.selectors import in_order, names_apart
 from erp.core.models import Channel
 from erp.inventory.models import ChannelLocation, StockBalance
 from erp.inventory.selectors.availability import Availability, available_to_promise
@@ -80,7 +81,7 @@ def product_stock(
         channels = channels.filter(pk__in=channel_ids)
     sold = [(channel, available_to_promise(channel_id=channel.pk, sku_ids=keys, at=at)) for channel in channels]
     return ProductStock(
-        tuple(name for _place, name in _sizes(skus)),
+        tuple(names_apart(_sizes(skus))),
         tuple(
             PlaceStock(name, _rows(skus, lambda key, counts=counts: counts.get(key, Count())), sum(counts.values(), Count()))  # type: ignore[misc]
             for name, counts in by_place.items()
@@ -94,19 +95,17 @@ def product_stock(
     )  # fmt: skip
 
 
-def _sizes(skus: Sequence[Sku]) -> list[tuple[int, str]]:
-    return sorted({(sku.size.sort_order, sku.size.name) if sku.size else (0, "–") for sku in skus})
-
-
-def _color(sku: Sku) -> tuple[int, str]:
-    return (sku.color.sort_order, sku.color.name) if sku.color else (0, "–")
+def _sizes(skus: Sequence[Sku]) -> list[Size | None]:
+    return sorted({sku.size for sku in skus}, key=in_order)
 
 
 def _rows(skus: Sequence[Sku], value: Callable[[int], T]) -> tuple[Row[T], ...]:
-    there = {(_color(sku), sku.size.name if sku.size else "–"): sku for sku in skus}
-    sizes = [name for _order, name in _sizes(skus)]
+    """By what colours and sizes are, not by how they are called: two may have one name."""
+    there = {(sku.color_id, sku.size_id): sku for sku in skus}
+    sizes = [size.pk if size else None for size in _sizes(skus)]
+    colors = sorted({sku.color for sku in skus}, key=in_order)
     rows = []
-    for color in sorted({color for color, _size in there}):
-        found = [there.get((color, size)) for size in sizes]
-        rows.append(Row(color[1], tuple((sku, value(sku.pk)) if sku else None for sku in found)))
+    for color, name in zip(colors, names_apart(colors), strict=True):
+        found = [there.get((color.pk if color else None, size)) for size in sizes]
+        rows.append(Row(name, tuple((sku, value(sku.pk)) if sku else None for sku in found)))
     return tuple(rows)
