@@ -6,10 +6,13 @@ import datetime as dt
 import json
 import re
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from tests.browser.conftest import Company
 from tests.runtime.families import wait_until
+
+SCANNER = Path(__file__).resolve().parents[2] / "erp/core/static/core/scan.js"
 
 
 def test_the_order_desk_settles_what_waits_and_releases(company: Company, desk: Any) -> None:
@@ -218,6 +221,20 @@ def test_a_shop_sees_its_own_stock_and_counts_it(company: Company, desk: Any) ->
     assert company.one(
         "SELECT on_hand FROM inventory_stockbalance WHERE sku_id = %s AND location_id = %s", sku_id, shop
     ) == pieces + 1  # fmt: skip
+
+
+def test_a_parcel_takes_what_an_input_method_made_full_width(desk: Any) -> None:
+    page = desk("soko").page
+    page.set_content(
+        '<p data-scan-message></p><form data-scan="check" data-complete-told="揃いました"><input name="code"><input name="scans"></form>'
+        '<table><tr data-codes="00036000291452 036000291452" data-needed="1" data-name="シャツ"><td data-count>0</td></tr></table>'
+    )
+    page.add_script_tag(path=SCANNER)
+
+    page.fill("[name=code]", "０３６０００２９１４５２")
+    page.press("[name=code]", "Enter")
+
+    assert (page.inner_text("[data-scan-message]"), page.input_value("[name=scans]")) == ("揃いました", "036000291452")
 
 
 def test_a_tablet_keeps_whatever_was_counted_until_it_is_taken_or_discarded(company: Company, desk: Any) -> None:
