@@ -91,7 +91,7 @@ def test_the_gate_finds_a_delivery_by_its_goods_and_counts_it(client, delivery):
     assert client.get(url, {"code": "4900000000009"}).url == f"{url}?purchase=PO-1"
     assert client.get(url, {"code": "NONE"}).context["told"]
     [(item, _typed)] = client.get(url, {"purchase": "PO-1"}).context["rows"]
-    assert item.codes == ("4900000000009", shirt.code)
+    assert {"4900000000009", shirt.code} <= set(item.codes)
 
     counted = {"purchase": "PO-1", "slip": "N-1", "book": "1", f"sellable_{key}": "12"}
     refused = client.post(url, counted)

@@ -212,6 +212,24 @@ def test_pieces_lost_to_a_physical_fact_and_found_again():
     assert StaffTask.objects.get(kind="RESERVATION_LOST").resolution == "allocated"
 
 
+def test_pieces_lost_from_a_parcel_that_is_picked_stay_a_task_until_they_are_found():
+    channel, place, shirt = stocked_shop(pieces=2)
+    record = placed(channel, order(line(shirt, 2, 1100)))
+    [parcel] = released(record)
+    record_physical_fact(
+        source_type="DAMAGE", external_id="D-1", location_id=place.pk, lines=[PhysicalLine(1, shirt.pk, 1)], reason_code="DAMAGE",
+        occurred_at=NOON, **HOW,
+    )  # fmt: skip
+
+    assert reconsider_lost_reservations(**HOW) == 0
+    assert (state(record), StaffTask.objects.get(kind="RESERVATION_LOST").closed_at) == (OrderState.PICKING, None)
+    stock(shirt, place, 1)
+    assert reconsider_lost_reservations(**HOW) == 1
+
+    assert StaffTask.objects.get(kind="RESERVATION_LOST").resolution == "allocated"
+    ship(requests=[ShipRequest(parcel.pk)], **HOW)
+
+
 def test_staff_hold_an_order_and_let_it_go():
     channel, _place, shirt = stocked_shop()
     record = placed(channel, order(line(shirt, 1, 1100)))

@@ -27,7 +27,7 @@ def sources():
 
 def kinds_opened_in(module: ast.Module) -> Iterator[str]:
     """The first words of every ``Finding(…)``. A name stands for the module's constant; a kind computed elsewhere for its ``TASK_…`` or ``KIND``."""
-    constants = dict(constants_of(module))
+    constants = dict(constants_imported_by(module)) | dict(constants_of(module))
     for call in ast.walk(module):
         if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] == "Finding":
             for told in branches(call.args[0]):
@@ -40,6 +40,15 @@ def kinds_opened_in(module: ast.Module) -> Iterator[str]:
                     candidates = tasks or [value for name, value in constants.items() if name == "KIND"]
                     assert candidates, f"which kinds may {ast.unparse(call)} open?"
                     yield from candidates
+
+
+def constants_imported_by(module: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in module.body:
+        path = PROJECT / f"{(node.module or '').replace('.', '/')}.py" if isinstance(node, ast.ImportFrom) else None
+        if path is not None and path.is_file():
+            names = {each.name for each in node.names}
+            there = constants_of(ast.parse(path.read_text(encoding="utf-8")))
+            yield from ((name, value) for name, value in there if name in names)
 
 
 def constants_of(module: ast.Module) -> Iterator[tuple[str, str]]:

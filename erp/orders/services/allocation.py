@@ -71,12 +71,15 @@ def advance_due_orders(*, at: dt.datetime, by: Actor) -> int:
 
 @use_case
 def reconsider_lost_reservations(*, at: dt.datetime, by: Actor) -> int:
-    """Orders that lost pieces to a physical fact go back to awaiting stock, are served again where possible, and stay a task until they are."""
+    """Orders that lost pieces to a physical fact go back to awaiting stock, are served again where possible, and stay a task until they are.
+
+    Whether they are is asked of their pieces: an order that is picked, or waits for something else, does not await stock and lacks it.
+    """
     tasks = StaffTask.objects.filter(kind="RESERVATION_LOST", subject_type="ORDER", closed_at__isnull=True)
     ids = lock_orders(tasks.order_by("subject_id").values_list("subject_id", flat=True)[:CHUNK])
     allocate_locked(ids, at=at, by=by)
-    states = move_states(order_ids=ids, at=at, by=by)
-    whole = [order_id for order_id, state in states.items() if state != OrderState.AWAITING_STOCK]
+    move_states(order_ids=ids, at=at, by=by)
+    whole = selectors.whole_orders(ids)
     close_shortages(whole, at=at, by=by)
     letters.tell_still_short(set(ids) - set(whole), at=at, by=by)
     return len(whole)
