@@ -60,7 +60,7 @@ def _test() -> list[Check]:
 
 
 def _test_all() -> list[Check]:
-    # What drives a browser, or a whole installation, has a process of its own: a browser leaves an event loop behind, beside which Django asks nothing.
+    # What drives a browser, or a whole installation, has a process of its own: a browser leaves an event loop behind, and Django asks nothing then.
     rest = Check("pytest, slow tests too", [*_pytest(), "-m", "not browser and not faults"])
     return [*_lint(), rest, *_test_browser(), *_test_faults()]
 
