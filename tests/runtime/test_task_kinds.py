@@ -44,10 +44,10 @@ def kinds_opened_in(module: ast.Module) -> Iterator[str]:
 
 def constants_imported_by(module: ast.Module) -> Iterator[tuple[str, str]]:
     for node in module.body:
-        path = PROJECT / f"{(node.module or '').replace('.', '/')}.py" if isinstance(node, ast.ImportFrom) else None
-        if path is not None and path.is_file():
+        if isinstance(node, ast.ImportFrom) and node.module:
+            path = PROJECT / f"{node.module.replace('.', '/')}.py"
             names = {each.name for each in node.names}
-            there = constants_of(ast.parse(path.read_text(encoding="utf-8")))
+            there = constants_of(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else ()
             yield from ((name, value) for name, value in there if name in names)
 
 
