@@ -105,11 +105,17 @@ def split_by_weight(total: Decimal, weights: Sequence[Decimal], *, currency: str
 def share_so_far(total: Decimal, *, done: int, of: int, currency: str = COMPANY_CURRENCY) -> Decimal:
     """The part of ``total`` that belongs to the first ``done`` of ``of`` pieces, rounded down by magnitude.
 
-    Taking differences of it gives every partial shipment its part and the last one the rest.
+    What is left of ``total`` is the part of the others; see ``share_of_next``.
     """
     if done == of:
         return total
     return share_of(total, done, of, currency=currency, method=Rounding.DOWN) if done else ZERO
+
+
+def share_of_next(total: Decimal, pieces: int, *, done: int, of: int, currency: str = COMPANY_CURRENCY) -> Decimal:
+    """The part of ``total`` that belongs to ``pieces`` behind the first ``done`` of ``of``: each part gets its own, the last one the rest."""
+    upto, before = (share_so_far(total, done=count, of=of, currency=currency) for count in (done + pieces, done))
+    return upto - before
 
 
 def written(value: Decimal | int) -> str:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from django.db.models import F
 
 from erp.core import rows
-from erp.core.money import round_fraction, share_so_far
+from erp.core.money import round_fraction, share_of_next
 from erp.inventory import postings
 from erp.inventory.models import ProvisionalReceipt, Reason
 from erp.inventory.postings import Sums
@@ -94,8 +94,7 @@ def take_counted(row: ProvisionalReceipt, pieces: int) -> Decimal:
     """So many of the pieces that a count explained are those of a receipt. Returns what they were taken for; the caller writes the row."""
     others = row.settled_quantity - row.counted_quantity
     row.counted_quantity -= pieces
-    before = share_so_far(row.value, done=others, of=row.quantity)
-    return share_so_far(row.value, done=others + pieces, of=row.quantity) - before
+    return share_of_next(row.value, pieces, done=others, of=row.quantity)
 
 
 def note(found: Sequence[tuple[BalanceKey, int, Decimal, int, int, dt.datetime]], *, channel_id: int | None) -> None:

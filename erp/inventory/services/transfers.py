@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, NotFound, Problem
-from erp.core.money import share_so_far
+from erp.core.money import share_of_next
 from erp.core.use_case import use_case
 from erp.inventory.models import StockDocument, StockMovement
 from erp.inventory.postings import Sums
@@ -140,8 +140,7 @@ def arrive(
         origin = sent[line.line_no]
         source, target = (line.sku_id, origin.location_id), (line.sku_id, to_location_id)
         before = arrived.get(line.line_no, 0)
-        value = share_so_far(origin.value, done=before + line.quantity, of=origin.quantity)
-        value -= share_so_far(origin.value, done=before, of=origin.quantity)
+        value = share_of_next(origin.value, line.quantity, done=before, of=origin.quantity)
         arrived[line.line_no] = before + line.quantity
         booking.move(source, -line.quantity, value=-value, document_id=document_id, document_line=line.line_no)
         booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)

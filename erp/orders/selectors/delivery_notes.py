@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from erp.core.models import Channel, CompanyProfile, TaxRate
-from erp.core.money import ZERO, share_so_far
+from erp.core.money import ZERO, share_of_next
 from erp.orders.models import Delivery, Order, OrderFee, OrderLine, Shipment, ShipmentLine
 
 
@@ -152,8 +152,7 @@ class _Books:
             and other.shipment_id < parcel.pk
         )
         net, tax = (
-            share_so_far(total or ZERO, done=before + line.quantity, of=ordered.quantity, currency=currency)
-            - share_so_far(total or ZERO, done=before, of=ordered.quantity, currency=currency)
+            share_of_next(total or ZERO, line.quantity, done=before, of=ordered.quantity, currency=currency)
             for total in (ordered.net_amount, ordered.tax_amount)
         )
         return net, tax

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from erp.core.models import RevenueBasis
-from erp.core.money import ZERO, share_so_far
+from erp.core.money import ZERO, share_of_next
 from erp.inventory.selectors import IssuedPart
 from erp.orders.models import Shipment
 
@@ -59,8 +59,7 @@ class Units:
         return self.last - self.first
 
     def share(self, total: Decimal) -> Decimal:
-        of = self.line.quantity
-        return share_so_far(total, done=self.last, of=of) - share_so_far(total, done=self.first, of=of)
+        return share_of_next(total, self.quantity, done=self.first, of=self.line.quantity)
 
     @property
     def net(self) -> Decimal:
@@ -87,8 +86,7 @@ class Units:
             for part in parts:
                 low, high = (min(max(edge, 0), part.quantity) for edge in (first, last))
                 if low < high:
-                    value = share_so_far(part.value, done=high, of=part.quantity)
-                    value -= share_so_far(part.value, done=low, of=part.quantity)
+                    value = share_of_next(part.value, high - low, done=low, of=part.quantity)
                     found.append(IssuedPart(part.sku_id, part.location_id, high - low, value))
                 first, last = first - part.quantity, last - part.quantity
         return found

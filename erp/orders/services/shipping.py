@@ -19,7 +19,7 @@ from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import Problem
 from erp.core.models import RevenueBasis
-from erp.core.money import ZERO, share_so_far
+from erp.core.money import ZERO, share_of_next
 from erp.core.use_case import use_case
 from erp.inventory.services import Issue, Issued, issue_reserved, lock_ahead_of_issues, open_consigned_locations
 from erp.orders import postings
@@ -150,10 +150,11 @@ def _share_amounts(leaving: Sequence[Parcel]) -> None:
             if line.ordered_net is None or line.ordered_tax is None:
                 raise AssertionError(f"{parcel.order.number} is being shipped with an unknown amount")
             before = shipped.get(line.order_line_id, line.shipped_quantity)
-            after = shipped[line.order_line_id] = before + line.quantity
+            shipped[line.order_line_id] = before + line.quantity
             line.net_amount, line.tax_amount = (
-                share_so_far(total, done=after, of=line.ordered_quantity, currency=parcel.order.currency)
-                - share_so_far(total, done=before, of=line.ordered_quantity, currency=parcel.order.currency)
+                share_of_next(
+                    total, line.quantity, done=before, of=line.ordered_quantity, currency=parcel.order.currency
+                )
                 for total in (line.ordered_net, line.ordered_tax)
             )
             line.gross_amount = line.net_amount + line.tax_amount
