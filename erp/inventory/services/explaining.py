@@ -15,18 +15,17 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from catalog.models import Sku
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date, written_moment
-from erp.core.money import ZERO, share_of, share_so_far
+from erp.core.money import ZERO, share_of, share_of_next
 from erp.core.staff_tasks import Finding
 from erp.inventory import postings
-from erp.inventory.models import Location, ProvisionalReceipt, Reason, StockBalance, StockDocument
+from erp.inventory.models import ProvisionalReceipt, Reason, StockDocument
 from erp.inventory.postings import Sums
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.balances import BalanceKey
-from erp.inventory.services.facts import FOUND, STOCKTAKE
+from erp.inventory.services.facts import FOUND, count_wanted
 from erp.inventory.services.movements import Booking, Came
 from erp.inventory.services.posting import post_facts
 from erp.inventory.services.provisional import PROVISIONAL
@@ -137,8 +136,7 @@ def _parts(line: Came, surpluses: Iterable[_Surplus], occurred_at: dt.datetime) 
 
     def part(moment: dt.datetime, pieces: int, assumed: Decimal, *, is_gone: bool) -> None:
         nonlocal done
-        cost = share_so_far(line.value, done=done + pieces, of=line.pieces)
-        cost -= share_so_far(line.value, done=done, of=line.pieces)
+        cost = share_of_next(line.value, pieces, done=done, of=line.pieces)
         done += pieces
         parts.append(_Part(line, moment, pieces, cost, assumed, is_gone))
 
@@ -206,21 +204,9 @@ def _findings(unseen: Mapping[BalanceKey, int], counted: Mapping[BalanceKey, dt.
     """What came in by its paper before the last count, and is not among what that found."""
     if not unseen:
         return []
-    skus, locations = {sku for sku, _loc in unseen}, {loc for _sku, loc in unseen}
-    codes = dict(Sku.objects.filter(pk__in=skus).values_list("pk", "code"))
-    places = dict(Location.objects.filter(pk__in=locations).values_list("pk", "code"))
-    found = StockBalance.objects.filter(sku__in=skus, location__in=locations)
-    ids = {(sku, place): pk for sku, place, pk in found.values_list("sku", "location", "pk")}
     told = _(
         "%(pieces)d pieces came in by papers of before the count of %(moment)s, which did not see them. Count what is there."
     )
-    return [
-        Finding(
-            STOCKTAKE,
-            "BALANCE",
-            ids[key],
-            f"{codes[key[0]]} @ {places[key[1]]}",
-            told % {"pieces": pieces, "moment": written_moment(counted[key])},
-        )
-        for key, pieces in unseen.items()
-    ]
+    return count_wanted(
+        {key: told % {"pieces": pieces, "moment": written_moment(counted[key])} for key, pieces in unseen.items()}
+    )

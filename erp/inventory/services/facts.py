@@ -15,14 +15,13 @@ from fractions import Fraction
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from catalog.models import Sku
 from catalog.selectors import cost_on
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.money import ZERO, round_fraction
 from erp.core.staff_tasks import Finding
-from erp.inventory.models import Location, Reason
+from erp.inventory.models import Reason, StockBalance
 from erp.inventory.postings import Sums
 from erp.inventory.services import balances, claims, provisional
 from erp.inventory.services.balances import BalanceKey
@@ -61,7 +60,6 @@ class Fact:
         self._sums: dict[tuple[int, dt.date], Sums] = defaultdict(Sums)
         self._findings: list[Finding] = []
         self._provisional: list[tuple[Touched, Decimal]] = []
-        self._balance_ids: dict[BalanceKey, int] = {}
         self.taken: list[tuple[Decimal, str]] = []
 
     def lock(self, sku_ids: Iterable[int], *, occurred_at: dt.datetime) -> Booking:
@@ -71,7 +69,6 @@ class Fact:
         # Claims may be taken away behind the cost rows, and the quotas that they used come before those.
         if claimed := {sku_id for (sku_id, _place), row in locked.items() if row.allocated}:
             balances.lock_quotas(claimed)
-        self._balance_ids = {key: row.id for key, row in locked.items()}
         expired = balances.release_expired_holds(locked.values(), at=self._at)
         costs = balances.lock_costs(
             {(key[0], row.cost_pool_id) for key, row in locked.items()}, create=True, on=business_date(self._at)
@@ -128,7 +125,8 @@ class Fact:
             self._sums_of(line).credit(why.account_role, value)
             came = Touched(line.document_id, line.line_no, line.sku_id, beyond[key], line.occurred_at)
             self._provisional.append((came, value))
-        self._findings += self._stocktakes(beyond)
+        told = _("%(pieces)d pieces left that the books did not have. Count what is there.")
+        self._findings += count_wanted({key: told % {"pieces": pieces} for key, pieces in beyond.items()})
 
     def _worth(self, booking: Booking, pieces: Mapping[BalanceKey, int], *, on: dt.date) -> dict[BalanceKey, Decimal]:
         """What pieces nobody bought are taken for: the average of what is there, else the latest cost, else nothing."""
@@ -141,20 +139,6 @@ class Fact:
                 unit = Fraction(costs.get(key[0], ZERO))
             worth[key] = round_fraction(unit * count)
         return worth
-
-    def _stocktakes(self, beyond: Mapping[BalanceKey, int]) -> list[Finding]:
-        codes = dict(Sku.objects.filter(pk__in={sku_id for sku_id, _loc in beyond}).values_list("pk", "code"))
-        place = Location.objects.get(pk=self._location_id).code
-        return [
-            Finding(
-                STOCKTAKE,
-                "BALANCE",
-                self._balance_ids[key],
-                f"{codes[key[0]]} @ {place}",
-                _("%(pieces)d pieces left that the books did not have. Count what is there.") % {"pieces": pieces},
-            )
-            for key, pieces in beyond.items()
-        ]
 
     def take(self, booking: Booking, line: Touched, reason: Reason | None) -> None:
         key = (line.sku_id, self._location_id)
@@ -198,6 +182,18 @@ class Fact:
 
     def _sums_of(self, line: Touched) -> Sums:
         return self._sums[line.document_id, business_date(line.occurred_at)]
+
+
+def count_wanted(why: Mapping[BalanceKey, str]) -> list[Finding]:
+    """Tasks for staff to count balances that there are."""
+    skus, locations = {sku for sku, _loc in why}, {loc for _sku, loc in why}
+    found = StockBalance.objects.filter(sku__in=skus, location__in=locations).order_by("pk")
+    named = found.values_list("pk", "sku_id", "location_id", "sku__code", "location__code")
+    return [
+        Finding(STOCKTAKE, "BALANCE", balance_id, f"{code} @ {place}", why[sku_id, location_id])
+        for balance_id, sku_id, location_id, code, place in named
+        if (sku_id, location_id) in why
+    ]
 
 
 def _move(booking: Booking, key: BalanceKey, pieces: int, value: Decimal, line: Touched, reason: Reason) -> None:
