@@ -317,8 +317,7 @@ def _read(asked: Collection[Row], wanted: Collection[int] = ()) -> tuple[dict[in
     """What is there of each SKU, also of those that no row is about, and the versions of those that are kits."""
     places: dict[int, tuple[int, str, str, bool]] = {}
     found: dict[Any, Availability] = {row[_SKU]: Availability(row, places) for row in asked}
-    others = next(row for row in reversed([*asked]) if row[_SKU] is None)
-    del found[None]
+    others = found.pop(None)._row
     told = others[_PLACES] or []
     places |= {key: tuple(place) for key, *place in (json.loads(told) if isinstance(told, str) else told)}
     if len(found) < len(wanted):
