@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import subprocess
@@ -70,6 +71,23 @@ def test_a_piece_that_somebody_was_told_and_that_the_ledger_does_not_know_is_nam
 
     (fault,) = faults(made, diaries)
     assert sku in fault
+
+
+def test_a_count_that_lacks_pieces_which_were_sold_before_it_was_told_is_told_once(db, tmp_path):
+    seen = timezone.now()
+    sold = seen + dt.timedelta(seconds=1)
+    made = stage.build(at=seen)
+    with Diary(tmp_path / "hand-0.jsonl") as diary:
+        hand = Hand(0, seed=7, life=1, stage=made, begun=seen, diary=diary)
+        hand.do(diary.begin("sell_at_till", {"at": sold.isoformat(), "lines": {"NP-KNIT": 5}}))
+
+        # Three of the six in the shop lacked; one is there now, so two of those that were sold came in provisionally.
+        count = {"place": stage.SHOP, "sku": "NP-KNIT", "count": 3}
+        hand.do(diary.begin("count", {"at": seen.isoformat(), **count}))
+
+    knit = next(of for of in judging.balances(made, {0: diary.entries}) if of.sku == "NP-KNIT")
+    assert (knit.corrected, knit.provisional) == (-3, 2)
+    assert knit.is_even
 
 
 def test_a_piece_that_moved_and_that_nobody_was_told_of_is_named(worked):
