@@ -42,6 +42,7 @@ class InventoryConfig(AppConfig):
             ("ADJUSTMENT", _("Adjustment")),
             ("COUNT", _("Stock count")),
             ("COUNT_EXPLAINED", _("Found by a count before its receipt")),
+            ("COUNT_LACKED", _("Missing in a count before its paper")),
             ("WRITE_DOWN", _("Write-down")),
             ("LATE_COST", _("Late cost")),
             ("WRITE_DOWN_BACK", _("Write-down taken back")),

@@ -34,7 +34,7 @@ from erp.proof.stage import KITS, PIECES, PRICE, ROAD, SHOP, SITES, TILL, WAREHO
 WEIGHTS: Mapping[str, int] = {
     "place": 34, "twin": 6, "again": 4, "hold": 10, "buy_held": 8, "extend_hold": 4, "drop_hold": 3, "amend": 8, "cancel": 8,
     "release": 16, "call_back": 3, "ship": 16, "give_back": 6, "refuse": 2, "sell_at_till": 8, "receive": 7, "send_off": 4, "arrive": 4,
-    "count": 2, "receive_late": 1, "correct": 3, "lose": 2, "allocate": 3, "sweep": 2, "reconsider": 2,
+    "count": 2, "receive_late": 1, "discard_late": 1, "correct": 3, "lose": 2, "allocate": 3, "sweep": 2, "reconsider": 2,
 }  # fmt: skip
 SURPRISE = "surprise"
 BACK_WITHIN_S = 90.0
@@ -283,15 +283,26 @@ class Hand:
         if earlier is None:
             return None
         seen = {name: earlier.content[name] for name in ("place", "sku")}
-        return {**seen, "came": earlier.content["at"], "count": self.random.randint(1, 4)}
+        return {**seen, "then": earlier.content["at"], "count": self.random.randint(1, 4)}
 
     def _receive_late(
-        self, *, ref: str, place: str, sku: str, came: str, count: int, at: dt.datetime
+        self, *, ref: str, place: str, sku: str, then: str, count: int, at: dt.datetime
     ) -> dict[str, Any]:
         lines = [stock.ReceiptLine(1, self.stage.skus[sku], count, Decimal(400))]
-        document = {**self._document(ref, place, at), "occurred_at": dt.datetime.fromisoformat(came)}
+        document = {**self._document(ref, place, at), "occurred_at": dt.datetime.fromisoformat(then)}
         stock.receive(**document, lines=lines)
         return {"pieces": {sku: count}}
+
+    _draw_discard_late = _draw_receive_late
+
+    def _discard_late(
+        self, *, ref: str, place: str, sku: str, then: str, count: int, at: dt.datetime
+    ) -> dict[str, Any]:
+        """Pieces that were thrown away before somebody counted, and whose paper is typed now: the count may have lacked them."""
+        lines = [stock.AdjustmentLine(1, self.stage.skus[sku], -count)]
+        document = {**self._document(ref, place, at), "occurred_at": dt.datetime.fromisoformat(then)}
+        stock.adjust(**document, lines=lines, reason_code="DAMAGE")
+        return {"pieces": {sku: -count}}
 
     def _draw_send_off(self) -> dict[str, Any]:
         return {"origin": self.random.choice(WAREHOUSES), **self._piece(1, 3)}

@@ -154,12 +154,12 @@ _PROVISIONAL = """
 SELECT m.sku_id, sum(m.quantity) FROM inventory_stockmovement m JOIN inventory_reason r ON r.id = m.reason_id
 WHERE r.code = 'PROVISIONAL' GROUP BY m.sku_id
 """
-# What happened before somebody counted and was told later, found again at the moment of a count that there really was; what came in before it and
-# was told later is found no more.
+# What left before somebody counted and was told later, found again at the moment of a count that there really was; what came in before it and was
+# told later is found no more.
 _COUNTED = """
 SELECT m.sku_id, sum(m.quantity) FROM inventory_stockmovement m JOIN inventory_reason r ON r.id = m.reason_id
 JOIN inventory_stockdocument d ON d.id = m.document_id
-WHERE r.code = 'FOUND' AND (m.quantity > 0 AND m.occurred_at > d.occurred_at OR d.source_type = 'COUNT_EXPLAINED') AND EXISTS (
+WHERE r.code = 'FOUND' AND (m.quantity > 0 AND m.occurred_at > d.occurred_at OR d.source_type IN ('COUNT_EXPLAINED', 'COUNT_LACKED')) AND EXISTS (
     SELECT FROM inventory_countrecord c WHERE c.sku_id = m.sku_id AND c.location_id = m.location_id AND c.counted_at = m.occurred_at)
 GROUP BY m.sku_id
 """

@@ -173,6 +173,25 @@ def test_two_receipts_that_are_told_at_once_after_a_count_explain_what_it_found_
     assert (figures(shirt, place), list(taken.values_list("quantity", flat=True))) == ((11, 0), [-4, -1])
 
 
+@fails_without("inventory.balances._LOCK")
+def test_two_adjustments_that_are_told_at_once_after_a_count_explain_what_it_lacked_once():
+    place, shirt = location(), sku()
+    stock(shirt, place, 8, at=NOON - dt.timedelta(hours=1))
+    counted_at(place, shirt, 3, NOON)()
+
+    def scrapping(pieces, name):
+        return lambda: services.adjust(
+            external_id=name, location_id=place.pk, lines=[services.AdjustmentLine(1, shirt.pk, -pieces)], reason_code="DAMAGE",
+            occurred_at=NOON, **HOW,
+        )  # fmt: skip
+
+    outcomes = race(scrapping(4, "A-1"), scrapping(4, "A-2"), hold=StockBalance.objects.all())
+
+    assert kinds(outcomes) == ["Booked", "Booked"]
+    back = StockMovement.objects.filter(document__source_type="COUNT_LACKED").order_by("quantity")
+    assert (figures(shirt, place), list(back.values_list("quantity", flat=True))) == ((0, 0), [1, 4])
+
+
 def test_a_receipt_that_waits_for_a_count_of_the_same_goods_knows_of_it():
     place, shirt = location(), sku()
     stock(shirt, place, 3, at=NOON - dt.timedelta(hours=1))

@@ -24,7 +24,7 @@ from erp.proof.hands import SURPRISE, WEIGHTS, Hand
 from erp.proof.watching import Watcher
 from erp.runtime.installation import PROJECT
 
-EVERYTHING = ["hold", "extend_hold", *WEIGHTS, "place", "release", "ship", "give_back", *WEIGHTS]
+EVERYTHING = ["hold", "extend_hold", *WEIGHTS, "place", "release", "ship", "refuse", "give_back", *WEIGHTS]
 A_LITTLE = ["place", "receive", "again", "allocate", "allocate"]
 
 

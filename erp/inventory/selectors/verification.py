@@ -127,6 +127,22 @@ GROUP BY taken.sku_id, taken.location_id, taken.occurred_at, sku.code, place.cod
 HAVING -sum(taken.quantity) > greatest(min(found.pieces), 0)
 """  # noqa: S608
 
+# What a count had lacked and was put back there since it had left, against what counts of that moment lost.
+_LACKED = f"""
+SELECT min(back.id), {_LABEL}, sum(back.quantity), min(lost.pieces)
+FROM inventory_stockdocument d JOIN inventory_stockmovement back ON back.document_id = d.id
+JOIN catalog_sku sku ON sku.id = back.sku_id JOIN inventory_location place ON place.id = back.location_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(-sum(m.quantity), 0) AS pieces FROM inventory_stockmovement m
+    JOIN inventory_stockdocument of ON of.id = m.document_id JOIN inventory_reason r ON r.id = m.reason_id
+    WHERE m.sku_id = back.sku_id AND m.location_id = back.location_id AND m.occurred_at = back.occurred_at
+      AND r.code = 'LOSS' AND of.source_type IN ('COUNT', 'STOCK_COUNT')
+) lost
+WHERE d.source_type = 'COUNT_LACKED'
+GROUP BY back.sku_id, back.location_id, back.occurred_at, sku.code, place.code
+HAVING sum(back.quantity) > min(lost.pieces)
+"""  # noqa: S608
+
 _QUOTAS = """
 SELECT quota.id, sku.code || ' / ' || channel.code, quota.used, coalesce(claims.pieces, 0)
 FROM inventory_channelquota quota
@@ -213,6 +229,12 @@ def _explained() -> Iterator[Fault]:
         yield Fault("P1", "MOVEMENT", pk, label, detail % {"found": found, "taken": taken})
 
 
+def _lacked() -> Iterator[Fault]:
+    for pk, label, back, lost in _rows(_LACKED):
+        detail = _("a count lost %(lost)s, and %(back)s were put back there since")
+        yield Fault("P1", "MOVEMENT", pk, label, detail % {"lost": lost, "back": back})
+
+
 def _promised() -> Iterator[Fault]:
     for pk, purchase, sku, comes, promised in promised_beyond():
         detail = _("%(sku)s: %(comes)s still to come, %(promised)s promised")
@@ -268,6 +290,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("A stocktake moved what it says it posted"), StockCountLine, _stocktakes),
         ("P1", gettext_noop("A balance was last counted when its newest count says"), StockBalance, _last_counted),
         ("P1", gettext_noop("What a count had found is explained once"), CountRecord, _explained),
+        ("P1", gettext_noop("What a count had lacked is put back once"), CountRecord, _lacked),
         ("P1", gettext_noop("A transfer moved what it says"), TransferOrderLine, _transfers),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
         ("P2", gettext_noop("What is used of a quota equals its reservations"), ChannelQuota, _quotas),

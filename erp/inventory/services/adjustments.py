@@ -26,7 +26,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import explain_counts
+from erp.inventory.services.explaining import Left, explain_counts, explain_losses
 from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -87,6 +87,12 @@ def adjust(
     for line in lines:
         wanted[line.sku_id, location_id] -= line.quantity
     booking = movements.open_booking((), arriving=wanted, occurred_at=occurred_at, at=at)
+    gone = [
+        Left(document_id, line.line_no, (line.sku_id, location_id), -line.quantity)
+        for line in lines
+        if line.quantity < 0
+    ]
+    explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
     movements.refuse_shortage({key: pieces for key, pieces in wanted.items() if pieces > 0}, booking)
     costs = cost_on([line.sku_id for line in lines if line.quantity > 0], on)
     sums = Sums()

@@ -1,8 +1,8 @@
-"""Pieces that came in before somebody counted and are told only now: the count found them already, so they explain what it found. Internal to
-``services``; the mirror of ``Fact.put_back_counted``.
+"""Pieces that came in or left before somebody counted and are told only now. The count knew of them: what came, it found already, and what had
+left, it lacked. Internal to ``services``; what is told as a fact (a sale, a loss) is ``Fact.put_back_counted``.
 
-A count leaves a surplus at its moment: what it posted, with what sales that were told late put back there, and the provisional pieces that it
-explained. What explains a surplus takes it back, so what is left of one is asked of the ledger, behind the lock of the balance.
+A count leaves a difference at its moment: what it posted, with what was put back there since, and the provisional pieces that it explained. What
+explains a part of it takes that back, so what is left of one is asked of the ledger, behind the lock of the balance.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from erp.inventory.services.movements import Booking, Came
 from erp.inventory.services.posting import post_facts
 from erp.inventory.services.provisional import PROVISIONAL
 
-COUNT_EXPLAINED = "COUNT_EXPLAINED"
+COUNT_EXPLAINED, COUNT_LACKED = "COUNT_EXPLAINED", "COUNT_LACKED"
 
 # Each moment at which these SKUs were counted since, and what its count found more than the books had, signed: a count posts it as found or lost,
-# what was sold before and told after it put pieces back at that moment, and what explained a part took that back. What staff adjusted is no count.
+# what left before and was told after it put pieces back at that moment, and what explained a part took that back. What staff adjusted is no count.
 _FOUND_SINCE = """
 SELECT c.sku_id, c.location_id, c.counted_at, coalesce(sum(m.quantity), 0)::int, coalesce(sum(m.value), 0)
 FROM (SELECT DISTINCT r.sku_id, r.location_id, r.counted_at
@@ -49,9 +49,19 @@ GROUP BY 1, 2, 3 ORDER BY 3
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Pieces that a line of a document is about to take from a balance."""
+
+    document_id: int
+    line_no: int
+    key: BalanceKey
+    pieces: int
+
+
 @dataclass(slots=True)
-class _Surplus:
-    """What a count found, as far as nothing has explained it yet."""
+class _Difference:
+    """What a count found more than the books had (negative: lacked), as far as nothing has explained it yet."""
 
     moment: dt.datetime
     found: int
@@ -59,8 +69,20 @@ class _Surplus:
     provisional: list[ProvisionalReceipt] = field(default_factory=list)
 
     @property
-    def pieces(self) -> int:
+    def surplus(self) -> int:
         return max(self.found + sum(row.counted_quantity for row in self.provisional), 0)
+
+    @property
+    def lack(self) -> int:
+        return max(-self.found, 0)
+
+    def give(self, pieces: int) -> Decimal:
+        """So many of what was found, or of what lacked, are explained. Returns what the count took them for."""
+        sign = 1 if self.found > 0 else -1
+        of, value = sign * self.found, sign * self.value
+        worth = max(value if pieces == of else share_of(value, pieces, of), ZERO)
+        self.found, self.value = sign * (of - pieces), sign * (value - worth)
+        return worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +108,7 @@ def explain_counts(
     what was there, so no claim loses its pieces.
     """
     counted = {line.key for line in booking.came if booking.was_counted_since(line.key, occurred_at)}
-    surpluses = _surpluses(counted, occurred_at)
+    surpluses = _differences(counted, occurred_at)
     if not surpluses:
         return {}
     parts: list[_Part] = []
@@ -108,17 +130,102 @@ def explain_counts(
         ("counted_quantity",),
         [(row.pk, row.counted_quantity) for of in surpluses.values() for one in of for row in one.provisional],
     )
-    staff_tasks.open_tasks(_findings(unseen, {key: of[-1].moment for key, of in surpluses.items()}), at=at, by=by)
+    told = _(
+        "%(pieces)d pieces came in by papers of before the count of %(moment)s, which did not see them. Count what is there."
+    )
+    staff_tasks.open_tasks(_findings(told, unseen, surpluses), at=at, by=by)
     return explained
 
 
-def _surpluses(keys: Collection[BalanceKey], since: dt.datetime) -> dict[BalanceKey, list[_Surplus]]:
+def explain_losses(
+    booking: Booking,
+    left: Sequence[Left],
+    *,
+    occurred_at: dt.datetime,
+    is_asking: bool = True,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    """Put back what counts at or after ``occurred_at`` lacked of the pieces that are about to leave; otherwise they would be gone twice. Call it
+    before anybody looks whether there are enough.
+
+    What no count lacked leaves as ever: it lay there still, or it left later than its paper says. That is a task for staff, unless only the day is
+    known (``is_asking`` False).
+    """
+    counted = {line.key for line in left if booking.was_counted_since(line.key, occurred_at)}
+    losses = _differences(counted, occurred_at)
+    back: list[tuple[Left, dt.datetime, int, Decimal]] = []
+    seen: dict[BalanceKey, int] = defaultdict(int)
+    for line in left:
+        missing = line.pieces
+        for one in losses.get(line.key, ()):
+            if pieces := min(missing, one.lack):
+                missing -= pieces
+                back.append((line, one.moment, pieces, one.give(pieces)))
+        if missing and line.key in losses:
+            seen[line.key] += missing
+    _put_back(booking, back, at=at, by=by)
+    booking.happened(occurred_at)
+    if is_asking:
+        told = _(
+            "%(pieces)d pieces left by papers of before the count of %(moment)s, which saw them. Count what is there."
+        )
+        staff_tasks.open_tasks(_findings(told, seen, losses), at=at, by=by)
+
+
+def _put_back(
+    booking: Booking, back: Sequence[tuple[Left, dt.datetime, int, Decimal]], *, at: dt.datetime, by: Actor
+) -> None:
+    """The pieces are found where they lacked, at what the count had taken them for, under a document beside the one that takes them."""
+    if not back:
+        return
+    beside = _documents_beside(
+        COUNT_LACKED, [(line.document_id, moment) for line, moment, *_rest in back], at=at, by=by
+    )
+    why = Reason.objects.get(code=FOUND)
+    sums: dict[tuple[int, dt.date], Sums] = defaultdict(Sums)
+    for line, moment, pieces, value in sorted(back, key=lambda each: each[1]):
+        document_id = beside[line.document_id]
+        booking.happened(moment)
+        booking.move(
+            line.key,
+            pieces,
+            value=value,
+            document_id=document_id,
+            document_line=line.line_no,
+            reason_id=why.pk,
+            is_news=False,
+        )
+        of_day = sums[document_id, business_date(moment)]
+        of_day.debit(booking.account_role(line.key), value)
+        of_day.credit(why.account_role, value)
+    post_facts(sums, description=_("What a count had lacked had left"), at=at, by=by)
+
+
+def _documents_beside(
+    source_type: str, moments: Iterable[tuple[int, dt.datetime]], *, at: dt.datetime, by: Actor
+) -> dict[int, int]:
+    """One document beside each of these, as of the first moment at which it explains something."""
+    first: dict[int, dt.datetime] = {}
+    for document_id, moment in moments:
+        first[document_id] = min(moment, first.get(document_id, moment))
+    return documents.new_documents(
+        kind=StockDocument.Kind.ADJUSTMENT,
+        source_type=source_type,
+        source_ids=list(first),
+        occurred_at=first,
+        at=at,
+        by=by,
+    )
+
+
+def _differences(keys: Collection[BalanceKey], since: dt.datetime) -> dict[BalanceKey, list[_Difference]]:
     if not keys:
         return {}
     columns = [list(column) for column in zip(*sorted(keys), strict=True)]
-    found: dict[BalanceKey, list[_Surplus]] = defaultdict(list)
+    found: dict[BalanceKey, list[_Difference]] = defaultdict(list)
     for sku_id, location_id, moment, pieces, value in rows.ask(_FOUND_SINCE, [*columns, since]).all():
-        found[sku_id, location_id].append(_Surplus(moment, pieces, value))
+        found[sku_id, location_id].append(_Difference(moment, pieces, value))
     if found:
         skus, locations = {sku for sku, _loc in found}, {loc for _sku, loc in found}
         counted = ProvisionalReceipt.objects.filter(sku_id__in=skus, location_id__in=locations, counted_quantity__gt=0)
@@ -129,7 +236,7 @@ def _surpluses(keys: Collection[BalanceKey], since: dt.datetime) -> dict[Balance
     return dict(found)
 
 
-def _parts(line: Came, surpluses: Iterable[_Surplus], occurred_at: dt.datetime) -> list[_Part]:
+def _parts(line: Came, surpluses: Iterable[_Difference], occurred_at: dt.datetime) -> list[_Part]:
     """What of a line each count had found, the earliest first. Lowers what is left of them."""
     parts: list[_Part] = []
     done = 0
@@ -141,15 +248,13 @@ def _parts(line: Came, surpluses: Iterable[_Surplus], occurred_at: dt.datetime) 
         parts.append(_Part(line, moment, pieces, cost, assumed, is_gone))
 
     for one in surpluses:
-        left = min(line.pieces - done, one.pieces)
+        left = min(line.pieces - done, one.surplus)
         for row in one.provisional:
             if pieces := min(left, row.counted_quantity):
                 part(max(row.occurred_at, occurred_at), pieces, provisional.take_counted(row, pieces), is_gone=True)
                 left -= pieces
         if left:
-            assumed = max(one.value if left == one.found else share_of(one.value, left, one.found), ZERO)
-            one.found, one.value = one.found - left, one.value - assumed
-            part(one.moment, left, assumed, is_gone=False)
+            part(one.moment, left, one.give(left), is_gone=False)
     return parts
 
 
@@ -158,17 +263,8 @@ def _take_back(booking: Booking, parts: Sequence[_Part], *, at: dt.datetime, by:
     what it cost; what has left meanwhile gives its share of the difference to cost of sales."""
     if not parts:
         return
-    first: dict[int, dt.datetime] = {}
-    for part in parts:
-        first[part.line.document_id] = min(part.moment, first.get(part.line.document_id, part.moment))
-    beside = documents.new_documents(
-        kind=StockDocument.Kind.ADJUSTMENT,
-        source_type=COUNT_EXPLAINED,
-        source_ids=list(first),
-        occurred_at=first,
-        at=at,
-        by=by,
-    )
+    moments = [(part.line.document_id, part.moment) for part in parts]
+    beside = _documents_beside(COUNT_EXPLAINED, moments, at=at, by=by)
     reasons = {reason.code: reason for reason in Reason.objects.filter(code__in=[FOUND, PROVISIONAL])}
     there = {part.line.key: booking.pieces_before(part.line.key) for part in parts}
     sums: dict[tuple[int, dt.date], Sums] = defaultdict(Sums)
@@ -200,13 +296,11 @@ def _take_back(booking: Booking, parts: Sequence[_Part], *, at: dt.datetime, by:
     post_facts(sums, description=_("What a count had found came in"), at=at, by=by)
 
 
-def _findings(unseen: Mapping[BalanceKey, int], counted: Mapping[BalanceKey, dt.datetime]) -> list[Finding]:
-    """What came in by its paper before the last count, and is not among what that found."""
-    if not unseen:
+def _findings(
+    told: str, pieces: Mapping[BalanceKey, int], counts: Mapping[BalanceKey, Sequence[_Difference]]
+) -> list[Finding]:
+    """What a paper of before the last count says, and that count contradicts."""
+    if not pieces:
         return []
-    told = _(
-        "%(pieces)d pieces came in by papers of before the count of %(moment)s, which did not see them. Count what is there."
-    )
-    return count_wanted(
-        {key: told % {"pieces": pieces, "moment": written_moment(counted[key])} for key, pieces in unseen.items()}
-    )
+    words = {key: {"pieces": n, "moment": written_moment(counts[key][-1].moment)} for key, n in pieces.items()}
+    return count_wanted({key: told % of for key, of in words.items()})

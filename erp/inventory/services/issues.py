@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from erp.core import rows
 from erp.core.actors import Actor
@@ -20,7 +21,7 @@ from erp.inventory.exceptions import NotReserved, Uncovered
 from erp.inventory.models import StockDocument
 from erp.inventory.services import balances, documents, movements
 from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
-from erp.inventory.services.explaining import explain_counts
+from erp.inventory.services.explaining import Left, explain_counts, explain_losses
 from erp.inventory.services.movements import Booking
 
 
@@ -126,9 +127,11 @@ def issue_reserved(
         by=by,
     )
     booking = Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
+    gone = [Left(headers[issue.source_id], issue.source_line, claim.key, pieces) for issue, claim, pieces in parts]
+    explain_losses(booking, gone, occurred_at=occurred_at, is_asking=False, at=at, by=by)
     issued: dict[tuple[int, int, int, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for issue, claim, pieces in parts:
-        line = {"document_id": headers[issue.source_id], "document_line": issue.source_line}
+        line: dict[str, Any] = {"document_id": headers[issue.source_id], "document_line": issue.source_line}
         booking.claim(claim.key, -pieces)
         value = booking.take(claim.key, pieces, **line)
         if transit_location_id is not None:
@@ -272,6 +275,11 @@ def issue_from_transit(
     wanted: dict[BalanceKey, int] = defaultdict(int)
     for issue in issues:
         wanted[issue.sku_id, transit_location_id] += issue.quantity
+    gone = [
+        Left(headers[issue.source_id], issue.source_line, (issue.sku_id, transit_location_id), issue.quantity)
+        for issue in issues
+    ]
+    explain_losses(booking, gone, occurred_at=occurred_at, is_asking=False, at=at, by=by)
     movements.refuse_shortage(wanted, booking)
     for issue in issues:
         booking.move(
@@ -379,10 +387,16 @@ def bring_back(
         at=at,
         channel_id=channel_id,
     )
+    gone = [
+        Left(headers[source_id], line.source_line, (line.sku_id, line.from_location_id), line.quantity)
+        for source_id, pieces in lines.items()
+        for line in pieces
+    ]
+    explain_losses(booking, gone, occurred_at=occurred_at, is_asking=False, at=at, by=by)
     movements.refuse_shortage(wanted, booking)
     for source_id, pieces in lines.items():
         for line in pieces:
-            place = {"document_id": headers[source_id], "document_line": line.source_line}
+            place: dict[str, Any] = {"document_id": headers[source_id], "document_line": line.source_line}
             booking.move((line.sku_id, line.from_location_id), -line.quantity, value=-line.value, **place)
             booking.move((line.sku_id, line.to_location_id), line.quantity, value=line.worth, **place)
     explain_counts(booking, occurred_at=occurred_at, at=at, by=by)

@@ -93,8 +93,8 @@ class Booking:
 
     def was_counted_since(self, key: BalanceKey, moment: dt.datetime) -> bool:
         """Whether somebody counted the balance at or after a moment."""
-        last = self._balances[key].last_counted_at
-        return last is not None and last >= moment
+        row = self._balances.get(key)
+        return row is not None and row.last_counted_at is not None and row.last_counted_at >= moment
 
     def pieces_before(self, key: BalanceKey) -> int:
         """What the pool of the balance held of the SKU before this booking."""
@@ -135,15 +135,17 @@ class Booking:
         document_id: int,
         document_line: int,
         reason_id: int | None = None,
+        is_news: bool = True,
     ) -> None:
-        """One movement: ``pieces`` and ``value`` are signed alike, in positive, out negative."""
+        """One movement: ``pieces`` and ``value`` are signed alike, in positive, out negative. What is no news only explains a count: it did not
+        come now."""
         cost_key = self._cost_key(key)
         self._on_hand[key] = self._on_hand.get(key, 0) + pieces
         self._movements[key] = self._movements.get(key, 0) + 1
         self._pieces[cost_key] = self._pieces.get(cost_key, 0) + pieces
         self._values[cost_key] = self._values.get(cost_key, ZERO) + value
         self._last[cost_key] = (key, document_id, document_line, self._occurred_at)
-        if pieces > 0:
+        if pieces > 0 and is_news:
             self.came.append(Came(document_id, document_line, key, pieces, value))
         self._rows.append(
             (

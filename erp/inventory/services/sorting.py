@@ -22,7 +22,7 @@ from erp.inventory.selectors.places import first_location_id
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import explain_counts
+from erp.inventory.services.explaining import Left, explain_counts, explain_losses
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -88,6 +88,8 @@ def sort_inspected(
     arriving = [(line.sku_id, sellable_to_id) for line in lines if line.sellable]
     arriving += [(line.sku_id, defects) for line in lines if line.defective]
     booking = movements.open_booking(wanted, arriving=arriving, occurred_at=occurred_at, at=at)
+    gone = [Left(document_id, number, (line.sku_id, location_id), line.pieces) for number, line in enumerate(lines, 1)]
+    explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
     movements.refuse_shortage(wanted, booking)
     sums = Sums()
     for number, line in enumerate(lines, start=1):

@@ -27,6 +27,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
+from erp.inventory.services.explaining import Left, explain_losses
 from erp.inventory.services.invoices import SUPPLIER_INVOICE
 from erp.inventory.services.posting import post
 from erp.inventory.services.receipts import (
@@ -102,6 +103,8 @@ def return_to_supplier(
     for line in lines:
         wanted[line.sku_id, location_id] += line.quantity
     booking = movements.open_booking(wanted, occurred_at=occurred_at, at=at)
+    gone = [Left(document_id, line.line_no, (line.sku_id, location_id), line.quantity) for line in lines]
+    explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
     movements.refuse_shortage(wanted, booking)
     sums = Sums()
     for line, cost, tax_code in zip(lines, credited.costs, credited.tax_codes, strict=True):

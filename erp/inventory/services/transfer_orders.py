@@ -26,6 +26,7 @@ from erp.inventory.selectors.transfer_orders import claimed_pieces
 from erp.inventory.services import documents, movements, promises
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.claims import RESERVATION_LOST
+from erp.inventory.services.explaining import Left, explain_losses
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 from erp.inventory.services.transfers import ARRIVAL, TRANSFER, TRANSFER_LOSS, TransferLine, arrive, arrived_before
@@ -263,7 +264,6 @@ def ship_transfer(
         wanted, arriving=[(line.sku_id, road) for line in lines], occurred_at=occurred_at, at=at
     )
     _release([order], booking, shipped=leaving)
-    movements.refuse_shortage(wanted, booking)
     document_id = documents.new_document(
         kind=StockDocument.Kind.TRANSFER,
         source_type=TRANSFER,
@@ -274,6 +274,9 @@ def ship_transfer(
         at=at,
         by=by,
     )
+    gone = [Left(document_id, line.pk, (line.sku_id, order.from_location_id), leaving[line.pk]) for line in lines]
+    explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
+    movements.refuse_shortage(wanted, booking)
     sums = Sums()
     for line in lines:
         if count := leaving[line.pk]:

@@ -23,7 +23,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import explain_counts
+from erp.inventory.services.explaining import Left, explain_counts, explain_losses
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -77,6 +77,8 @@ def transfer(
     booking = movements.open_booking(
         wanted, arriving=[(line.sku_id, to_location_id) for line in lines], occurred_at=occurred_at, at=at
     )
+    gone = [Left(document_id, line.line_no, (line.sku_id, from_location_id), line.quantity) for line in lines]
+    explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
     movements.refuse_shortage(wanted, booking)
     sums = Sums()
     for line in lines:
