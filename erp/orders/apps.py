@@ -63,6 +63,7 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from erp.core import documents, ownership, task_kinds, words
         from erp.inventory.selectors.reorder import register_demand
+        from erp.inventory.selectors.stocktakes import register_picking
         from erp.inventory.selectors.valuation import register_sales
         from erp.orders.models import Order, PaymentMethod, Return, SalesReport, Shipment
         from erp.orders.selectors.carriers import carrier_name
@@ -70,12 +71,14 @@ class OrdersConfig(AppConfig):
         from erp.orders.selectors.finding import register_findables
         from erp.orders.selectors.goods_sales import sales_of_goods
         from erp.orders.selectors.letters import register_letters
+        from erp.orders.selectors.picking import picked_at
         from erp.orders.selectors.queues import register_queues
         from erp.orders.selectors.verification import register_checks
 
         register_checks()
         register_demand(open_demand)
         register_letters()
+        register_picking(picked_at)
         register_sales(sales_of_goods)
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)

@@ -20,6 +20,7 @@ from erp.imports.downloads import table_as_file
 from erp.inventory.admin.baskets import pieces_typed
 from erp.inventory.models import StockCount, StockCountEntry, StockCountLine
 from erp.inventory.selectors.goods import goods_name
+from erp.inventory.selectors.stocktakes import picked_when_counted
 from erp.inventory.services import CountEntry
 
 CP932 = "cp932"
@@ -47,7 +48,8 @@ def _blind() -> list[str]:
 def _differences(sees_costs: bool) -> list[str]:
     heading = [
         gettext("shelf"), "SKU", "JAN", gettext("name"), gettext("on the list"), gettext("on hand when frozen"),
-        gettext("counted"), gettext("counted at"), gettext("books at that moment"), gettext("difference"),
+        gettext("counted"), gettext("counted at"), gettext("books at that moment"), gettext("being picked"),
+        gettext("difference"),
     ]  # fmt: skip
     return [*heading, gettext("value of the difference")] if sees_costs else heading
 
@@ -69,9 +71,12 @@ def _blind_rows(count: StockCount) -> Iterator[list[Any]]:
 
 
 def _difference_rows(count: StockCount, *, sees_costs: bool) -> Iterator[list[Any]]:
-    for line, jan in _lines(count):
+    found = list(_lines(count))
+    picked = picked_when_counted(count, [line for line, _jan in found])
+    for line, jan in found:
         when = f"{timezone.localtime(line.counted_at):%Y-%m-%d %H:%M}" if line.counted_at else ""
-        figures = [line.frozen_on_hand, _known(line.counted), when, _known(line.book), _known(line.difference)]
+        seen = [line.frozen_on_hand, _known(line.counted), when, _known(line.book)]
+        figures = [*seen, picked.get(line.sku_id, 0), _known(line.difference)]
         row = [line.shelf, line.sku.code, jan, goods_name(line.sku), "○" if line.is_listed else "", *figures]
         yield [*row, _known(line.value)] if sees_costs else row
 

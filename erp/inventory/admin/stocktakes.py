@@ -237,12 +237,15 @@ class StockCountAdmin(OfPlaces):
         if state in (State.REVIEW, State.APPROVAL, State.POSTING, State.POSTED):
             shown = request.GET.get("show", "differences")
             shown = shown if shown in stocktakes.SHOWN else "differences"
-            lines = stocktakes.count_lines(count.pk, shown, by_value=sees_costs)
+            found = stocktakes.count_lines(count.pk, shown, by_value=sees_costs)
+            lines = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+            picked = stocktakes.picked_when_counted(count, lines)
             context |= {
                 "variance": stocktakes.variance(count.pk),
                 "shown": shown,
                 "kinds": KINDS,
-                "lines": Paginator(lines, PER_PAGE).get_page(request.GET.get("page")),
+                "lines": lines,
+                "rows": [(line, picked.get(line.sku_id, 0)) for line in lines],
             }
         return context
 

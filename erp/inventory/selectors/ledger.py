@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -37,6 +38,17 @@ def ask_reserved(document_type: str, document_ids: Sequence[int]) -> Callable[[]
     """The same as a question: call the result when its pipeline has been left."""
     answer = rows.ask(_RESERVED, [document_type, list(document_ids)])
     return lambda: [ReservedPart(*row) for row in answer.all()]
+
+
+_RESERVING = """
+SELECT DISTINCT document_id FROM inventory_reservation
+WHERE document_type = %s AND location_id = %s AND sku_id = ANY(%s::bigint[]) AND quantity > 0 ORDER BY 1
+"""
+
+
+def documents_reserving(document_type: str, *, location_id: int, sku_ids: Collection[int]) -> list[int]:
+    """Documents that claim pieces of any of these SKUs at a location."""
+    return [key for (key,) in rows.ask(_RESERVING, [document_type, location_id, list(sku_ids)]).all()]
 
 
 def holders_of(*, document_type: str, sku_id: int, but: int, limit: int) -> dict[int, int]:
@@ -80,3 +92,27 @@ def issued_values(
     for line, *part in rows.ask(_ISSUED, [source_type, list(source_ids), list(source_lines)]).all():
         parts[line].append(IssuedPart(*part))
     return dict(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedSince:
+    """Pieces of a SKU that one source has taken from a location."""
+
+    source_id: int
+    sku_id: int
+    quantity: int
+
+
+_ISSUED_SINCE = """
+SELECT d.source_id, m.sku_id, -sum(m.quantity)::int
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (sku_id, moment)
+JOIN inventory_stockmovement m ON m.sku_id = n.sku_id AND m.location_id = %s AND m.occurred_at > n.moment AND m.quantity < 0
+JOIN inventory_stockdocument d ON d.id = m.document_id AND d.source_type = %s
+GROUP BY 1, 2
+"""
+
+
+def issued_since(location_id: int, moments: Mapping[int, dt.datetime], *, source_type: str) -> list[IssuedSince]:
+    """What sources of a type took from a location, of each SKU after its own moment."""
+    asked = [list(moments), list(moments.values()), location_id, source_type]
+    return [IssuedSince(*row) for row in rows.ask(_ISSUED_SINCE, asked).all()]

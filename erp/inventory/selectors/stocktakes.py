@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,27 @@ from django.db.models.functions import Abs
 
 from erp.inventory.models import StockCount, StockCountEntry, StockCountLine
 from erp.inventory.selectors.staff import places_of
+
+# (location, SKU → moment) → pieces by SKU
+Picked = Callable[[int, Mapping[int, dt.datetime]], Mapping[int, int]]
+_pickers: list[Picked] = []
+
+
+def register_picking(picked: Picked) -> None:
+    """Who knows what lay beside the shelves of a location at a moment, since it was being picked: told by the room that owns the parcels, in
+    ``AppConfig.ready``."""
+    _pickers.append(picked)
+
+
+def picked_when_counted(count: StockCount, lines: Iterable[StockCountLine]) -> dict[int, int]:
+    """SKU id → pieces that were still in the books when somebody counted, and may have been in parcels already."""
+    moments = {line.sku_id: line.counted_at for line in lines if line.counted_at is not None}
+    found: dict[int, int] = {}
+    for picked in _pickers:
+        for sku_id, pieces in picked(count.location_id, moments).items():
+            found[sku_id] = found.get(sku_id, 0) + pieces
+    return found
+
 
 BEING_COUNTED = (StockCount.State.COUNTING, StockCount.State.REVIEW)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from catalog.models import Sku
 from catalog.selectors import scanned_codes
-from erp.inventory.selectors import place_names, reserved, shelves
+from erp.inventory.selectors import documents_reserving, issued_since, place_names, reserved, shelves
 from erp.orders.models import OrderLineComponent, Shipment, ShipmentLine
 
 
@@ -91,6 +91,27 @@ def picking_list(shipment_ids: Sequence[int], *, on: dt.date) -> PickingList:
     for pick in sorted(total.values(), key=_along_the_shelves):
         found.setdefault(pick.place, PlacePicks(pick.place)).picks.append(pick)
     return PickingList(tuple(found.values()), tuple(by_parcel.values()))
+
+
+def picked_at(location_id: int, moments: Mapping[int, dt.datetime]) -> dict[int, int]:
+    """SKU id → pieces of parcels that were being picked at a location, each SKU at a moment of its own: they may have left their shelf, and were
+    in the books. A part of the parcels has left since."""
+    gone = issued_since(location_id, moments, source_type="SHIPMENT")
+    orders = documents_reserving("ORDER", location_id=location_id, sku_ids=moments)
+    under_way = Shipment.objects.filter(order__in=orders, state=Shipment.State.INSTRUCTED)
+    parcels = {
+        row.pk: row
+        for row in [*under_way.order_by("pk"), *Shipment.objects.filter(pk__in={part.source_id for part in gone})]
+    }
+    lay = [(part.source_id, part.sku_id, part.quantity) for part in gone]
+    for (parcel_id, place, sku_id), pieces in _taken(under_way.order_by("pk")).items():
+        if place == location_id and sku_id in moments:
+            lay.append((parcel_id, sku_id, pieces))
+    found: dict[int, int] = {}
+    for parcel_id, sku_id, pieces in lay:
+        if parcels[parcel_id].instructed_at <= moments[sku_id]:
+            found[sku_id] = found.get(sku_id, 0) + pieces
+    return found
 
 
 def _along_the_shelves(pick: Pick) -> tuple[str, bool, str, str]:
