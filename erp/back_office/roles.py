@@ -96,7 +96,8 @@ PEOPLE = ("customers.goldencustomer", "customers.customerrecord", "customers.cha
 TRADE_ACCOUNTS = (
     "customers.account", "customers.billto", "customers.shipto", "customers.contact", "customers.creditgroup", "customers.exposureentry",
 )  # fmt: skip
-SCORES = ("insights.customerrfm", "insights.segment", "insights.rfmdefinition")
+SEGMENTS = ("insights.segment", "insights.rfmdefinition")
+SCORES = ("insights.customerrfm", *SEGMENTS)
 SITES = (
     "ec_gateway.ecsite", "ec_gateway.sitestate", "ec_gateway.siteactivity", "ec_gateway.inboundevent", "ec_gateway.orderseen",
     "ec_gateway.sitepush", "ec_gateway.shipmentnotice", "ec_gateway.reconciliationrun", "ec_gateway.reconciliationrow", "ec_gateway.listing",
@@ -165,7 +166,7 @@ ROLES = (
         | looks_at("orders.orderdistribution")
         | keeps("inventory.distributionpattern", "inventory.patternshare")
         | looks_at(*STOCK, "inventory.channellocation", "inventory.costbalance", "inventory.costpool", "inventory.reason", *COMPANY)
-        | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "ec_gateway.listing", *SCORES)
+        | looks_at("orders.order", "orders.orderline", "orders.return", "orders.returnline", "ec_gateway.listing", *SEGMENTS)
         | acts_on(*TASKS)
     )),
     Role("店舗", "tenpo", "Shop: the stock of its own shop, counts and moves it, keeps pieces for customers, sees its own sales.", frozenset(
@@ -211,7 +212,7 @@ ROLES = (
         | acts_on("access.staffsession", "access.signinlock")
         | looks_at(*SITES, "auth.group", "access.accesslog")
         | looks_at("core.auditrow", "core.verifyrun", "core.backuprun", "core.jobrun", "core.feedepoch", "core.taxrate")
-        | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", *RULES, *SCORES)
+        | looks_at("core.deductibleshare", "inventory.costpool", "inventory.channellocation", *RULES, *SEGMENTS)
         | acts_on("ec_gateway.sitestate", *TASKS)
         | looks_at(*MAIL_WORDS)
     )),

@@ -316,3 +316,17 @@ def test_the_orders_behind_the_card_are_listed(store, client):
     listed = client.get(f"/admin/orders/order/?customer_record__golden__id__exact={golden_of(store, 'sato')}")
 
     assert [row.pk for row in listed.context["cl"].result_list] == [bought.pk]
+
+
+@pytest.mark.parametrize(("role", "has_card"), [("受注担当", True), ("EC運営", False)])
+def test_the_list_of_scores_leads_to_the_card_of_those_only_who_may_open_it(client, store, role, has_card):
+    shipped(buys(store, "sato", "A-1"))
+    refresh_rfm(as_of=TODAY, **HOW)
+    user = User.objects.create_user("one", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client.force_login(user)
+
+    page = client.get("/admin/insights/customerrfm/").content.decode()
+
+    assert "sato" in page
+    assert (f"/admin/insights/customerrfm/customer/{golden_of(store, 'sato')}/" in page) == has_card

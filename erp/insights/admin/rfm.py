@@ -21,6 +21,8 @@ from erp.insights.admin import customer_card, sales
 from erp.insights.models import CustomerRfm, RfmDefinition, Segment
 from erp.inventory.selectors import shop_channels_of
 
+SEE_PEOPLE = "customers.view_goldencustomer"
+
 
 @admin.register(RfmDefinition)
 class RfmDefinitionAdmin(MasterAdmin):
@@ -55,12 +57,17 @@ class SegmentAdmin(MasterAdmin):
 
 @admin.register(CustomerRfm)
 class CustomerRfmAdmin(ReadOnlyAdmin):
-    list_display = ["golden", "card", "segment", "scores", "last_order_date", "order_count", "amount", "as_of"]
+    list_display = ["golden", "segment", "scores", "last_order_date", "order_count", "amount", "as_of"]
     list_select_related = ["golden", "segment"]
     list_filter = ["segment", "r", "f", "m"]
     search_fields = ["golden__display_name"]
     ordering = ["pk"]
     list_links = (PageLink("admin:insights_sales", _("Sales analysis"), "insights.analyse_sales"),)
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The card is for whoever may look at people."""
+        golden, *others = self.list_display
+        return [golden, "card", *others] if request.user.has_perm(SEE_PEOPLE) else [golden, *others]
 
     @admin.display(description=_("RFM"))
     def scores(self, row: CustomerRfm) -> str:
@@ -84,7 +91,7 @@ class CustomerRfmAdmin(ReadOnlyAdmin):
 
     def customer_card(self, request: HttpRequest, golden_id: int) -> HttpResponse:
         """Everything about one golden customer. The staff of a shop see who bought there, and what was bought there."""
-        self._demand(request, "customers.view_goldencustomer")
+        self._demand(request, SEE_PEOPLE)
         channels = shop_channels_of(request.user)
         card = selectors.card_of_customer(golden_id, on=timezone.localdate(), channels=channels)
         return self._card(request, card)
