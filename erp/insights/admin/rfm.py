@@ -57,17 +57,17 @@ class SegmentAdmin(MasterAdmin):
 
 @admin.register(CustomerRfm)
 class CustomerRfmAdmin(ReadOnlyAdmin):
-    list_display = ["golden", "segment", "scores", "last_order_date", "order_count", "amount", "as_of"]
+    list_display = ["golden", "card", "segment", "scores", "last_order_date", "order_count", "amount", "as_of"]
     list_select_related = ["golden", "segment"]
     list_filter = ["segment", "r", "f", "m"]
     search_fields = ["golden__display_name"]
     ordering = ["pk"]
     list_links = (PageLink("admin:insights_sales", _("Sales analysis"), "insights.analyse_sales"),)
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
         """The card is for whoever may look at people."""
-        golden, *others = self.list_display
-        return [golden, "card", *others] if request.user.has_perm(SEE_PEOPLE) else [golden, *others]
+        shown = super().get_list_display(request)
+        return shown if request.user.has_perm(SEE_PEOPLE) else [column for column in shown if column != "card"]
 
     @admin.display(description=_("RFM"))
     def scores(self, row: CustomerRfm) -> str:
