@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 
-.PHONY: help run stop test test-all test-browser test-faults lint bench messages lock
+.PHONY: help run stop test test-all test-slow test-browser test-faults lint bench messages lock
 .DEFAULT_GOAL := help
 
 # One plain command each: make then starts it without a shell in between, and it can die with make.
@@ -14,7 +14,8 @@ help:
 	@echo "make run       start Mamori: database, web server, worker; Ctrl-C stops it"
 	@echo "make stop      stop it from another terminal"
 	@echo "make test      everything that must hold before a change is accepted"
-	@echo "make test-all  the same and the slow tests"
+	@echo "make test-all  the same, the slow tests, every desk's day in a browser, a minute of every fault"
+	@echo "make test-slow     fresh clones, whole replays, fuzzing, drills; part of test-all"
 	@echo "make test-browser  every desk's day in a browser; part of test-all"
 	@echo "make test-faults   a minute of every fault with all processes; part of test-all"
 	@echo "make lint      the checks that need no database"
@@ -33,6 +34,9 @@ test:
 
 test-all:
 	@$(development) -m erp.runtime.checks test-all
+
+test-slow:
+	@$(development) -m erp.runtime.checks test-slow
 
 test-browser:
 	@$(development) -m erp.runtime.checks test-browser

@@ -26,22 +26,15 @@ BROWSER = Check("a browser is there, or cannot be", ["erp.runtime.browser"])
 
 
 def main(arguments: list[str]) -> int:
-    suites = {
-        "lint": _lint,
-        "test": _test,
-        "test-all": _test_all,
-        "test-browser": _test_browser,
-        "test-faults": _test_faults,
-    }
-    if len(arguments) != 1 or arguments[0] not in suites:
-        sys.stderr.write(f"usage: checks {'|'.join(suites)}\n")
+    if len(arguments) != 1 or arguments[0] not in SUITES:
+        sys.stderr.write(f"usage: checks {'|'.join(SUITES)}\n")
         return 2
     # A stopped run must clean up behind itself, whoever stops it, also as a background job that ignores Ctrl-C.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.default_int_handler)
     leash.die_with_parent(signal.SIGTERM, parent_pid=os.getppid())
     with scratch.folder() as var:
-        return run_until_one_fails(suites[arguments[0]](), _environment(var))
+        return run_until_one_fails(SUITES[arguments[0]](), _environment(var))
 
 
 def _lint() -> list[Check]:
@@ -60,9 +53,12 @@ def _test() -> list[Check]:
 
 
 def _test_all() -> list[Check]:
+    return [*_test(), *_test_browser(), *_test_slow(), *_test_faults()]
+
+
+def _test_slow() -> list[Check]:
     # What drives a browser, or a whole installation, has a process of its own: a browser leaves an event loop behind, and Django asks nothing then.
-    rest = Check("pytest, slow tests too", [*_pytest(), "-m", "not browser and not faults"])
-    return [*_lint(), rest, *_test_browser(), *_test_faults()]
+    return [Check("pytest, slow tests", [*_pytest(), "-m", "slow and not browser and not faults"])]
 
 
 def _test_browser() -> list[Check]:
@@ -71,6 +67,16 @@ def _test_browser() -> list[Check]:
 
 def _test_faults() -> list[Check]:
     return [Check("pytest, a minute of every fault", ["pytest", "-q", "-n", "0", "-m", "faults"])]
+
+
+SUITES = {
+    "lint": _lint,
+    "test": _test,
+    "test-all": _test_all,
+    "test-slow": _test_slow,
+    "test-browser": _test_browser,
+    "test-faults": _test_faults,
+}
 
 
 def _pytest() -> list[str]:

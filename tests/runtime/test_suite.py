@@ -1,8 +1,12 @@
 """How the suite itself is dealt out to its processes."""
 
 import os
+import re
 
 import pytest
+
+from erp.runtime import checks
+from erp.runtime.installation import PROJECT
 
 
 @pytest.mark.xdist_group("faults")
@@ -12,3 +16,11 @@ def test_a_group_of_tests_is_told_to_whoever_deals_them_out(request):
         pytest.skip("one process runs all tests")
 
     assert request.node.nodeid.endswith("@faults")
+
+
+def test_what_ci_runs_is_everything_each_part_once():
+    told = re.findall(r"^(?:exec )?make ([\w-]+)", (PROJECT / ".ci/run").read_text(encoding="utf-8"), re.MULTILINE)
+
+    parts = [check for suite in told for check in checks.SUITES[suite]()]
+
+    assert parts == checks.SUITES["test-all"]()
