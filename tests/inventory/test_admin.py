@@ -141,7 +141,7 @@ def test_the_availability_page_shows_the_terms(admin_client, shelf):
 
     (item,) = answer.context["answers"]
     assert item["answer"].available == 1
-    assert [pieces for _label, _place, pieces in item["terms"]] == [5, -3, -1]
+    assert [pieces for _label, _place, pieces, _url in item["terms"]] == [5, -3, -1]
     assert f"{shirt.code}: 1" in answer.content.decode()
 
 

@@ -34,9 +34,12 @@ def _named(claim: Any) -> str:
 @admin.register(Reservation)
 class ReservationAdmin(OfPlaces):
     list_display = [
-        "document", "document_line", "sku", "location", "quantity", "consumed", "released",
-        "priority", "reserved_at", "actor",
+        "document", "sku", "location", "quantity", "consumed", "released", "priority", "reserved_at", "actor",
     ]  # fmt: skip
+    fields = [
+        "document", "sku", "location", "quantity", "consumed", "released", "priority", "reserved_at", "actor",
+    ]  # fmt: skip
+    readonly_fields = ["document"]
     list_select_related = ["sku", "location"]
     list_filter = ["location"]
     search_fields = ["sku__code__exact", "document_id__exact"]

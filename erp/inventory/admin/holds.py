@@ -31,6 +31,13 @@ from erp.inventory.selectors.holds import HoldView
 from erp.inventory.selectors.queues import ending_holds
 
 
+def time_left(expires_at: dt.datetime, now: dt.datetime) -> str:
+    left = (expires_at - now).total_seconds()
+    if left <= 0:
+        return pgettext("of a hold", "%(time)s ago") % {"time": in_words(-left)}
+    return pgettext("of a hold", "%(time)s left") % {"time": in_words(left)}
+
+
 class HoldLineInline(OfPlacesInline):
     model = HoldLine
     fields = ["sku", "location", "quantity", "expires_at", "released_at"]
@@ -131,12 +138,7 @@ class HoldAdmin(OfPlaces):
     @admin.display(description=_("time left"), ordering="expires_at")
     def time_left(self, hold: Hold) -> str:
         """Of one that still keeps goods."""
-        left = (hold.expires_at - timezone.now()).total_seconds()
-        if hold.closed_at is not None:
-            return "–"
-        if left <= 0:
-            return pgettext("of a hold", "%(time)s ago") % {"time": in_words(-left)}
-        return pgettext("of a hold", "%(time)s left") % {"time": in_words(left)}
+        return "–" if hold.closed_at is not None else time_left(hold.expires_at, timezone.now())
 
     def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
         """Of own places; and what waits for goods at own shops."""

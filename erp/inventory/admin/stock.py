@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -16,14 +16,16 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Product
+from catalog.models import Product, Sku
 from erp.core import documents
 from erp.core.admin import PageLink, document_link, document_named
 from erp.core.clock import business_date
 from erp.inventory import selectors
+from erp.inventory.admin import behind
 from erp.inventory.admin.acts import StockActs
 from erp.inventory.admin.age_pages import AgePages
 from erp.inventory.admin.forms import AvailabilityForm
@@ -31,10 +33,13 @@ from erp.inventory.admin.past import StockThenForm, TermsForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels, limit_places
 from erp.inventory.admin.reports import ValuationForm, this_moment
 from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
-from erp.inventory.selectors import TermKind
+from erp.inventory.selectors import Availability, ProductStock, TermKind
 from erp.inventory.selectors.counted import not_counted_since
+from erp.inventory.selectors.product_stock import ChannelStock
 from erp.inventory.selectors.staff import places_of
 
+# So many claims and movements are listed; the lists they lead to have all.
+LAST_OF_BALANCE, LAST_OF_STYLE = 50, 20
 TERM_LABELS = {
     TermKind.ON_HAND: _("On hand"),
     TermKind.ALLOCATED: _("Reserved and held"),
@@ -115,12 +120,65 @@ class StockBalanceAdmin(StockActs):
             "title": str(product),
             "product": product,
             "at": at,
+            "now": this_moment(),
             "found": found,
-            "term_labels": TERM_LABELS,
+            "channels": [(channel, self._sold(request, channel, found)) for channel in found.channels],
+            "is_of_many": True,
+            **behind.context(request, list(found.balances), at=at, limit=LAST_OF_STYLE),
         }
         return TemplateResponse(
             request, "inventory/product_stock.html", {**self.admin_site.each_context(request), **context}
         )
+
+    def _sold(self, request: HttpRequest, channel: ChannelStock, found: ProductStock) -> list[tuple[str, list[Any]]]:
+        """The rows of a channel: colour, and per size the SKU, what may be sold and its terms with the page that each comes from."""
+
+        def told(cell: tuple[Sku, Availability] | None) -> tuple[Any, ...]:
+            return (
+                (None, None, ())
+                if cell is None
+                else (*cell, self._terms(request, *cell, channel.channel_id, found.balances))
+            )
+
+        return [(row.color, [told(cell) for cell in row.cells]) for row in channel.rows]
+
+    @staticmethod
+    def _terms(
+        request: HttpRequest, sku: Sku, answer: Availability, channel_id: int, balances: Mapping[tuple[int, int], int]
+    ) -> list[tuple[Any, ...]]:
+        """(label, place, pieces, page)"""
+        return [
+            (
+                TERM_LABELS[term.kind],
+                term.location_code,
+                term.quantity,
+                behind.term_url(request, term, sku=sku, channel_id=channel_id, balances=balances),
+            )
+            for term in answer.terms
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """One SKU at one place: whose its pieces are, what comes, what moved last."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        balance, at = (
+            self.named(request, object_id, "sku__product", "sku__color", "sku__size", "location"),
+            timezone.now(),
+        )
+        sought = {"q": balance.sku.code, "location__id__exact": balance.location_id}
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{balance.sku.code} {balance.location.name}",
+            "balance": balance,
+            "all_movements": f"{reverse('admin:inventory_stockmovement_changelist')}?{urlencode(sought)}",
+            "at": at,
+            "now": this_moment(),
+            **behind.context(request, [(balance.sku_id, balance.location_id)], at=at, limit=LAST_OF_BALANCE),
+        }
+        return TemplateResponse(request, "inventory/balance.html", context)
 
     def availability(self, request: HttpRequest) -> HttpResponse:
         """What a channel may sell, and the terms that add up to it."""
@@ -130,17 +188,16 @@ class StockBalanceAdmin(StockActs):
         limit_channels(form, request)
         answers = []
         if form.is_valid():
-            skus = form.found()
-            found = selectors.available_to_promise(
-                channel_id=form.cleaned_data["channel"].pk, sku_ids=[sku.pk for sku in skus], at=timezone.now()
-            )
+            skus, channel_id = form.found(), form.cleaned_data["channel"].pk
+            keys = [sku.pk for sku in skus]
+            found = selectors.available_to_promise(channel_id=channel_id, sku_ids=keys, at=timezone.now())
+            seen = self.get_queryset(request).filter(sku__in=keys).values_list("sku_id", "location_id", "pk")
+            balances = {(sku_id, place): key for sku_id, place, key in seen}
             answers = [
                 {
                     "sku": sku.code,
                     "answer": found[sku.pk],
-                    "terms": [
-                        (TERM_LABELS[term.kind], term.location_code, term.quantity) for term in found[sku.pk].terms
-                    ],
+                    "terms": self._terms(request, sku, found[sku.pk], channel_id, balances),
                 }
                 for sku in skus
             ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,8 +18,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Count:
+    """``balance_id`` is the balance it is of; None for a sum."""
+
     on_hand: int = 0
     allocated: int = 0
+    balance_id: int | None = None
 
     def __add__(self, other: Count) -> Count:
         return Count(self.on_hand + other.on_hand, self.allocated + other.allocated)
@@ -42,6 +45,7 @@ class PlaceStock:
 
 @dataclass(frozen=True, slots=True)
 class ChannelStock:
+    channel_id: int
     name: str
     rows: tuple[Row[Availability], ...]
     total: int
@@ -49,11 +53,12 @@ class ChannelStock:
 
 @dataclass(frozen=True, slots=True)
 class ProductStock:
-    """``places`` begins with the sum of them all where there are several."""
+    """``places`` begins with the sum of them all where there are several. ``balances`` are all that were looked at: (SKU, location) → id."""
 
     sizes: tuple[str, ...]
     places: tuple[PlaceStock, ...]
     channels: tuple[ChannelStock, ...]
+    balances: Mapping[tuple[int, int], int]
 
 
 def product_stock(
@@ -71,8 +76,10 @@ def product_stock(
     if location_ids is not None:
         balances = balances.filter(location__in=location_ids)
     by_place: dict[str, dict[int, Count]] = {}
+    found_balances: dict[tuple[int, int], int] = {}
     for row in balances:
-        by_place.setdefault(str(row.location), {})[row.sku_id] = Count(row.on_hand, row.allocated)
+        found_balances[row.sku_id, row.location_id] = row.pk
+        by_place.setdefault(str(row.location), {})[row.sku_id] = Count(row.on_hand, row.allocated, row.pk)
     if len(by_place) > 1:
         sums = {key: sum((counts.get(key, Count()) for counts in by_place.values()), Count()) for key in keys}
         by_place = {sum_title: sums, **by_place}
@@ -88,10 +95,11 @@ def product_stock(
         ),
         tuple(
             ChannelStock(
-                str(channel), _rows(skus, found.__getitem__), sum(answer.available for answer in found.values())
+                channel.pk, str(channel), _rows(skus, found.__getitem__), sum(answer.available for answer in found.values())
             )
             for channel, found in sold
         ),
+        found_balances,
     )  # fmt: skip
 
 
