@@ -35,7 +35,8 @@ class Claims:
     @property
     def reserved_elsewhere(self) -> int:
         """Pieces of documents that are not listed."""
-        return self.reserved - sum(row.quantity for row in self.reservations)
+        listed: int = sum(row.quantity for row in self.reservations)
+        return self.reserved - listed
 
     @property
     def held_elsewhere(self) -> int:
