@@ -27,7 +27,7 @@ from catalog.services.announcing import announce_list, announce_prices, announce
 from catalog.services.codes import GTIN_KINDS
 from catalog.services.import_rows import TAX_CLASSES
 from erp.core.actors import Actor
-from erp.core.identifiers import classify_gtin, normalise_registration_number
+from erp.core.identifiers import classify_gtin, gtin_forms, gtin_key, normalise_registration_number
 from erp.core.permissions import SEE_COSTS
 from erp.imports.masters import Column, Master, Written, register
 
@@ -130,6 +130,34 @@ def _clean_code(values: dict[str, Any]) -> Iterable[tuple[str, str]]:
             values["kind"], values["code"] = classified[0].value, classified[1]
 
 
+def _clean_codes(rows: Sequence[dict[str, Any]]) -> Iterable[tuple[int, str, str]]:
+    """A GTIN is the same with any number of leading zeros: a row takes the form in which the code is there, and another SKU's is refused."""
+    wanted = {place: gtin_forms(row["code"]) for place, row in enumerate(rows) if _is_gtin(row.get("kind"), row.get("code"))}
+    forms = {form for of_row in wanted.values() for form in of_row}
+    found: dict[str, list[SkuCode]] = {}
+    for known in SkuCode.objects.filter(kind__in=GTIN_KINDS, code__in=forms).select_related("sku").order_by("pk"):
+        found.setdefault(gtin_key(known.code), []).append(known)
+    for place in wanted:
+        row = rows[place]
+        others = found.get(gtin_key(row["code"]), [])
+        for known in others:
+            if (known.channel_id, known.supplier_id) == (row.get("channel"), row.get("supplier")):
+                row["kind"], row["code"] = known.kind, known.code
+                break
+        else:
+            if holder := next((known.sku.code for known in others if known.sku_id != row.get("sku")), None):
+                yield place, "code", gettext("%(code)s belongs to SKU %(sku)s.") % {"code": row["code"], "sku": holder}
+
+
+def _is_gtin(kind: Any, code: Any) -> bool:
+    return kind in GTIN_KINDS and bool(code) and bool(gtin_forms(code))
+
+
+def _same_code(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    kind, code, *of = key
+    return ("GTIN", gtin_key(code), *of) if _is_gtin(kind, code) else key
+
+
 def _named(code: str, model: Any, announce: Any, *further: Column) -> Master:
     columns = (Column("code", is_code=True), Column("name"), *further)
     return Master(code, model, ("code",), columns, announce=announce)
@@ -148,7 +176,7 @@ def register_masters() -> None:
                 Column("kana", ("カナ", "フリガナ", "商品名カナ")),
                 Column("brand", ("ブランドコード",)),
                 Column("season", ("シーズンコード",)),
-                Column("category", ("商品分類コード", "カテゴリ", "カテゴリコード")),
+                Column("category", ("商品分類", "商品分類コード", "カテゴリ", "カテゴリコード")),
                 Column("supplier", ("仕入先", "仕入先コード")),
                 Column("tax_class", ("消費税区分",), words=TAX_CLASSES),
                 Column("life_cycle", is_fixed=True, note=_("Changed in the list of styles, by its action.")),
@@ -193,6 +221,8 @@ def register_masters() -> None:
             ),
             announce=_announce_of_skus,
             clean=_clean_code,
+            clean_together=_clean_codes,
+            same=_same_code,
             assumed={"kind": SkuCode.Kind.GTIN13.value},
             asset="product",
         ),

@@ -35,6 +35,7 @@ from erp.imports.values import as_typed, shortened
 
 State = ImportRun.State
 ROWS_PER_PAGE, SAMPLES = 50, 3
+FORMS = (("xlsx", "Excel"), ("utf-8-sig", "CSV（UTF-8）"), ("cp932", "CSV（Shift_JIS）"))
 ENCODINGS = {"utf-8-sig": "UTF-8（BOM）", "utf-8": "UTF-8", "cp932": "cp932（Shift_JIS）"}
 OUTCOMES = (
     (ImportRow.Outcome.NEW, "new_count"),
@@ -58,7 +59,9 @@ class UploadForm(forms.Form):
         super().__init__(*args, **options)
         field = self.fields["kind"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [(master.code, master.title) for master in offered]
+        choices = [(master.code, master.title) for master in offered]
+        # Two masters may have the same columns, so none is taken for granted.
+        field.choices = choices if len(choices) == 1 else [("", gettext("– choose –")), *choices]
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -120,7 +123,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
                 "master": master,
                 "key": exporting.key_of(master),
                 "may_import": self.has_add_permission(request) and master.may_import(request.user),
-                "forms": [("xlsx", "Excel"), *((code, f"CSV {name}") for code, name in exporting.ENCODINGS.items())],
+                "forms": FORMS,
             }
             for master in registered()
             if master.may(request.user, "view") or master.may_import(request.user)
@@ -203,6 +206,10 @@ class ImportRunAdmin(ReadOnlyAdmin):
         run, master = self._run(request, run_id)
         if not master.may_import(request.user):
             raise PermissionDenied
+        if not _may_map(run):
+            told = gettext("Not possible now: the import is “%(state)s”.") % {"state": run.get_state_display()}
+            self.message_user(request, told, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:imports_importrun_change", args=[run.pk]))
         mapping, clears = run.mapping, run.blanks == ImportRun.Blanks.CLEAR
         if request.method == "POST":
             mapping = [request.POST.get(f"column-{place}", "") for place in range(len(run.headings))]
@@ -236,7 +243,11 @@ class ImportRunAdmin(ReadOnlyAdmin):
             "fields": [(column.field, master.title_of(column.field)) for column in master.columns],
             "needed": [master.title_of(name) for name in master.needed_columns],
             "missing": [master.title_of(name) for name in master.needed_columns if name not in mapping],
-            "absent": [master.title_of(column.field) for column in master.columns if column.field not in mapping],
+            "absent": [
+                master.title_of(column.field)
+                for column in master.columns
+                if column.field not in mapping and column.field not in master.needed_columns
+            ],
             "unknown": selectors.unknown_headings(run.headings, mapping),
             "clears": clears,
         }
@@ -281,7 +292,9 @@ class ImportRunAdmin(ReadOnlyAdmin):
             ],
             "rows": [_told(row, titles) for row in rows],
             "acts": _acts(run, may_act),
-            "may_map": may_act and (run.state in (State.MAPPING, State.CHECKED) or run.broken_off_in == State.CHECKING),
+            "may_map": may_act and _may_map(run),
+            "may_add": self.has_add_permission(request),
+            "has_no_effect": run.state == State.CHECKED and not (run.new_count or run.changed_count),
             **shown,
         }
         title = gettext("%(master)s: import %(number)d") % {"master": master.title, "number": run.pk}
@@ -367,6 +380,10 @@ def _page_of(request: HttpRequest, run: ImportRun) -> tuple[list[ImportRow], dic
     return found, {"outcome": outcome, "page": page, "pages": pages, "near": near, "count": count, "is_there": is_there}
 
 
+def _may_map(run: ImportRun) -> bool:
+    return run.state in (State.MAPPING, State.CHECKED) or run.broken_off_in == State.CHECKING
+
+
 def _told(row: ImportRow, titles: dict[str, str]) -> dict[str, Any]:
     changes = [{"title": titles.get(name, name), "old": old, "new": new} for name, (old, new) in row.changes.items()]
     return {"row": row, "changes": changes, "problems": row.problems, "undo": row.get_undo_display()}
@@ -382,15 +399,16 @@ def _acts(run: ImportRun, may_act: bool) -> list[dict[str, Any]]:
         return []
     written = run.applied_count or (run.broken_off_in in (State.APPLYING, State.UNDOING))
     open_rows = run.new_count + run.changed_count
-    acts = []
+    acts: list[tuple[str, str, bool, str]] = []
     if run.state == State.CHECKED and open_rows:
-        acts.append(("execute", gettext("Execute: write %(count)s rows") % {"count": f"{open_rows:,}"}, True))
+        acts.append(("execute", gettext("Execute: write %(count)s rows") % {"count": f"{open_rows:,}"}, True, ""))
     if run.broken_off_in == State.APPLYING:
-        acts.append(("execute", gettext("Go on with the rest"), True))
+        acts.append(("execute", gettext("Go on with the rest"), True, ""))
     if run.state == State.APPLYING:
-        acts.append(("stop", gettext("Stop"), False))
+        acts.append(("stop", gettext("Stop"), False, ""))
     if (run.state in (State.APPLIED, State.STOPPED) and written) or (run.state == State.FAILED and written):
-        acts.append(("undo", gettext("Undo this import"), False))
+        asked = gettext("Undo this import? Its rows get back what was there before, and new ones are removed.")
+        acts.append(("undo", gettext("Undo this import"), False, asked))
     if run.state == State.UNDONE and run.kept_count:
-        acts.append(("undo", gettext("Try again to undo what was left alone"), False))
-    return [{"code": code, "title": title, "is_first": is_first} for code, title, is_first in acts]
+        acts.append(("undo", gettext("Try again to undo what was left alone"), False, ""))
+    return [{"code": code, "title": title, "is_first": is_first, "ask": ask} for code, title, is_first, ask in acts]

@@ -90,7 +90,7 @@ def decode(content: bytes) -> tuple[str, str]:
             return encoding, _only_text(content.decode(encoding), content)
         except UnicodeDecodeError as fault:
             faults.append(_place(content, fault, name))
-    raise refuse("bad_encoding", " ".join([gettext("The encoding cannot be told."), *faults]))
+    raise refuse("bad_encoding", " ".join([gettext("The encoding cannot be told. Open the file in Excel and save it as “CSV UTF-8” or .xlsx."), *faults]))
 
 
 def _place(content: bytes, fault: UnicodeDecodeError, name: str) -> str:
@@ -181,8 +181,8 @@ def _excel_lines(content: bytes) -> Iterator[Line]:
             sheet = book.get_sheet_by_index(0)
             top = sheet.start[0] if sheet.start else 0
             table: Sequence[Sequence[Any]] = sheet.to_python(skip_empty_area=False)
-    except (CalamineError, OSError, ValueError, IndexError) as fault:
-        raise refuse("bad_excel", gettext("The workbook cannot be read: %(why)s") % {"why": str(fault)[:200]}) from None
+    except (CalamineError, OSError, ValueError, IndexError):
+        raise _unreadable_book() from None
     del top
     for number, row in enumerate(table, start=1):
         faults = [
@@ -233,8 +233,8 @@ def _bounded(content: bytes) -> dict[int, list[str]]:
                         for cell in _UNCALCULATED.finditer(unpacked):
                             uncalculated.setdefault(int(cell[2]), []).append((cell[1] + cell[2]).decode())
             return uncalculated
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError) as fault:
-        raise refuse("bad_excel", gettext("The workbook cannot be read: %(why)s") % {"why": str(fault)[:200]}) from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError):
+        raise _unreadable_book() from None
 
 
 def _first_sheet(parts: zipfile.ZipFile) -> str:
@@ -263,6 +263,11 @@ def _refuse_far_cells(sheet: bytes) -> None:
             "too_large",
             gettext("Cells reach to %(cell)s; at most %(rows)s rows and %(columns)d columns are read.") % far,
         )
+
+
+def _unreadable_book() -> InvalidInput:
+    told = gettext("The workbook cannot be read: it is damaged, or no Excel file. Open it in Excel and save it as .xlsx without a password.")
+    return refuse("bad_excel", told)
 
 
 def _bomb() -> InvalidInput:

@@ -79,7 +79,8 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Master:
-    """``key`` names fields that together name one row. ``clean`` may correct the values it is given, by field, and names what is wrong with them.
+    """``key`` names fields that together name one row. ``clean`` may correct the values it is given, by field, and names what is wrong with them;
+    ``clean_together`` does so for many rows at once and names the place of each, and ``same`` says of a key what its spellings have in common.
 
     ``needs`` are permissions beside adding or changing rows. ``scope`` limits a user to some rows. ``lock_first`` takes locks that
     come before the rows themselves. ``running`` are columns that change by themselves; ``assumed`` are values of fields of which a file says
@@ -92,6 +93,8 @@ class Master:
     columns: tuple[Column, ...]
     announce: Callable[[Sequence[Written], datetime, Actor], None] | None = None
     clean: Callable[[dict[str, Any]], Iterable[tuple[str, str]]] | None = None
+    clean_together: Callable[[Sequence[dict[str, Any]]], Iterable[tuple[int, str, str]]] | None = None
+    same: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
     asset: str = ""
     foreign: Mapping[str, tuple[str, ...]] | None = None
     needs: tuple[str, ...] = ()

@@ -24,6 +24,8 @@ from erp.imports.values import BadValue, as_typed, parse, shortened, told, word
 NEW, CHANGED = ImportRow.Outcome.NEW, ImportRow.Outcome.CHANGED
 UNCHANGED, REFUSED = ImportRow.Outcome.UNCHANGED, ImportRow.Outcome.REFUSED
 _encode = msgspec.json.Encoder().encode
+# Codes that a spreadsheet would take for numbers are hardly longer.
+LONGEST_WITH_ZEROS = 14
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ def plan(frame: Frame, rows: Sequence[tuple[int, Sequence[str]]], *, lock: bool 
     _resolve(frame, planned)
     _clean(frame, planned)
     _find(frame, planned, lock=lock)
+    _refuse_lost_zeros(frame, planned)
     for row in planned:
         _compare(frame, row)
     _tell_old(frame, planned)
@@ -133,16 +136,17 @@ def _resolve(frame: Frame, planned: Sequence[Planned]) -> None:
             continue
         wanted = {row.names[column.field] for row in planned if column.field in row.names}
         found = _ids_of(field, column, wanted)
+        meant = _with_zeros(field.related_model, column.lookup, wanted - found.keys())
         for row in planned:
             name = row.names.get(column.field)
             if name is not None and name in found:
                 row.values[column.field] = found[name]
             elif name is not None:
                 other = field.related_model._meta.verbose_name  # type: ignore[union-attr]
-                row.refuse(
-                    frame.master.title_of(column.field),
-                    gettext("There is no %(kind)s “%(name)s”.") % {"kind": other, "name": shortened(name)},
-                )
+                why = gettext("There is no %(kind)s “%(name)s”.") % {"kind": other, "name": shortened(name)}
+                if name in meant:
+                    why += gettext("“%(code)s” is there: a spreadsheet may have dropped the zeros in front.") % {"code": meant[name]}
+                row.refuse(frame.master.title_of(column.field), why)
 
 
 def _ids_of(field: Field[Any, Any], column: Column, names: Iterable[str]) -> dict[str, int]:
@@ -153,12 +157,42 @@ def _ids_of(field: Field[Any, Any], column: Column, names: Iterable[str]) -> dic
     return dict(rows.values_list(column.lookup, "pk"))
 
 
-def _clean(frame: Frame, planned: Sequence[Planned]) -> None:
-    if frame.master.clean is None:
+def _with_zeros(model: Any, name: str, codes: Iterable[str]) -> dict[str, str]:
+    """Of codes that are digits alone: which are there with zeros in front, as spreadsheets drop them."""
+    asked = {
+        code.zfill(length): code
+        for code in codes
+        if code.isascii() and code.isdecimal()
+        for length in range(len(code) + 1, LONGEST_WITH_ZEROS + 1)
+    }
+    if not asked:
+        return {}
+    there = model._default_manager.filter(**{f"{name}__in": list(asked)}).values_list(name, flat=True)
+    return {asked[code]: code for code in there}
+
+
+def _refuse_lost_zeros(frame: Frame, planned: Sequence[Planned]) -> None:
+    """A row that would be new although its code is there with zeros in front is a file that a spreadsheet saved: it would double the master."""
+    master = frame.master
+    if master.key != ("code",):
         return
-    for row in planned:
-        for name, why in frame.master.clean(row.values):
-            row.refuse(frame.master.title_of(name), why)
+    fresh = [row for row in planned if row.is_new]
+    meant = _with_zeros(master.model, "code", {row.values["code"] for row in fresh})
+    for row in fresh:
+        if code := meant.get(row.values["code"]):
+            why = gettext("“%(code)s” is there: a spreadsheet may have dropped the zeros in front. Register another one on its page.")
+            row.refuse(master.title_of("code"), why % {"code": code})
+
+
+def _clean(frame: Frame, planned: Sequence[Planned]) -> None:
+    master = frame.master
+    if master.clean is not None:
+        for row in planned:
+            for name, why in master.clean(row.values):
+                row.refuse(master.title_of(name), why)
+    if master.clean_together is not None:
+        for place, name, why in master.clean_together([row.values for row in planned]):
+            planned[place].refuse(master.title_of(name), why)
 
 
 def _key(frame: Frame, row: Planned) -> tuple[Any, ...] | None:
@@ -397,6 +431,8 @@ def _refuse_doubles(frame: Frame, planned: Sequence[Planned]) -> None:
     master = frame.master
     for row in planned:
         key = _key(frame, row)
+        if key is not None and master.same is not None:
+            key = master.same(key)
         if key is not None and (earlier := frame.seen.claim(master.key, key, row.number)):
             why = gettext("Row %(number)d of this file names the same.") % {"number": earlier}
             row.refuse(_titles(master, master.key), why)

@@ -14,7 +14,7 @@ from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, NotOwner, Problem
 from erp.core.use_case import use_case
 from erp.imports import files
-from erp.imports.masters import Master, foreign_headings, named, plain
+from erp.imports.masters import Master, named, plain
 from erp.imports.models import ColumnMapping, ImportRun
 from erp.imports.selectors import named_columns
 
@@ -87,14 +87,12 @@ def name_columns(
 
 
 def _refuse_bad_columns(master: Master, headings: Sequence[str], mapping: Sequence[str]) -> None:
-    known, foreign = {column.field for column in master.columns}, foreign_headings(master)
+    known = {column.field for column in master.columns}
     problems, owned = [], []
     for heading, name in zip(headings, mapping, strict=True):
         if name.startswith("!"):
-            detail = _("“%(heading)s” is owned by the EC site (%(field)s). Leave this column out.")
-            owned.append(
-                Problem("", "not_owner", detail % {"heading": heading, "field": foreign.get(plain(heading), name[1:])})
-            )
+            detail = _("“%(heading)s” is owned by the EC site. Leave this column out.")
+            owned.append(Problem("", "not_owner", detail % {"heading": heading}))
         elif name and name not in known:
             problems.append(Problem("", "unknown_column", _("Unknown field: %(name)s") % {"name": name}))
     problems += [

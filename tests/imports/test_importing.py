@@ -15,6 +15,7 @@ from erp.core.errors import DomainError
 from erp.core.models import AuditRow, ChangeRow
 from erp.imports.models import ImportRun
 from tests.catalog.factories import colors, product, sizes, sku, standard_list
+from tests.customers.factories import channel
 from tests.imports.files import checked, counts, csv_file, excel_file, executed, imported, problems, staff, uploaded
 
 pytestmark = pytest.mark.django_db
@@ -274,3 +275,61 @@ def test_many_rows_go_in_by_chunks():
     assert (run.applied_count, run.done_count, run.todo_count) == (750, 750, 750)
     assert Product.objects.count() == 750
     assert ImportRun.objects.get().state == "APPLIED"
+
+
+def test_a_gtin_with_other_leading_zeros_is_the_code_that_is_there():
+    first, other = sku("A-1"), sku("B-1")
+    SkuCode.objects.create(sku=first, kind="GTIN14", code="00036000291452")
+    SkuCode.objects.create(sku=other, kind="GTIN13", code="4901234567894")
+
+    run = checked(
+        "sku_codes",
+        csv_file(
+            ["SKU", "JAN"],
+            ["A-1", "0036000291452"],
+            ["B-1", "036000291452"],
+            ["A-1", "04901234567894"],
+            ["A-1", "4512345678906"],
+            ["B-1", "04512345678906"],
+        ),
+    )
+
+    assert list(run.rows.order_by("number").values_list("outcome", flat=True)) == [
+        "UNCHANGED", "REFUSED", "REFUSED", "NEW", "REFUSED",
+    ]  # fmt: skip
+    told = problems(run)
+    assert "SKU: 取込では変更できません（現在: A-1）。" in told[3]
+    assert told[4] == ["SKU: 取込では変更できません（現在: B-1）。"]
+    assert ["5行目" in why for why in told[6]] == [True]
+
+
+def test_a_gtin_of_another_sku_is_refused_in_whatever_channel():
+    first, other = sku("A-1"), sku("B-1")
+    place = channel()
+    SkuCode.objects.create(sku=first, kind="GTIN13", code="4901234567894")
+
+    run = checked(
+        "sku_codes",
+        csv_file(
+            ["SKU", "JAN", "販売チャネル"],
+            [other.code, "04901234567894", place.code],
+            [first.code, "4901234567894", place.code],
+        ),
+    )
+
+    assert problems(run) == {2: ["コード: 04901234567894 は SKU A-1 のコードです。"]}
+    assert counts(run)["new"] == 1
+
+
+def test_a_code_that_a_spreadsheet_took_for_a_number_is_not_a_second_one():
+    product("00123", name="前")
+
+    styles = checked("products", csv_file(["品番", "品名"], ["123", "後"], ["124", "新品"]))
+    skus = checked("skus", csv_file(["SKU", "品番"], ["S-1", "0123"]))
+
+    [why] = problems(styles)[2]
+    assert why.startswith("品番: 「00123」が登録されています。表計算ソフトで先頭の0が消えていませんか")
+    assert counts(styles) == {"new": 1, "changed": 0, "unchanged": 0, "refused": 1}
+    assert problems(skus) == {
+        2: ["品番: 品番「0123」はありません。「00123」ならあります。表計算ソフトで先頭の0が消えていませんか。"]
+    }

@@ -193,3 +193,23 @@ def test_who_keeps_other_masters_neither_sees_nor_executes_these(client):
     client.force_login(of_role("店舗"))
     assert client.get(RUNS).status_code == 403
     assert download(client.get("/admin/catalog/product/export/?_as=utf-8"))
+
+
+def test_no_master_is_taken_for_granted(md):
+    answer = md.get(f"{RUNS}add/")
+    assert '<option value="" selected>' in answer.content.decode()
+
+    md.post(f"{RUNS}add/", {"kind": "", "file": SimpleUploadedFile("a.csv", csv_file(["コード", "名称"], ["A", "甲"]))})
+
+    assert not ImportRun.objects.exists()
+    assert '<option value="brands" selected>' in md.get(f"{RUNS}add/?kind=brands").content.decode()
+
+
+def test_columns_of_a_run_that_was_executed_lead_back_to_it(md):
+    run = imported("products", csv_file(["品番", "品名"], ["TS-1", "一"]))
+
+    answer = md.get(f"{RUNS}{run.pk}/columns/", follow=True)
+
+    assert answer.redirect_chain == [(f"{RUNS}{run.pk}/change/", 302)]
+    assert "今はできません（取込の状態: 実行済み）。" in answer.content.decode()
+    assert "data-ask=" in answer.content.decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext
 
 from erp.core.errors import DomainError
@@ -22,4 +24,12 @@ def for_people(refusal: DomainError) -> str:
             told.append(problem.detail)
         else:
             told.append(f"{parts[-1]}: {problem.detail}")
-    return "; ".join(text for text in told if text) or str(refusal)
+    return _in_a_row(text for text in told if text) or str(refusal)
+
+
+def _in_a_row(texts: Iterable[str]) -> str:
+    """A sentence that has ended needs no other sign behind it."""
+    told = ""
+    for text in texts:
+        told += text if not told or told.endswith("。") else f"; {text}"
+    return told

@@ -1,8 +1,31 @@
+// The theme looks for a field of its own beside every file that is chosen; a plain form has none.
+document.addEventListener("change", (event) => {
+  if (event.target.type === "file" && event.target.closest(".service-form")) event.stopPropagation();
+}, true);
+// What cannot be taken back by pressing once more is asked about first.
+document.addEventListener("submit", (event) => {
+  const asked = event.submitter?.dataset.ask;
+  if (asked && !window.confirm(asked)) event.preventDefault();
+});
+// A form that hands out a file leaves its page as it was. Once the file has come (the server says so by a cookie), the page is shown anew.
+document.addEventListener("submit", (event) => {
+  const token = event.target.querySelector("input[name=file_token]");
+  if (!event.target.dataset.then || !token || event.defaultPrevented) return;
+  token.value = Array.from(crypto.getRandomValues(new Uint32Array(3)), (part) => part.toString(36)).join("");
+  const wait = window.setInterval(() => {
+    if (!document.cookie.split("; ").includes(`file_token=${token.value}`)) return;
+    window.clearInterval(wait);
+    window.location.assign(event.target.dataset.then);
+  }, 300);
+});
 // What the theme's scripts say in English of parts that they make themselves, said in the language of the page.
 window.addEventListener("load", () => {
   if (document.documentElement.lang.startsWith("ja")) {
     for (const part of document.querySelectorAll('[aria-label="scrollable content"]')) part.setAttribute("aria-label", "スクロールできる領域");
   }
+  // Rows that were ticked for an act that was refused.
+  const kept = document.querySelector("select[name=action][data-kept-rows]")?.dataset.keptRows.split(" ") ?? [];
+  for (const box of document.querySelectorAll("#changelist-form input[name=_selected_action]")) if (kept.includes(box.value) && !box.checked) box.click();
   // A wide table is scrolled by keys, too.
   for (const sheet of document.querySelectorAll(".sheet")) if (sheet.scrollWidth > sheet.clientWidth) sheet.tabIndex = 0;
 });
