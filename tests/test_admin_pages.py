@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from benchmarks import lists
+from catalog.models import Brand
 from customers.models import ExposureEntry
 from erp.core.admin.paging import FastPaginator
 from erp.core.admin.sorting import has_order
@@ -237,3 +239,24 @@ def test_a_nul_is_answered_on_tasks_and_reports(staff):
         reverse("admin:insights_sales_lines") + "?product=%00",
     ):
         assert staff.get(address, follow=True).status_code == 200, address
+
+
+def test_a_nul_in_a_form_is_refused_and_says_so(staff):
+    for address, form in (
+        ("/admin/orders/shipment/packing/", {"code": "a\0b"}),
+        ("/admin/orders/shipment/tracking/", {"rows": '[[1, "a", "b\0"]]'}),
+        ("/admin/core/stafftask/", {"action": "close", "x\0": "1"}),
+        ("/admin/catalog/brand/add/", {"code": "a\0b", "name": "b"}),
+    ):
+        answer = staff.post(address, form)
+        assert (answer.status_code, "NUL, U+0000" in answer.content.decode()) == (400, True), address
+    assert not Brand.objects.exists()
+
+
+def test_a_nul_in_what_scripts_send_is_refused_too(staff):
+    answer = staff.post("/admin/orders/shipment/tracking/", {"rows": json.dumps([[1, "a\0b", "1", "", ""]])})
+    assert "もう一度ファイルを選んでください" in answer.content.decode()
+
+    sent = {"count": 1, "sheet": "A", "entries": [{"key": "1", "code": "a\0b", "quantity": 1}]}
+    answer = staff.post("/admin/inventory/stockcount/count/", json.dumps(sent), content_type="application/json")
+    assert (answer.status_code, answer.json()) == (400, {"refused": "読み取れません。"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import Error, connection, transaction
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
 from django.utils import translation
 from psycopg import Error as DriverError
 
@@ -53,6 +55,16 @@ class QueryMiddleware:
         if not request.path.startswith("/api/") and ("%00" in asked or "\0" in asked):
             request.META["QUERY_STRING"] = asked.replace("%00", NOBODYS_SIGN).replace("\0", NOBODYS_SIGN)
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
+        """A form that holds one was filled in by a program: it is refused as a whole, before anything of it is read or kept."""
+        if request.method != "POST" or getattr(request.resolver_match, "app_name", "") != "admin":
+            return None
+        sent = (text for name, values in request.POST.lists() for text in (name, *values))
+        files = (file.name or "" for _name, some in request.FILES.lists() for file in some)
+        if not any("\0" in text for text in chain(sent, files)):
+            return None
+        return render(request, "400.html", status=400)
 
 
 def actor_of(request: HttpRequest) -> Actor:

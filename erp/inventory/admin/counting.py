@@ -97,6 +97,8 @@ def _take_in(page: StockCountAdmin, request: HttpRequest) -> HttpResponse:
         asked = json.loads(request.body)
         count, sheet, entries = _own(request, asked["count"]), plain(str(asked["sheet"])), list(asked["entries"])
         entries = [dict(entry) for entry in entries[:MOST_AT_ONCE]]
+        if any("\0" in text for text in (sheet, *(str(part) for entry in entries for part in entry.values()))):
+            raise ValueError("NUL")
     except (ValueError, KeyError, TypeError):
         return JsonResponse({"refused": gettext("This cannot be read.")}, status=400)
     if count is None:
