@@ -29,7 +29,7 @@ from psycopg import Error as DriverError
 
 from erp.core import finding, guards
 from erp.core.actors import Actor
-from erp.core.admin import saved_filters, sorting
+from erp.core.admin import kept, saved_filters, sorting
 from erp.core.admin.figures import FiguresInFields, columns_of, read_along, shown_to
 from erp.core.admin.paging import FastPaginator, KeysFirst
 from erp.core.admin.refusals import for_people
@@ -184,6 +184,7 @@ class ServiceAdmin(ThemedAdmin):
                 raise
         else:
             if saved is None or not isinstance(answer, HttpResponseRedirect) or request.method != "GET":
+                kept.give_back(request, (getattr(answer, "context_data", None) or {}).get("action_form"))
                 return answer
         told = gettext(
             "The filter “%(name)s” asks for something that this list does not have any more. Delete it and save it anew."
@@ -256,7 +257,9 @@ class ServiceAdmin(ThemedAdmin):
                 told = gettext("Somebody else was changing the same rows. Nothing was changed; please try again.")
         else:
             return
-        self.message_user(request, f"{label}: {told}" if label else told, messages.ERROR)
+        # What is refused of one document names it once.
+        told = f"{label}: {told.replace(f'{label}: ', '')}" if label else told
+        self.message_user(request, told, messages.ERROR)
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any, Any], *args: Any, **options: Any
@@ -268,7 +271,14 @@ class ServiceAdmin(ThemedAdmin):
         for name, faults in unread:
             label = beside.fields[name].label or name
             self.message_user(request, f"{label}: {' '.join(map(str, faults))}", messages.ERROR)
-        return None if unread else super().response_action(request, queryset, *args, **options)
+        answer = None if unread else super().response_action(request, queryset, *args, **options)
+        if unread or isinstance(answer, HttpResponseRedirect):
+            kept.keep(request, beside.fields)
+        return HttpResponseRedirect(request.get_full_path()) if unread else answer
+
+    def message_user(self, request: HttpRequest, message: Any, level: int | str = messages.INFO, *args: Any, **options: Any) -> None:
+        kept.note(request, level if isinstance(level, int) else messages.INFO)
+        super().message_user(request, message, level, *args, **options)
 
     def service_page(
         self,

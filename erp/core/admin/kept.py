@@ -1,0 +1,42 @@
+"""What was typed beside an action outlives its refusal: the list that is shown next has it once more, and the rows ticked, if none was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import helpers
+from django.forms import BaseForm
+from django.http import HttpRequest
+
+KEPT = "kept_beside_action"
+MOST_ROWS, MOST_SIGNS = 200, 500
+# Said by a message of this request: something was refused, something was done.
+_REFUSED, _DONE = "action_was_refused", "action_was_done"
+
+
+def note(request: HttpRequest, level: int) -> None:
+    if level >= messages.ERROR:
+        setattr(request, _REFUSED, True)
+    elif level == messages.SUCCESS:
+        setattr(request, _DONE, True)
+
+
+def keep(request: HttpRequest, names: Iterable[str]) -> None:
+    """Behind an action that was refused. Rows of which some were done are not ticked again: nobody shall do them twice."""
+    if not getattr(request, _REFUSED, False):
+        return
+    typed = {name: request.POST.get(name, "")[:MOST_SIGNS] for name in names}
+    rows = [] if getattr(request, _DONE, False) else request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MOST_ROWS]
+    request.session[KEPT] = {"path": request.path, "typed": typed, "rows": rows}
+
+
+def give_back(request: HttpRequest, form: BaseForm | None) -> None:
+    """Into the form beside the actions of the same list, once."""
+    kept: dict[str, Any] | None = request.session.get(KEPT) if request.method == "GET" else None
+    if kept is None or form is None or kept["path"] != request.path:
+        return
+    del request.session[KEPT]
+    form.initial = kept["typed"]
+    form.fields["action"].widget.attrs["data-kept-rows"] = " ".join(kept["rows"])
