@@ -164,3 +164,41 @@ def test_acts_on_many_orders_tell_how_many_were_done_and_why_others_were_not(des
         str(message) for message in act(desk, "order", "make_final", gone, waiting, reason="x").context["messages"]
     ]
     assert messages[-1] == "0 件の受注を処理しました。 2 件は対象外・処理できませんでした。"
+
+
+def test_a_parcel_that_has_left_is_not_told_as_done_now(desk):
+    _place, _shirt, parcel_line = unsold_parcel()
+    parcel = parcel_line.shipment
+
+    answer = act(desk, "shipment", "confirm", parcel, tracking_number="123456789013")
+
+    assert told(answer) == ["error", "warning"]
+    [refused, _none] = map(str, answer.context["messages"])
+    assert refused.startswith(f"{parcel.number} はすでに出荷済みです（")
+    parcel.refresh_from_db()
+    assert parcel.tracking_number == ""
+
+
+def test_what_was_typed_beside_an_act_outlives_its_refusal_once(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 2)
+    [first], [second] = (released(placed(channel, order(line(shirt, 1), external_id=each))) for each in ("A", "B"))
+    typed = {"carrier": "yamato", "tracking_number": "123456789012", "act_date": "2026-11-23"}
+
+    refused = act(desk, "shipment", "confirm", first, **typed)
+    beside = refused.context["action_form"]
+    assert told(refused) == ["error"]
+    assert {name: beside[name].value() for name in typed} == typed
+    assert beside["action"].value() == "confirm"
+    assert f'data-kept-rows="{first.pk}"' in refused.content.decode()
+    page = desk.get(reverse("admin:orders_shipment_changelist"))
+    assert "data-kept-rows" not in page.content.decode()
+    assert page.context["action_form"]["carrier"].value() in (None, "")
+
+    # Of two of which one left, none is ticked again.
+    Shipment.objects.filter(pk=second.pk).update(state="CANCELLED")
+    half = act(desk, "shipment", "confirm", first, second, act_date="2026-11-24")
+    assert sorted(told(half)) == ["error", "success"]
+    assert 'data-kept-rows=""' in half.content.decode()
+    assert "出荷指示が取り消されています" in half.content.decode()

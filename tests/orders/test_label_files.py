@@ -232,12 +232,32 @@ def test_the_page_offers_what_waits_and_writes_what_is_ticked(client):
     answer = client.post(url, {**asked, "parcels": [parcel.pk]})
 
     assert answer["Content-Disposition"].startswith('attachment; filename="yamato-')
+    assert "file_token" not in answer.cookies
     assert client.get(url, asked).context["rows"] == []
     [(_shown, _faults, runs)] = client.get(url, {**asked, "written_too": "on"}).context["rows"]
     assert [line_.run.actor for line_ in runs] == ["staff:soko"]
     again = {"action": "write_again", "_selected_action": [LabelRun.objects.get().pk]}
     assert client.post(reverse("admin:orders_labelrun_changelist"), again).content.startswith(b'"')
     assert LabelRun.objects.count() == 2
+
+
+def test_the_page_behind_a_file_is_shown_anew_and_keeps_ticks_of_what_was_refused(client):
+    client.force_login(User.objects.create_superuser("soko"))
+    parcel, other, url = parcel_for("yamato"), parcel_for("yamato", "A-2"), reverse("admin:orders_labels")
+    asked = {"carrier": "yamato", "ship_date": "2026-11-23"}
+
+    none = client.post(url, {**asked, "written_too": "on", "file_token": "abc"})
+    assert [shown.is_ticked for shown, _faults, _runs in none.context["rows"]] == [False, False]
+    assert 'name="written_too" value="on"' in none.content.decode()
+    assert "file_token" not in none.cookies
+    unread = client.get(url, {**asked, "ship_date": "2026-13-40"})
+    assert "data-then" not in unread.content.decode()
+
+    answer = client.post(url, {**asked, "parcels": [parcel.pk], "file_token": "abc"})
+    assert (answer.cookies["file_token"].value, answer.cookies["file_token"]["path"]) == ("abc", url)
+    page = client.get(none.context["again"])
+    assert "（1件）。送り状を発行したら" in page.content.decode()
+    assert [shown.pk for shown, _faults, _runs in page.context["rows"]] == [other.pk]
 
 
 def test_a_carrier_is_written_in_one_table_by_all_its_spellings():

@@ -67,7 +67,7 @@ def test_files_of_each_carrier_are_known_by_their_names(parcels):
     assert read_tracking_file(bare.encode(), carrier="yamato")[0].tracking_number == GOOD
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\xfe\x00\x81"])
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\xfe\x81", b"PK\x03\x04", b"\x82\x00,1\n"])
 def test_a_file_that_says_nothing_is_refused(content):
     with pytest.raises(InvalidInput):
         read_tracking_file(content)
@@ -102,12 +102,14 @@ def test_uploaded_looked_at_applied_and_again(desk, parcels):
     kept = page.context["kept"]
     applied = desk.post(url, {"rows": kept, "ship": "1"})
 
-    assert [outcome for _each, outcome in applied.context["results"]] == ["done", "done", ""]
+    # What a person has to look at stands first.
+    assert [each.verdict.name for each in page.context["judged"]] == ["REFUSED", "TAKE", "TAKE"]
+    assert [outcome for _each, outcome in applied.context["results"]] == ["", "done", "done"]
     waiting.refresh_from_db()
     gone.refresh_from_db()
     assert (waiting.state, waiting.tracking_number, gone.tracking_number) == ("SHIPPED", GOOD, OTHER)
     again = desk.post(url, {"rows": kept, "ship": "1"})
-    assert [each.verdict.name for each, outcome in again.context["results"]] == ["SAME", "SAME", "REFUSED"]
+    assert [each.verdict.name for each, outcome in again.context["results"]] == ["REFUSED", "SAME", "SAME"]
     assert {outcome for _each, outcome in again.context["results"]} == {""}
 
 

@@ -63,6 +63,7 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(page, request, "labels", gettext("Label data for carriers"), form=form, rows=[])
     carrier, day = form.cleaned_data["carrier"], form.cleaned_data["ship_date"]
+    ticked: list[int] | None = None
     if request.method == "POST" and "collect" in request.POST:
         return _collect_with(page, request, carrier, f"{day:%Y-%m-%d}")
     if request.method == "POST":
@@ -72,7 +73,7 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
         keys = list(page.get_queryset(request).filter(pk__in=ticked).values_list("pk", flat=True))
         with page.refusals_as_messages(request):
             written = page.serve(request, services.write_label_file, shipment_ids=keys, carrier=carrier, ship_date=day)
-            return as_download(written)
+            return _handed_out(page, request, written, len(keys))
     parcels = list(_parcels(page.get_queryset(request), carrier)[: MOST_PARCELS + 1])
     shown = parcels[:MOST_PARCELS]
     runs = runs_of(parcel.pk for parcel in shown)
@@ -82,6 +83,9 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
     cod = collections(parcel.pk for parcel in shown)
     for parcel in shown:
         parcel.cod = cod.get(parcel.pk)  # type: ignore[attr-defined] # for the page only
+    for parcel in shown:
+        # What was ticked before a refusal stays ticked; else whatever is in no file yet.
+        parcel.is_ticked = parcel.pk in ticked if ticked is not None else parcel.pk not in runs  # type: ignore[attr-defined]
     rows = [(parcel, faults.get(parcel.pk, ()), runs.get(parcel.pk, [])) for parcel in shown]
     return _page(
         page,
@@ -90,6 +94,7 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
         gettext("Label data for carriers"),
         form=form,
         rows=rows,
+        again=_address(carrier, f"{day:%Y-%m-%d}"),
         more=MOST_PARCELS if len(parcels) > MOST_PARCELS else 0,
     )
 
@@ -103,8 +108,28 @@ def _collect_with(page: ShipmentAdmin, request: HttpRequest, carrier: str, day: 
             page.serve(request, services.collect_with, shipment_id=parcel.pk)
             told = gettext("Cash on delivery is collected with %(number)s.") % {"number": parcel.number}
             page.message_user(request, told, messages.SUCCESS)
-    asked = urlencode({"carrier": carrier, "ship_date": day})
-    return HttpResponseRedirect(f"{reverse('admin:orders_labels')}?{asked}")
+    return HttpResponseRedirect(_address(carrier, day))
+
+
+def _address(carrier: str, day: str) -> str:
+    return f"{reverse('admin:orders_labels')}?{urlencode({'carrier': carrier, 'ship_date': day})}"
+
+
+def _handed_out(page: ShipmentAdmin, request: HttpRequest, written: LabelFile, count: int) -> HttpResponse:
+    """The file; the page behind it learns by a cookie that it came, and shows what still waits: nobody writes the same parcels twice unaware."""
+    told = ngettext(
+        "File %(run)d is written: %(count)d parcel. When its labels are printed, take in the tracking numbers.",
+        "File %(run)d is written: %(count)d parcels. When their labels are printed, take in the tracking numbers.",
+        count,
+    )
+    page.message_user(request, told % {"run": written.run_id, "count": count}, messages.SUCCESS)
+    answer = as_download(written)
+    token = request.POST.get("file_token", "")
+    if token.isascii() and token.isalnum() and len(token) <= 40:
+        answer.set_cookie(
+            "file_token", token, max_age=60, path=request.path, secure=request.is_secure(), samesite="Strict"
+        )
+    return answer
 
 
 def tracking_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
@@ -120,13 +145,25 @@ def tracking_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
             kept = json.dumps(
                 [[r.line, r.number, r.tracking_number, r.carrier, r.fault] for r in rows], ensure_ascii=False
             )
-            return _page(page, request, "tracking", title, judged=judged, kept=kept, counts=_counts(judged))
+            counts = _counts(judged)
+            takes = any(counts[verdict.value] for verdict in services.Verdict if verdict is not services.Verdict.REFUSED)
+            judged.sort(key=lambda each: _PLACES[each.verdict])
+            return _page(page, request, "tracking", title, judged=judged, kept=kept, counts=counts, takes=takes)
     return _page(page, request, "tracking", title, form=form)
+
+
+# What a person has to look at stands first, however long the file.
+_PLACES = {
+    services.Verdict.REFUSED: 0,
+    services.Verdict.OTHER: 1,
+    services.Verdict.TAKE: 2,
+    services.Verdict.SAME: 3,
+}
 
 
 def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpResponse:
     try:
-        rows = [services.TrackingRow(*row) for row in json.loads(request.POST["rows"])][: services.MOST_ROWS]
+        rows = [_row(*row) for row in json.loads(request.POST["rows"])][: services.MOST_ROWS]
     except (ValueError, TypeError):
         page.message_user(request, gettext("The rows cannot be read. Upload the file again."), messages.ERROR)
         return _page(page, request, "tracking", title, form=TrackingForm())
@@ -154,9 +191,18 @@ def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpRespons
                 results.append((replace(each, why=for_people(refusal)), "refused"))
                 continue
         results.append((each, outcome))
+    results.sort(key=lambda result: (result[1] != "refused", _PLACES[result[0].verdict]))
     told = ngettext("%(count)d shipment done.", "%(count)d shipments done.", done) % {"count": done}
     page.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
     return _page(page, request, "tracking", title, results=results)
+
+
+def _row(line: Any, *texts: Any) -> services.TrackingRow:
+    """A row as the preview kept it. Raises ValueError for one that it did not write."""
+    told = [str(text) for text in texts]
+    if not isinstance(line, int) or any("\0" in text for text in told):
+        raise ValueError("no row of ours")
+    return services.TrackingRow(line, *told)
 
 
 def _seen(page: ShipmentAdmin, request: HttpRequest, judged: Sequence[services.Judged]) -> list[services.Judged]:

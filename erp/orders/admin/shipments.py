@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from accounting.selectors import entries_of_documents
 from erp.core import who
 from erp.core.admin import ActionForm, PageLink, ReadOnlyInline, document_link
-from erp.core.clock import business_date
+from erp.core.clock import business_date, written_day
 from erp.core.identifiers import plain
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
@@ -32,6 +32,7 @@ from erp.orders.models import PrintRun, ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors.carriers import carrier_name, carrier_of
 from erp.orders.selectors.prints import last_printed
 from erp.orders.selectors.queues import untracked
+from erp.orders.selectors.units import GONE
 
 
 class ParcelForm(ActionForm):
@@ -227,13 +228,21 @@ class ShipmentAdmin(OfChannels):
             return
         self._each(
             request,
-            queryset,
+            self._without_those_gone(request, queryset),
             lambda key, on: partial(
                 services.ship,
                 requests=[services.ShipRequest(key, carrier=carrier, tracking_number=tracking)],
                 ship_date=on,
             ),
         )
+
+    def _without_those_gone(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> QuerySet[Shipment]:
+        """A parcel that left before stays as it left, with its number and day: that is said, so that nobody takes it for done now."""
+        told = gettext("%(number)s has left already (%(day)s). To change its tracking number, use “%(act)s”.")
+        for number, day in queryset.filter(state__in=GONE).order_by("pk").values_list("number", "ship_date"):
+            act = gettext("Enter or correct the tracking number")
+            self.message_user(request, told % {"number": number, "day": written_day(day), "act": act}, messages.ERROR)
+        return queryset.exclude(state__in=GONE)
 
     @admin.action(description=_("Enter or correct the tracking number"), permissions=["act"])
     def track(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:

@@ -87,11 +87,17 @@ def _refuse_unshippable(todo: Mapping[int, ShipRequest], found: Mapping[int, Par
         if parcel is None:
             problems.append(Problem(str(key), "unknown_shipment", _("There is no such shipment.")))
         elif parcel.state != Shipment.State.INSTRUCTED:
-            problems.append(Problem(parcel.number, "cancelled", str(Shipment.State(parcel.state).label)))
+            problems.append(Problem(parcel.number, "cancelled", _told_not_waiting(parcel)))
         elif parcel.is_asked_back:
             problems.append(Problem(parcel.number, "cancellation_came", _told_asked_back(parcel)))
     if problems:
         raise NotShippable(_("These shipments cannot leave."), problems=problems)
+
+
+def _told_not_waiting(parcel: Parcel) -> str:
+    if parcel.state == Shipment.State.CANCELLED:
+        return _("It was called back. Release the order anew, and ship the parcel that comes of it.")
+    return _("Its state is “%(state)s”.") % {"state": Shipment.State(parcel.state).label}
 
 
 def _told_asked_back(parcel: Parcel) -> str:

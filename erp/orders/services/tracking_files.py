@@ -102,10 +102,8 @@ def read_tracking_file(content: bytes, *, carrier: str = "") -> list[TrackingRow
     text = _decoded(content)
     try:
         rows = list(csv.reader(io.StringIO(text)))
-    except csv.Error as fault:
-        raise InvalidInput(
-            [Problem("", "unreadable", _("The file cannot be read: %(why)s") % {"why": fault})]
-        ) from None
+    except csv.Error:
+        raise InvalidInput([Problem("", "unreadable", _told_unreadable())]) from None
     filled = [
         (line, [cell.strip() for cell in row]) for line, row in enumerate(rows, start=1) if any(map(str.strip, row))
     ]
@@ -211,7 +209,15 @@ def _place(names: Sequence[str], known: Iterable[str]) -> int | None:
     return next((names.index(name) for name in known if name in names), None)
 
 
+def _told_unreadable() -> str:
+    return _("The file cannot be read as CSV. Choose the file that the carrier's software wrote, as it is.")
+
+
 def _decoded(content: bytes) -> str:
+    if content.startswith((b"PK", bytes.fromhex("d0cf11e0"))):
+        raise InvalidInput([Problem("", "workbook", _("This is an Excel workbook. Save it as CSV, and choose that."))])
+    if b"\0" in content:
+        raise InvalidInput([Problem("", "unreadable", _told_unreadable())])
     for encoding in ("utf-8-sig", "cp932"):
         try:
             return content.decode(encoding)
