@@ -8,8 +8,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Model, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -179,11 +179,10 @@ class OpenItemAdmin(ReadOnlyAdmin):
         """The filled-in form of a settlement. It is opened by an action of the list, with the items chosen there."""
         if not self.has_settle_permission(request):
             raise PermissionDenied
-        item_ids = [int(key) for key in request.POST.getlist("items") if key.isdecimal()]
-        if kind not in Settlement.Kind.values or not item_ids:
-            return self.done(
-                request, gettext("Choose open items in the list first."), "admin:accounting_openitem_changelist"
-            )
+        item_ids = [int(key) for key in request.POST.getlist("items") if key.isdecimal() and len(key) < 19]
+        if kind not in settlements.PAGES or not item_ids:
+            self.message_user(request, gettext("Choose open items in the list first."), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:accounting_openitem_changelist"))
         return settlements.settle(self, request, kind, item_ids)
 
     @admin.action(description=_("Record a payout for the selected items"), permissions=["settle"])

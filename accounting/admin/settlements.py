@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -51,12 +51,28 @@ class SettlingForm(forms.Form):
     def settling(self) -> list[Settling]:
         return [Settling(item.pk, self.cleaned_data[f"amount_{item.pk}"]) for item in self.chosen]
 
-    def party(self) -> Party:
+    # Whose items these forms settle; empty for anybody's.
+    party_kinds: tuple[PartyKind, ...] = ()
+    wrong_party = _("%(party)s is not paid here.")
+
+    def party(self, *, opens: bool = False) -> Party:
+        """Whose items they are. Raises InvalidInput where no form of this kind settles them; before it ``opens``, also where nothing is left to
+        settle: nobody shall fill in what cannot be booked. Filled in again, it is the service that knows what was booked before."""
         parties = {(item.party_kind, item.party_id): item.party_label for item in self.chosen}
+        problems = []
         if len(parties) > 1:
             names = ", ".join(sorted(set(parties.values())))
             detail = gettext("The items belong to several parties: %(names)s.") % {"names": names}
-            raise InvalidInput([Problem("/items", "several_parties", detail)])
+            problems.append(Problem("/items", "several_parties", detail))
+        for (kind, _id), label in parties.items():
+            if self.party_kinds and kind not in self.party_kinds:
+                problems.append(Problem("/items", "other_party", str(self.wrong_party) % {"party": label}))
+        settled = [str(item.pk) for item in self.chosen if not item.remaining_amount]
+        if opens and settled:
+            detail = gettext("Nothing is left to settle of no. %(numbers)s.") % {"numbers": "、".join(settled)}
+            problems.append(Problem("/items", "settled", detail))
+        if problems:
+            raise InvalidInput(problems)
         [((kind, party_id), label)] = parties.items()
         return Party(kind, party_id, label)
 
@@ -74,12 +90,11 @@ class PayoutForm(SettlingForm):
         choices=[("", _("as the counterparty's master says")), *Counterparty.FeeTax.choices],
     )
     promotion = amount_field(_("promotion deducted"), required=False)
+    party_kinds = (PartyKind.COUNTERPARTY,)
+    wrong_party = _("%(party)s is no payment provider, carrier, mall or agent.")
 
     def asked(self) -> dict[str, Any]:
         values, party = self.cleaned_data, self.party()
-        if party.kind != PartyKind.COUNTERPARTY:
-            detail = gettext("%(party)s is no payment provider, carrier, mall or agent.") % {"party": party.label}
-            raise InvalidInput([Problem("/items", "other_party", detail)])
         return {
             "counterparty_id": party.id,
             "reference": values["reference"],
@@ -118,13 +133,11 @@ class PaymentForm(SettlingForm):
 
     fee = amount_field(_("our transfer fee (tax included)"), required=False)
     party_argument = "supplier"
-    party_kinds: tuple[PartyKind, ...] = (PartyKind.SUPPLIER,)
+    party_kinds = (PartyKind.SUPPLIER,)
+    wrong_party = _("%(party)s is no supplier.")
 
     def asked(self) -> dict[str, Any]:
         values, party = self.cleaned_data, self.party()
-        if party.kind not in self.party_kinds:
-            detail = gettext("%(party)s is not paid here.") % {"party": party.label}
-            raise InvalidInput([Problem("/items", "other_party", detail)])
         return {
             self.party_argument: party,
             "reference": values["reference"],
@@ -136,6 +149,7 @@ class PaymentForm(SettlingForm):
 class RefundForm(PaymentForm):
     party_argument = "customer"
     party_kinds = (PartyKind.CUSTOMER, PartyKind.BILL_TO)
+    wrong_party = _("%(party)s is no customer.")
 
 
 PAGES: dict[str, tuple[type[SettlingForm], Any, Any]] = {
@@ -152,6 +166,13 @@ def settle(page: OpenItemAdmin, request: HttpRequest, kind: str, item_ids: list[
     items = list(OpenItem.objects.filter(pk__in=item_ids).select_related("account").order_by("item_date", "pk"))
     is_filled_in = "settled_on" in request.POST
     form = form_class(request.POST if is_filled_in else None, items=items, initial={"settled_on": timezone.localdate()})
+
+    if not is_filled_in:
+        party = None
+        with page.refusals_as_messages(request):
+            party = form.party(opens=True)
+        if party is None:
+            return HttpResponseRedirect(request.get_full_path())
 
     def act() -> HttpResponse:
         row = page.serve(request, service, items=form.settling(), **form.asked())

@@ -337,6 +337,27 @@ def test_each_form_refuses_parties_that_are_not_its_own(boss, kind, more):
     assert not Settlement.objects.exists()
 
 
+def test_what_no_form_can_settle_is_said_before_anybody_fills_it_in(boss):
+    account, card = owed_by_account(), card_sale(1_000)
+    listing = reverse("admin:accounting_openitem_changelist")
+
+    refused = open_form(boss, "record_payout", account, card)
+    assert refused.url == listing
+    [several_and_other] = told(page := boss.get(listing))
+    assert "複数あります" in several_and_other
+    assert "株式会社B1 は" in several_and_other
+    assert f'data-kept-rows="{card} {account}"' in page.content.decode() or f'data-kept-rows="{account} {card}"' in page.content.decode()
+
+    settle_form(boss, "PAYOUT", card, bank_amount="1000")
+    again = open_form(boss, "record_payout", card)
+    assert again.url == listing
+    assert "消込できる残りがありません" in told(boss.get(listing))[-1]
+    # What was booked and is sent again leads to what was booked.
+    assert settle_form(boss, "PAYOUT", card, bank_amount="1000").url == reverse(
+        "admin:accounting_settlement_change", args=[Settlement.objects.get().pk]
+    )
+
+
 def test_settling_needs_its_permission_and_items(client, boss):
     item = card_sale()
     assert (
