@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +18,7 @@ from accounting import services
 from accounting.admin.fields import amount_field
 from accounting.models import Counterparty, OpenItem, PartyKind, Settlement, Side
 from accounting.services import Party, Settling
+from erp.core.admin.refusals import for_people
 from erp.core.errors import InvalidInput, Problem
 from erp.core.models import TaxRate
 from erp.core.money import ZERO, written
@@ -90,7 +92,7 @@ class PayoutForm(SettlingForm):
         choices=[("", _("as the counterparty's master says")), *Counterparty.FeeTax.choices],
     )
     promotion = amount_field(_("promotion deducted"), required=False)
-    party_kinds = (PartyKind.COUNTERPARTY,)
+    party_kinds: tuple[PartyKind, ...] = (PartyKind.COUNTERPARTY,)
     wrong_party = _("%(party)s is no payment provider, carrier, mall or agent.")
 
     def asked(self) -> dict[str, Any]:
@@ -133,7 +135,7 @@ class PaymentForm(SettlingForm):
 
     fee = amount_field(_("our transfer fee (tax included)"), required=False)
     party_argument = "supplier"
-    party_kinds = (PartyKind.SUPPLIER,)
+    party_kinds: tuple[PartyKind, ...] = (PartyKind.SUPPLIER,)
     wrong_party = _("%(party)s is no supplier.")
 
     def asked(self) -> dict[str, Any]:
@@ -148,7 +150,7 @@ class PaymentForm(SettlingForm):
 
 class RefundForm(PaymentForm):
     party_argument = "customer"
-    party_kinds = (PartyKind.CUSTOMER, PartyKind.BILL_TO)
+    party_kinds: tuple[PartyKind, ...] = (PartyKind.CUSTOMER, PartyKind.BILL_TO)
     wrong_party = _("%(party)s is no customer.")
 
 
@@ -168,10 +170,10 @@ def settle(page: OpenItemAdmin, request: HttpRequest, kind: str, item_ids: list[
     form = form_class(request.POST if is_filled_in else None, items=items, initial={"settled_on": timezone.localdate()})
 
     if not is_filled_in:
-        party = None
-        with page.refusals_as_messages(request):
-            party = form.party(opens=True)
-        if party is None:
+        try:
+            form.party(opens=True)
+        except InvalidInput as refusal:
+            page.message_user(request, for_people(refusal), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
     def act() -> HttpResponse:

@@ -132,7 +132,9 @@ def _clean_code(values: dict[str, Any]) -> Iterable[tuple[str, str]]:
 
 def _clean_codes(rows: Sequence[dict[str, Any]]) -> Iterable[tuple[int, str, str]]:
     """A GTIN is the same with any number of leading zeros: a row takes the form in which the code is there, and another SKU's is refused."""
-    wanted = {place: gtin_forms(row["code"]) for place, row in enumerate(rows) if _is_gtin(row.get("kind"), row.get("code"))}
+    wanted = {
+        place: gtin_forms(row["code"]) for place, row in enumerate(rows) if _is_gtin(row.get("kind"), row.get("code"))
+    }
     forms = {form for of_row in wanted.values() for form in of_row}
     found: dict[str, list[SkuCode]] = {}
     for known in SkuCode.objects.filter(kind__in=GTIN_KINDS, code__in=forms).select_related("sku").order_by("pk"):

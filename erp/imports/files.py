@@ -90,7 +90,15 @@ def decode(content: bytes) -> tuple[str, str]:
             return encoding, _only_text(content.decode(encoding), content)
         except UnicodeDecodeError as fault:
             faults.append(_place(content, fault, name))
-    raise refuse("bad_encoding", " ".join([gettext("The encoding cannot be told. Open the file in Excel and save it as “CSV UTF-8” or .xlsx."), *faults]))
+    raise refuse(
+        "bad_encoding",
+        " ".join(
+            [
+                gettext("The encoding cannot be told. Open the file in Excel and save it as “CSV UTF-8” or .xlsx."),
+                *faults,
+            ]
+        ),
+    )
 
 
 def _place(content: bytes, fault: UnicodeDecodeError, name: str) -> str:
@@ -266,7 +274,9 @@ def _refuse_far_cells(sheet: bytes) -> None:
 
 
 def _unreadable_book() -> InvalidInput:
-    told = gettext("The workbook cannot be read: it is damaged, or no Excel file. Open it in Excel and save it as .xlsx without a password.")
+    told = gettext(
+        "The workbook cannot be read: it is damaged, or no Excel file. Open it in Excel and save it as .xlsx without a password."
+    )
     return refuse("bad_excel", told)
 
 

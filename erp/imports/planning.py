@@ -145,7 +145,9 @@ def _resolve(frame: Frame, planned: Sequence[Planned]) -> None:
                 other = field.related_model._meta.verbose_name  # type: ignore[union-attr]
                 why = gettext("There is no %(kind)s “%(name)s”.") % {"kind": other, "name": shortened(name)}
                 if name in meant:
-                    why += gettext("“%(code)s” is there: a spreadsheet may have dropped the zeros in front.") % {"code": meant[name]}
+                    why += gettext("“%(code)s” is there: a spreadsheet may have dropped the zeros in front.") % {
+                        "code": meant[name]
+                    }
                 row.refuse(frame.master.title_of(column.field), why)
 
 
@@ -180,7 +182,9 @@ def _refuse_lost_zeros(frame: Frame, planned: Sequence[Planned]) -> None:
     meant = _with_zeros(master.model, "code", {row.values["code"] for row in fresh})
     for row in fresh:
         if code := meant.get(row.values["code"]):
-            why = gettext("“%(code)s” is there: a spreadsheet may have dropped the zeros in front. Register another one on its page.")
+            why = gettext(
+                "“%(code)s” is there: a spreadsheet may have dropped the zeros in front. Register another one on its page."
+            )
             row.refuse(master.title_of("code"), why % {"code": code})
 
 

@@ -346,7 +346,10 @@ def test_what_no_form_can_settle_is_said_before_anybody_fills_it_in(boss):
     [several_and_other] = told(page := boss.get(listing))
     assert "複数あります" in several_and_other
     assert "株式会社B1 は" in several_and_other
-    assert f'data-kept-rows="{card} {account}"' in page.content.decode() or f'data-kept-rows="{account} {card}"' in page.content.decode()
+    assert (
+        f'data-kept-rows="{card} {account}"' in page.content.decode()
+        or f'data-kept-rows="{account} {card}"' in page.content.decode()
+    )
 
     settle_form(boss, "PAYOUT", card, bank_amount="1000")
     again = open_form(boss, "record_payout", card)

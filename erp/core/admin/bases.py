@@ -276,7 +276,9 @@ class ServiceAdmin(ThemedAdmin):
             kept.keep(request, beside.fields)
         return HttpResponseRedirect(request.get_full_path()) if unread else answer
 
-    def message_user(self, request: HttpRequest, message: Any, level: int | str = messages.INFO, *args: Any, **options: Any) -> None:
+    def message_user(
+        self, request: HttpRequest, message: Any, level: int | str = messages.INFO, *args: Any, **options: Any
+    ) -> None:
         kept.note(request, level if isinstance(level, int) else messages.INFO)
         super().message_user(request, message, level, *args, **options)
 

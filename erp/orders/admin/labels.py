@@ -146,7 +146,9 @@ def tracking_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
                 [[r.line, r.number, r.tracking_number, r.carrier, r.fault] for r in rows], ensure_ascii=False
             )
             counts = _counts(judged)
-            takes = any(counts[verdict.value] for verdict in services.Verdict if verdict is not services.Verdict.REFUSED)
+            takes = any(
+                counts[verdict.value] for verdict in services.Verdict if verdict is not services.Verdict.REFUSED
+            )
             judged.sort(key=lambda each: _PLACES[each.verdict])
             return _page(page, request, "tracking", title, judged=judged, kept=kept, counts=counts, takes=takes)
     return _page(page, request, "tracking", title, form=form)
@@ -171,8 +173,8 @@ def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpRespons
     wanted = {services.Verdict.TAKE} | ({services.Verdict.OTHER} if replaces else set())
     judged = _seen(page, request, services.judge(rows))
     results, done = [], 0
-    for each in judged:
-        parcel = each.shipment
+    for row in judged:
+        each, parcel = row, row.shipment
         is_waiting = ships and parcel is not None and parcel.state == Shipment.State.INSTRUCTED
         takes = each.verdict in wanted or (each.verdict is services.Verdict.SAME and is_waiting)
         outcome = ""
@@ -187,12 +189,14 @@ def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpRespons
                     ship_too=ships,
                 )
                 outcome, done = "done", done + 1
+                each = replace(each, why=gettext("has left now") if is_waiting else "")
             except DomainError as refusal:
                 results.append((replace(each, why=for_people(refusal)), "refused"))
                 continue
         results.append((each, outcome))
     results.sort(key=lambda result: (result[1] != "refused", _PLACES[result[0].verdict]))
-    told = ngettext("%(count)d shipment done.", "%(count)d shipments done.", done) % {"count": done}
+    refused = sum(outcome == "refused" or each.verdict is services.Verdict.REFUSED for each, outcome in results)
+    told = gettext("%(done)d rows were taken in; %(refused)d could not be.") % {"done": done, "refused": refused}
     page.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
     return _page(page, request, "tracking", title, results=results)
 

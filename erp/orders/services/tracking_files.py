@@ -136,8 +136,18 @@ def judge(rows: Sequence[TrackingRow]) -> list[Judged]:
     given = [row.tracking_number for row in rows if row.tracking_number]
     known = Shipment.objects.filter(tracking_number__in=given).exclude(state="CANCELLED")
     used = dict(known.order_by("pk").values_list("tracking_number", "number"))
+    called_back = set(
+        Shipment.objects.filter(state="CANCELLED", number__in=numbers - by_number.keys()).values_list(
+            "number", flat=True
+        )
+    )
     seen: dict[str, int] = {}
-    return [_judged(row, by_number.get(row.number, []), used, seen) for row in rows]
+    return [
+        Judged(row, Verdict.REFUSED, why=_("Shipment %(number)s was called back.") % {"number": row.number})
+        if row.number in called_back
+        else _judged(row, by_number.get(row.number, []), used, seen)
+        for row in rows
+    ]
 
 
 @use_case

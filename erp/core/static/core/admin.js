@@ -18,6 +18,11 @@ document.addEventListener("submit", (event) => {
     window.location.assign(event.target.dataset.then);
   }, 300);
 });
+// One box in the head of a table for all boxes of its rows that may be ticked.
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset.ticks;
+  if (name) for (const box of event.target.form.querySelectorAll(`input[name=${name}]:not(:disabled)`)) box.checked = event.target.checked;
+});
 // What the theme's scripts say in English of parts that they make themselves, said in the language of the page.
 window.addEventListener("load", () => {
   if (document.documentElement.lang.startsWith("ja")) {
