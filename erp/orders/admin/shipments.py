@@ -241,7 +241,9 @@ class ShipmentAdmin(OfChannels):
         told = gettext("%(number)s has left already (%(day)s). To change its tracking number, use “%(act)s”.")
         for number, day in queryset.filter(state__in=GONE).order_by("pk").values_list("number", "ship_date"):
             act = gettext("Enter or correct the tracking number")
-            self.message_user(request, told % {"number": number, "day": written_day(day), "act": act}, messages.ERROR)
+            self.message_user(
+                request, told % {"number": number, "day": written_day(day) if day else "–", "act": act}, messages.ERROR
+            )
         return queryset.exclude(state__in=GONE)
 
     @admin.action(description=_("Enter or correct the tracking number"), permissions=["act"])
