@@ -74,6 +74,83 @@ def test_the_warehouse_ships_and_sees_no_costs(company: Company, desk: Any) -> N
     assert order
 
 
+def test_the_warehouse_writes_labels_takes_their_numbers_in_and_the_parcels_leave(
+    company: Company, desk: Any, tmp_path: Path
+) -> None:
+    for (order,) in company.ask("SELECT id FROM orders_order WHERE state = 'READY' ORDER BY id LIMIT 2"):
+        juchu = desk("juchu")
+        juchu.open("/admin/orders/order/?state__exact=READY")
+        juchu.mark(order)
+        juchu.act("出荷指示")
+    parcels = company.ask(
+        "SELECT s.id, s.number FROM orders_shipment s JOIN orders_delivery d ON d.id = s.delivery_id"
+        " WHERE s.state = 'INSTRUCTED' AND s.tracking_number = '' AND d.carrier IN ('', 'yamato') AND NOT EXISTS (SELECT 1 FROM core_stafftask t"
+        " WHERE t.kind = 'CANCEL_WHILE_PICKING' AND t.closed_at IS NULL AND t.subject_id = s.order_id) ORDER BY s.id"
+    )
+    assert parcels
+    soko = desk("soko")
+    soko.page.set_viewport_size({"width": 1024, "height": 768})
+
+    def picture(name: str) -> None:
+        soko.page.set_viewport_size({"width": 1280, "height": 900})
+        soko.picture(name)
+        soko.page.set_viewport_size({"width": 1024, "height": 768})
+
+    # Those that are in a file already are offered too when asked for; a press without a tick says so and forgets nothing.
+    soko.open("/admin/orders/shipment/labels/")
+    soko.page.locator("[name=written_too]").check()
+    soko.press("表示")
+    soko.page.locator("[data-ticks]").check()
+    soko.page.locator("[data-ticks]").uncheck()
+    soko.press("チェックした荷物のファイルを出力する")
+    assert "出荷を1件以上選んでください。" in soko.text
+    for key, _number in parcels:
+        soko.page.locator(f"[name=parcels][value='{key}']").check()
+    picture("soko-labels")
+    with soko.page.expect_download() as written:
+        soko.page.get_by_role("button", name="チェックした荷物のファイルを出力する").click()
+    soko.page.wait_for_selector(f"text=（{len(parcels)}件）。送り状を発行したら")
+    soko.look()
+    rows = Path(written.value.path()).read_text(encoding="cp932").splitlines()
+    assert [row.split(",")[0].strip('"') for row in rows[1:]] == [number for _key, number in parcels]
+
+    # What the carrier's software writes, with a row that is none of ours and one whose check digit is wrong.
+    bodies = [40_000_000_000 + key for key, _number in parcels]
+    numbers = {number: f"{body}{body % 7}" for body, (_key, number) in zip(bodies, parcels, strict=True)}
+    first = next(iter(numbers))
+    wrong = [("SH-99999999", "400000000001"), (first, "400000000009")]
+    file = tmp_path / "発行済.csv"
+    lines = ["お客様管理番号,伝票番号", *(f"{number},{tracking}" for number, tracking in [*numbers.items(), *wrong])]
+    file.write_bytes("\r\n".join(lines).encode("cp932"))
+
+    def take_in() -> list[str]:
+        soko.open("/admin/orders/shipment/tracking/")
+        soko.page.set_input_files("[name=file]", file)
+        soko.press("内容を確認する")
+        return soko.page.locator(".sheet .mark").all_inner_texts()
+
+    assert take_in() == ["取り込みません"] * 2 + ["取り込む"] * len(parcels)
+    assert "この番号の出荷はありません: SH-99999999" in soko.text
+    picture("soko-tracking")
+    soko.page.locator("[name=ship]").check()
+    soko.press("取り込む")
+    assert f"{len(parcels)}行を取り込みました（取り込めない行 2行）。" in soko.text
+    gone = (
+        "SELECT number, tracking_number FROM orders_shipment WHERE id = ANY(%s) AND state <> 'INSTRUCTED' ORDER BY id"
+    )
+    assert company.ask(gone, [key for key, _number in parcels]) == list(numbers.items())
+    assert take_in() == ["取り込みません"] * 2 + ["変更なし"] * len(parcels)
+
+    # 出荷確定 once more does nothing, says of which parcel why, and keeps what was typed.
+    key, number = parcels[0]
+    soko.open("/admin/orders/shipment/?q=" + number)
+    soko.mark(key)
+    soko.act("出荷確定", tracking_number="400000000012")
+    assert f"{number} はすでに出荷済みです" in soko.text
+    assert soko.page.locator("#changelist-form [name=tracking_number]").first.input_value() == "400000000012"
+    assert soko.page.locator(f"[name=_selected_action][value='{key}']").is_checked()
+
+
 def test_accounting_matches_money_and_reads_the_books(company: Company, desk: Any) -> None:
     keiri = desk("keiri")
     keiri.picture("keiri-today")
@@ -184,6 +261,59 @@ def test_merchandise_corrects_a_name_and_sees_the_matrix(company: Company, desk:
     md.open(f"/admin/inventory/stockbalance/style/{style}/")
     assert corrected in md.text
     md.picture("md-matrix")
+
+
+def test_merchandise_takes_a_file_in_sees_first_what_it_does_and_takes_it_back(
+    company: Company, desk: Any, tmp_path: Path
+) -> None:
+    md = desk("md")
+    code, name = company.ask("SELECT code, name FROM catalog_product ORDER BY id LIMIT 1")[0]
+    fresh = f"00{company.one('SELECT coalesce(max(id), 0) + 1 FROM imports_importrun')}"
+    rows = ["品番,品名,発売日", f"{code},{name} 春,令和8年12月1日", f"{fresh},髙﨑のシャツ,", f"{fresh}B,,2026/13/1"]
+    file = tmp_path / "春物.csv"
+    file.write_bytes("\r\n".join(rows).encode("cp932"))
+
+    def became(state: str) -> None:
+        told = "SELECT 1 FROM imports_importrun WHERE id = %s AND state = %s"
+        wait_until(lambda: company.ask(told, run, state) or None, timeout_s=60)
+        md.open(f"/admin/imports/importrun/{run}/change/")
+
+    def names() -> list[str]:
+        return [
+            each
+            for (each,) in company.ask(
+                "SELECT name FROM catalog_product WHERE code IN (%s, %s) ORDER BY id", code, fresh
+            )
+        ]
+
+    md.open("/admin/imports/importrun/add/?kind=products")
+    md.page.set_input_files("[name=file]", file)
+    md.press("ファイルを読み込む")
+    assert "cp932（Shift_JIS）" in md.text
+    run = int(md.page.url.rstrip("/").split("/")[-2])
+    md.press("検査する")
+    became("CHECKED")
+    md.picture("md-import")
+    assert [each.strip() for each in md.page.locator(".import-tiles strong").all_inner_texts()] == list("31101")
+    assert "発売日: 日付ではありません: 2026/13/1" in md.text
+    assert "名称: このフィールドは空ではいけません。" in md.text
+    assert names() == [name]
+
+    md.press("実行（2行を反映）")
+    became("APPLIED")
+    assert names() == [f"{name} 春", "髙﨑のシャツ"]
+    md.page.go_back()
+    assert md.page.locator("button", has_text="実行（").count() == 0
+
+    # Asked first, and only who says yes takes it back.
+    md.open(f"/admin/imports/importrun/{run}/change/")
+    md.page.once("dialog", lambda asked: asked.dismiss())
+    md.page.get_by_role("button", name="この取込を取り消す").click()
+    assert company.one("SELECT state FROM imports_importrun WHERE id = %s", run) == "APPLIED"
+    md.page.once("dialog", lambda asked: asked.accept())
+    md.press("この取込を取り消す")
+    became("UNDONE")
+    assert names() == [name]
 
 
 def test_a_shop_sees_its_own_stock_and_counts_it(company: Company, desk: Any) -> None:
