@@ -27,6 +27,7 @@ from erp.core.permissions import SEE_COSTS, may_open
 from erp.core.spans import in_words
 from erp.core.work_queues import Waiting, WorkQueue, measure, parts_of, registered
 from erp.inventory.selectors import stock_values
+from erp.inventory.selectors.stock_value import By
 from erp.orders.models import OrderState
 from erp.orders.selectors.queues import SHIPMENTS, shipped_on
 
@@ -154,7 +155,7 @@ def _figures(today: dt.date) -> list[Figure]:
         ),
         Figure(
             _("Value of stock"), in_stock, stock_in_books(last_year) or None, _("this day last year"), STOCK_VALUE,
-            urlencode({"day": today.isoformat(), "by": "CATEGORY"}),
+            urlencode({"day": today.isoformat(), "by": By.CATEGORY}),
         ),
     ]  # fmt: skip
 

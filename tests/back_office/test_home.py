@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import pytest
@@ -287,13 +288,43 @@ def test_who_may_not_open_a_list_is_not_told_how_much_waits_there(client):
     assert first_page(client).tiles == {}
 
 
-@pytest.mark.parametrize("role", [role.name for role in ROLES])
-def test_every_tile_opens(role, client, as_role, on_the_day):
-    as_role(role)
+@pytest.mark.parametrize("role", ROLES, ids=[role.login for role in ROLES])
+def test_every_tile_and_figure_opens_what_it_says(role, client, as_role, on_the_day):
+    days_work(2)
+    user = as_role(role.name)
+    if role.name == "店舗":
+        own = location("SHOP")
+        ShopStaff.objects.create(user=user, location=own)
+        sell(channel(own, kind="SHOP"), sku(), "T-own")
+    page = client.get(reverse("admin:index")).context
 
-    shut = [title for title, tile in first_page(client).tiles.items() if client.get(tile.url).status_code != 200]
+    opened, faults = 0, []
+    for tile in [one for whole in page["home"].tiles.values() for one in (whole, *whole.parts)]:
+        answer = client.get(tile.url)
+        opened += 1
+        faults += [f"{tile.title}: {fault}" for fault in complaints_of(answer)]
+        if answer.status_code == 200 and (listed := len(answer.context["cl"].result_list)) != tile.count:
+            faults.append(f"{tile.title}: {tile.count} are said to wait, {listed} are listed")
+    for figure in page["figures"]:
+        assert bool(figure.url) == (user.has_perm("core.see_costs")), figure.title
+        answer = client.get(figure.url)
+        opened += 1
+        faults += [f"{figure.title}: {fault}" for fault in complaints_of(answer)]
+        if not (answer.context.get("sheet") or answer.context.get("answer")):
+            faults.append(f"{figure.title}: there are no figures on its page")
 
-    assert shut == []
+    assert faults == []
+    assert opened or not page["home"].tiles
+
+
+def complaints_of(answer) -> list[str]:
+    """Whatever a page tells that did not go as asked: another status, the faults of its form, messages of errors and warnings."""
+    if answer.status_code != 200:
+        return [f"answers {answer.status_code}"]
+    form = answer.context.get("form")
+    told = [str(errors) for errors in form.errors.values()] if form is not None else []
+    told += [str(message) for message in answer.context.get("messages") or () if message.level_tag != "success"]
+    return told + re.findall(r"errorlist|errornote|候補にありません", answer.content.decode())
 
 
 def test_a_shop_is_told_of_its_own_stock_only(client, as_role, on_the_day):
