@@ -169,6 +169,19 @@ def test_an_account_leads_to_its_lines_for_those_who_see_accounts(client, trade,
     assert "account" not in dict(client.get(URL).context["form"].fields["rows"].choices)
 
 
+def test_the_lines_of_an_account_name_it_to_those_who_see_accounts(client, trade, wholesale):
+    first, _second = wholesale
+    question = {**SPAN, "rows": "account", "measure": "sales", "segment": "ACCOUNT"}
+    client.force_login(User.objects.create_superuser("mika"))
+
+    told = client.get(LINES, question).content.decode()
+
+    assert re.search(rf'<a href="/admin/customers/account/{first.pk}/change/">AC1 青空商店</a>', told)
+    assert '<td class="nowrap">–</td>' not in told
+    client.force_login(access.make_user(BY_NAME["店舗"]))
+    assert "青空商店" not in client.get(LINES, {**question, "rows": "category"}).content.decode()
+
+
 @pytest.mark.parametrize("rows", DIMENSIONS)
 @pytest.mark.parametrize("columns", ["", "channel", "segment"])
 def test_rows_columns_and_pairs_add_up_to_the_total(trade, rows, columns):

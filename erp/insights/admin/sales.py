@@ -173,10 +173,13 @@ def lines(admin: ServiceAdmin, request: HttpRequest) -> HttpResponse:
         number = page_number(request)
         total, found = lines_behind(question, with_margin=with_margin, page=number)
         first = (number - 1) * sales.LINES_SHOWN + 1
-        rows = OrderLine.objects.select_related("order__channel", "sku").in_bulk([line.line_id for line in found])
+        rows = OrderLine.objects.select_related("order__channel", "order__account", "sku").in_bulk(
+            [line.line_id for line in found]
+        )
         answer = _kept(question, with_margin)
         context |= {
             "total": total, "lines": [(line, rows[line.line_id]) for line in found], "question": question,
+            "with_accounts": _sees_accounts(request),
             "first": first, "last": first + len(found) - 1,
             "before": _with(request, p=str(number - 1)) if number > 1 else "",
             "after": _with(request, p=str(number + 1)) if first + len(found) <= total.lines else "",
