@@ -77,6 +77,19 @@ def record(*, topic: str, keys: Iterable[object], audience: str = EVERYONE, batc
         tell_listeners()
 
 
+_ANNOUNCED = """
+SELECT id, topic, key, audience FROM core_changerow
+WHERE epoch = (SELECT max(id) FROM core_feedepoch) AND xid = pg_current_xact_id() AND audience IN ('', %s) ORDER BY id
+"""
+
+
+def announced(*, audience: str) -> dict[int, Change]:
+    """What the transaction under way has announced so far to ``audience`` or to everyone, by number: for who looks at what it would tell."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANNOUNCED, [audience])
+        return {number: Change(*row) for number, *row in cursor.fetchall()}
+
+
 _INSERT_FOUND = """
 INSERT INTO core_changerow (epoch, topic, key, audience, recorded_at)
 SELECT (SELECT max(id) FROM core_feedepoch), %(topic)s::text, key, audience, clock_timestamp() FROM ({query}) AS found (key, audience)

@@ -27,8 +27,12 @@ def test_the_order_desk_settles_what_waits_and_releases(company: Company, desk: 
     juchu.picture("juchu-holds")
     juchu.mark(hold)
     juchu.act("確認待ちを解除する(対応内容を入力)", resolution="お客様に電話で確認済み")
+    assert number in juchu.text
+    assert company.one("SELECT resolved_at FROM orders_orderhold WHERE id = %s", hold) is None
+    juchu.picture("juchu-holds-shown")
+    juchu.press("チェックした受注で「解除する」を実行")
 
-    assert "確認待ちを解除しました" in juchu.text
+    assert "1件を実行しました" in juchu.text
     assert company.one("SELECT resolved_by, resolution FROM orders_orderhold WHERE id = %s", hold) == (
         "staff:juchu",
         "お客様に電話で確認済み",
@@ -36,6 +40,24 @@ def test_the_order_desk_settles_what_waits_and_releases(company: Company, desk: 
     juchu.open(f"/admin/orders/order/{order}/change/")
     assert number in juchu.text
     juchu.picture("juchu-order-sheet")
+    juchu.page.fill("[name=reason]", "お客様から電話待ち")
+    juchu.press("確認待ちにする")
+    juchu.press("確認待ちにする", within=".slip-acts")
+    juchu.page.locator(".slip-hold", has_text="お客様から電話待ち").locator("[name=resolution]").fill("電話あり")
+    juchu.page.locator(".slip-hold", has_text="お客様から電話待ち").get_by_role("button", name="解除する").click()
+    juchu.page.wait_for_load_state("load")
+    juchu.look()
+    juchu.picture("juchu-act-shown")
+    assert "担当者による保留" in juchu.text
+    juchu.press("解除する", within=".slip-acts")
+    assert "「解除する」を実行しました" in juchu.text
+    assert (
+        company.one(
+            "SELECT resolution FROM orders_orderhold WHERE order_id = %s AND reason = 'MANUAL' ORDER BY id DESC LIMIT 1",
+            order,
+        )
+        == "電話あり"
+    )
 
     ready = company.one("SELECT id FROM orders_order WHERE state = 'READY' ORDER BY id LIMIT 1")
     juchu.open("/admin/orders/order/?state__exact=READY")

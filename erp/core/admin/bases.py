@@ -227,14 +227,23 @@ class ServiceAdmin(ThemedAdmin):
         """The one call of a service that an action or a form makes: now, by whoever asks, and again if it lost a deadlock."""
         return retried(service, **asked, at=timezone.now(), by=self.actor(request))
 
-    def try_out(self, request: HttpRequest, service: Callable[..., object], look: Callable[[], R]) -> R:
-        """What ``look`` sees behind the one call of a service, of which nothing stays; both again if they lost a deadlock."""
+    def try_out(
+        self,
+        request: HttpRequest,
+        service: Callable[..., object],
+        look: Callable[[], R],
+        *,
+        stays: Callable[[R], bool] | None = None,
+    ) -> R:
+        """What ``look`` sees behind the one call of a service; both again if they lost a deadlock. Nothing of it stays, unless ``stays`` says
+        of what was seen that it shall."""
 
         def tried() -> R:
             with transaction.atomic():
                 service(at=timezone.now(), by=self.actor(request))
                 seen = look()
-                transaction.set_rollback(True)
+                if stays is None or not stays(seen):
+                    transaction.set_rollback(True)
             return seen
 
         return retried(tried)

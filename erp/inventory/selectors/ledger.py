@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.db.models import Max, Sum
 
 from erp.core import rows
-from erp.inventory.models import Reservation
+from erp.inventory.models import HoldLine, Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,25 @@ def holders_of(*, document_type: str, sku_id: int, but: int, limit: int) -> dict
     found = Reservation.objects.filter(document_type=document_type, sku=sku_id, quantity__gt=0).exclude(document_id=but)
     sums = found.values("document_id").annotate(pieces=Sum("quantity"), rank=Max("priority"))
     return {row["document_id"]: row["pieces"] for row in sums.order_by("-rank", "-document_id")[:limit]}
+
+
+def claims_on(
+    sku_ids: Sequence[int], *, limit: int | None = None, only: Collection[tuple[str, int]] | None = None
+) -> dict[tuple[str, int], int]:
+    """Pieces of these SKUs that documents and holds claim, by type and id: the least important and newest first, who would lose them first.
+
+    ``only`` asks how much some of them have, instead of who has any.
+    """
+    kept = HoldLine.objects.filter(sku__in=sku_ids, released_at__isnull=True)
+    held = Reservation.objects.filter(sku__in=sku_ids, quantity__gt=0)
+    if only is not None:
+        kept = kept.filter(hold__in=[key for kind, key in only if kind == "HOLD"])
+        held = held.filter(document_id__in={key for _kind, key in only})
+    holds = kept.values_list("hold").annotate(pieces=Sum("quantity")).order_by("-hold")
+    documents = held.values_list("document_type", "document_id").annotate(pieces=Sum("quantity"), rank=Max("priority"))
+    found = {("HOLD", key): pieces for key, pieces in holds[:limit]}
+    found |= {(kind, key): pieces for kind, key, pieces, _rank in documents.order_by("-rank", "-document_id")[:limit]}
+    return found if only is None else {key: pieces for key, pieces in found.items() if key in only}
 
 
 @dataclass(frozen=True, slots=True)

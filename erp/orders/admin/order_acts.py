@@ -1,8 +1,9 @@
-"""The acts of the order desk on one order, and what would come of one: it is done, looked at, and undone before anybody sees it."""
+"""The acts on one order and on what belongs to it: what would come of one is shown first, and it is done when that is confirmed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,131 +12,217 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
+from catalog.selectors import sku_facts
 from erp.core.admin import ServiceAdmin
-from erp.core.money import ZERO
-from erp.core.task_kinds import label_of
-from erp.orders import selectors, services
-from erp.orders.admin import order_page
-from erp.orders.models import Order
+from erp.core.clock import business_date
+from erp.core.errors import InvalidInput, Problem
+from erp.core.identifiers import plain
+from erp.orders import services
+from erp.orders.admin import foreseeing
+from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, PaymentEvent, Shipment
+from erp.orders.selectors.carriers import carrier_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from django_stubs_ext import StrOrPromise
 
-NEEDS_REASON = ("make_final", "cancel")
+Said = Mapping[str, str]
+Call = Callable[..., object]
+# What is filled in beside an act: what it is called, and how much of it counts.
+FIELDS: dict[str, tuple[StrOrPromise, int]] = {
+    "reason": (_("reason"), 200),
+    "resolution": (_("resolution"), 300),
+    "sku_code": (_("SKU"), 40),
+    "carrier": (_("carrier"), 30),
+    "tracking_number": (_("tracking number"), 60),
+}
+# The models whose rows are acted on, and the way from them to the order.
+ACTED_ON: dict[str, tuple[type[Any], str]] = {
+    "order": (Order, "pk"),
+    "orderhold": (OrderHold, "order"),
+    "orderline": (OrderLine, "order"),
+    "orderpayment": (OrderPayment, "order"),
+    "shipment": (Shipment, "order"),
+}
 
 
-def service_of(act: str, order_id: int, reason: str = "") -> Callable[..., object]:
-    """The one call that an act on an order makes."""
-    calls: Mapping[str, Callable[..., object]] = {
-        "allocate": partial(services.allocate_by_hand, order_ids=[order_id]),
-        "release": partial(services.release_orders, order_ids=[order_id]),
-        "release_in_part": partial(services.release_orders, order_ids=[order_id], in_part=True),
-        "make_final": partial(services.make_final, order_id=order_id, reason=reason),
-        "apply_late_revision": partial(services.apply_late_revision, order_id=order_id),
-        "hold": partial(services.hold_order, order_id=order_id, detail=reason),
-        "cancel": partial(services.cancel_by_staff, order_id=order_id, reason=reason),
-    }
-    return calls[act]
+@dataclass(frozen=True, slots=True)
+class Act:
+    """``call_of`` makes the one call of a service for a row, from what was filled in beside; the field ``needs`` has to be.
+
+    ``takes`` says of which SKUs it may take pieces that others have.
+    """
+
+    title: StrOrPromise
+    call_of: Callable[[Any, Said], Call]
+    needs: str = ""
+    asks: StrOrPromise = ""
+    takes: Callable[[Any, Said], tuple[int, ...]] = lambda _row, _said: ()
 
 
-def foresee(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpResponse:
-    """What an act would change on this order, beside what is; its confirmation does it."""
-    act, reason = request.POST.get("action", ""), request.POST.get("reason", "").strip()[:200]
-    titles = order_page.titles_of(page, request)
-    if request.method != "POST" or act not in titles:
-        raise PermissionDenied
-    back = reverse("admin:orders_order_change", args=[order.pk])
-    if act in NEEDS_REASON and not reason:
-        page.message_user(request, gettext("Give a reason."), messages.ERROR)
-        return HttpResponseRedirect(back)
-    now, then = _told(request, order), dict[str, str]()
+def confirmed_payment(payment: OrderPayment) -> Call:
+    """The event id names the payment and the revision that says what is to be paid, so a second click is the same event."""
+    news = services.PaymentNews(
+        event_id=f"desk:{payment.pk}:PAID:{payment.order.revision}",
+        kind=PaymentEvent.Kind.PAID,
+        occurred_at=timezone.now(),
+        line_no=payment.line_no,
+    )
+    order = payment.order
+    return partial(services.record_payment_event, channel=order.channel.code, external_id=order.external_id, event=news)
+
+
+def _resolved(hold: OrderHold, said: Said) -> Call:
+    return partial(
+        services.resolve_hold, order_id=hold.order_id, reason=hold.reason, resolution=said["resolution"]
+    )  # fmt: skip
+
+
+def _left(parcel: Shipment, said: Said) -> Call:
+    request = services.ShipRequest(parcel.pk, carrier=said["carrier"], tracking_number=_number(parcel, said))
+    return partial(services.ship, requests=[request], ship_date=business_date(timezone.now()))
+
+
+def _tracked(parcel: Shipment, said: Said) -> Call:
+    return partial(
+        services.set_tracking, shipment_id=parcel.pk, carrier=said["carrier"], tracking_number=_number(parcel, said)
+    )
+
+
+def _number(parcel: Shipment, said: Said) -> str:
+    """The one check of all doors."""
+    number = plain(said["tracking_number"])
+    carrier = carrier_of(said["carrier"] or parcel.carrier or parcel.delivery.carrier)
+    if number and (fault := services.fault_of_number(number, carrier)):
+        raise InvalidInput([Problem("/tracking_number", "no_tracking_number", fault)])
+    return number
+
+
+def _pieces_of(line: OrderLine, said: Said) -> tuple[int, ...]:
+    """What was sold already is taken from stock, whoever claims it."""
+    facts = sku_facts([said["sku_code"]]).get(said["sku_code"])
+    return tuple(sku_id for sku_id, _pieces in facts.components) if facts and line.shipped_quantity else ()
+
+
+ACTS: dict[tuple[str, str], Act] = {
+    ("order", "allocate"): Act(
+        _("Allocate stock"), lambda order, _said: partial(services.allocate_by_hand, order_ids=[order.pk])
+    ),
+    ("order", "release"): Act(
+        _("Release to the warehouse"), lambda order, _said: partial(services.release_orders, order_ids=[order.pk])
+    ),
+    ("order", "release_in_part"): Act(
+        _("Release what is reserved so far"),
+        lambda order, _said: partial(services.release_orders, order_ids=[order.pk], in_part=True),
+    ),
+    ("order", "make_final"): Act(
+        pgettext_lazy("act", "Take as final"),
+        lambda order, said: partial(services.make_final, order_id=order.pk, reason=said["reason"]),
+        needs="reason",
+        asks=_("Give a reason."),
+    ),
+    ("order", "apply_late_revision"): Act(
+        _("Apply the revision that came late"),
+        lambda order, _said: partial(services.apply_late_revision, order_id=order.pk),
+    ),
+    ("order", "hold"): Act(
+        pgettext_lazy("act", "Put on hold"),
+        lambda order, said: partial(services.hold_order, order_id=order.pk, detail=said["reason"]),
+    ),
+    ("order", "cancel"): Act(
+        pgettext_lazy("act", "Cancel the order"),
+        lambda order, said: partial(services.cancel_by_staff, order_id=order.pk, reason=said["reason"]),
+        needs="reason",
+        asks=_("Give a reason."),
+    ),
+    ("orderhold", "resolve"): Act(
+        pgettext_lazy("act", "Resolve"), _resolved, needs="resolution", asks=_("Say how it was resolved.")
+    ),
+    ("orderline", "assign_sku"): Act(
+        _("Set the SKU"),
+        lambda line, said: partial(services.assign_sku, line_id=line.pk, sku_code=said["sku_code"]),
+        needs="sku_code",
+        asks=_("Enter the SKU."),
+        takes=_pieces_of,
+    ),
+    ("orderpayment", "confirm_payment"): Act(
+        _("Confirm that the money is here"), lambda payment, _said: confirmed_payment(payment)
+    ),
+    ("orderpayment", "confirm_refund"): Act(
+        _("Confirm that the refund was paid"),
+        lambda payment, _said: partial(services.confirm_refund, payment_id=payment.pk),
+    ),
+    ("shipment", "confirm"): Act(_("Confirm shipment"), _left),
+    ("shipment", "track"): Act(
+        _("Enter or correct the tracking number"),
+        _tracked,
+        needs="tracking_number",
+        asks=_("Enter the tracking number."),
+    ),
+    ("shipment", "call_back"): Act(
+        _("Call back from the warehouse"),
+        lambda parcel, _said: partial(services.cancel_release, shipment_id=parcel.pk, reason=""),
+    ),
+}
+
+
+def said_in(request: HttpRequest) -> dict[str, str]:
+    return {name: request.POST.get(name, "").strip()[:most] for name, (_label, most) in FIELDS.items()}
+
+
+def to_say_again(said: Said) -> list[tuple[str, StrOrPromise, str]]:
+    """Name, label and text of what was filled in, for the form that confirms."""
+    return [(name, FIELDS[name][0], text) for name, text in said.items() if text]
+
+
+def act_on(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpResponse:
+    """What a form of 受注伝票 asks for is shown, now beside afterwards; what is confirmed as it was shown is done, anything else shown again."""
+    name, action = request.POST.get("page", ""), request.POST.get("action", "")
+    act, row = _asked(page, request, order, name, action)
+    said, back = said_in(request), HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
+    if act.needs and not said[act.needs]:
+        page.message_user(request, str(act.asks), messages.ERROR)
+        return back
+    seen, tried = request.POST.get("seen", ""), list[foreseeing.Foreseen]()
     with page.refusals_as_messages(request, order.number):
-        then = page.try_out(
-            request,
-            service_of(act, order.pk, reason),
-            lambda: _told(request, page.get_queryset(request).get(pk=order.pk)),
-        )
-    if not then:
-        return HttpResponseRedirect(back)
-    labels = dict.fromkeys([*now, *then])
-    changes = [
-        (label, now.get(label, "–"), then.get(label, "–")) for label in labels if now.get(label) != then.get(label)
-    ]
+        deed = foreseeing.Deed(order.pk, ((str(act.title), act.call_of(row, said)),), act.takes(row, said))
+        tried.append(foreseeing.foresee(page, request, deed, seen=seen))
+    if not tried:
+        return back
+    [found] = tried
+    if found.refused:
+        page.message_user(request, f"{order.number}: {found.refused[0][1]}", messages.ERROR)
+        return back
+    if found.is_what_was_seen(seen):
+        told = gettext("%(order)s: “%(act)s” is done.") % {"order": order.number, "act": act.title}
+        page.message_user(request, told, messages.SUCCESS)
+        return back
     context = {
         **page.admin_site.each_context(request),
         "opts": page.opts,
         "original": order,
-        "title": titles[act],
+        "title": act.title,
         "order": order,
         "act": act,
-        "act_title": titles[act],
-        "reason": reason,
-        "changes": changes,
+        "said": to_say_again(said),
+        "asked": {"page": name, "key": str(row.pk), "action": action},
+        "found": found,
+        "is_changed": bool(seen),
     }
     return TemplateResponse(request, "admin/orders/order/foresee.html", context)
 
 
-def _told(request: HttpRequest, order: Order) -> dict[str, str]:
-    """An order in lines of words, as far as the user may know it; what differs between two of them is what an act changes."""
-    sheet, may = selectors.order_sheet(order), request.user.has_perm
-    told = {gettext("state"): str(order.get_state_display())}
-    told[gettext("reasons to wait")] = _listed(hold.get_reason_display() for hold in sheet.open_holds)
-    told[gettext("why stock is not reserved")] = _listed(wait.get_reason_display() for wait in sheet.waits)
-    if order.is_provisional:
-        told[gettext("provisional")] = gettext("yes")
-    if may("orders.view_orderline"):
-        told |= {f"{line.row.line_no} {_name_of(line.row)}": _line(line) for line in sheet.lines}
-    if may("orders.view_shipment"):
-        told |= {_parcel_name(parcel): str(parcel.row.get_state_display()) for parcel in sheet.shipments}
-    if may("orders.view_orderpayment"):
-        told |= {f"{row.line_no}. {row.get_method_display()}": str(row.get_status_display()) for row in sheet.payments}
-        kept = sum((row.received_amount - row.applied_amount - row.refunded_amount for row in sheet.payments), ZERO)
-        to_refund = kept if order.cancelled_at is not None else ZERO
-        told[gettext("prepaid money to give back")] = f"{to_refund:,.0f}"
-    if may("accounting.view_openitem"):
-        items = [found.item for found in selectors.items_of(sheet)]
-        for side, title in (("DEBIT", gettext("still owed to us")), ("CREDIT", gettext("still owed by us"))):
-            told[title] = f"{sum((item.remaining for item in items if item.side == side), ZERO):,.0f}"
-    if may("core.view_stafftask"):
-        still_open = [task for task in selectors.tasks_of(sheet) if task.closed_at is None]
-        told[gettext("open tasks")] = _listed(label_of(task.kind) for task in still_open)
-    if may("correspondence.view_mail"):
-        mails = selectors.mails_of(order)
-        told[gettext("mails to shoppers")] = _listed(
-            f"{mail.get_kind_display()}({mail.get_state_display()})" for mail in mails
-        )
-    return told
-
-
-def _name_of(row: Any) -> str:
-    return f"{row.sku.code if row.sku_id else row.sku_code or row.channel_item_code} {row.name}"
-
-
-def _line(line: selectors.SheetLine) -> str:
-    def parts() -> Iterator[str]:
-        for kept in line.reserved:
-            yield gettext("reserved %(place)s %(count)d") % {
-                "place": f"{kept.place} {kept.sku}".strip(),
-                "count": kept.quantity,
-            }
-        for count, words in (
-            (line.lacking, gettext("lacking %(count)d")),
-            (line.row.shipped_quantity, gettext("shipped %(count)d")),
-            (line.row.cancelled_quantity, gettext("cancelled %(count)d")),
-        ):
-            if count:
-                yield words % {"count": count}
-
-    return _listed(parts())
-
-
-def _parcel_name(parcel: selectors.SheetShipment) -> str:
-    """By what is in it: the number of one that does not exist yet is not known."""
-    contents = "、".join(f"{_name_of(line.order_line)} × {line.quantity}" for line in parcel.lines)
-    return gettext("parcel: %(contents)s") % {"contents": contents}
-
-
-def _listed(words: Any) -> str:
-    return "、".join(map(str, words)) or "–"
+def _asked(page: ServiceAdmin, request: HttpRequest, order: Order, name: str, action: str) -> tuple[Act, Any]:
+    """The act and the row of this order that a form asks for, of whoever may do it there."""
+    key, act = request.POST.get("key", ""), ACTS.get((name, action))
+    if act is None or not key.isdecimal() or len(key) > 18:
+        raise PermissionDenied
+    model, owner = ACTED_ON[name]
+    acting = page.admin_site._registry[model]
+    rows = acting.get_queryset(request).filter(pk=int(key)).filter(**{owner: order.pk})
+    if action not in acting.get_actions(request) or (row := rows.first()) is None:
+        raise PermissionDenied
+    return act, row

@@ -5,31 +5,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import ServiceAdmin
 from erp.core.messages import encode
 from erp.core.permissions import SEE_AMOUNTS, SEE_AUDIT
 from erp.orders import selectors, services
-from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, Shipment
+from erp.orders.admin import order_acts
+from erp.orders.models import Order, OrderHold
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-# What can be done here, by the name under which a form asks: the model whose page has the act, and the way from its rows to the order.
-ACTED_ON: dict[str, tuple[type[Any], str]] = {
-    "order": (Order, "pk"),
-    "orderhold": (OrderHold, "order"),
-    "orderline": (OrderLine, "order"),
-    "orderpayment": (OrderPayment, "order"),
-    "shipment": (Shipment, "order"),
-}
-# The acts of the list that the page of one order has too.
-DONE_HERE = ("allocate", "release", "release_in_part", "make_final", "apply_late_revision", "hold", "cancel")
 # These leave a reason behind.
 WITH_REASON = ("hold", "make_final", "cancel")
 Reason = OrderHold.Reason
@@ -110,33 +100,10 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
     }  # fmt: skip
 
 
-def run(page: ServiceAdmin, request: HttpRequest, order: Order) -> None:
-    """Do what a form of the page asks: the act of a list, on one row of this order, for whoever may do it there."""
-    name, key = request.POST.get("page", ""), request.POST.get("key", "")
-    model, owner = ACTED_ON.get(name, (Order, "pk"))
-    acting = page.admin_site._registry[model]
-    chosen = acting.get_actions(request).get(request.POST.get("action", ""))
-    if name not in ACTED_ON or chosen is None or not key.isdecimal() or len(key) > 18:
-        raise PermissionDenied
-    rows = acting.get_queryset(request).filter(pk=int(key)).filter(**{owner: order.pk})
-    chosen[0](acting, request, rows)
-
-
-def titles_of(page: ServiceAdmin, request: HttpRequest) -> dict[str, str]:
-    """The acts on an order that the user may do, as its page calls them."""
-    titles = {
-        "hold": pgettext("act", "Put on hold"),
-        "make_final": pgettext("act", "Take as final"),
-        "cancel": pgettext("act", "Cancel the order"),
-    }
-    allowed = {name: str(found[2]) for name, found in page.get_actions(request).items() if found is not None}
-    return {name: titles.get(name, title) for name, title in allowed.items() if name in DONE_HERE}
-
-
 def _acts(page: ServiceAdmin, request: HttpRequest, sheet: selectors.OrderSheet) -> dict[str, list[tuple[str, str]]]:
     """Name and title of every act that is possible and allowed, those that need no reason apart."""
-    titles = titles_of(page, request)
-    open_acts = [(act, titles[act]) for act in sheet.acts if act in titles]
+    allowed = page.get_actions(request)
+    open_acts = [(act, str(order_acts.ACTS["order", act].title)) for act in sheet.acts if act in allowed]
     return {
         "plain": [act for act in open_acts if act[0] not in WITH_REASON],
         "with_reason": [act for act in open_acts if act[0] in WITH_REASON],

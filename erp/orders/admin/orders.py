@@ -69,7 +69,6 @@ class OrderAdmin(OfChannels):
         releasing = path("release/", self.admin_site.admin_view(self.release_page), name="orders_release")
         mail = path("<int:order_id>/mail/", self.admin_site.admin_view(self.mail), name="orders_order_mail")
         receipt = path("<int:order_id>/receipt/", self.admin_site.admin_view(self.receipt), name="orders_order_receipt")
-        foresee = path("<int:order_id>/foresee/", self.admin_site.admin_view(self.foresee), name="orders_order_foresee")
         memo = path("<int:order_id>/memo/", self.admin_site.admin_view(self.memo), name="orders_order_memo")
         take = path(
             "<int:order_id>/take/<int:line_id>/", self.admin_site.admin_view(self.take), name="orders_order_take"
@@ -77,7 +76,7 @@ class OrderAdmin(OfChannels):
         convert = path(
             "from-hold/<int:hold_id>/", self.admin_site.admin_view(self.convert), name="orders_order_from_hold"
         )
-        return [act, releasing, mail, receipt, memo, foresee, take, convert, *super().get_urls()]
+        return [act, releasing, mail, receipt, memo, take, convert, *super().get_urls()]
 
     def release_page(self, request: HttpRequest) -> HttpResponse:
         """出荷指示 of what waits for it: a preview, and its confirmation."""
@@ -98,19 +97,13 @@ class OrderAdmin(OfChannels):
         return TemplateResponse(request, "admin/orders/order/sheet.html", context)
 
     def act(self, request: HttpRequest, order_id: int) -> HttpResponse:
-        """What the buttons of the page call. Leads back to the page, which tells what came of it."""
+        """What the buttons of the page call: what an act changes, then the act. Leads back to the page, which tells what came of it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         order = get_object_or_404(self.get_queryset(request), pk=order_id)
         if request.method == "POST":
-            order_page.run(self, request, order)
+            return order_acts.act_on(self, request, order)
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
-
-    def foresee(self, request: HttpRequest, order_id: int) -> HttpResponse:
-        """What an act would change, before it is done."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return order_acts.foresee(self, request, get_object_or_404(self.get_queryset(request), pk=order_id))
 
     def take(self, request: HttpRequest, order_id: int, line_id: int) -> HttpResponse:
         """Pieces for a line that lacks them, from an order that has them reserved."""
@@ -203,13 +196,14 @@ class OrderAdmin(OfChannels):
     def _each(self, request: HttpRequest, queryset: QuerySet[Order], act: str, reason: str = "") -> None:
         """One transaction per order, so that one refusal harms no other; the result of each is told."""
         done, chosen = 0, list(queryset.order_by("pk"))
+        call_of = order_acts.ACTS["order", act].call_of
         idle = selectors.nothing_to_do(act, chosen)
         for order in chosen:
             if why := idle.get(order.pk):
                 self.message_user(request, f"{order.number}: {why}", messages.WARNING)
                 continue
             with self.refusals_as_messages(request, order.number):
-                self.serve(request, order_acts.service_of(act, order.pk, reason))
+                self.serve(request, call_of(order, {"reason": reason}))
                 done += 1
         told = ngettext("%(count)d order done.", "%(count)d orders done.", done) % {"count": done}
         if left := len(chosen) - done:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from erp.core.admin import ActionForm
-from erp.orders import services
+from erp.orders.admin import many_acts
 from erp.orders.admin.channels import OfChannels
-from erp.orders.models import OrderHold, OrderLine, OrderPayment, ParkedMessage, PaymentEvent
+from erp.orders.models import OrderHold, OrderLine, OrderPayment, ParkedMessage
 
 
 class ResolutionForm(ActionForm):
@@ -61,20 +59,13 @@ class OrderHoldAdmin(OfChannels):
     actions = ["resolve"]
 
     @admin.action(description=_("Resolve (say how)"), permissions=["act"])
-    def resolve(self, request: HttpRequest, queryset: QuerySet[OrderHold]) -> None:
-        resolution = request.POST.get("resolution", "").strip()
-        if not resolution:
-            self.message_user(request, _("Say how it was resolved."), messages.ERROR)
-            return
-        done = 0
-        for hold in queryset.filter(resolved_at__isnull=True).select_related("order").order_by("pk"):
-            with self.refusals_as_messages(request, hold.order):
-                self.serve(
-                    request, services.resolve_hold, order_id=hold.order_id, reason=hold.reason, resolution=resolution
-                )
-                done += 1
-        told = ngettext("%(count)d reason resolved.", "%(count)d reasons resolved.", done)
-        self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
+    def resolve(self, request: HttpRequest, queryset: QuerySet[OrderHold]) -> HttpResponse | None:
+        waiting = queryset.filter(resolved_at__isnull=True)
+        return many_acts.act_on_many(self, request, waiting, "resolve", about=_reason)
+
+
+def _reason(hold: OrderHold) -> str:
+    return ": ".join(filter(None, (hold.get_reason_display(), hold.detail)))
 
 
 class SkuForm(ActionForm):
@@ -107,12 +98,12 @@ class OrderLineAdmin(OfChannels):
     actions = ["assign_sku"]
 
     @admin.action(description=_("Set the SKU of the selected lines"), permissions=["act"])
-    def assign_sku(self, request: HttpRequest, queryset: QuerySet[OrderLine]) -> None:
-        code = request.POST.get("sku_code", "").strip()
-        for line in queryset.select_related("order").order_by("pk"):
-            with self.refusals_as_messages(request, f"{line.order} {line.line_no}"):
-                self.serve(request, services.assign_sku, line_id=line.pk, sku_code=code)
-                self.message_user(request, f"{line.order} {line.line_no}: {code}", messages.SUCCESS)
+    def assign_sku(self, request: HttpRequest, queryset: QuerySet[OrderLine]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "assign_sku", about=_line)
+
+
+def _line(line: OrderLine) -> str:
+    return f"{line.line_no} {line.sku_code or line.channel_item_code} {line.name} × {line.quantity}"
 
 
 @admin.register(OrderPayment)
@@ -129,33 +120,16 @@ class OrderPaymentAdmin(OfChannels):
     actions = ["confirm_payment", "confirm_refund"]
 
     @admin.action(description=_("Confirm that the money is here"), permissions=["act"])
-    def confirm_payment(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
-        """The event id names the payment and the revision that says what is to be paid, so a second click is the same event."""
-        for payment in queryset.select_related("order__channel").order_by("pk"):
-            with self.refusals_as_messages(request, payment.order):
-                news = services.PaymentNews(
-                    event_id=f"desk:{payment.pk}:PAID:{payment.order.revision}",
-                    kind=PaymentEvent.Kind.PAID,
-                    occurred_at=timezone.now(),
-                    line_no=payment.line_no,
-                )
-                self.serve(
-                    request,
-                    services.record_payment_event,
-                    channel=payment.order.channel.code,
-                    external_id=payment.order.external_id,
-                    event=news,
-                )
-                self.message_user(request, f"{payment.order}: {PaymentEvent.Kind.PAID.label}", messages.SUCCESS)
+    def confirm_payment(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "confirm_payment", about=_payment)
 
     @admin.action(description=_("Confirm that the refund was paid"), permissions=["act"])
-    def confirm_refund(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> None:
-        for payment in queryset.select_related("order").order_by("pk"):
-            with self.refusals_as_messages(request, payment.order):
-                posted = self.serve(request, services.confirm_refund, payment_id=payment.pk)
-                self.message_user(
-                    request, f"{payment.order}: {PaymentEvent.Kind.REFUNDED.label} {posted:,}", messages.SUCCESS
-                )
+    def confirm_refund(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "confirm_refund", about=_payment)
+
+
+def _payment(payment: OrderPayment) -> str:
+    return f"{payment.line_no}. {payment.get_method_display()} {payment.amount:,.0f} {payment.reference}".strip()
 
 
 @admin.register(ParkedMessage)

@@ -1,0 +1,96 @@
+"""An act on many rows of a list: what it changes of each order is shown first; what is ticked, and still just that, is done order by order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from erp.core.admin import ServiceAdmin
+from erp.orders.admin import foreseeing, order_acts
+from erp.orders.models import Order
+
+# What a person can look through; each is tried in a transaction of its own. The rows after them wait for the next time.
+MOST_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One order with what is asked of it. ``found`` is None where the database could not say; ``is_done`` in the result of what was confirmed."""
+
+    order: Order
+    about: tuple[str, ...]
+    found: foreseeing.Foreseen | None
+    is_done: bool = False
+
+
+def act_on_many(
+    page: ServiceAdmin,
+    request: HttpRequest,
+    chosen: QuerySet[Any],
+    action: str,
+    *,
+    about: Callable[[Any], str],
+) -> HttpResponse | None:
+    """``about`` tells what a row is. Rows of one order are acted on together: one reason to wait less is another state when it was the last."""
+    act, said = order_acts.ACTS[str(page.opts.model_name), action], order_acts.said_in(request)
+    if act.needs and not said[act.needs]:
+        page.message_user(request, str(act.asks), messages.ERROR)
+        return None
+    seen = dict(_ticked(request.POST.getlist("seen"))) if "confirmed" in request.POST else None
+    if seen is not None:
+        # Also those that the filters of the list show no more: somebody else was faster, and that is told.
+        named = [int(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if key.isdecimal() and len(key) <= 18]
+        chosen = page.get_queryset(request).filter(pk__in=named, order__in=list(seen))
+    found = list(chosen.select_related("order__channel").order_by("order_id", "pk")[: MOST_ROWS + 1])
+    more, found = len(found) > MOST_ROWS, found[:MOST_ROWS]
+    groups = [list(rows) for _key, rows in groupby(found, key=lambda row: row.order_id)]
+    told = [_row(page, request, act, said, rows, about, seen) for rows in groups]
+    context = {
+        **page.admin_site.each_context(request),
+        "opts": page.opts,
+        "title": act.title,
+        "action": action,
+        "said": order_acts.to_say_again(said),
+        "rows": told,
+        "keys": [row.pk for row in chain.from_iterable(groups)],
+        "is_result": seen is not None,
+        "done": sum(row.is_done for row in told),
+        "left": sum(not row.is_done for row in told),
+        "would": sum(row.found is not None and bool(row.found.changes) and not row.is_done for row in told),
+        "more": MOST_ROWS if more else 0,
+    }
+    return TemplateResponse(request, "admin/orders/order/acts.html", context)
+
+
+def _row(
+    page: ServiceAdmin,
+    request: HttpRequest,
+    act: order_acts.Act,
+    said: order_acts.Said,
+    rows: Sequence[Any],
+    about: Callable[[Any], str],
+    seen: dict[int, str] | None,
+) -> Row:
+    order: Order = rows[0].order
+    calls = tuple((about(row), act.call_of(row, said)) for row in rows)
+    takes = tuple(sorted({sku for row in rows for sku in act.takes(row, said)}))
+    fingerprint, tried = (seen or {}).get(order.pk, ""), list[foreseeing.Foreseen]()
+    with page.refusals_as_messages(request, order.number):
+        tried.append(foreseeing.foresee(page, request, foreseeing.Deed(order.pk, calls, takes), seen=fingerprint))
+    found = tried[0] if tried else None
+    is_done = found is not None and found.is_what_was_seen(fingerprint)
+    return Row(order, tuple(what for what, _call in calls), found, is_done)
+
+
+def _ticked(values: Iterable[str]) -> list[tuple[int, str]]:
+    """Order and fingerprint as the boxes of the preview carry them."""
+    pairs = [value.partition(":")[::2] for value in values]
+    return [(int(key), seen) for key, seen in pairs if key.isdecimal() and len(key) <= 18]
