@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -9,9 +12,23 @@ from django import forms
 from erp.core.money import AMOUNT_DIGITS, COMPANY_CURRENCY, DECIMALS, ZERO
 
 
-def amount_field(label: Any, **options: Any) -> forms.DecimalField:
+class AmountField(forms.DecimalField):
+    """Reads what people copy from a statement of their bank: thousands parted, yen signs, full width. A browser's field for numbers drops it."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> Decimal | None:
+        if isinstance(value, str):
+            value = re.sub(r"[,¥\\\s]|円$", "", unicodedata.normalize("NFKC", value))
+        return super().to_python(value)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "inputmode": "numeric", "autocomplete": "off", "size": 14}
+
+
+def amount_field(label: Any, **options: Any) -> AmountField:
     """An amount of the company's currency: whole yen, and no more digits than its column holds."""
     decimals = DECIMALS[COMPANY_CURRENCY]
-    return forms.DecimalField(
+    return AmountField(
         label=label, min_value=ZERO, max_digits=AMOUNT_DIGITS + decimals, decimal_places=decimals, **options
     )

@@ -35,7 +35,11 @@ DAY = forms.DateInput(attrs={"type": "date"})
 class SettlingForm(forms.Form):
     """What every movement of money has, and for each item how much of it is settled: all that is left, unless said otherwise."""
 
-    reference = forms.CharField(label=_("reference"), max_length=100, help_text=_("The same one is not booked twice."))
+    reference = forms.CharField(
+        label=_("reference"),
+        max_length=100,
+        help_text=_("The number of the statement or transfer. The same one is not booked twice."),
+    )
     settled_on = forms.DateField(label=_("date"), widget=DAY)
 
     def __init__(self, *args: Any, items: list[OpenItem], **options: Any) -> None:
@@ -84,7 +88,7 @@ class SettlingForm(forms.Form):
 
 
 class PayoutForm(SettlingForm):
-    bank_amount = amount_field(_("amount through the bank"))
+    bank_amount = amount_field(_("amount that came by the bank"))
     fee = amount_field(_("fee (tax included)"), required=False)
     fee_tax = forms.ChoiceField(
         label=_("tax on its fee"),
@@ -109,7 +113,7 @@ class PayoutForm(SettlingForm):
 
 
 class ReceiptForm(SettlingForm):
-    bank_amount = amount_field(_("amount through the bank"))
+    bank_amount = amount_field(_("amount that came by the bank"))
     fee_kept = amount_field(_("transfer fee kept by the payer (tax included)"), required=False)
     fee_tax_code = forms.ChoiceField(label=_("tax code of the sale"), required=False)
 

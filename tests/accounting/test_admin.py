@@ -423,3 +423,23 @@ def test_a_payout_takes_whole_yen_only_in_the_form_and_in_the_service(boss):
         )  # fmt: skip
     assert [problem.pointer for problem in refusal.value.problems] == ["/bank_amount", "/fee", "/promotion"]
     assert remaining(item) == 11_550
+
+
+@pytest.mark.parametrize("typed", ["12,135", "１２，１３５", "¥12,135", "12135円", " 12135 "])
+def test_amounts_are_read_as_a_bank_writes_them(boss, typed):
+    item = card_sale(12_135)
+
+    settle_form(boss, "PAYOUT", item, bank_amount=typed)
+
+    assert Settlement.objects.get().bank_amount == 12_135
+
+
+@pytest.mark.parametrize("typed", ["12.5", "あ", "-5", "1e3000", "NaN"])
+def test_what_is_no_amount_is_refused_and_stays_in_its_field(boss, typed):
+    item = card_sale(12_135)
+
+    page = settle_form(boss, "PAYOUT", item, bank_amount=typed)
+
+    assert page.context["form"]["bank_amount"].errors
+    assert page.context["form"]["bank_amount"].value() == typed
+    assert not Settlement.objects.exists()
