@@ -279,3 +279,22 @@ def test_two_people_at_once_issue_one_first():
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Receipt", "ReceiptIssued"]
     assert Receipt.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("addressee", "honorific"),
+    [
+        ("山田 花子", " 様"),
+        ("山田花子 様", ""),
+        ("株式会社𠮷髙﨑商店", " 御中"),
+        ("株式会社 青山", " 御中"),
+        ("青山商店㈱", " 御中"),
+        ("（有）青山", " 御中"),
+        ("医療法人 青山会", " 御中"),
+        ("株式会社青山 総務部 山田", " 様"),
+        ("株式会社青山 御中", ""),
+        ("株丹 太郎", " 様"),
+    ],
+)
+def test_a_company_is_addressed_as_one_and_a_person_as_a_person(addressee, honorific):
+    assert selectors.honorific_of(addressee) == honorific

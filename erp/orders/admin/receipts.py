@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -30,7 +31,11 @@ ISSUES = "orders.add_receipt"
 
 
 class ReceiptForm(forms.Form):
-    addressee = forms.CharField(label=_("addressee"), max_length=LONGEST)
+    addressee = forms.CharField(
+        label=_("addressee"),
+        max_length=LONGEST,
+        help_text=_("御中 is put behind the name of a company and 様 behind any other, unless it ends in one of them."),
+    )
     proviso = forms.CharField(label=_("proviso"), max_length=LONGEST)
     medium = forms.ChoiceField(
         label=_("form of the receipt"),
@@ -63,7 +68,12 @@ def issue(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespons
 
     def act() -> HttpResponse:
         receipt = page.serve(request, services.issue_receipt, order_id=order.pk, **form.cleaned_data)
-        told = gettext("Receipt %(number)s is issued.") % {"number": receipt.number}
+        told = format_html(
+            '{} <a href="{}">{}</a>',
+            gettext("Receipt %(number)s is issued.") % {"number": receipt.number},
+            reverse("admin:orders_receipt_pdf", args=[receipt.pk]),
+            gettext("Open the PDF"),
+        )
         return page.done(request, told, "admin:orders_receipt_change", receipt.pk)
 
     return page.service_page(

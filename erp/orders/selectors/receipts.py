@@ -7,6 +7,7 @@ and not more than came in. Tax is told per rate on the sale, as the 適格簡易
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -34,6 +35,7 @@ from erp.orders.selectors.letters import DISCOUNTS, METHODS
 
 DEFAULT_PROVISO = "お品代として"
 NOBODY_IN_PARTICULAR = frozenset({"上様", "上", "うえさま"})
+_LEGAL_FORMS = re.compile(r"(?:株式|有限|合同|合資|合名)会社|[㈱㈲]|[(（][株有同][)）]|[一-龠]{2,8}法人")
 LONGEST = 100
 _SETTLED = frozenset({PaymentStatus.CAPTURED, PaymentStatus.PAID, PaymentStatus.REFUNDED})
 # The provider owes us from the moment of the sale, whether it tells of the capture or not.
@@ -140,7 +142,7 @@ def find_word_problems(addressee: str, proviso: str) -> list[Problem]:
             problems.append(Problem(pointer, "too_long", told))
     bare = addressee.strip().removesuffix("様").strip()
     if not settings.RECEIPTS_TO_NOBODY and {bare, addressee.strip()} & NOBODY_IN_PARTICULAR:
-        told = _("A receipt names whom it is for; 上様 is not allowed (RECEIPTS_TO_NOBODY).")
+        told = _("A receipt names whom it is for, not “上様”: ask for the name.")
         problems.append(Problem("/addressee", "nobody_in_particular", told))
     return problems
 
@@ -196,6 +198,15 @@ def stamp_for(amount: Decimal) -> int:
     return next((duty for most, duty in _STAMPS if amount <= most), _STAMP_BEYOND)
 
 
+def honorific_of(addressee: str) -> str:
+    """What stands behind a name that does not say it itself: 御中 for a company, known by its legal form, 様 for people."""
+    if addressee.endswith(("様", "御中", "殿")):
+        return ""
+    name, forms = _LEGAL_FORMS.subn(" ", addressee)
+    # Whoever is named behind a company is a person.
+    return " 御中" if forms and len(name.split()) == 1 else " 様"
+
+
 def receipt_pdf(receipt: Receipt) -> pdf.Paper:
     """The same bytes whenever it is asked for: it prints what was frozen."""
     content: Mapping[str, Any] = receipt.content
@@ -208,7 +219,7 @@ def receipt_pdf(receipt: Receipt) -> pdf.Paper:
         "number": receipt.number,
         "again": receipt.times_again,
         "addressee": receipt.addressee,
-        "honorific": "" if receipt.addressee.endswith(("様", "御中")) else " 様",
+        "honorific": content.get("honorific", honorific_of(receipt.addressee)),
         "proviso": receipt.proviso,
         "issued_on": receipt.issued_on,
         "amount": f"¥{written(receipt.amount)}-" if receipt.currency == COMPANY_CURRENCY else money(receipt.amount),

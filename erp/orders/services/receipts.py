@@ -65,7 +65,7 @@ def issue_receipt(
         issued_on=business_date(at),
         currency=order_row.currency,
         amount=sheet.amount,
-        content=selectors.content_of(sheet, medium=medium),
+        content=selectors.content_of(sheet, medium=medium) | {"honorific": selectors.honorific_of(addressee.strip())},
         reason=again_because.strip()[:200] if sheet.issued else "",
         token=token[:40],
         recorded_at=at,
