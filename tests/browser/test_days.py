@@ -99,10 +99,10 @@ def test_the_warehouse_ships_and_sees_no_costs(company: Company, desk: Any) -> N
 def test_the_warehouse_writes_labels_takes_their_numbers_in_and_the_parcels_leave(
     company: Company, desk: Any, tmp_path: Path
 ) -> None:
-    for (order,) in company.ask("SELECT id FROM orders_order WHERE state = 'READY' ORDER BY id LIMIT 2"):
+    if ready := company.ask("SELECT id FROM orders_order WHERE state = 'READY' ORDER BY id LIMIT 2"):
         juchu = desk("juchu")
         juchu.open("/admin/orders/order/?state__exact=READY")
-        juchu.mark(order)
+        juchu.mark(*(order for (order,) in ready))
         juchu.act("出荷指示")
     parcels = company.ask(
         "SELECT s.id, s.number FROM orders_shipment s JOIN orders_delivery d ON d.id = s.delivery_id"
@@ -167,9 +167,9 @@ def test_the_warehouse_writes_labels_takes_their_numbers_in_and_the_parcels_leav
     key, number = parcels[0]
     soko.open("/admin/orders/shipment/?q=" + number)
     soko.mark(key)
-    soko.act("出荷確定", tracking_number="400000000012")
+    soko.act("出荷確定", tracking_number="400000000013")
     assert f"{number} はすでに出荷済みです" in soko.text
-    assert soko.page.locator("#changelist-form [name=tracking_number]").first.input_value() == "400000000012"
+    assert soko.page.locator("#changelist-form [name=tracking_number]").first.input_value() == "400000000013"
     assert soko.page.locator(f"[name=_selected_action][value='{key}']").is_checked()
 
 
