@@ -123,12 +123,12 @@ def test_the_warehouse_writes_labels_takes_their_numbers_in_and_the_parcels_leav
     soko.page.locator("[name=written_too]").check()
     soko.press("表示")
     soko.page.locator("[data-ticks]").check()
+    picture("soko-labels")
     soko.page.locator("[data-ticks]").uncheck()
     soko.press("チェックした荷物のファイルを出力する")
     assert "出荷を1件以上選んでください。" in soko.text
     for key, _number in parcels:
         soko.page.locator(f"[name=parcels][value='{key}']").check()
-    picture("soko-labels")
     with soko.page.expect_download() as written:
         soko.page.get_by_role("button", name="チェックした荷物のファイルを出力する").click()
     soko.page.wait_for_selector(f"text=（{len(parcels)}件）。送り状を発行したら")
