@@ -37,6 +37,7 @@ JOB_TITLES = {
     "answered-requests": _("Old answers of the API"),
     "sent-messages": _("Old messages"),
     "job-runs": _("Old runs of jobs"),
+    "cut-off-backups": _("Backups and drills that were cut off"),
     "expiring-access": _("Keys that end soon"),
     "verify": _("Nightly verification"),
     "publish": _("Stock to EC sites"),
@@ -51,6 +52,7 @@ OUTCOMES = (
     (r"(\d+) wait", _("%s mails wait")),
     (r"(\d+) due", _("%s sites due")),
     (r"(\d+) woken", _("%s sites woken")),
+    (r"(\d+) broken off, (\d+) cleared", _("%s broken off, %s left pieces removed")),
     (r"(\d+) polled, (\d+) waiting", _("%s sites asked for news, %s with news to work off")),
     (r"(\S+): (\d+) customers, (\d+) moved", _("as of %s: %s customers, %s in another segment")),
 )

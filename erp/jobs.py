@@ -76,6 +76,8 @@ JOBS = (
     Job("rfm", "erp.insights.services.refresh_rfm", daily_at=(3, 30)),
     Job("answered-requests", "ec_gateway.services.idempotency.prune_answers", daily_at=(3, 7)),
     Job("sent-messages", "erp.core.messages.prune_sent", daily_at=(3, 20)),
+    # At start: what a power cut left is cleared as soon as something runs again.
+    Job("cut-off-backups", "erp.backup.leftovers.clear_up", every=5 * MINUTE, at_start=True),
     Job("job-runs", "erp.core.job_slots.prune", daily_at=(3, 25)),
     Job("expiring-access", "ec_gateway.services.access.warn_of_expiry", daily_at=(8, 0)),
     Job("verify", "erp.core.verify.run_verify_and_file", daily_at=(3, 10)),

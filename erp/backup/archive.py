@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from erp.backup.contents import Rows
 from erp.core.errors import Problem
+from erp.runtime import heir
 
 FORMAT = 1
 DUMP, MANIFEST = "database.dump", "manifest.json"
@@ -92,20 +93,30 @@ def new_archive(path: Path) -> Iterator[Writer]:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name ``path`` when the block ends well. Only its owner can read it. What killed runs left beside it goes."""
-    _clear_what_others_left(path.parent)
+    """A file that takes the name ``path`` when the block ends well. Only its owner can read it.
+
+    Whoever is killed meanwhile leaves a heir that removes the half; what remained without one goes as well.
+    """
+    clear_what_others_left(path.parent)
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
-    descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    # Locked before it has the name by which others find it, so that nobody takes it for a leftover in between.
+    fresh = part.with_suffix(f"{PART}-new")
+    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            part.replace(path)
+            fresh.rename(part)
+            with heir.of(file, part):
+                try:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                    part.replace(path)
+                finally:
+                    part.unlink(missing_ok=True)
         _keep_the_name(path.parent)
     finally:
-        part.unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
 
 
 def _keep_the_name(folder: Path) -> None:
@@ -116,12 +127,15 @@ def _keep_the_name(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _clear_what_others_left(folder: Path) -> None:
-    """Half files whose writer is gone: the kernel dropped its lock."""
-    for path in folder.glob(f".*{PART}"):
+def clear_what_others_left(folder: Path) -> int:
+    """Remove half files whose writer is gone: the kernel dropped its lock. Gives their number."""
+    removed = 0
+    for path in folder.glob(f".*{PART}") if folder.is_dir() else ():
         with suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
+            removed += 1
+    return removed
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A place for the copy that a drill makes, gone afterwards. What a killed drill left is removed by the next one.
+"""A place for the copy that a drill makes, gone afterwards. What a killed drill left is removed by its heir, or by whoever looks next.
 
 The usual place is a server of its own on this machine: loading is one long write, which would hold back the change feed of whoever shares
 a server with it. Where this machine has no room, the copy may stand beside the live database.
@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -22,8 +24,17 @@ from erp.core.errors import Problem
 from erp.runtime import postgres
 
 PREFIX = "mamori_drill_"
+_LEFT = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
 # Indexes are built anew and the log of the copy is written as well.
 ROOM = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An empty database to fill. ``folder`` is where it lies if it has a server of its own."""
+
+    database: Database
+    folder: Path | None = None
 
 
 def room_problems(manifest: Manifest) -> Iterator[Problem]:
@@ -35,31 +46,33 @@ def room_problems(manifest: Manifest) -> Iterator[Problem]:
 
 
 @contextmanager
-def on_own_server() -> Iterator[Database]:
+def on_own_server() -> Iterator[Copy]:
     """An empty database on a server that nobody else knows, and that dies with this process."""
     with postgres.throw_away_cluster(settings={"maintenance_work_mem": "256MB"}) as cluster:
-        yield Database.of_url(cluster.url)
+        yield Copy(Database.of_url(cluster.url), cluster.data_dir.parent)
 
 
 @contextmanager
-def on_server_of(database: Database) -> Iterator[Database]:
+def on_server_of(database: Database) -> Iterator[Copy]:
     """An empty database beside this one. Its name is locked while somebody uses it, so a name that can be locked is a leftover."""
     with database.connect() as session:
-        _clear_what_others_left(session)
+        clear_what_others_left(session)
         name = PREFIX + secrets.token_hex(6)
         _lock(session, name)
         session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         try:
-            yield database.named(name)
+            yield Copy(database.named(name))
         finally:
             _drop(session, name)
 
 
-def _clear_what_others_left(session: psycopg.Connection[Any]) -> None:
-    found = session.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX]).fetchall()
-    for (name,) in found:
-        if _lock(session, name):
-            _drop(session, name)
+def clear_what_others_left(session: psycopg.Connection[Any]) -> int:
+    """Drop the copies on this server that nobody uses any more. Gives their number."""
+    found = session.execute(_LEFT, [PREFIX]).fetchall()
+    left = [name for (name,) in found if _lock(session, name)]
+    for name in left:
+        _drop(session, name)
+    return len(left)
 
 
 def _lock(session: psycopg.Connection[Any], name: str) -> bool:

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from erp.backup import contents, restoring
 from erp.backup.archive import Manifest
+from erp.backup.copies import Copy
 from erp.backup.exceptions import ProgramFailed
 from erp.backup.noting import Clock, noted
 from erp.backup.programs import Database
@@ -44,7 +45,7 @@ def drill(
     *,
     path: Path,
     manifest: Manifest,
-    place: Callable[[], AbstractContextManager[Database]],
+    place: Callable[[], AbstractContextManager[Copy]],
     clock: Clock,
     by: Actor,
     tell: Callable[[str], None],
@@ -52,7 +53,10 @@ def drill(
     """Restore into ``place``, compare every table, bring the copy to this version, verify it. The run is noted in the live database."""
     drilled, began = Drilled(), clock()
     with noted(BackupRun.Kind.DRILL, path, clock=clock, by=by) as outcome:
-        with place() as copy:
+        with place() as made:
+            copy = made.database
+            if made.folder is not None:
+                outcome.leaves(made.folder)
             tell("restoring into a copy ...")
             restoring.fill(copy, path)
             drilled.restore_s = (clock() - began).total_seconds()

@@ -14,7 +14,7 @@ import psycopg
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
-from erp.backup import archive, contents, programs
+from erp.backup import archive, contents, leftovers, programs
 from erp.backup.archive import Manifest
 from erp.backup.exceptions import BackupRefused
 from erp.backup.noting import Clock, noted
@@ -40,7 +40,9 @@ def make_backup(*, path: Path, replaces: bool, clock: Clock, by: Actor) -> Manif
     with database.connect() as session:
         if problems := [*_path_problems(path, replaces=replaces), *_database_problems(session)]:
             raise BackupRefused("No backup was made.", problems=problems)
+        leftovers.clear_up(at=clock(), by=by)
         with noted(BackupRun.Kind.BACKUP, path, clock=clock, by=by) as outcome:
+            outcome.leaves(path.parent)
             manifest = _write(path, database, session, run_id=outcome.run_id, clock=clock)
             outcome.rows, outcome.file_bytes = manifest.row_count, path.stat().st_size
     return manifest

@@ -160,8 +160,13 @@ def fill(database: Database, path: Path) -> None:
     _run(database, path, before="", after="")
 
 
-def restore(database: Database, path: Path, manifest: Manifest, *, reason: str, at: dt.datetime) -> None:
-    """Make this database what the backup says, in one transaction that also begins a new epoch. Raises ProgramFailed: nothing changed then."""
+def restore(
+    database: Database, path: Path, manifest: Manifest, *, reason: str, at: dt.datetime, note: str = ""
+) -> None:
+    """Make this database what the backup says, in one transaction that also begins a new epoch. Raises ProgramFailed: nothing changed then.
+
+    ``note`` is a statement that belongs to that transaction.
+    """
     checks = "".join(
         sql.SQL(_COUNT)
         .format(table=sql.Identifier(*name.split(".", 1)), count=sql.Literal(rows.count), name=sql.Literal(name))
@@ -174,7 +179,7 @@ def restore(database: Database, path: Path, manifest: Manifest, *, reason: str, 
         path,
         before=f"BEGIN;{_KEEP_NUMBERS}{_EMPTY}",
         # pg_restore leaves an empty search path behind.
-        after=f"RESET search_path;{checks}{_GO_ON_FROM_NUMBERS}{epoch}COMMIT;",
+        after=f"RESET search_path;{checks}{_GO_ON_FROM_NUMBERS}{epoch}{note}COMMIT;",
     )
 
 

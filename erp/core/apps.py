@@ -54,6 +54,7 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from erp.core import (
+            backup_runs,
             checks,
             documents,
             guards,
@@ -80,6 +81,7 @@ class CoreConfig(AppConfig):
         words.register("job", who.title_of)
         words.register("tax_code", tax.code_in_words)
         words.register("core.taxrate.code", tax.code_in_words)
+        words.register("core.backuprun.detail", backup_runs.in_words)
         words.register("core.stafftask.kind", task_kinds.label_of)
         words.register("core.stafftask.resolution", RESOLUTIONS)
         words.register("core.messagelog.kind", MESSAGES)

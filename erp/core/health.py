@@ -74,7 +74,7 @@ LIMITS = {
     "backed_up_s": Limit(26 * HOUR_S, 50 * HOUR_S),
     # Monthly by the manual; a quarter without one and nobody knows whether the backups can be used.
     "drilled_s": Limit(32 * DAY_S, 92 * DAY_S),
-    # A run of backup or drill that says it is running for so long was killed.
+    # A backup or drill that runs that long runs into the day; whether its process lives is known by its lease.
     "running_s": Limit(6 * HOUR_S),
     # What people are to do may wait some days.
     "work_waits_s": Limit(3 * DAY_S),

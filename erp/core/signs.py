@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from erp.core import changes, job_slots, who
+from erp.core import backup_runs, changes, job_slots, who
 from erp.core.clock import written_moment
 from erp.core.health import Part, Reading, Sign, State, judge, register
 from erp.core.models import BackupRun, VerifyRun
@@ -61,6 +61,15 @@ def register_signs() -> None:
             gettext_lazy("Only a backup that was restored on trial is known to be one."),
             gettext_lazy("Try the newest backup on a copy (manage.py restore FILE --drill). It changes nothing here."),
             _drill, "admin:core_backuprun_changelist",
+        ),
+        Sign(
+            "restore", Part.SAFETY, gettext_lazy("Last restore"),
+            gettext_lazy("A restore brings everything back or changes nothing; then it is brought to this version and verified."),
+            gettext_lazy(
+                "If everything is back, bring it to its end: manage.py restore --go-on. If nothing was changed, begin again:"
+                " manage.py restore FILE."
+            ),
+            _restore, "admin:core_backuprun_changelist",
         ),
     )  # fmt: skip
 
@@ -148,21 +157,58 @@ def _last_of(kind: BackupRun.Kind, limit: str, at: dt.datetime) -> Reading:
     runs = BackupRun.objects.filter(kind=kind).order_by("-started_at", "-pk")
     latest, good = runs.first(), runs.filter(state=Ended.DONE).first()
     if latest is not None and latest.state == Ended.FAILED:
-        why = (
-            latest.detail.splitlines()[0][:200]
-            if latest.detail
-            else _("%(count)d faults") % {"count": len(latest.faults)}
-        )
-        return Reading(
-            State.TROUBLE, _("%(at)s: failed. %(why)s") % {"at": written_moment(latest.started_at), "why": why}
-        )
+        return Reading(State.TROUBLE, _failed(latest))
+    if latest is not None and _is_broken_off(latest):
+        return Reading(State.TROUBLE, _broken_off(latest))
     if latest is not None and latest.state == Ended.RUNNING:
         running = (at - latest.started_at).total_seconds()
-        if judge("running_s", running) is not State.OK:
-            return Reading(State.TROUBLE, _("began %(at)s and never ended") % {"at": written_moment(latest.started_at)})
+        if (state := judge("running_s", running)) is not State.OK:
+            told = {"at": written_moment(latest.started_at), "span": in_words(running)}
+            return Reading(state, _("began %(at)s and still runs after %(span)s") % told)
     if good is None or good.finished_at is None:
         return Reading(State.TROUBLE if kind == Kind.BACKUP else State.ATTENTION, _("there is none yet"))
     age = (at - good.finished_at).total_seconds()
     return Reading(
         judge(limit, age), _("%(at)s, %(ago)s ago") % {"at": written_moment(good.finished_at), "ago": in_words(age)}
     )
+
+
+def _restore(at: dt.datetime) -> Iterator[Reading]:
+    """One that is not settled is told until it is; one that came to nothing, until something after it ended well."""
+    latest = BackupRun.objects.filter(kind=Kind.RESTORE).order_by("-started_at", "-pk").first()
+    if latest is None:
+        return
+    told = {"at": written_moment(latest.finished_at or latest.started_at)}
+    if latest.state == Ended.UNSETTLED:
+        if backup_runs.is_killed(latest):
+            yield Reading(
+                State.TROUBLE, _("%(at)s: everything is back, and it was broken off before it was verified") % told
+            )
+        else:
+            yield Reading(State.ATTENTION, _("%(at)s: everything is back and being verified") % told)
+    elif (
+        latest.state == Ended.DONE
+        or BackupRun.objects.filter(state=Ended.DONE, started_at__gt=latest.started_at).exists()
+    ):
+        yield Reading(State.OK, told["at"])
+    elif latest.state == Ended.FAILED:
+        yield Reading(State.ATTENTION, _failed(latest))
+    elif _is_broken_off(latest):
+        yield Reading(State.ATTENTION, _broken_off(latest))
+    else:
+        yield Reading(State.ATTENTION, _("began %(at)s and runs") % told)
+
+
+def _is_broken_off(run: BackupRun) -> bool:
+    """Whoever looks at the health of the house need not wait until the run is judged."""
+    return run.state == Ended.BROKEN_OFF or backup_runs.is_killed(run)
+
+
+def _broken_off(run: BackupRun) -> str:
+    told = {"at": written_moment(run.started_at), "detail": backup_runs.in_words(f"killed {run.kind}")}
+    return _("began %(at)s and was broken off. %(detail)s") % told
+
+
+def _failed(run: BackupRun) -> str:
+    why = run.detail.splitlines()[0] if run.detail else _("%(count)d faults") % {"count": len(run.faults)}
+    return _("%(at)s: failed. %(why)s") % {"at": written_moment(run.started_at), "why": backup_runs.in_words(why)[:200]}

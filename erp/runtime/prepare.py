@@ -32,6 +32,7 @@ def main() -> None:
         _hire_practice_staff(installation)
     (installation.run / "log_in").write_text(_how_to_log_in(installation))
     (installation.run / "staff").write_text("\n".join(_staff_to_try(installation)))
+    (installation.run / "warnings").write_text("\n".join(_warnings()))
 
 
 def _ensure_somebody_can_log_in(installation: Installation) -> bool:
@@ -90,6 +91,22 @@ def _hire_practice_staff(installation: Installation) -> None:
     bring_practice_file(clock=timezone.now)
     # Hashing a password takes long on purpose: whether one still holds is seen by the hash that was made here.
     _hashes(installation).write_text(json.dumps({user.username: user.password for user in hired}))
+
+
+def _warnings() -> list[str]:
+    """What was cut off before this start and asks for a hand."""
+    from django.utils import timezone
+
+    from erp.backup import leftovers, noting
+    from erp.core.actors import Actor
+
+    leftovers.clear_up(at=timezone.now(), by=Actor.job("cut-off-backups"))
+    if noting.unsettled() is None:
+        return []
+    return [
+        "A restore was cut off after everything was back and before it was verified. Let nobody work before this ends well:",
+        f"{sys.executable} manage.py restore --go-on",
+    ]
 
 
 def _staff_to_try(installation: Installation) -> list[str]:

@@ -49,8 +49,11 @@ def forget(data_dir: Path) -> None:
     """Remove what lives elsewhere for ``data_dir``."""
     pointer = _pointer(data_dir)
     if pointer.exists():
-        shutil.rmtree(pointer.read_text(), ignore_errors=True)
-        pointer.unlink()
+        home = Path(pointer.read_text())
+        shutil.rmtree(home, ignore_errors=True)
+        # A server that is on its way down may have written meanwhile: whoever clears up comes again while the pointer stands.
+        if not home.exists():
+            pointer.unlink(missing_ok=True)
 
 
 @cache

@@ -347,6 +347,7 @@ def _welcome(installation: Installation, address: str, sites: Sequence[practice.
     log_in = (installation.run / "log_in").read_text()
     staff = (installation.run / "staff").read_text().splitlines()
     desks = [f"  {'Roles' if not number else '':<8}  {line}" for number, line in enumerate(staff)]
+    warnings = [f"  ATTENTION  {line}" for line in (installation.run / "warnings").read_text().splitlines()]
     shops = [f"  Practice  {site.base_url}/ {site.name}, its switches {site.base_url}/panel" for site in sites]
     _say(
         f"""
@@ -354,7 +355,7 @@ Mamori is running; Ctrl-C stops it. Logs are in {_short(installation.log)}.
 
   Address   {address}
   Log in    {log_in}
-{"".join(f"{line}{chr(10)}" for line in [*desks, *shops])}
+{"".join(f"{line}{chr(10)}" for line in [*desks, *shops, *warnings])}
   Three first things to try
   1. Open {address}admin/ and look at orders, stock and books of the demo company.
   2. Buy something on a practice site; release and ship it in Mamori.

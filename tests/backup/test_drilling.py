@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import psutil
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone, translation
 
-from erp.backup import archive, contents, copies, drilling, restoring
+from erp.backup import archive, contents, copies, drilling, leftovers, noting, restoring
 from erp.backup.programs import Database
+from erp.core import backup_runs, health, signs
 from erp.core.models import BackupRun, FeedEpoch
-from erp.runtime import scratch
 from erp.runtime.installation import PROJECT
-from tests.backup.stage import house, saved
-from tests.runtime.families import commands_of, family_of, wait_until, wait_until_gone
+from tests.backup.stage import BY, house, saved
+from tests.runtime.families import commands_of, family_of, heirs_in, wait_until, wait_until_gone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -111,7 +116,7 @@ def test_what_a_killed_drill_left_is_removed_by_the_next_one_and_a_living_drill_
     with copies.on_server_of(here) as living:
         assert f"{copies.PREFIX}killed" not in databases()
         with copies.on_server_of(here) as other:
-            assert {living.name, other.name} <= databases()
+            assert {living.database.name, other.database.name} <= databases()
     assert {name for name in databases() if name.startswith(copies.PREFIX)} == set()
 
 
@@ -122,26 +127,112 @@ def test_a_backup_that_needs_more_room_than_there_is_is_refused(backup, monkeypa
         drilled(backup)
 
 
-@pytest.mark.slow
-def test_a_drill_that_is_killed_halfway_changes_nothing_and_the_next_one_clears_up(backup):
-    before = rows()
+def test_a_run_whose_process_is_gone_is_broken_off_and_a_living_one_is_not(tmp_path):
+    with noting.noted(BackupRun.Kind.DRILL, tmp_path / "a.zip", clock=timezone.now, by=BY) as living:
+        dead = backup_runs.begin(kind=BackupRun.Kind.DRILL, file="b.zip", at=timezone.now(), by=BY)
+        assert not backup_runs.is_killed(BackupRun.objects.get(pk=living.run_id))
+        assert backup_runs.is_killed(dead)
+
+        leftovers.clear_up(at=timezone.now(), by=BY)
+
+        assert dict(BackupRun.objects.values_list("pk", "state")) == {living.run_id: "RUNNING", dead.pk: "BROKEN_OFF"}
+    assert BackupRun.objects.get(pk=living.run_id).state == "DONE"
+
+
+@contextlib.contextmanager
+def running_drill(backup) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process], Path]]:
+    """A drill by the command, on a server of its own, that is verifying its copy: the process, its family, and the folder of the copy."""
     environment = os.environ | {"DATABASE_URL": Database.of_django().url, "DEBUG": "true", "SECRET_KEY": "x" * 50}
     command = [sys.executable, "manage.py", "restore", str(backup), "--drill"]
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    wait_until(lambda: "verifying" in process.stdout.readline(), timeout_s=120)
-    family = family_of(process.pid)
-    server = next(command for command in commands_of(process.pid) if "-D" in command)
-    data_dir = Path(server[server.index("-D") + 1])
-    assert data_dir.exists()
+    try:
+        wait_until(lambda: "verifying" in process.stdout.readline(), timeout_s=120)
+        server = next(command for command in commands_of(process.pid) if "-D" in command)
+        data_dir = Path(server[server.index("-D") + 1])
+        assert (data_dir / "PG_VERSION").exists()
+        yield process, family_of(process.pid), data_dir
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
-    process.send_signal(signal.SIGKILL)
 
-    process.wait()
-    process.stdout.close()
-    wait_until_gone(family)
+def folder_of_the_copy() -> Path:
+    machine, _colon, folder = BackupRun.objects.get(kind="DRILL").leaves.partition(":")
+    assert machine == socket.gethostname()
+    return Path(folder)
+
+
+@pytest.mark.slow
+def test_a_drill_that_is_killed_halfway_changes_nothing_and_its_copy_is_gone_at_once(backup):
+    before = rows()
+    with running_drill(backup) as (process, family, data_dir):
+        folder = folder_of_the_copy()
+        assert folder.exists()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        wait_until_gone(family)
+
+    # Nobody looked yet, and no customer lies about any more.
+    assert not folder.exists()
+    assert not data_dir.exists()
     assert rows() == before
     run = BackupRun.objects.get(kind="DRILL")
-    assert (run.state, run.finished_at) == ("RUNNING", None)
-    with scratch.folder():
-        assert not data_dir.exists()
+    assert (run.state, backup_runs.is_killed(run)) == ("RUNNING", True)
+    with translation.override("ja"):
+        [reading] = signs._drill(timezone.now())
+    assert reading.state is health.State.TROUBLE
+    assert "中断しました。途中で強制終了されました。写しは消え、本番のデータは変わっていません。" in reading.found
+
+    leftovers.clear_up(at=timezone.now(), by=BY)
+
+    run.refresh_from_db()
+    assert (run.state, run.finished_at is None, run.leaves) == ("BROKEN_OFF", False, "")
+
+
+@pytest.mark.slow
+def test_a_drill_that_is_killed_with_its_heir_is_cleared_by_the_next_look_wherever_its_copy_lies(
+    backup, monkeypatch, tmp_path_factory
+):
+    """Like a power cut; and the drill had a temporary folder of its own, which nobody else looks into."""
+    elsewhere = tmp_path_factory.mktemp("e")
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    with running_drill(backup) as (process, family, data_dir):
+        folder = folder_of_the_copy()
+        assert folder.parent == elsewhere
+        heirs = heirs_in(family)
+        leftovers.clear_up(at=timezone.now(), by=BY)
+        assert data_dir.exists(), "a drill that lives is left alone"
+        for heir in heirs:
+            heir.kill()
+        process.kill()
+        process.wait()
+        wait_until_gone(family)
+    assert folder.exists()
+
+    told = leftovers.clear_up(at=timezone.now(), by=BY)
+
+    assert told == "1 broken off, 1 cleared"
+    assert not folder.exists()
+    assert not data_dir.exists()
+    assert BackupRun.objects.get(kind="DRILL").state == "BROKEN_OFF"
+
+
+@pytest.mark.slow
+def test_the_copy_on_the_live_server_of_a_killed_drill_goes_with_the_next_look(backup):
+    environment = os.environ | {"DATABASE_URL": Database.of_django().url, "DEBUG": "true", "SECRET_KEY": "x" * 50}
+    command = [sys.executable, "manage.py", "restore", str(backup), "--drill", "--on-server"]
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
+    with process.stdout:
+        wait_until(lambda: "verifying" in process.stdout.readline(), timeout_s=120)
+        family = family_of(process.pid)
+        assert any(name.startswith(copies.PREFIX) for name in databases())
+        process.kill()
+        process.wait()
+        wait_until_gone(family)
+
+    wait_until(lambda: leftovers.clear_up(at=timezone.now(), by=BY).endswith(" 1 cleared"), timeout_s=30)
+
+    assert not any(name.startswith(copies.PREFIX) for name in databases())
+    assert BackupRun.objects.get(kind="DRILL").state == "BROKEN_OFF"

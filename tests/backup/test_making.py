@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -10,13 +11,16 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone, translation
 
-from erp.backup import archive, contents
+from erp.backup import archive, contents, leftovers
 from erp.backup.exceptions import ProgramFailed
 from erp.backup.programs import Database
+from erp.core import backup_runs, signs
 from erp.core.models import BackupRun, Department
 from erp.core.version import VERSION
-from tests.backup.stage import empty_database, saved
+from tests.backup.stage import BY, empty_database, saved
+from tests.runtime.families import family_of, heirs_in, wait_until_gone
 
 # The dump sees what is committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,11 +147,72 @@ def test_making_one_holds_nobody_back(tmp_path, monkeypatch):
     assert horizons[0] > before + 1
 
 
-def test_what_a_killed_backup_left_is_removed_by_the_next_one(tmp_path):
+HALF_WRITTEN = """
+import django, os, signal, sys, time
+django.setup()
+from pathlib import Path
+from django.utils import timezone
+from erp.backup import archive, making
+from erp.core.actors import Actor
+write_dump = archive.Writer.write_dump
+
+def write_and_wait(writer, chunks):
+    written = write_dump(writer, chunks)
+    print("half", flush=True)
+    time.sleep(600)
+    return written
+
+archive.Writer.write_dump = write_and_wait
+making.make_backup(path=Path(sys.argv[1]), replaces=True, clock=timezone.now, by=Actor.command("backup"))
+"""
+
+
+@pytest.mark.parametrize("with_its_heir", [False, True], ids=["alone", "with its heir"])
+def test_a_backup_that_is_killed_halfway_leaves_no_file_and_the_one_of_before(tmp_path, with_its_heir):
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    path = folder / "house.zip"
+    path.write_text("of yesterday")
+    environment = os.environ | {
+        "DATABASE_URL": Database.of_django().url, "DEBUG": "true", "SECRET_KEY": "x" * 50, "DJANGO_SETTINGS_MODULE": "erp.settings",
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALF_WRITTEN, str(path)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    with contextlib.ExitStack() as at_the_end:
+        at_the_end.enter_context(process.stdout)
+        at_the_end.callback(process.kill)
+        assert process.stdout.readline() == "half\n"
+        family = family_of(process.pid)
+        [half] = folder.glob(f".house.zip.*{archive.PART}")
+        assert archive.examine(half)[0] is None, "a half is no backup, whatever name somebody gives it"
+        for heir in heirs_in(family) if with_its_heir else []:
+            heir.kill()
+        process.kill()
+        process.wait()
+        wait_until_gone(family)
+
+    assert half.exists() == with_its_heir
+    assert path.read_text() == "of yesterday"
+    run = BackupRun.objects.get()
+    assert (run.state, backup_runs.is_killed(run)) == (State.RUNNING, True)
+    with translation.override("ja"):
+        [reading] = signs._backup(timezone.now())
+    assert "中断しました。途中で強制終了されました。ファイルはできておらず" in reading.found
+
+    leftovers.clear_up(at=timezone.now(), by=BY)
+
+    assert [each.name for each in folder.iterdir()] == ["house.zip"]
+    run.refresh_from_db()
+    assert (run.state, run.leaves) == (State.BROKEN_OFF, "")
+
+
+def test_what_was_killed_with_its_heir_is_removed_by_the_next_backup_in_its_folder(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path; from erp.backup import archive\n"
         "with archive.new_file(Path(sys.argv[1])) as file:\n"
-        "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    file.write(b'half'); file.flush()\n"
+        "    os.system('kill -9 $(pgrep -P %d)' % os.getpid()); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "erp.settings"}
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.zip")], env=environment, check=False)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
+from io import StringIO
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounting.services import seal_entries
-from erp.backup import archive, contents, restoring
+from erp.backup import archive, contents, leftovers, restoring
 from erp.backup.exceptions import ProgramFailed
 from erp.backup.making import key_check
 from erp.backup.programs import Database
-from erp.core import changes
+from erp.core import backup_runs, changes, health, signs
 from erp.core.models import BackupRun, ChangeRow, Department, FeedEpoch, VerifyRun
 from erp.orders.models import Order
+from erp.runtime import prepare
+from erp.runtime.installation import PROJECT
 from tests.backup.stage import (
     BY,
     NOON,
@@ -33,6 +37,7 @@ from tests.backup.stage import (
     sequences,
     without_casts,
 )
+from tests.runtime.families import family_of, wait_until, wait_until_gone
 
 # What a session writes is seen by others when it is committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -283,7 +288,7 @@ KILLED = """
 import django, os, signal, sys
 django.setup()
 from pathlib import Path
-from django.utils import timezone
+from django.utils import timezone, translation
 from erp.backup import archive, programs, restoring
 path = Path(sys.argv[1])
 manifest, _problems = archive.examine(path)
@@ -294,8 +299,6 @@ restoring.restore(programs.Database.of_django(), path, manifest, reason="killed"
 
 
 def test_a_restore_that_is_killed_changed_nothing(backup):
-    import os
-
     here = Database.of_django()
     before = rows(here)
     connection.close()
@@ -309,6 +312,62 @@ def test_a_restore_that_is_killed_changed_nothing(backup):
 
     assert ended.returncode == -9, ended.stderr.decode()
     assert rows(here) == before
+
+
+def test_a_restore_that_was_killed_before_its_end_says_that_nothing_changed(backup):
+    """The row of the restore is of the house as it was; what it says is seen there."""
+    run_killed("restoring ...", "restore", str(backup), "--replace", "--yes")
+
+    run = BackupRun.objects.get(kind="RESTORE")
+    assert (run.state, backup_runs.is_killed(run)) == ("RUNNING", True)
+    with translation.override("ja"):
+        [reading] = signs._restore(timezone.now())
+    assert "何も変わっていません。もう一度はじめから復元してください。" in reading.found
+    leftovers.clear_up(at=timezone.now(), by=BY)
+    run.refresh_from_db()
+    assert run.state == "BROKEN_OFF"
+
+
+def test_a_restore_that_was_killed_after_everything_was_back_says_so_until_it_is_brought_to_its_end(backup):
+    Department.objects.create(code="LOST", name="of after the backup")
+    run_killed("bringing it to this version ...", "restore", str(backup), "--replace", "--yes")
+
+    assert not Department.objects.filter(code="LOST").exists(), "it is the restored house"
+    run = BackupRun.objects.get(kind="RESTORE")
+    assert (run.state, run.row_count) == ("UNSETTLED", manifest_of(backup).row_count)
+    assert BackupRun.objects.get(kind="BACKUP").state == "DONE"
+    leftovers.clear_up(at=timezone.now(), by=BY)
+    with translation.override("ja"):
+        [reading] = signs._restore(timezone.now())
+        assert (reading.state, "検査の前に中断しました" in reading.found) == (health.State.TROUBLE, True)
+        assert "manage.py restore --go-on" in backup_runs.in_words(BackupRun.objects.get(kind="RESTORE").detail)
+    [told] = [line for line in prepare._warnings() if "manage.py" in line]
+    assert told.endswith("manage.py restore --go-on")
+
+    said = StringIO()
+    call_command("restore", go_on=True, stdout=said, no_color=True)
+
+    assert said.getvalue().rstrip().endswith("0 faults")
+    assert BackupRun.objects.get(kind="RESTORE").state == "DONE"
+    assert VerifyRun.objects.count() == 1
+    assert prepare._warnings() == []
+    with pytest.raises(CommandError, match="there is nothing to go on with"):
+        call_command("restore", go_on=True)
+
+
+def run_killed(when: str, *arguments: str) -> None:
+    """A command that is killed with -9 as soon as it says this."""
+    environment = os.environ | {"DATABASE_URL": Database.of_django().url, "DEBUG": "true", "SECRET_KEY": "x" * 50}
+    connection.close()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *arguments], cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    with process.stdout:
+        wait_until(lambda: when in process.stdout.readline(), timeout_s=120)
+        family = family_of(process.pid)
+        process.kill()
+        process.wait()
+        wait_until_gone(family)
 
 
 def test_another_secret_key_is_said_and_hinders_nothing(backup, settings, capsys):
@@ -325,7 +384,11 @@ def test_another_secret_key_is_said_and_hinders_nothing(backup, settings, capsys
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [({"drill": True, "replace": True}, "changes nothing"), ({"on_server": True}, "is for --drill")],
+    [
+        ({"drill": True, "replace": True}, "changes nothing"),
+        ({"on_server": True}, "is for --drill"),
+        ({"go_on": True}, "--go-on stands alone"),
+    ],
 )
 def test_options_that_contradict_each_other_are_refused(tmp_path, options, reason):
     assert reason in refusal(tmp_path / "none.zip", **options)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
-from erp.core import health, job_slots
+from erp.core import backup_runs, health, job_slots
 from erp.core.clock import written_moment
 from erp.core.health import Limit, Part, Reading, Sign, State, judge, worst
 from erp.core.job_slots import Expected
@@ -178,9 +178,19 @@ def test_a_backup_that_failed_after_a_good_one_is_told_until_the_next_good_one()
 
 @pytest.mark.django_db
 def test_a_drill_that_never_ended_was_killed():
-    saved("DRILL", "RUNNING", NOON - HOUR)
-    assert told("drill")[0].state is State.ATTENTION
-    assert told("drill", NOON + DAY)[0].state is State.TROUBLE
+    saved("DRILL", "DONE", NOON - DAY)
+    run = saved("DRILL", "RUNNING", NOON - HOUR)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [backup_runs.lease_of(run.pk)])
+        try:
+            assert told("drill")[0].state is State.OK
+            assert told("drill", NOON + DAY)[0].state is State.ATTENTION, "it lives, and takes long"
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+
+    # Without its lease it is gone, however young it is.
+    [killed] = told("drill")
+    assert (killed.state, "broken off" in killed.found or "中断" in killed.found) == (State.TROUBLE, True)
 
 
 @pytest.mark.django_db

@@ -20,6 +20,17 @@ def commands_of(pid: int) -> list[list[str]]:
     return found
 
 
+def heirs_in(family: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that clear up after a killed one (``erp.runtime.heir``)."""
+    found = []
+    for process in family:
+        # What has ended and was not asked for yet has no command line.
+        with contextlib.suppress(psutil.Error):
+            if any(part.endswith("heir.py") for part in process.cmdline()):
+                found.append(process)
+    return found
+
+
 def wait_until_gone(family: list[psutil.Process], *, timeout_s: float = 30) -> None:
     _gone, alive = psutil.wait_procs(family, timeout=timeout_s)
     left = [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

@@ -1,7 +1,9 @@
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -12,7 +14,7 @@ from django.db import connection
 
 from erp.runtime import leash, postgres, quarters, scratch, valkey
 from erp.runtime.installation import PROJECT
-from tests.runtime.families import family_of, wait_until, wait_until_gone
+from tests.runtime.families import family_of, heirs_in, wait_until, wait_until_gone
 
 
 @pytest.mark.django_db
@@ -63,7 +65,9 @@ with postgres.throw_away_cluster(durable=True) as cluster, valkey.throw_away_bro
 """
 
 
-def test_servers_die_with_a_holder_that_is_killed_and_the_next_one_clears_its_folders():
+@contextlib.contextmanager
+def holder_of_servers() -> Iterator[tuple[subprocess.Popen[str], Path, list[psutil.Process]]]:
+    """A process of its own with both servers, their folder, and its whole family. Killed at the end, if not before."""
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD_SERVERS], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -72,15 +76,44 @@ def test_servers_die_with_a_holder_that_is_killed_and_the_next_one_clears_its_fo
     postgres_pid, broker_pid, folder = holder.stdout.readline().split()
     family = family_of(holder.pid)
     assert {int(postgres_pid), int(broker_pid)} <= {process.pid for process in family}
+    try:
+        yield holder, Path(folder), family
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdin.close()
+        holder.stdout.close()
+        wait_until_gone(family)
 
-    holder.kill()
 
-    holder.wait()
-    holder.stdin.close()
-    holder.stdout.close()
-    wait_until_gone(family)
+def test_servers_die_with_a_holder_that_is_killed_and_its_heirs_clear_its_folders_at_once():
+    with holder_of_servers() as (_holder, folder, family):
+        assert len(heirs_in(family)) == 2
+        assert (folder / "data" / "PG_VERSION").exists() or (folder / "data.elsewhere").exists()
+
+    # Nobody looked: the heirs are part of the family whose end was waited for.
+    assert not folder.exists()
+
+
+def test_where_the_heirs_were_killed_as_well_the_next_one_clears_the_folders():
+    with holder_of_servers() as (_holder, folder, family):
+        for process in heirs_in(family):
+            process.kill()
+        scratch.clear_what_others_left()
+        assert folder.exists(), "its user lives"
+
+    assert folder.exists()
     with scratch.folder():
-        assert not Path(folder).exists()
+        assert not folder.exists()
+
+
+def test_what_lives_elsewhere_goes_with_the_folder(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "data").mkdir(parents=True)
+    with scratch.folder() as folder:
+        (folder / "data.elsewhere").write_text(str(elsewhere))
+
+    assert not elsewhere.exists()
 
 
 def test_a_child_whose_parent_is_gone_before_the_leash_is_on_does_not_start():

@@ -11,14 +11,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from erp.core import staff_tasks, task_kinds, who
+from erp.core import backup_runs, staff_tasks, task_kinds, who
+from erp.core.actors import Actor
 from erp.core.admin import health
 from erp.core.admin.bases import ActionForm, PageLink, ReadOnlyAdmin
 from erp.core.admin.figures import document_link
 from erp.core.models import AuditRow, BackupRun, FeedEpoch, JobRun, MessageLog, StaffTask, VerifyRun
+from erp.core.retries import retried
 
 
 @admin.register(MessageLog)
@@ -153,7 +156,10 @@ class VerifyRunAdmin(ReadOnlyAdmin):
 
 @admin.register(BackupRun)
 class BackupRunAdmin(ReadOnlyAdmin):
-    """What became of backups, restores and drills. They are made by commands, not here: docs/backup.md."""
+    """What became of backups, restores and drills. They are made by commands, not here: docs/backup.md.
+
+    Whoever opens the list sees none running whose process is gone.
+    """
 
     list_display = [
         "id",
@@ -166,9 +172,15 @@ class BackupRunAdmin(ReadOnlyAdmin):
         "row_count",
         "fault_count",
         "detail",
+        "leaves",
     ]
     list_filter = ["kind", "state"]
     ordering = ["-id"]
+    list_links = (PageLink("admin:core_health", _("How the house fares")),)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        retried(backup_runs.judge_killed, at=timezone.now(), by=Actor.job("cut-off-backups"))
+        return super().changelist_view(request, extra_context)
 
     @admin.display(description=_("faults"))
     def fault_count(self, run: BackupRun) -> int:

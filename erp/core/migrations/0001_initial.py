@@ -593,7 +593,13 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("RUNNING", "Running"), ("DONE", "Finished"), ("FAILED", "Failed")],
+                        choices=[
+                            ("RUNNING", "Running"),
+                            ("DONE", "Finished"),
+                            ("FAILED", "Failed"),
+                            ("UNSETTLED", "Restored, not settled yet"),
+                            ("BROKEN_OFF", "Broken off"),
+                        ],
                         default="RUNNING",
                         max_length=10,
                         verbose_name="state",
@@ -607,6 +613,10 @@ class Migration(migrations.Migration):
                 ("faults", models.JSONField(blank=True, default=list, verbose_name="faults")),
                 ("detail", models.TextField(blank=True, verbose_name="detail")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
+                (
+                    "leaves",
+                    models.CharField(blank=True, db_default="", max_length=600, verbose_name="leaves when killed"),
+                ),
             ],
             options={
                 "verbose_name": "backup or restore",
@@ -614,7 +624,9 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["kind", "-started_at"], name="backup_run_by_kind")],
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("state", "RUNNING"), ("finished_at__isnull", False), _connector="OR"),
+                        condition=models.Q(
+                            ("state__in", ["RUNNING", "UNSETTLED"]), ("finished_at__isnull", False), _connector="OR"
+                        ),
                         name="a_backup_run_that_ended_says_when",
                     )
                 ],

@@ -157,9 +157,11 @@ class VerifyRun(models.Model):
 
 
 class BackupRun(models.Model):
-    """One backup, restore or drill (復元訓練): what it did and how it ended. One that says it is running and is long over was killed.
+    """One backup, restore or drill (復元訓練): what it did and how it ended.
 
-    The run of a backup lies in that backup as running; the restore ends it, so that a restored house knows its last backup.
+    Whoever runs holds the lease of its row (``backup_runs.lease_of``). A row that runs and whose lease nobody holds was killed: broken off.
+    The run of a backup lies in that backup as running; the restore ends it, so that a restored house knows its last backup. The row of a
+    restore comes with what it restored, as not settled: the tables are those of the backup, and nobody verified them yet.
     """
 
     class Kind(models.TextChoices):
@@ -171,6 +173,8 @@ class BackupRun(models.Model):
         RUNNING = "RUNNING", _("Running")
         DONE = "DONE", _("Finished")
         FAILED = "FAILED", _("Failed")
+        UNSETTLED = "UNSETTLED", _("Restored, not settled yet")
+        BROKEN_OFF = "BROKEN_OFF", _("Broken off")
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RUNNING)
@@ -182,13 +186,15 @@ class BackupRun(models.Model):
     faults = models.JSONField(_("faults"), default=list, blank=True)
     detail = models.TextField(_("detail"), blank=True)
     actor = models.CharField(_("actor"), max_length=100)
+    leaves = models.CharField(_("leaves when killed"), max_length=600, blank=True, db_default="")
 
     class Meta:
         verbose_name = _("backup or restore")
         verbose_name_plural = _("backups and restores")
         constraints = [
             models.CheckConstraint(
-                condition=Q(state="RUNNING") | Q(finished_at__isnull=False), name="a_backup_run_that_ended_says_when"
+                condition=Q(state__in=["RUNNING", "UNSETTLED"]) | Q(finished_at__isnull=False),
+                name="a_backup_run_that_ended_says_when",
             )
         ]
         indexes = [models.Index(fields=["kind", "-started_at"], name="backup_run_by_kind")]

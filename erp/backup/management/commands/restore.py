@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
-from erp.backup import archive, contents, copies, drilling, restoring
+from erp.backup import archive, contents, copies, drilling, leftovers, noting, restoring
 from erp.backup.archive import Manifest
 from erp.backup.exceptions import ProgramFailed
-from erp.backup.noting import resume_after_restore
 from erp.backup.programs import Database
-from erp.core import changes
+from erp.core import backup_runs, changes
 from erp.core.actors import Actor
 from erp.core.errors import Problem
+from erp.core.models import BackupRun
 
 BY = Actor.command("restore")
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("file", type=Path, metavar="FILE", nargs="?")
         parser.add_argument(
             "--replace", action="store_true", help="replace a database that is not empty; what is in it is lost"
         )
@@ -42,10 +43,30 @@ class Command(BaseCommand):
             help="with --drill: make the copy on the server of the live database instead of one of its own;"
             " the change feed waits while it is loaded",
         )
+        parser.add_argument(
+            "--go-on",
+            action="store_true",
+            help="bring a restore to its end that was cut off after everything was back: this version's tables, and verify",
+        )
 
     def handle(
-        self, *args: Any, file: Path, replace: bool, yes: bool, drill: bool, on_server: bool, **options: Any
+        self,
+        *args: Any,
+        file: Path | None,
+        replace: bool,
+        yes: bool,
+        drill: bool,
+        on_server: bool,
+        go_on: bool,
+        **options: Any,
     ) -> None:
+        if go_on:
+            if file is not None or replace or drill or on_server:
+                raise CommandError("--go-on stands alone: everything is back already, so no file is read")
+            self._go_on()
+            return
+        if file is None:
+            raise CommandError("name the file of the backup")
         if drill and replace:
             raise CommandError("--drill changes nothing, so there is nothing to --replace")
         if on_server and not drill:
@@ -83,6 +104,7 @@ class Command(BaseCommand):
         ]
         if problems:
             raise _refused(file, problems)
+        leftovers.clear_up(at=timezone.now(), by=BY)
         live = Database.of_django()
         drilled = drilling.drill(
             path=file,
@@ -114,22 +136,56 @@ class Command(BaseCommand):
             if there and asks:
                 self._ask(database, len(there))
             restoring.raise_transaction_numbers(session, beyond=manifest.next_xid, tell=self._tell_missing)
-        connection.close()
+        with database.connect() as lease:
+            self._bring_back(database, file, manifest, lease, began_at=began_at)
+            self._settle(lease)
+
+    def _bring_back(
+        self, database: Database, file: Path, manifest: Manifest, lease: noting.Session, *, began_at: dt.datetime
+    ) -> None:
+        """Everything, or nothing. The row that is made here goes with all others; what stays when this is killed says that nothing changed."""
+        run_id = noting.begin(lease, BackupRun.Kind.RESTORE, file, at=began_at, by=BY)
         self._say("restoring ...")
+        connection.close()
         at = timezone.now()
         reason = f"restored the backup of {manifest.started_at.isoformat(sep=' ', timespec='seconds')}"
-        restoring.restore(database, file, manifest, reason=reason, at=at)
+        note = noting.restore_statement(path=file, manifest=manifest, began_at=began_at, at=at, by=BY)
+        try:
+            restoring.restore(database, file, manifest, reason=reason, at=at, note=note)
+        except ProgramFailed as fault:
+            if run_id is not None:
+                error = f"nothing was changed: {fault}"
+                backup_runs.break_off(run_id=run_id, error=error, at=timezone.now(), by=BY)
+            raise
         self.stdout.write(
             f"restored; epoch {changes.current_cursor().epoch} of the change feed began: every reader resyncs"
         )
+
+    def _go_on(self) -> None:
+        with Database.of_django().connect() as lease:
+            if noting.unsettled() is None:
+                raise CommandError("no restore was cut off here; there is nothing to go on with")
+            self._settle(lease)
+
+    def _settle(self, lease: noting.Session) -> None:
+        """What follows once everything is back. Each step may be done again: ``--go-on`` does them all."""
+        run_id = noting.unsettled()
+        if run_id is not None:
+            noting.hold(lease, run_id)
         self._say("bringing it to this version ...")
         call_command("migrate", interactive=False, verbosity=0)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-        resume_after_restore(path=file, manifest=manifest, began_at=began_at, at=timezone.now(), by=BY)
         self._say("verifying ...")
-        # Ends with 1 when a promise is broken.
-        call_command("verify", file=True, stdout=self.stdout)
+        broken: SystemExit | None = None
+        try:
+            call_command("verify", file=True, stdout=self.stdout)
+        except SystemExit as promises_broken:
+            broken = promises_broken
+        if run_id is not None:
+            backup_runs.settle(run_id=run_id, at=timezone.now(), by=BY)
+        if broken is not None:
+            raise broken
 
     def _ask(self, database: Database, tables: int) -> None:
         self.stdout.write(
