@@ -12,7 +12,6 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import APIKey as LibraryKey
@@ -245,11 +244,8 @@ class ApiKeyAdmin(MasterAdmin):
 
     @admin.display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:
-        """With the names that the API gives them: the developer of the site reads those."""
         labels = dict(ApiKey.Scope.choices)
-        return format_html_join(
-            "", '<div class="nowrap">{} ({})</div>', [(labels.get(scope, scope), scope) for scope in key.scopes]
-        )
+        return "・".join(str(labels.get(scope, scope)) for scope in key.scopes)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         if obj is None:
@@ -296,10 +292,18 @@ class ApiKeyAdmin(MasterAdmin):
         return None if made is None else self._shown_once(request, made)
 
     @admin.action(description=_("Revoke the keys at once (cannot be undone)"), permissions=["act"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        asked = self.asked_first(
+            request, queryset.select_related("site__channel"), action="revoke", title=gettext("Revoke at once"),
+            warning=gettext("Whoever uses these keys is refused from this moment on. It cannot be undone: a new key has to be made."),
+            label=lambda key: f"{key.prefix} {key.name} ({key.site.channel.name})",
+        )  # fmt: skip
+        if asked is not None:
+            return asked
         count = self.serve(request, access.revoke_keys, key_ids=list(queryset.values_list("pk", flat=True)))
         told = ngettext("%(count)d key was revoked.", "%(count)d keys were revoked.", count) % {"count": count}
         self.message_user(request, told, messages.SUCCESS)
+        return None
 
     def _shown_once(self, request: HttpRequest, made: access.NewKey) -> HttpResponse:
         """The secret goes into this page and nowhere else: no message, session or cookie carries it."""

@@ -10,8 +10,10 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,19 +24,31 @@ from erp.access.selectors import open_sessions
 from erp.back_office import rights
 from erp.back_office.roles import APART, ROLES
 from erp.core.admin import ServiceAdmin
+from erp.inventory.selectors import place_names_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 
     UserAdminBase = DjangoUserAdmin[User]
+    NewUserFormBase = AdminUserCreationForm[User]
 else:
     # The theme brings no types.
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm
     from unfold.forms import UserCreationForm as AdminUserCreationForm
 
     UserAdminBase = DjangoUserAdmin
+    NewUserFormBase = AdminUserCreationForm
 
 admin.site.unregister([User, Group])
+
+# Django calls a group what the house calls a role; these are its words, said in ours.
+ROLES_OF_DJANGO = (_("group"), _("groups"))
+
+
+class NewUserForm(NewUserFormBase):
+    """Everybody signs in with a password: there is no other way in that could be chosen."""
+
+    usable_password = None  # type: ignore[assignment] # taken out of the form
 
 
 @admin.register(User)
@@ -42,32 +56,60 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
     """What nobody gives by a form: the rights of a superuser, single permissions beside the roles, and roles to oneself."""
 
     form = UserChangeForm  # type: ignore[assignment] # its own user model is any
-    add_form = AdminUserCreationForm
+    add_form = NewUserForm
+    add_fieldsets = [
+        (
+            None,
+            {
+                "fields": ["username", "password1", "password2", "last_name", "first_name", "email", "groups"],
+                "description": _(
+                    "The password is for the first time only: at the first sign-in it is replaced by one of the user's own choice."
+                ),
+            },
+        )
+    ]
     change_password_form = AdminPasswordChangeForm
     list_display = [
-        "username", "last_name", "first_name", "email", "is_staff", "is_active", "last_login", "terms", "second_factor",
+        "username", "last_name", "first_name", "roles", "is_active", "last_login", "terms", "second_factor",
     ]  # fmt: skip
+    search_help_text = _("User name, name or e-mail address")
     actions = ["remove_factor", "sign_out"]
     list_filter = ["groups", "is_staff", "is_active"]
     ordering = ["username"]
     filter_horizontal = []
     fieldsets = [
         (None, {"fields": ["username", "password", "last_name", "first_name", "email"]}),
-        (_("Access"), {"fields": ["is_active", "is_staff", "groups"]}),
+        (_("Access"), {"fields": ["is_active", "is_staff", "groups", "shops"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
-    readonly_fields = ["last_login", "date_joined"]
+    readonly_fields = ["last_login", "date_joined", "shops"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         terms = StaffAccess.objects.filter(user=OuterRef("pk"))
         return (
             super()
             .get_queryset(request)
+            .prefetch_related("groups")
             .annotate(
                 is_practice=Exists(terms.filter(is_practice=True)),
                 must_change=Exists(terms.filter(must_change_password=True)),
                 has_factor=Exists(SecondFactor.objects.filter(user=OuterRef("pk"))),
             )
+        )
+
+    @admin.display(description=_("roles"))
+    def roles(self, user: User) -> str:
+        return "・".join(group.name for group in user.groups.all())
+
+    @admin.display(description=_("shops"))
+    def shops(self, user: User) -> str:
+        """Whose stock somebody sees who works in a shop only. They are told on a list of their own."""
+        names = place_names_of(user)
+        if names is None:
+            return gettext("all locations")
+        url = f"{reverse('admin:inventory_shopstaff_changelist')}?{urlencode({'q': user.get_username()})}"
+        return format_html(
+            '{} <a href="{}">{}</a>', "・".join(names) or gettext("none: sees no stock"), url, gettext("Shop staff")
         )
 
     @admin.display(description=_("Signing in"))
@@ -81,14 +123,25 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
         return bool(user.has_factor)
 
     @admin.action(description=_("Remove the second factor of the selected users"), permissions=["act"])
-    def remove_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+    def remove_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """For whoever lost their device. Their sessions end, and the access log says who did it."""
+        asked = self.asked_first(
+            request, queryset, action="remove_factor", title=gettext("Remove the second factor"),
+            warning=gettext(
+                "Make sure in person that it is really they who ask. These users are signed out everywhere and sign in with their password alone"
+                " until they set up a new one."
+            ),
+            label=lambda user: f"{user.get_username()} {user.get_full_name()}".strip(),
+        )  # fmt: skip
+        if asked is not None:
+            return asked
         for user in self._in_reach(request, queryset):
             gone = self.serve(
                 request, access.remove_factor, user_id=user.pk, user=request.user, visit=visit_of(request)
             )
             told = gettext("%(user)s: the second factor was removed.") if gone else gettext("%(user)s has none.")
             self.message_user(request, told % {"user": user}, messages.SUCCESS if gone else messages.WARNING)
+        return None
 
     @admin.action(description=_("Sign the selected users out everywhere"), permissions=["act"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -119,6 +172,9 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
         return reached
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            # Nobody else signs in here.
+            obj.is_staff = True
         super().save_model(request, obj, form, change)
         if not change and obj.has_usable_password():
             self._password_given(request, obj.pk)
@@ -157,6 +213,14 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
         if change:
             self.serve(
                 request, access.end_changed_sessions, user_id=user.pk, user=request.user, visit=visit_of(request)
+            )
+        if user.is_active and user.groups.exists() and place_names_of(user) == []:
+            url = f"{reverse('admin:inventory_shopstaff_add')}?{urlencode({'user': user.pk})}"
+            told = gettext("%(user)s works in a shop only and sees no stock until it is said in which one.") % {
+                "user": user
+            }
+            self.message_user(
+                request, format_html('{} <a href="{}">{}</a>', told, url, gettext("Choose the shop")), messages.WARNING
             )
         if not user.is_superuser:
             held = user.get_all_permissions()

@@ -196,7 +196,12 @@ def test_who_lost_the_device_is_helped_by_the_system_role_and_that_is_logged(cli
     enrolled(mika)
     client.force_login(system)
 
-    client.post("/admin/auth/user/", {"action": "remove_factor", "_selected_action": [mika.pk]})
+    asked = client.post("/admin/auth/user/", {"action": "remove_factor", "_selected_action": [mika.pk]})
+
+    assert "本人" in asked.content.decode()
+    assert SecondFactor.objects.exists(), "nothing happens before somebody says yes"
+
+    client.post("/admin/auth/user/", {"action": "remove_factor", "_selected_action": [mika.pk], "confirmed": "1"})
 
     assert not SecondFactor.objects.exists()
     assert not BackupCode.objects.exists()
@@ -209,7 +214,7 @@ def test_the_system_role_does_not_open_the_door_of_a_superuser(client, system):
     enrolled(root)
     client.force_login(system)
 
-    client.post("/admin/auth/user/", {"action": "remove_factor", "_selected_action": [root.pk]})
+    client.post("/admin/auth/user/", {"action": "remove_factor", "_selected_action": [root.pk], "confirmed": "1"})
 
     assert SecondFactor.objects.filter(user=root).exists()
 

@@ -184,7 +184,10 @@ def test_a_key_is_replaced_and_revoked_from_the_list(staff):
     keys = list(ApiKey.objects.values_list("pk", flat=True))
     staff.post(url, {"action": "rotate", "_selected_action": keys, "overlap_days": "3"})
     assert ApiKey.objects.count() == 2
-    staff.post(url, {"action": "revoke", "_selected_action": keys, "overlap_days": "3"})
+    asked = staff.post(url, {"action": "revoke", "_selected_action": keys, "overlap_days": "3"})
+    assert all(key.prefix in asked.content.decode() for key in ApiKey.objects.all())
+    assert ApiClient(secret).get("/stock").status_code == 200, "nothing happens before somebody says yes"
+    staff.post(url, {"action": "revoke", "_selected_action": keys, "confirmed": "1"})
     assert ApiClient(secret).get("/stock").status_code == 401
 
 

@@ -227,6 +227,29 @@ class ServiceAdmin(ThemedAdmin):
         """The one call of a service that an action or a form makes: now, by whoever asks, and again if it lost a deadlock."""
         return retried(service, **asked, at=timezone.now(), by=self.actor(request))
 
+    def asked_first(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        *,
+        action: str,
+        title: str,
+        warning: str,
+        label: Callable[[Any], str] = str,
+    ) -> HttpResponse | None:
+        """The page that asks before an action that cannot be taken back: which rows, and what it means. None once somebody has said yes."""
+        if request.POST.get("confirmed"):
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "warning": warning,
+            "rows": [(row.pk, label(row)) for row in queryset],
+            "action": action,
+        }
+        return TemplateResponse(request, "admin/confirm.html", context)
+
     def try_out(
         self,
         request: HttpRequest,

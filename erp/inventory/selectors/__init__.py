@@ -55,7 +55,7 @@ from erp.inventory.selectors.promises import (
 )
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_receipts
 from erp.inventory.selectors.snapshot_faults import skus_by_movements, snapshot_faults, unequal_as_of
-from erp.inventory.selectors.staff import places_of, shop_channels_of
+from erp.inventory.selectors.staff import place_names_of, places_of, shop_channels_of
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 from erp.inventory.selectors.worth import unit_worth
 
@@ -103,6 +103,7 @@ __all__ = [
     "issued_values",
     "location_id_of",
     "place_names",
+    "place_names_of",
     "places_of",
     "places_of_channels",
     "product_stock",

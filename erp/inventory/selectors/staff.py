@@ -19,6 +19,14 @@ def places_of(user: Any) -> list[int] | None:
     return list(ShopStaff.objects.filter(user=user.pk).order_by("location_id").values_list("location_id", flat=True))
 
 
+def place_names_of(user: Any) -> list[str] | None:
+    """Where a user works, for people; None for everywhere."""
+    places = places_of(user)
+    if places is None:
+        return None
+    return list(Location.objects.filter(pk__in=places).order_by("code").values_list("name", flat=True))
+
+
 def shop_channels_of(user: Any) -> list[int] | None:
     """The ids of the channels whose sales a user sees: the shops that sell from the user's places. None for all channels."""
     places = places_of(user)

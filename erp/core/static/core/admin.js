@@ -34,3 +34,15 @@ window.addEventListener("load", () => {
   // A wide table is scrolled by keys, too.
   for (const sheet of document.querySelectorAll(".sheet")) if (sheet.scrollWidth > sheet.clientWidth) sheet.tabIndex = 0;
 });
+// What is shown once is copied at a press; without the clipboard of a secure page it is marked, to be copied by hand.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.querySelector(button.dataset.copy);
+  getSelection().selectAllChildren(source);
+  if (!navigator.clipboard) return;
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    button.textContent = button.dataset.copied;
+  } catch (refused) { /* It is marked. */ }
+});
