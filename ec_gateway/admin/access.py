@@ -203,6 +203,14 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg] # its model is registe
         label=_("scopes"), choices=ApiKey.Scope.choices, widget=forms.CheckboxSelectMultiple, required=False
     )
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        given: Any = self.data
+        if given.get("expiry_date_0") and not given.get("expiry_date_1"):
+            # Who names a day means all of it.
+            self.data = given = given.copy()
+            given["expiry_date_1"] = "23:59:59"
+
     class Meta:
         model = ApiKey
         fields = ("site", "name", "scopes", "requests_per_minute", "expiry_date")

@@ -37,7 +37,6 @@ class AccessLogAdmin(OfDevices):
         "is_personal",
         "is_cost",
         "detail",
-        "device",
     ]
     list_filter = ["kind", "is_personal", "is_cost", "occurred_at"]
     search_fields = ["username__exact", "subject__exact", "address__exact"]
@@ -51,6 +50,7 @@ class StaffSessionAdmin(OfDevices):
     list_select_related = ["user"]
     list_filter = [("ended_at", admin.EmptyFieldListFilter), "end", "has_second_factor"]
     search_fields = ["user__username__exact", "address__exact"]
+    search_help_text = _("User name or IP address, in full")
     ordering = ["-id"]
     actions = ["end_sessions"]
 
@@ -76,6 +76,7 @@ class SignInLockAdmin(ReadOnlyAdmin):
     list_display = ["scope", "username", "address", "failures", "last_at", "locked_until"]
     list_filter = [("locked_until", admin.EmptyFieldListFilter), "scope"]
     search_fields = ["username__exact", "address__exact"]
+    search_help_text = _("User name or IP address, in full")
     ordering = ["-last_at"]
     actions = ["lift"]
 

@@ -45,6 +45,15 @@ admin.site.unregister([User, Group])
 ROLES_OF_DJANGO = (_("group"), _("groups"))
 
 
+# What Django says of these speaks to who builds a site, not to who works with one.
+HELP = {
+    "username": _("Letters, digits and @ . + - _ only. It is what somebody signs in with."),
+    "is_active": _("Off: signed out at once, and not let in any more."),
+    "is_staff": _("On for everybody who works here."),
+    "groups": _("What somebody may see and do. With Control (Mac: Command) several can be chosen."),
+}
+
+
 class NewUserForm(NewUserFormBase):
     """Everybody signs in with a password: there is no other way in that could be chosen."""
 
@@ -78,11 +87,11 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
     ordering = ["username"]
     filter_horizontal = []
     fieldsets = [
-        (None, {"fields": ["username", "password", "last_name", "first_name", "email"]}),
+        (None, {"fields": ["username", "new_password", "last_name", "first_name", "email"]}),
         (_("Access"), {"fields": ["is_active", "is_staff", "groups", "shops"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
-    readonly_fields = ["last_login", "date_joined", "shops"]
+    readonly_fields = ["last_login", "date_joined", "shops", "new_password"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         terms = StaffAccess.objects.filter(user=OuterRef("pk"))
@@ -100,6 +109,12 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str:
         return "・".join(group.name for group in user.groups.all())
+
+    @admin.display(description=_("Password"))
+    def new_password(self, user: User) -> str:
+        """Nobody reads one, and how it is kept says nothing to whoever looks here."""
+        url = reverse("admin:auth_user_password_change", args=[user.pk])
+        return format_html('<a href="{}">{}</a>', url, gettext("Give a new first password"))
 
     @admin.display(description=_("shops"))
     def shops(self, user: User) -> str:
@@ -193,6 +208,12 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
 
     def _password_given(self, request: HttpRequest, user_id: int) -> None:
         self.serve(request, access.give_password, user_id=user_id, user=request.user, visit=visit_of(request))
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None and db_field.name in HELP:
+            field.help_text = HELP[db_field.name]
+        return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         own = ["is_active", "is_staff", "groups"] if obj is not None and obj.pk == request.user.pk else []

@@ -1,7 +1,19 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractUser
+
+
+def family_name_first(user: AbstractUser) -> str:
+    """As everywhere in the house, and as people here call each other."""
+    return f"{user.last_name} {user.first_name}".strip()
 
 
 class BackOfficeConfig(AppConfig):
@@ -11,7 +23,11 @@ class BackOfficeConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from django.contrib.auth.models import User
+
         from erp.back_office.roles import load_roles
+
+        User.get_full_name = family_name_first  # type: ignore[assignment, method-assign]
 
         # The last app that has tables, and so a turn of its own: when its permissions are there, those of all others are. A flush between
         # tests sends this signal too.

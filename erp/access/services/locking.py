@@ -102,7 +102,7 @@ def lift_lock(*, lock_id: int, visit: Visit, user: Any, at: dt.datetime, by: Act
         subject=lock.username,
         visit=visit,
         at=at,
-        detail=f"{lock.scope} {lock.address or ''}",
+        detail=f"{SignInLock.Scope(lock.scope).label} {lock.address or ''}".strip(),
     )
     lock.delete()
     return True

@@ -31,6 +31,14 @@ window.addEventListener("load", () => {
   // Rows that were ticked for an act that was refused.
   const kept = document.querySelector("select[name=action][data-kept-rows]")?.dataset.keptRows.split(" ") ?? [];
   for (const box of document.querySelectorAll("#changelist-form input[name=_selected_action]")) if (kept.includes(box.value) && !box.checked) box.click();
+  // A field that offers what it finds is named by its label, as every other one.
+  for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+    const label = document.querySelector(`label[for="${select.id}"]`);
+    const box = select.nextElementSibling && select.nextElementSibling.querySelector('[role="combobox"]');
+    if (!label || !box) continue;
+    label.id = label.id || `${select.id}_label`;
+    box.setAttribute("aria-labelledby", `${label.id} ${box.getAttribute("aria-labelledby") || ""}`.trim());
+  }
   // A wide table is scrolled by keys, too.
   for (const sheet of document.querySelectorAll(".sheet")) if (sheet.scrollWidth > sheet.clientWidth) sheet.tabIndex = 0;
 });
