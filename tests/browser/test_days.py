@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import hmac
 import json
 import re
+import struct
+import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -599,6 +605,12 @@ def test_management_reads_the_figures_and_can_change_nothing(company: Company, d
     assert company.one("SELECT count(*) FROM core_auditrow WHERE actor = 'staff:keiei'") == before
 
 
+def save(seat: Any) -> None:
+    seat.page.locator("button[name=_save], input[name=_save]").first.click()
+    seat.page.wait_for_load_state("load")
+    seat.look()
+
+
 def test_the_system_desk_lets_a_new_colleague_in_and_reads_the_log(company: Company, desk: Any) -> None:
     system = desk("system")
     system.picture("system-today")
@@ -608,15 +620,14 @@ def test_the_system_desk_lets_a_new_colleague_in_and_reads_the_log(company: Comp
     system.page.fill("[name=username]", name)
     system.page.fill("[name=password1]", password)
     system.page.fill("[name=password2]", password)
-    system.page.locator("button[name=_save], input[name=_save]").first.click()
-    system.page.wait_for_load_state("load")
-    system.look()
-    user = company.one("SELECT id FROM auth_user WHERE username = %s", name)
-    system.page.locator("[name=is_staff]").check()
+    system.page.fill("[name=last_name]", "山田")
+    system.page.fill("[name=first_name]", "花子")
     system.page.locator("[name=groups]").select_option(label="受注担当")
-    system.page.locator("button[name=_save], input[name=_save]").first.click()
-    system.page.wait_for_load_state("load")
-    system.look()
+    system.picture("system-new-user")
+    save(system)
+    user = company.one("SELECT id FROM auth_user WHERE username = %s AND is_staff", name)
+    assert "山田" in system.page.input_value("[name=last_name]")
+    system.open("/admin/auth/user/")
     system.picture("system-users")
 
     hanako = system.beside()
@@ -648,3 +659,131 @@ def test_the_system_desk_lets_a_new_colleague_in_and_reads_the_log(company: Comp
     system.open("/admin/my-access/")
     system.picture("all-my-access")
     assert user
+
+
+def test_a_shop_colleague_gets_a_shop_and_signs_in_with_a_second_factor(company: Company, desk: Any) -> None:
+    system = desk("system")
+    name, first, own = "misaki", "initial-of-misaki-1", "my-own-words-33"
+    shop, shop_code = company.one(
+        "SELECT id, code FROM inventory_location WHERE kind = 'SHOP' AND is_active ORDER BY id LIMIT 1"
+    )
+
+    system.open("/admin/auth/user/add/")
+    system.page.fill("[name=username]", name)
+    system.page.fill("[name=password1]", first)
+    system.page.fill("[name=password2]", first)
+    system.page.fill("[name=last_name]", "佐藤")
+    system.page.fill("[name=first_name]", "美咲")
+    system.page.locator("[name=groups]").select_option(label="店舗")
+    save(system)
+    # Who works in a shop sees nothing until it is said in which one; the page says so and leads there.
+    system.press("担当店舗を登録する")
+    system.page.locator(".field-location .select2-selection").first.click()
+    system.page.locator(".select2-search__field").fill(shop_code)
+    system.page.locator(".select2-results__option", has_text=shop_code).first.click()
+    system.picture("system-shop-staff")
+    save(system)
+    assert company.one(
+        "SELECT s.location_id FROM inventory_shopstaff s JOIN auth_user u ON u.id = s.user_id WHERE u.username = %s", name
+    ) == shop  # fmt: skip
+
+    misaki = system.beside()
+    enter(misaki, name, first)
+    for field, value in (("old_password", first), ("new_password1", own), ("new_password2", own)):
+        misaki.page.fill(f"[name={field}]", value)
+    misaki.page.locator("form button[type=submit]", has_text="パスワードの変更").click()
+    misaki.page.wait_for_load_state("load")
+    misaki.open("/admin/my-access/second-factor/")
+    key = base64.b32decode(misaki.page.inner_text(".enrol code").replace(" ", ""))
+    misaki.picture("all-second-factor")
+    misaki.page.fill("[name=code]", "000000")
+    misaki.press("登録する", within="#content-main")
+    assert "コードが正しくありません" in misaki.text
+    misaki.page.fill("[name=code]", code_of(key))
+    misaki.press("登録する", within="#content-main")
+    codes = misaki.page.locator(".code-list code").all_inner_texts()
+    assert len(codes) == 10
+
+    at_home = system.beside()
+    enter(at_home, name, own)
+    at_home.picture("all-code")
+    # Each code opens once, so this is the next one.
+    at_home.page.fill("[name=code]", code_of(key, later=1))
+    at_home.press("ログイン")
+    assert at_home.page.url == f"{company.address}/admin/"
+    without_telephone = system.beside()
+    enter(without_telephone, name, own)
+    without_telephone.page.fill("[name=code]", codes[0])
+    without_telephone.press("ログイン")
+    assert without_telephone.page.url == f"{company.address}/admin/"
+
+    lost = company.one("SELECT id FROM auth_user WHERE username = %s", name)
+    system.open("/admin/auth/user/")
+    system.mark(lost)
+    system.act("選択したユーザーの二段階認証を解除する")
+    assert "本人からの依頼であることを必ず確かめてください" in system.text
+    assert company.ask("SELECT 1 FROM access_secondfactor WHERE user_id = %s", lost)
+    system.press("二段階認証を解除する")
+    assert not company.ask("SELECT 1 FROM access_secondfactor WHERE user_id = %s", lost)
+
+
+def enter(seat: Any, name: str, password: str) -> None:
+    seat.open("/admin/login/")
+    seat.page.fill("[name=username]", name)
+    seat.page.fill("[name=password]", password)
+    seat.press("ログイン")
+
+
+def code_of(key: bytes, *, later: int = 0) -> str:
+    """What an authenticator app shows now, or so many half minutes later (RFC 6238)."""
+    digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30 + later), "sha1")
+    start = digest[-1] & 15
+    return f"{(int.from_bytes(digest[start : start + 4]) & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def test_the_system_desk_makes_a_key_that_is_shown_once_and_revokes_it(company: Company, desk: Any) -> None:
+    system = desk("system")
+    site = company.one("SELECT id FROM ec_gateway_ecsite ORDER BY id LIMIT 1")
+    day = f"{dt.datetime.now(dt.UTC) + dt.timedelta(days=5):%Y-%m-%d}"
+
+    system.open("/admin/ec_gateway/apikey/add/")
+    system.page.locator("[name=site]").select_option(str(site))
+    system.page.fill("[name=name]", "棚卸アプリ")
+    system.page.locator("[name=scopes][value='stock:read']").check()
+    system.page.fill("[name=expiry_date_0]", day)
+    save(system)
+    secret = system.page.inner_text("#api-key")
+    assert f"有効期限は {day.replace('-', '/')} 23:59 です" in system.text
+    system.press("コピー")
+    prefix = secret.partition(".")[0]
+    key = company.one("SELECT id FROM ec_gateway_apikey WHERE prefix = %s", prefix)
+
+    assert called(company, secret) == 200
+    system.open("/admin/ec_gateway/apikey/")
+    assert prefix in system.text
+    assert secret.partition(".")[2] not in system.page.content()
+    system.picture("system-keys")
+    system.open("/admin/core/jobrun/health/")
+    assert "残り" in system.text
+    system.open(f"/admin/ec_gateway/apikey/?q={prefix}")
+    system.mark(key)
+    system.act("キーをただちに失効させる(取り消せません)")
+    assert prefix in system.text
+    system.picture("system-revoke")
+    assert called(company, secret) == 200, "nothing happens before somebody says yes"
+    system.press("失効させる")
+
+    assert called(company, secret) == 401
+    assert company.one("SELECT revoked FROM ec_gateway_apikey WHERE id = %s", key) is True
+
+
+def called(company: Company, secret: str) -> int:
+    """What the API answers to whoever sends this key."""
+    sku = company.one("SELECT code FROM catalog_sku ORDER BY id LIMIT 1")
+    address = f"{company.address}/api/v1/stock?sku={urllib.parse.quote(sku)}"
+    request = urllib.request.Request(address, headers={"Authorization": f"Api-Key {secret}"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code

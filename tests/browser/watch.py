@@ -28,7 +28,7 @@ Mamori English Google Microsoft Authenticator Password Chrome Firefox Safari Edg
 Shopify Webhook Excel Yahoo Amazon iPhone iPad esc
 """
 # What is data on pages: carriers, segments, user names; and keys of a keyboard.
-_CODES = "admin juchu soko keiri tenpo keiei system hanako Control Command yamato sagawa champions loyal promising new lost others sleeping"
+_CODES = "admin juchu soko keiri tenpo keiei system hanako misaki Control Command yamato sagawa champions loyal promising new lost others sleeping"
 ALLOWED = frozenset(f"{_NAMES} {_CODES}".split())
 # Where texts are data, not ours: what a machine says of itself, a message as it came, an address of a page.
 DATA = "code, pre, textarea, .material-symbols-outlined, script, style, noscript, [lang=en], .field-path, .field-agent, .field-device"
