@@ -375,7 +375,11 @@ def test_a_single_count_that_is_typed_late_knows_of_a_later_one_that_found_nothi
     assert StockBalance.objects.get().last_counted_at == after(5)
     assert not no_faults()
     StockBalance.objects.update(last_counted_at=after(2))
-    assert [(fault.promise, fault.subject_type) for fault in no_faults()] == [("P1", "BALANCE")]
+    [fault] = no_faults()
+    assert (fault.promise, fault.subject_type) == ("P1", "BALANCE")
+    # As the company's clock shows them.
+    assert "2026/11/23 12:02" in fault.detail
+    assert "2026/11/23 12:05" in fault.detail
 
 
 def test_what_was_counted_is_final():

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop
 
 from accounting import selectors as accounting
 from erp.core.checks import Check, Fault, register
-from erp.core.clock import written_day
+from erp.core.clock import written_day, written_moment
 from erp.core.money import ZERO
 from erp.inventory.models import (
     ChannelQuota,
@@ -188,7 +188,8 @@ def _on_hand() -> Iterator[Fault]:
 def _last_counted() -> Iterator[Fault]:
     for pk, label, said, counted in _rows(_LAST_COUNTED):
         detail = _("last counted %(said)s, the newest count on record is of %(counted)s")
-        yield Fault("P1", "BALANCE", pk, label, detail % {"said": said, "counted": counted})
+        told = {name: written_moment(at) if at else "–" for name, at in (("said", said), ("counted", counted))}
+        yield Fault("P1", "BALANCE", pk, label, detail % told)
 
 
 def _chain() -> Iterator[Fault]:
