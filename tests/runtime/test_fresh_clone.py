@@ -36,7 +36,8 @@ def clone(request, tmp_path_factory):
     folder = Path("/tmp") / f"mamori-clone-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     known = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        # Whoever runs the tests may not be who cloned the project.
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT, capture_output=True, text=True, check=True,
     ).stdout.split("\0")  # fmt: skip
     for name in filter(None, known):
