@@ -364,7 +364,8 @@ def _whole(field: models.Field[Any, Any], path: str, sought: Sought) -> Iterator
     elif isinstance(field, models.GenericIPAddressField):
         if _is_address(sought.text):
             yield _Condition(Q(**{path: sought.text}))
-    elif sought.text.isascii() and sought.text.isdecimal() and len(sought.text) < 19:
+    elif sought.text.isascii() and sought.text.isdecimal() and len(sought.text) < 19 and sought.text[0] != "0":
+        # Zeros in front are a part of somebody else's number, never of a key of ours.
         yield _Condition(Q(**{path: int(sought.text)}), is_exact=False)
 
 

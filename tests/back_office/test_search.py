@@ -23,7 +23,7 @@ from erp.back_office import search
 from erp.core import finding
 from erp.core.models import Channel
 from erp.insights.models import CustomerRfm
-from erp.inventory.models import Hold, ShopStaff
+from erp.inventory.models import Hold, ShopStaff, StockDocument
 from erp.inventory.services import ExpectedLine, ReceiptLine, expect_receipt, receive
 from erp.orders import services
 from erp.orders.models import Order, OrderPayment, Receipt, Shipment, ShipmentLine
@@ -187,6 +187,14 @@ def test_our_numbers_need_neither_zeros_nor_hyphens(staff, sold):
 
     for typed in (sold.number, sold.number.lower(), f"so{bare}", f"SO-{bare}", f"ＳＯ－{bare}", bare):
         assert found(staff, typed)["受注"] == [sold.number], typed
+
+
+def test_zeros_in_front_are_no_part_of_a_key_of_ours(staff, sold):
+    shipped(sold)
+    key = StockDocument.objects.latest("pk").pk
+
+    assert found(staff, str(key))["受払伝票"]
+    assert "受払伝票" not in found(staff, f"000{key}")
 
 
 def test_every_kind_is_found_by_its_own_numbers(staff, sold):

@@ -381,6 +381,35 @@ def test_a_shop_sees_its_own_stock_and_counts_it(company: Company, desk: Any) ->
     ) == pieces + 1  # fmt: skip
 
 
+def test_a_scan_is_read_whole_wherever_the_focus_is(company: Company, desk: Any) -> None:
+    soko = desk("soko")
+    shipment, number = company.one(
+        "SELECT id, number FROM orders_shipment WHERE shipped_at IS NOT NULL ORDER BY id LIMIT 1"
+    )
+    page_of_it = f"/admin/orders/shipment/{shipment}/change/"
+
+    def scan(*, pause_ms: int, delay_ms: int) -> None:
+        soko.page.keyboard.type(number[:4])
+        soko.page.wait_for_timeout(pause_ms)
+        soko.page.keyboard.type(number[4:], delay=delay_ms)
+        soko.page.keyboard.press("Enter")
+        soko.page.wait_for_load_state("load")
+
+    # A reader that pauses after its first characters sends one number all the same.
+    soko.open("/admin/")
+    scan(pause_ms=150, delay_ms=5)
+    soko.page.wait_for_url(f"**{page_of_it}")
+    # On a box that could be ticked nobody types, and the form of the list is not sent.
+    soko.open("/admin/orders/shipment/")
+    soko.page.locator("#changelist-form input[name=_selected_action]").first.focus()
+    scan(pause_ms=0, delay_ms=5)
+    soko.page.wait_for_url(f"**{page_of_it}")
+    # Fingers on the keyboard are no scanner.
+    soko.open("/admin/")
+    scan(pause_ms=0, delay_ms=250)
+    assert soko.page.url == f"{company.address.rstrip('/')}/admin/"
+
+
 def test_a_parcel_takes_what_an_input_method_made_full_width(desk: Any) -> None:
     page = desk("soko").page
     page.set_content(

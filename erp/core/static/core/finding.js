@@ -1,10 +1,14 @@
 // Finding by keyboard and by scanner: "/" leads to the search of all pages, "s" to that of the list, arrows walk through what was found.
 (() => {
   "use strict";
-  const SCANNED_WITHIN_MS = 50, SHORTEST_SCAN = 6;
+  // A scanner may pause once (a slow machine, a cable), but is fast all in all; keys that follow each other later than this belong to nothing.
+  const PAUSE_MS = 400, MEAN_MS = 60, SHORTEST_SCAN = 6;
   const find = () => document.getElementById("find");
-  const isTyping = (target) => target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
-  let scanned = "", lastKeyAt = 0;
+  // Into a box to tick or a button nobody types.
+  const isTyping = (target) =>
+    target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
+    (target.tagName === "INPUT" && !/^(checkbox|radio|button|submit|reset|image)$/.test(target.type));
+  let scanned = "", firstKeyAt = 0, lastKeyAt = -PAUSE_MS;
 
   const focus = (field, event) => {
     if (!field) return;
@@ -13,15 +17,21 @@
     field.focus();
   };
 
-  // A scanner types faster than anybody, and into nothing if no field has the focus.
+  // A scanner types faster than anybody, and into nothing if no field has the focus. All of it counts or nothing: a tail is another number.
   const collect = (event) => {
-    scanned = event.timeStamp - lastKeyAt < SCANNED_WITHIN_MS ? scanned : "";
+    if (event.timeStamp - lastKeyAt >= PAUSE_MS) {
+      scanned = "";
+      firstKeyAt = event.timeStamp;
+    }
     lastKeyAt = event.timeStamp;
     if (event.key.length === 1) scanned += event.key;
-    if (event.key !== "Enter" || scanned.length < SHORTEST_SCAN || !find()) return false;
-    find().value = scanned;
+    if (event.key !== "Enter") return false;
+    const code = scanned, isFast = event.timeStamp - firstKeyAt <= PAUSE_MS + MEAN_MS * code.length;
     scanned = "";
+    if (code.length < SHORTEST_SCAN || !isFast || !find()) return false;
+    find().value = code;
     event.preventDefault();
+    event.stopImmediatePropagation();
     find().form.requestSubmit();
     return true;
   };
@@ -39,7 +49,7 @@
     if (event.key === "ArrowDown" || event.key === "ArrowUp") return walk(event);
     if (event.key === "Escape" && event.target === find()) return find().blur();
     if (isTyping(event.target)) return;
-    const isFirst = event.timeStamp - lastKeyAt >= SCANNED_WITHIN_MS;
+    const isFirst = event.timeStamp - lastKeyAt >= PAUSE_MS;
     if (collect(event) || !isFirst) return;
     if (event.key === "/") focus(find(), event);
     if (event.key === "s") focus(document.getElementById("searchbar"), event);
