@@ -3,9 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 # What tasks are called.
 TASKS = {
-    "ACCESS_EXPIRES": _("Key or credentials end soon"),
     "SITE_PAUSED": _("Site is not talked to"),
-    "SITE_SETUP": _("Set-up of a site cannot be used"),
     "SITE_ACTIVITY_FAILS": _("Work for a site fails"),
     "EC_UNKNOWN_ITEM": _("The site does not know the item"),
     "EC_PUSH_REFUSED": _("The site refused our stock"),
@@ -15,8 +13,13 @@ TASKS = {
     "MESSAGE_FAILED": _("Message that could not be worked off"),
     "WEBHOOKS_OFF": _("Webhooks do not arrive"),
     "ORDERS_DIFFER": _("Orders differ"),
-    "LISTINGS_DIFFER": _("Listings differ"),
 }
+SETUP_TASKS = {
+    "ACCESS_EXPIRES": _("Key or credentials end soon"),
+    "SITE_SETUP": _("Set-up of a site cannot be used"),
+}
+LISTING_TASKS = {"LISTINGS_DIFFER": _("Listings differ")}
+SITE_DESK = "ec_gateway.change_inboundevent"
 
 
 class EcGatewayConfig(AppConfig):
@@ -39,7 +42,9 @@ class EcGatewayConfig(AppConfig):
         imports.listen(wakes.wake_importers)
         guards.register("event_stays_as_it_came", _("What a site sent is kept as it came."))
         register_queues()
-        task_kinds.register(TASKS)
+        task_kinds.register(TASKS, worked_by=[SITE_DESK])
+        task_kinds.register(SETUP_TASKS, worked_by=[SITE_DESK, "ec_gateway.change_ecsite"])
+        task_kinds.register(LISTING_TASKS, worked_by=[SITE_DESK, "catalog.change_sku"])
         register_signs()
         register_traces()
         for kind, label, model in (

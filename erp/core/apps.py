@@ -3,6 +3,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.signals import request_started
 from django.db.backends.signals import connection_created
+from django.db.models import Q
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, pgettext_lazy
@@ -103,13 +104,13 @@ class CoreConfig(AppConfig):
             work_queues.WorkQueue(
                 code="tasks",
                 title=_("Open tasks"),
-                rows=lambda _viewer: selectors.open_tasks(),
+                rows=lambda viewer: selectors.open_tasks().filter(selectors.tasks_of(viewer) if viewer else Q()),
                 url_name="admin:core_stafftask_changelist",
-                query="closed_at__isempty=1",
+                query="mine=1&closed_at__isempty=1",
                 worked_by="core.change_stafftask",
                 since="opened_at",
                 due="due_at",
             )
         )
         signs.register_signs()
-        task_kinds.register({"VERIFY_": _("Verification")})
+        task_kinds.register({"VERIFY_": _("Verification")}, worked_by=["core.view_verifyrun"])

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import reduce
+from operator import or_
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from erp.core import rows
+from erp.core import rows, task_kinds
 from erp.core.models import DeductibleShare, StaffTask
 from erp.core.tax import Rate
 
@@ -36,3 +39,12 @@ def deductible_share_on(on: date) -> Decimal:
 def open_tasks() -> QuerySet[StaffTask]:
     """要対応: what a person has to look at and nobody has said what became of it."""
     return StaffTask.objects.filter(closed_at__isnull=True)
+
+
+def tasks_of(user: Any) -> Q:
+    """Which tasks are somebody's work, by their kinds. Whoever closes none, and only oversees, looks at all."""
+    if not user.has_perm("core.change_stafftask"):
+        return Q()
+    others = task_kinds.others_than_of(user)
+    families = [Q(kind__startswith=kind) for kind in others if kind.endswith("_")]
+    return ~reduce(or_, families, Q(kind__in=[kind for kind in others if not kind.endswith("_")]))

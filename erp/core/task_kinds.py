@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 _labels: dict[str, StrOrPromise] = {}
 _decided_with: dict[str, str] = {}
+_worked_by: dict[str, tuple[str, ...]] = {}
 
 
-def register(labels: Mapping[str, StrOrPromise]) -> None:
-    """A code that ends in an underscore names all kinds that begin with it; what follows stands behind its label."""
+def register(labels: Mapping[str, StrOrPromise], *, worked_by: Sequence[str]) -> None:
+    """A code that ends in an underscore names all kinds that begin with it; what follows stands behind its label. ``worked_by``: any of these
+    permissions makes them somebody's work."""
     _labels.update(labels)
+    _worked_by.update(dict.fromkeys(labels, tuple(worked_by)))
+
+
+def others_than_of(user: Any) -> list[str]:
+    """The kinds that are the work of others only, families by the beginning they share. What nobody registered is everybody's."""
+    return sorted(kind for kind, permissions in _worked_by.items() if not any(map(user.has_perm, permissions)))
 
 
 def register_decisions(permissions: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ class CorrespondenceConfig(AppConfig):
         # A flush between tests sends this signal too, so the templates are back after each one.
         post_migrate.connect(load_reference_data, sender=self, dispatch_uid="correspondence.reference")
         mamori, never = ownership.Owner.MAMORI, ownership.Delivery.NEVER
-        task_kinds.register({"MAIL_FAILED": _("Mail that did not arrive")})
+        task_kinds.register({"MAIL_FAILED": _("Mail that did not arrive")}, worked_by=["correspondence.change_mail"])
         ownership.register("correspondence", owner=mamori, delivery=never, fields=["mails", "rules", "templates"])
         documents.register("MAIL", label=_("Mail to a shopper"), url_name="admin:correspondence_mail_change")
         register_queues()

@@ -82,14 +82,19 @@ class InventoryConfig(AppConfig):
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("stock", owner=mamori, delivery=ownership.Delivery.PUSH, fields=STOCK_FIELDS)
         ownership.register("stock", owner=ec, delivery=ownership.Delivery.NEVER, fields=["display"])
+        # Whose pieces are gone: an order's, or a transfer's.
+        task_kinds.register(
+            {"RESERVATION_LOST": _("Reserved pieces are gone")},
+            worked_by=["orders.change_order", "inventory.transfer_stock"],
+        )
         task_kinds.register(
             {
-                "RESERVATION_LOST": _("Reserved pieces are gone"),
                 "HOLD_LOST": _("Kept pieces are gone"),
                 "CUSTOMER_ORDER_ARRIVED": _("Customer order is there: tell the customer"),
-                "STOCKTAKE": _("Stock to be counted"),
-            }
+            },
+            worked_by=["orders.change_order", "inventory.add_hold"],
         )
+        task_kinds.register({"STOCKTAKE": _("Stock to be counted")}, worked_by=["inventory.count_stock"])
         guards.register(
             "counted_and_approved_by_two", _("Whoever has counted does not approve: somebody else has to look at it.")
         )

@@ -33,20 +33,23 @@ TASKS = {
     "PROMISE_LATER": _("Goods come later than was told"),
     "AMEND_AFTER_RELEASE": _("Revision after release"),
     "CANCEL_WHILE_PICKING": _("Cancellation while being picked"),
-    "PAYMENT_SHORT": _("Paid too little"),
-    "UNKNOWN_PAYMENT": _("News of an unknown payment"),
-    "REFUND_DUE": _("Refund is due"),
-    "REFUND_OF_DIFFERENCE": _("Refund of a difference"),
-    "REFUND_NOT_OWED": _("Refund that is not owed"),
-    "MONEY_NOT_BOOKED": _("Money that is not booked"),
     "RETURN_BEFORE_SHIPMENT": _("Return before the shipment"),
     "RETURN_TO_CHECK": _("Return to be checked"),
     "SALE_REFUSED": _("Shop sale that was refused"),
     "SALE_CONFLICT": _("Shop sale under a known number"),
     "SALE_SKU_UNKNOWN": _("Shop sale of an unknown SKU"),
     "SALE_TO_CHECK": _("Shop sale to be checked"),
-    "SALE_IN_CLOSED_PERIOD": _("Shop sale of a closed month"),
 }
+# Of these the order desk asks the customer or the channel, and accounting books.
+MONEY_TASKS = {
+    "PAYMENT_SHORT": _("Paid too little"),
+    "UNKNOWN_PAYMENT": _("News of an unknown payment"),
+    "REFUND_DUE": _("Refund is due"),
+    "REFUND_OF_DIFFERENCE": _("Refund of a difference"),
+    "REFUND_NOT_OWED": _("Refund that is not owed"),
+    "MONEY_NOT_BOOKED": _("Money that is not booked"),
+}
+CLOSING_TASKS = {"SALE_IN_CLOSED_PERIOD": _("Shop sale of a closed month")}
 
 # Closing these says that the order desk has decided: what a channel cancelled is shipped all the same.
 DECIDED_WITH = {"CANCEL_WHILE_PICKING": "orders.change_order"}
@@ -83,7 +86,9 @@ class OrdersConfig(AppConfig):
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
-        task_kinds.register(TASKS)
+        task_kinds.register(TASKS, worked_by=["orders.change_order"])
+        task_kinds.register(MONEY_TASKS, worked_by=["orders.change_order", "orders.change_orderpayment"])
+        task_kinds.register(CLOSING_TASKS, worked_by=["accounting.change_period"])
         task_kinds.register_decisions(DECIDED_WITH)
         documents.register("ORDER", label=_("Order"), url_name="admin:orders_order_change", numbers=(Order, "number"))
         documents.register(

@@ -471,3 +471,24 @@ def test_keys_that_end_are_told_until_they_are_replaced(on_the_day):
     assert measure(named("ec_gateway.keys")).count == 1
     ApiKey.objects.filter(pk=ending.pk).update(revoked=True)
     assert measure(named("ec_gateway.keys")).count == 0
+
+
+def test_a_desk_is_shown_its_own_tasks_and_management_all(client, as_role, on_the_day):
+    for number, kind in enumerate(("STOCKTAKE", "OVERSOLD", "INBOX_FAILED", "VERIFY_P1", "OF_NOBODY"), 1):
+        StaffTask.objects.create(
+            kind=kind, subject_type="X", subject_id=number, detail="look", opened_at=NOON, opened_by="test"
+        )
+
+    def seen(role):
+        as_role(role)
+        page = client.get("/admin/core/stafftask/", {"mine": "1", "closed_at__isempty": "1"})
+        tile = first_page(client).tiles["未完了の要対応"]
+        kinds = {task.kind for task in page.context["cl"].result_list}
+        assert tile.text == str(len(kinds))
+        return kinds
+
+    assert seen("倉庫") == {"STOCKTAKE", "OF_NOBODY"}
+    assert seen("EC運営") == {"INBOX_FAILED", "OF_NOBODY"}
+    assert "OVERSOLD" in seen("受注担当")
+    assert "VERIFY_P1" in seen("システム管理")
+    assert len(seen("経営")) == 5

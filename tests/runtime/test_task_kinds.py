@@ -4,6 +4,11 @@ import ast
 import re
 from collections.abc import Iterator
 
+import pytest
+from django.contrib.auth.models import Group, User
+
+from erp.back_office.roles import ROLES
+from erp.core import task_kinds
 from erp.runtime.installation import PROJECT
 
 PACKAGES = ["erp", "accounting", "catalog", "customers", "ec_gateway"]
@@ -73,3 +78,18 @@ def kinds_told(page: str, part: str, *, cell: bool = False) -> set[str]:
     assert text is not None
     lines = re.findall(r"^\| ([^|]*) \|", text[0], re.MULTILINE) if cell else [text[0]]
     return {kind for line in lines for kind in KIND.findall(line)}
+
+
+@pytest.mark.django_db
+def test_every_kind_is_the_work_of_some_role_that_may_close_it():
+    workers = [role for role in ROLES if "core.change_stafftask" in role.permissions]
+    users = [User.objects.create_user(role.login) for role in workers]
+    for user, role in zip(users, workers, strict=True):
+        user.groups.add(Group.objects.get(name=role.name))
+
+    known = set(task_kinds.registered())
+    own = [known - set(task_kinds.others_than_of(User.objects.get(pk=user.pk))) for user in users]
+
+    assert set().union(*own) == known
+    # And nobody is shown everything: a list of everybody's work is nobody's.
+    assert known not in own
