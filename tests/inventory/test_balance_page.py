@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from erp.inventory import services
-from erp.inventory.models import ShopStaff
+from erp.inventory.models import ShopStaff, StockDocument
 from erp.inventory.selectors.balance_sheet import claims_on, last_movements
+from erp.orders.services import ReturnedLine, record_return
 from tests.inventory.factories import CLERK, NOON, balance, channel, location, sku, stock
-from tests.orders.factories import line, order, placed, released
+from tests.orders.factories import line, order, placed, released, shipped
 
 pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
@@ -146,3 +147,16 @@ def test_a_page_of_much_asks_no_more_than_one_of_little(client):
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_a_parcel_and_a_return_lead_to_what_they_moved(client, shelf):
+    _place, _item, first = shelf
+    [parcel] = shipped(first)
+    back = ReturnedLine(parcel.lines.get().pk, 1, "SELLABLE")
+    document = record_return(order_id=first.pk, external_id="R-1", lines=[back], at=NOON, by=CLERK)
+    enter(client, "経理")
+
+    for kind, row in (("SHIPMENT", parcel), ("RETURN", document)):
+        page = client.get(reverse(f"admin:orders_{row._meta.model_name}_change", args=[row.pk])).content.decode()
+        moved = StockDocument.objects.get(source_type=kind, source_id=row.pk)
+        assert reverse("admin:inventory_stockdocument_change", args=[moved.pk]) in page

@@ -115,6 +115,7 @@ class StockBalanceAdmin(StockActs):
             location_ids=places_of(request.user),
             channel_ids=selectors.shop_channels_of(request.user),
         )
+        names = selectors.place_names({place for _sku, place in found.balances})
         context = {
             "opts": self.opts,
             "title": str(product),
@@ -122,7 +123,7 @@ class StockBalanceAdmin(StockActs):
             "at": at,
             "now": this_moment(),
             "found": found,
-            "channels": [(channel, self._sold(request, channel, found)) for channel in found.channels],
+            "channels": [(channel, self._sold(request, channel, found, names)) for channel in found.channels],
             "is_of_many": True,
             **behind.context(request, list(found.balances), at=at, limit=LAST_OF_STYLE),
         }
@@ -130,27 +131,34 @@ class StockBalanceAdmin(StockActs):
             request, "inventory/product_stock.html", {**self.admin_site.each_context(request), **context}
         )
 
-    def _sold(self, request: HttpRequest, channel: ChannelStock, found: ProductStock) -> list[tuple[str, list[Any]]]:
+    def _sold(
+        self, request: HttpRequest, channel: ChannelStock, found: ProductStock, names: Mapping[int, str]
+    ) -> list[tuple[str, list[Any]]]:
         """The rows of a channel: colour, and per size the SKU, what may be sold and its terms with the page that each comes from."""
 
         def told(cell: tuple[Sku, Availability] | None) -> tuple[Any, ...]:
             return (
                 (None, None, ())
                 if cell is None
-                else (*cell, self._terms(request, *cell, channel.channel_id, found.balances))
+                else (*cell, self._terms(request, *cell, channel.channel_id, found.balances, names))
             )
 
         return [(row.color, [told(cell) for cell in row.cells]) for row in channel.rows]
 
     @staticmethod
     def _terms(
-        request: HttpRequest, sku: Sku, answer: Availability, channel_id: int, balances: Mapping[tuple[int, int], int]
+        request: HttpRequest,
+        sku: Sku,
+        answer: Availability,
+        channel_id: int,
+        balances: Mapping[tuple[int, int], int],
+        names: Mapping[int, str],
     ) -> list[tuple[Any, ...]]:
         """(label, place, pieces, page)"""
         return [
             (
                 TERM_LABELS[term.kind],
-                term.location_code,
+                names.get(term.location_id or 0, term.location_code),
                 term.quantity,
                 behind.term_url(request, term, sku=sku, channel_id=channel_id, balances=balances),
             )
@@ -193,11 +201,12 @@ class StockBalanceAdmin(StockActs):
             found = selectors.available_to_promise(channel_id=channel_id, sku_ids=keys, at=timezone.now())
             seen = self.get_queryset(request).filter(sku__in=keys).values_list("sku_id", "location_id", "pk")
             balances = {(sku_id, place): key for sku_id, place, key in seen}
+            names = selectors.place_names({place for _sku, place in balances})
             answers = [
                 {
                     "sku": sku.code,
                     "answer": found[sku.pk],
-                    "terms": self._terms(request, sku, found[sku.pk], channel_id, balances),
+                    "terms": self._terms(request, sku, found[sku.pk], channel_id, balances, names),
                 }
                 for sku in skus
             ]

@@ -31,6 +31,7 @@ from erp.inventory.selectors.ledger import (
     issued_since,
     issued_values,
     reserved,
+    stock_documents_of,
 )
 from erp.inventory.selectors.places import (
     consigned_location_ids,
@@ -119,6 +120,7 @@ __all__ = [
     "skus_by_movements",
     "snapshot_faults",
     "stock_as_of",
+    "stock_documents_of",
     "stock_totals_as_of",
     "stock_values",
     "transit_location_id",

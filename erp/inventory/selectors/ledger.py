@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.db.models import Max, Sum
 
 from erp.core import rows
-from erp.inventory.models import HoldLine, Reservation
+from erp.inventory.models import HoldLine, Reservation, StockDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,11 @@ def issued_values(
     for line, *part in rows.ask(_ISSUED, [source_type, list(source_ids), list(source_lines)]).all():
         parts[line].append(IssuedPart(*part))
     return dict(parts)
+
+
+def stock_documents_of(source_type: str, source_id: int) -> list[StockDocument]:
+    """What a document of another room moved, the earliest first."""
+    return list(StockDocument.objects.filter(source_type=source_type, source_id=source_id).order_by("pk"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy as _
 
-from erp.core.admin import ReadOnlyAdmin
-from erp.inventory.selectors import shop_channels_of
+from erp.core.admin import ReadOnlyAdmin, document_link
+from erp.inventory.selectors import shop_channels_of, stock_documents_of
 
 # What documents of sales call what they amount to, in lists, fields and lines.
 AMOUNTS = (
@@ -23,6 +27,24 @@ class OfChannels(ReadOnlyAdmin):
     sold_through = "channel"
     costs = ("cost_amount",)
     amounts = AMOUNTS
+
+    # What a document moved and posted is for those who may look at that.
+    seen_with: ClassVar[Mapping[str, str]] = {
+        "stock_documents": "inventory.view_stockdocument",
+        "entries": "accounting.view_journalentry",
+    }
+    moved_as = ""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        hidden = {name for name, needed in self.seen_with.items() if not request.user.has_perm(needed)}
+        return [name for name in super().get_fields(request, obj) if name not in hidden]
+
+    @admin.display(description=_("stock document"))
+    def stock_documents(self, row: Any) -> str:
+        """What it moved, by the type of document that stock knows it as."""
+        found = stock_documents_of(self.moved_as, row.pk)
+        links = ((document_link("STOCK", each.pk, f"{each.get_kind_display()} {each.pk}"),) for each in found)
+        return format_html_join("", "<div>{}</div>", links) or "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)

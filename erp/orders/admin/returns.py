@@ -28,6 +28,8 @@ class ReturnLineInline(ReadOnlyInline):
 
 @admin.register(Return)
 class ReturnAdmin(OfChannels):
+    moved_as = "RETURN"
+    readonly_fields = ["stock_documents"]
     list_display = [
         "number",
         "kind",

@@ -90,6 +90,7 @@ class TrackingFilter(admin.SimpleListFilter):
 @admin.register(Shipment)
 class ShipmentAdmin(OfChannels):
     sold_through = "order__channel"
+    moved_as = "SHIPMENT"
     list_display = [
         "number", "state", "order", "recipient", "ship_date", "by_carrier", "tracking_number", "picking_list", "gross_amount", "instructed_at",
     ]  # fmt: skip
@@ -98,7 +99,7 @@ class ShipmentAdmin(OfChannels):
     search_fields = ["number__exact", "order__number__exact", "tracking_number__folded", "order__external_id__folded"]
     ordering = ["-id"]
     exclude = ["delivery", "carrier"]
-    readonly_fields = ["sent_to", "by_carrier", "papers_printed", "entries"]
+    readonly_fields = ["sent_to", "by_carrier", "papers_printed", "stock_documents", "entries"]
     inlines = [ShipmentLineInline]
     action_form = ParcelForm
     list_links = (
@@ -164,10 +165,6 @@ class ShipmentAdmin(OfChannels):
     @admin.display(description=_("recipient"))
     def recipient(self, shipment: Shipment) -> str:
         return shipment.delivery.recipient_name
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        may = request.user.has_perm("accounting.view_journalentry")
-        return [name for name in super().get_fields(request, obj) if may or name != "entries"]
 
     @admin.display(description=_("journal entries"))
     def entries(self, shipment: Shipment) -> str:
