@@ -23,6 +23,7 @@ from erp.orders.models import PrintRun
 from erp.orders.selectors.delivery_notes import DeliveryNote, delivery_notes, slot_in_words
 from erp.orders.selectors.picking import picking_list
 from erp.orders.services import AdjustmentInput, DeliveryInput, FeeInput
+from tests.customers.factories import account, bill_to
 from tests.inventory.factories import sku, stock
 from tests.orders.factories import DESK, NOON, TODAY, line, order, placed, released, shipped, shop
 
@@ -236,6 +237,18 @@ def test_a_gift_shows_no_price_anywhere(company):
         "U+1F381",
     ):
         assert expected in shown
+
+
+def test_an_account_is_addressed_as_a_company(company):
+    channel, place = shop(kind="WHOLESALE")
+    shirt = sku()
+    stock(shirt, place, 2)
+    account("AC1", bill_to=bill_to("B1"))
+    where = DeliveryInput("d", **{**SHIP_TO, "recipient_name": "衣料品のまるとみ"})
+    sent = order(line(shirt, 1, delivery_ref="d"), deliveries=(where,), account_code="AC1", payments=())
+    [parcel] = released(placed(channel, sent))
+
+    assert "衣料品のまるとみ 御中" in text_of(delivery_notes_pdf([parcel.pk]))
 
 
 def test_prices_can_be_hidden_on_demand(company):

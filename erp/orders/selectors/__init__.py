@@ -3,6 +3,7 @@
 from erp.orders.selectors.acting import nothing_to_do
 from erp.orders.selectors.allocation_rules import allocation_rules
 from erp.orders.selectors.distributions import Distributed, OpenWant, distributed, lacking_of, open_wants
+from erp.orders.selectors.honorifics import honorific_of
 from erp.orders.selectors.order_sheet import (
     OrderSheet,
     SheetItem,
@@ -61,7 +62,6 @@ from erp.orders.selectors.receipts import (
     ReceiptSheet,
     content_of,
     find_word_problems,
-    honorific_of,
     receipt_pdf,
     receipt_sheet,
     receipts_of,

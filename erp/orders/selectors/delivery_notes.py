@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from erp.core.models import Channel, CompanyProfile, TaxRate
 from erp.core.money import ZERO, share_of_next
 from erp.orders.models import Delivery, Order, OrderFee, OrderLine, Shipment, ShipmentLine
+from erp.orders.selectors.honorifics import honorific_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Address:
     postal_code: str
     lines: tuple[str, ...]
     phone: str
+    honorific: str = " 様"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,12 +278,16 @@ def _recipient(delivery: Delivery, order: Order) -> Address:
         delivery.postal_code,
         tuple(line for line in (*lines, company if company not in name else "") if line),
         delivery.recipient_phone,
+        honorific_of(name, is_company=order.account_id is not None),
     )
 
 
 def _sender(delivery: Delivery, order: Order) -> Address:
     """Who gives it: the sender that the order names, else who ordered."""
-    return address_of(delivery.sender) if delivery.sender else Address(order.orderer_name, "", (), "")
+    if delivery.sender:
+        return address_of(delivery.sender)
+    who = order.orderer_name
+    return Address(who, "", (), "", honorific_of(who, is_company=order.account_id is not None))
 
 
 def address_of(person: Mapping[str, Any]) -> Address:
@@ -294,7 +300,9 @@ def address_of(person: Mapping[str, Any]) -> Address:
     name = " ".join(text(person, "company", "department", "family_name", "given_name"))
     street = "".join(text(where or {}, "prefecture", "city", "street"))
     lines = tuple(line for line in (street, *text(where or {}, "building")) if line)
-    return Address(name, "".join(text(where or {}, "postal_code")), lines, "".join(text(person, "phone")))
+    is_company = bool(text(person, "company")) and not text(person, "family_name", "given_name")
+    honorific = honorific_of(name, is_company=is_company)
+    return Address(name, "".join(text(where or {}, "postal_code")), lines, "".join(text(person, "phone")), honorific)
 
 
 def _gift(delivery: Delivery) -> Gift | None:

@@ -7,7 +7,6 @@ and not more than came in. Tax is told per rate on the sale, as the 適格簡易
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -31,11 +30,11 @@ from erp.orders.models import (
     Receipt,
     ReturnLine,
 )
+from erp.orders.selectors.honorifics import honorific_of
 from erp.orders.selectors.letters import DISCOUNTS, METHODS
 
 DEFAULT_PROVISO = "お品代として"
 NOBODY_IN_PARTICULAR = frozenset({"上様", "上", "うえさま"})
-_LEGAL_FORMS = re.compile(r"(?:株式|有限|合同|合資|合名)会社|[㈱㈲]|[(（][株有同][)）]|[一-龠]{2,8}法人")
 LONGEST = 100
 _SETTLED = frozenset({PaymentStatus.CAPTURED, PaymentStatus.PAID, PaymentStatus.REFUNDED})
 # The provider owes us from the moment of the sale, whether it tells of the capture or not.
@@ -196,15 +195,6 @@ def stamp_for(amount: Decimal) -> int:
     if amount < STAMP_FROM:
         return 0
     return next((duty for most, duty in _STAMPS if amount <= most), _STAMP_BEYOND)
-
-
-def honorific_of(addressee: str) -> str:
-    """What stands behind a name that does not say it itself: 御中 for a company, known by its legal form, 様 for people."""
-    if addressee.endswith(("様", "御中", "殿")):
-        return ""
-    name, forms = _LEGAL_FORMS.subn(" ", addressee)
-    # Whoever is named behind a company is a person.
-    return " 御中" if forms and len(name.split()) == 1 else " 様"
 
 
 def receipt_pdf(receipt: Receipt) -> pdf.Paper:
