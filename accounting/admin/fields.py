@@ -7,6 +7,7 @@ import unicodedata
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from erp.core.money import AMOUNT_DIGITS, COMPANY_CURRENCY, DECIMALS, ZERO
 
@@ -19,7 +20,10 @@ class AmountField(forms.DecimalField):
     def to_python(self, value: Any) -> Any:
         if isinstance(value, str):
             value = re.sub(r"[,¥\\\s]|円$", "", unicodedata.normalize("NFKC", value))
-        return super().to_python(value)
+        amount = super().to_python(value)
+        if amount is not None and not self.decimal_places and amount != amount.to_integral_value():
+            raise forms.ValidationError(_("Whole yen, without a fraction."), code="fraction")
+        return amount
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return {**super().widget_attrs(widget), "inputmode": "numeric", "autocomplete": "off", "size": 14}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,12 @@ class SettlingForm(forms.Form):
             field = self.fields[f"amount_{item.pk}"] = amount_field("", required=False)
             field.widget.attrs["aria-label"] = gettext("Amount to settle of no. %(number)d") % {"number": item.pk}
 
+    def clean_settled_on(self) -> dt.date:
+        day: dt.date = self.cleaned_data["settled_on"]
+        if day > timezone.localdate():
+            raise forms.ValidationError(_("This day has not come yet."))
+        return day
+
     @property
     def general(self) -> list[forms.BoundField]:
         """The fields that concern no single item; those of the items stand in the table of items."""
@@ -59,6 +66,8 @@ class SettlingForm(forms.Form):
 
     # Whose items these forms settle; empty for anybody's.
     party_kinds: tuple[PartyKind, ...] = ()
+    # Whether money leaves.
+    pays = False
     wrong_party = _("%(party)s is not paid here.")
 
     def party(self, *, opens: bool = False) -> Party:
@@ -74,6 +83,11 @@ class SettlingForm(forms.Form):
             if self.party_kinds and kind not in self.party_kinds:
                 problems.append(Problem("/items", "other_party", str(self.wrong_party) % {"party": label}))
         settled = [str(item.pk) for item in self.chosen if not item.remaining_amount]
+        owed = sum(item.remaining_amount if item.side == Side.DEBIT else -item.remaining_amount for item in self.chosen)
+        if opens and not settled and (owed > 0 if self.pays else owed < 0):
+            told = gettext("What is left of these items is owed to us. Record it as a receipt or a payout.")
+            ours = gettext("What is left of these items is owed by us. Record it as a payment or a refund.")
+            problems.append(Problem("/items", "other_side", told if self.pays else ours))
         if opens and settled:
             detail = gettext("Nothing is left to settle of no. %(numbers)s.") % {"numbers": "、".join(settled)}
             problems.append(Problem("/items", "settled", detail))
@@ -138,6 +152,7 @@ class PaymentForm(SettlingForm):
     """What we pay is what the items say, in full; the bank's fee is ours."""
 
     fee = amount_field(_("our transfer fee (tax included)"), required=False)
+    pays = True
     party_argument = "supplier"
     party_kinds: tuple[PartyKind, ...] = (PartyKind.SUPPLIER,)
     wrong_party = _("%(party)s is no supplier.")

@@ -1,3 +1,4 @@
+import datetime as dt
 import re
 from datetime import date
 from decimal import Decimal
@@ -7,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounting import services
 from accounting.models import JournalEntry, LedgerAccount, OpenItem, Period, Posting, Settlement
@@ -359,6 +361,18 @@ def test_what_no_form_can_settle_is_said_before_anybody_fills_it_in(boss):
     assert settle_form(boss, "PAYOUT", card, bank_amount="1000").url == reverse(
         "admin:accounting_settlement_change", args=[Settlement.objects.get().pk]
     )
+
+
+def test_what_is_owed_to_us_is_not_paid_and_no_money_comes_tomorrow(boss):
+    owed = owed_by_account()
+    listing = reverse("admin:accounting_openitem_changelist")
+
+    assert open_form(boss, "pay_refund", owed).url == listing
+    assert "「入金」か「精算」" in told(boss.get(listing))[-1]
+    tomorrow = timezone.localdate() + dt.timedelta(days=1)
+    page = settle_form(boss, "RECEIPT", owed, bank_amount="110000", settled_on=f"{tomorrow:%Y-%m-%d}")
+    assert page.context["form"]["settled_on"].errors == ["まだ来ていない日付です。"]
+    assert not Settlement.objects.exists()
 
 
 def test_settling_needs_its_permission_and_items(client, boss):
