@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, reduce
-from itertools import pairwise
+from itertools import groupby, pairwise
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,26 @@ class Sought:
         """The legal form of a company is looked for only where nothing else is."""
         words = [word for word in self.text.split(" ") if plain(word)]
         return [word for word in words if not folding.is_legal_form(word)] or words
+
+    @property
+    def readings(self) -> list[Sought]:
+        """As it was typed; and, since a sign alone is looked for at the beginning of a text only, as one name where the blank before or behind a
+        single sign may be that between two names: 髙橋 浩, 林 浩, 浩 髙橋. Whoever reads a name off the page finds it."""
+        names: list[str] = []
+        for is_sign, together in groupby(self.words, folding.is_one_sign):
+            words = list(together)
+            names += ["".join(words)] if is_sign else words
+        joined = names[:1]
+        for name in names[1:]:
+            if folding.is_one_sign(name) or folding.is_one_sign(joined[-1]):
+                joined[-1] += name
+            else:
+                joined.append(name)
+        turned = [names[1] + names[0], *names[2:]] if len(names) > 1 and folding.is_one_sign(names[0]) else joined
+        return [
+            self,
+            *(Sought(text) for text in dict.fromkeys(map(" ".join, (joined, turned))) if text != " ".join(self.words)),
+        ]
 
     @property
     def is_kanji(self) -> bool:
@@ -197,11 +217,13 @@ def keys_of(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> list[Any]
         return [] if typed.strip() and fields else None
     if extended := _extended(rows, fields):
         return keys_of(*extended, typed)
-    keys = (
-        _with_every_word(rows, fields, sought)
-        if len(sought.words) > 1
-        else _newest(rows, _conditions(rows.model, fields, sought))
-    )
+    keys: set[Any] = set()
+    for reading in sought.readings:
+        keys |= (
+            _with_every_word(rows, fields, reading)
+            if len(reading.words) > 1
+            else _newest(rows, _conditions(rows.model, fields, reading))
+        )
     return sorted(keys, reverse=True)[:REACH]
 
 
@@ -244,7 +266,7 @@ def hits(rows: QuerySet[Any], findable: Findable, sought: Sought, limit: int) ->
 
     Each has ``is_exact``: whether a whole number, code, address or telephone number was met.
     """
-    asked = list(_conditions(rows.model, findable.fields, sought))
+    asked = [each for reading in sought.readings for each in _conditions(rows.model, findable.fields, reading)]
     exact = _newest(rows, [condition for condition in asked if condition.is_exact], limit + 1)
     loose = _newest(rows, [condition for condition in asked if not condition.is_exact], limit + 1)
     if not exact | loose:

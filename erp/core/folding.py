@@ -66,11 +66,17 @@ _KANA = {chr(code): chr(code + 0x60) for code in range(ord("ぁ"), ord("ゖ") + 
 _BETWEEN = " \t\r\n-‐‑‒–—―−_.,/\\()[]「」・･'’:;" + "".join(
     map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE0110)])
 )
+_NOTHING = dict.fromkeys(map(ord, _BETWEEN))
 
 
 def is_legal_form(word: str) -> bool:
     """Whether a word, in ordinary width, is nothing but the legal form of a company."""
     return any(word == way.strip("^$") for written in LEGAL_FORMS.values() for way in written.split())
+
+
+def is_one_sign(word: str) -> bool:
+    """Whether a word is one character when it is folded; what chooses its glyph (辻󠄀) is none."""
+    return len(word.translate(_NOTHING)) == 1
 
 
 def _quoted(text: str) -> str:

@@ -85,6 +85,65 @@ def test_what_is_written_otherwise_is_not_found(staff, sold, typed):
     assert "受注" not in found(staff, typed)
 
 
+TYPED = {
+    "髙橋 浩": ["髙橋 浩", "髙橋　浩", "髙橋浩", "高橋 浩", "高橋  浩", "浩 高橋"],
+    "宮﨑 遥": ["宮﨑 遥", "宮崎 遙", "宮崎　遥", "宮﨑遥"],
+    "林 浩": ["林 浩", "林　浩", "林浩"],
+    "林 浩二": ["林 浩二", "浩二 林", "林 浩", "浩二"],
+    "森 茜": ["森 茜", "森　茜", "森茜"],
+    "辻󠄀 恵美": ["辻 恵美", "辻󠄀 恵美", "恵美 辻"],
+    "小鳥遊 𠮷": ["小鳥遊 吉", "小鳥遊 𠮷", "𠮷 小鳥遊"],
+    "タカハシ ジ": ["ﾀｶﾊｼ ｼﾞ", "たかはし　じ"],
+}
+
+
+@pytest.mark.parametrize("stored", TYPED)
+def test_a_name_is_found_as_it_is_displayed_although_one_of_its_parts_is_a_single_sign(staff, sold, stored):
+    renamed(sold, orderer_name=stored)
+    other = renamed(placed(sold.channel, order(line(new_sku(), 1), external_id="other")), orderer_name="浜田 浩一 遥")
+    golden = GoldenCustomer.objects.create(created_at=NOON, display_name=stored)
+    family, given = stored.split(" ")
+    CustomerRecord.objects.create(
+        channel=sold.channel,
+        family_name=family,
+        given_name=given,
+        golden=golden,
+        created_at=NOON,
+        source_updated_at=NOON,
+    )
+    own = reverse("admin:orders_order_changelist")
+
+    for typed in TYPED[stored]:
+        assert sold.number in found(staff, typed).get("受注", []), typed
+        assert stored in " ".join(found(staff, typed).get("統合顧客", [])), typed
+        for label, fields in (
+            ("orders.order", ["orderer_name"]),
+            ("customers.customerrecord", ["family_name+given_name"]),
+        ):
+            rows = apps.get_model(label)._default_manager.all()
+            assert finding.search(rows, fields, typed).exists(), (label, typed)
+        shown = staff.get(own, {"q": typed}).content.decode()
+        assert sold.number in shown, typed
+        assert other.number not in shown, typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("髙橋 花子", ["髙橋 花子"]),
+        ("浩", ["浩"]),
+        ("髙橋 浩", ["髙橋 浩", "髙橋浩"]),
+        ("林 浩", ["林 浩", "林浩"]),
+        ("浩 髙橋", ["浩 髙橋", "浩髙橋", "髙橋浩"]),
+        ("渋谷 髙橋 浩", ["渋谷 髙橋 浩", "渋谷 髙橋浩"]),
+        ("林 浩 渋谷", ["林 浩 渋谷", "林浩 渋谷"]),
+        ("株式会社 森", ["株式会社 森"]),
+    ],
+)
+def test_a_single_sign_is_read_as_the_rest_of_a_name_too(typed, read):
+    assert [each.text for each in finding.Sought.of(typed).readings] == read
+
+
 @pytest.mark.parametrize(
     ("stored", "typed"),
     [("𠮷田", "吉田"), ("吉田", "𠮷田"), ("山﨑", "山崎"), ("渡邉", "渡辺"), ("渡邊", "渡邉"), ("齋藤", "斉藤"), ("濵田", "浜田"), ("葛󠄀城", "葛城"),
@@ -455,8 +514,19 @@ def without_an_index(label: str, fields: Sequence[str]) -> list[str]:
                 model, column = model._meta.get_field(relation).related_model, column.replace(f"{relation}__", "")
             conditions = [
                 condition.pairs or condition.whole
-                for typed in ("高橋", "高橋 花子", "a@b.jp", "090-1234-5678", "SO-00000042", JAN, "42", "127.0.0.1")
-                for condition in finding._conditions(model, [column], finding.Sought.of(typed))
+                for typed in (
+                    "高橋",
+                    "高橋 花子",
+                    "高橋 浩",
+                    "a@b.jp",
+                    "090-1234-5678",
+                    "SO-00000042",
+                    JAN,
+                    "42",
+                    "127.0.0.1",
+                )
+                for reading in finding.Sought.of(typed).readings
+                for condition in finding._conditions(model, [column], reading)
             ]
             assert conditions, spec
             for condition in conditions:
