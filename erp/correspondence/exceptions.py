@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erp.core.errors import InvalidInput, NotAllowedNow, NotFound
+from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound
 
 
 class BadTemplate(InvalidInput):
@@ -19,6 +19,12 @@ class MailIsOver(NotAllowedNow):
     """The mail is sent, being sent or discarded: nothing about it can be changed."""
 
     code = "mail_is_over"
+
+
+class MailMovedOn(Conflict):
+    """Somebody else did something with the mail after the caller had looked at it; the answer says who, what and when."""
+
+    code = "mail_moved_on"
 
 
 class ChannelDoesNotWrite(NotAllowedNow):

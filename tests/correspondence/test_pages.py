@@ -36,6 +36,10 @@ def token_in(answer):
     return re.search(r'name="token" value="(\w+)"', answer.content.decode()).group(1)
 
 
+def seen_in(answer):
+    return re.search(r'name="seen" value="([\d.]+)"', answer.content.decode()).group(1)
+
+
 def test_the_order_sheet_shows_its_mails_and_receipts(client):
     record, _setting = an_order()
     sheet = reverse("admin:orders_order_change", args=[record.pk])
@@ -94,12 +98,13 @@ def test_a_draft_is_sent_and_a_mail_is_discarded_from_its_page(client):
     assert "送信を取りやめる" in page
     assert "再送する" not in page
 
-    client.post(reverse("admin:correspondence_mail_discard", args=[mail.pk]), {"reason": "電話で済んだ"})
+    discard = reverse("admin:correspondence_mail_discard", args=[mail.pk])
+    client.post(discard, {"reason": "電話で済んだ", "seen": seen_in(client.get(discard))})
 
     mail.refresh_from_db()
     assert (mail.state, mail.reason) == ("DISCARDED", "電話で済んだ")
     again = reverse("admin:correspondence_mail_again", args=[mail.pk])
-    asked = {"recipient": "b@shop.example", "token": token_in(client.get(again))}
+    asked = {"recipient": "b@shop.example", "token": token_in(client.get(again)), "seen": seen_in(client.get(again))}
     assert client.post(again, asked).status_code == 302
     assert told() == [("ORDER_RECEIVED", "DISCARDED"), ("ORDER_RECEIVED", "WAITING")]
 

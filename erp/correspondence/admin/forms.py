@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from erp.correspondence.selectors import Written
+from erp.correspondence.selectors import Seen, Written
 from erp.correspondence.selectors.templates import LINE_WIDTH, SUBJECT_LENGTH
 from erp.correspondence.services import Words
 
@@ -20,6 +21,21 @@ def fresh_token() -> str:
     return uuid.uuid4().hex
 
 
+class SeenField(forms.CharField):
+    """What whoever opened the page saw of the mail, brought back with what is pressed."""
+
+    def __init__(self) -> None:
+        super().__init__(widget=forms.HiddenInput, max_length=40, required=False)
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value.event_id}.{value.again_id}" if isinstance(value, Seen) else value
+
+    def clean(self, value: Any) -> Seen:
+        """Who says nothing has seen nothing."""
+        found = re.fullmatch(r"(\d{1,18})\.(\d{1,18})", value or "")
+        return Seen(int(found[1]), int(found[2])) if found else Seen()
+
+
 class WordsForm(forms.Form):
     """A mail as it will go out. The token makes the button that is pressed twice one mail."""
 
@@ -27,9 +43,10 @@ class WordsForm(forms.Form):
     subject = forms.CharField(label=_("subject line"), max_length=SUBJECT_LENGTH, widget=LINE)
     body = forms.CharField(label=_("text of the mail"), widget=BODY, strip=False)
     token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    seen = SeenField()
 
     @classmethod
-    def of(cls, written: Written, data: Any = None) -> WordsForm:
+    def of(cls, written: Written, data: Any = None, *, seen: Seen | None = None) -> WordsForm:
         return cls(
             data,
             initial={
@@ -37,6 +54,7 @@ class WordsForm(forms.Form):
                 "subject": written.text.subject,
                 "body": written.text.body,
                 "token": fresh_token(),
+                "seen": seen or Seen(),
             },
         )
 
@@ -49,7 +67,9 @@ class AgainForm(forms.Form):
         label=_("addressed to"), max_length=254, required=False, help_text=_("Another address, if the first was wrong.")
     )
     token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    seen = SeenField()
 
 
 class DiscardForm(forms.Form):
     reason = forms.CharField(label=_("reason"), max_length=200)
+    seen = SeenField()

@@ -84,6 +84,8 @@ class MailAdmin(ReadOnlyAdmin):
         answer = super().render_change_form(request, context, *args, **options)
         mail = context.get("original")
         if mail is not None:
+            if mail.state == State.DISCARDED and selectors.newest_again(mail.pk):
+                possible["admin:correspondence_mail_again"] = ()
             offered = [link for link in self.object_links if mail.state in possible[link.url_name]]
             answer.context_data["page_links"] = self._links(request, offered, mail.pk)
         return answer
@@ -126,10 +128,16 @@ class MailAdmin(ReadOnlyAdmin):
     def approve_page(self, request: HttpRequest, mail_id: int) -> HttpResponse:
         mail = self._found(request, mail_id)
         written = selectors.as_it_goes_out(mail)
-        form = WordsForm.of(written, request.POST or None)
+        form = WordsForm.of(written, request.POST or None, seen=selectors.seen_of(mail_id))
 
         def act() -> HttpResponse:
-            self.serve(request, services.approve_mail, mail_id=mail_id, words=form.words())
+            self.serve(
+                request,
+                services.approve_mail,
+                mail_id=mail_id,
+                words=form.words(),
+                seen=form.cleaned_data["seen"],
+            )
             return self.done(request, gettext("It goes out now."), "admin:correspondence_mail_change", mail_id)
 
         return self.service_page(
@@ -145,7 +153,10 @@ class MailAdmin(ReadOnlyAdmin):
 
     def again_page(self, request: HttpRequest, mail_id: int) -> HttpResponse:
         mail = self._found(request, mail_id)
-        form = AgainForm(request.POST or None, initial={"recipient": mail.recipient, "token": fresh_token()})
+        if request.method == "GET" and (last := selectors.newest_again(mail_id)):
+            self.message_user(request, selectors.told_of_again(last), messages.WARNING)
+        initial = {"recipient": mail.recipient, "token": fresh_token(), "seen": selectors.seen_of(mail_id)}
+        form = AgainForm(request.POST or None, initial=initial)
 
         def act() -> HttpResponse:
             again = self.serve(
@@ -154,6 +165,7 @@ class MailAdmin(ReadOnlyAdmin):
                 mail_id=mail_id,
                 token=form.cleaned_data["token"],
                 recipient=form.cleaned_data["recipient"],
+                seen=form.cleaned_data["seen"],
             )
             return self.done(request, gettext("It goes out once more."), "admin:correspondence_mail_change", again.pk)
 
@@ -162,10 +174,10 @@ class MailAdmin(ReadOnlyAdmin):
 
     def discard_page(self, request: HttpRequest, mail_id: int) -> HttpResponse:
         mail = self._found(request, mail_id)
-        form = DiscardForm(request.POST or None)
+        form = DiscardForm(request.POST or None, initial={"seen": selectors.seen_of(mail_id)})
 
         def act() -> HttpResponse:
-            self.serve(request, services.discard_mail, mail_id=mail_id, reason=form.cleaned_data["reason"])
+            self.serve(request, services.discard_mail, mail_id=mail_id, **form.cleaned_data)
             return self.done(request, gettext("It will not be sent."), "admin:correspondence_mail_change", mail_id)
 
         title = f"{mail.document_label} {mail.get_kind_display()}"

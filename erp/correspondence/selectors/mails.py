@@ -9,10 +9,11 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from erp.core import rows
+from erp.core import rows, who
+from erp.core.clock import written_moment
 from erp.core.models import Channel
 from erp.correspondence.exceptions import ChannelDoesNotWrite, MailNotFound
-from erp.correspondence.models import ChannelMail, Mail, MailKind, MailTemplate
+from erp.correspondence.models import ChannelMail, Mail, MailEvent, MailKind, MailTemplate
 from erp.correspondence.selectors import templates
 from erp.correspondence.selectors.templates import Text, one_line
 from erp.correspondence.selectors.writers import Attachment, Contents, Placeholder, Topic, writer_of
@@ -31,6 +32,52 @@ class Written:
     text: Text
     problem: str
     attachments: Sequence[Attachment]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What somebody who acts on a mail knew of it: the last thing that people had done with it, and the last mail that it was sent again as."""
+
+    event_id: int = 0
+    again_id: int = 0
+
+
+# What people do; what a server answers changes nothing that they decided.
+_BY_PEOPLE = (MailEvent.Kind.EDITED, MailEvent.Kind.APPROVED, MailEvent.Kind.DISCARDED)
+
+
+def events_of(mail_id: int) -> list[MailEvent]:
+    """What people did with a mail, in its order."""
+    return list(MailEvent.objects.filter(mail=mail_id, kind__in=_BY_PEOPLE).order_by("pk"))
+
+
+def newest_again(mail_id: int) -> Mail | None:
+    return Mail.objects.filter(resend_of=mail_id).defer("body").order_by("-pk").first()
+
+
+def seen_of(mail_id: int) -> Seen:
+    events, again = events_of(mail_id), newest_again(mail_id)
+    return Seen(events[-1].pk if events else 0, again.pk if again else 0)
+
+
+def told_of_event(event: MailEvent) -> str:
+    """For whoever acts on a mail as it was before."""
+    what = event.get_kind_display()
+    if event.kind == MailEvent.Kind.DISCARDED and event.detail:
+        what = f"{what} ({event.detail})"
+    told = _("Nothing was done. %(who)s did this with the mail at %(when)s: %(what)s. Open the mail again and look.")
+    return told % {"who": who.told(event.actor), "when": written_moment(event.recorded_at), "what": what}
+
+
+def told_of_again(again: Mail) -> str:
+    """That a mail was sent again, for whoever is about to do so."""
+    told = _("%(who)s sent this mail again at %(when)s, as mail %(id)s (%(state)s).")
+    return told % {
+        "who": who.told(again.actor),
+        "when": written_moment(again.owed_at),
+        "id": again.pk,
+        "state": again.get_state_display(),
+    }
 
 
 def setting_of(channel_id: int) -> ChannelMail:

@@ -1,4 +1,8 @@
-"""What people do with mails: write one, look at a draft and send or discard it, send one again. Takes the mail's row."""
+"""What people do with mails: write one, look at a draft and send or discard it, send one again. Takes the mail's row.
+
+Two people may have the same mail before them. Each says what they saw of it (``seen``, from ``selectors.seen_of``); behind the lock of the row the
+second is refused and told what the first did, so that a shopper gets one mail and nobody's words are replaced unread.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,9 @@ from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.correspondence import selectors
-from erp.correspondence.exceptions import MailIsOver, MailNotFound
+from erp.correspondence.exceptions import MailIsOver, MailMovedOn, MailNotFound
 from erp.correspondence.models import Mail, MailEvent, MailKind
+from erp.correspondence.selectors import Seen
 from erp.correspondence.selectors.templates import SUBJECT_LENGTH
 from erp.correspondence.services.delivery import close_task
 
@@ -74,18 +79,27 @@ def write_mail(*, subject: Subject, kind: str, words: Words, token: str, at: dt.
 
 
 @use_case
-def edit_mail(*, mail_id: int, words: Words, at: dt.datetime, by: Actor) -> None:
-    """Change the words of a draft. Raises InvalidInput, MailNotFound, MailIsOver."""
+def edit_mail(*, mail_id: int, words: Words, seen: Seen | None = None, at: dt.datetime, by: Actor) -> None:
+    """Change the words of a draft. Raises InvalidInput, MailNotFound, MailIsOver, MailMovedOn if somebody changed it since it was ``seen``."""
     mail = _lock(mail_id, *UNSENT)
+    if _says(mail, words):
+        return
+    _refuse_unseen_events(mail, seen)
     _refuse_bad(words)
     _edit(mail, words, at=at, by=by)
 
 
 @use_case
-def approve_mail(*, mail_id: int, words: Words | None = None, at: dt.datetime, by: Actor) -> None:
-    """Let a draft go out, in these words or in those of its template. Again = no change. Raises InvalidInput, MailNotFound, MailIsOver."""
+def approve_mail(
+    *, mail_id: int, words: Words | None = None, seen: Seen | None = None, at: dt.datetime, by: Actor
+) -> None:
+    """Let a draft go out, in these words or in those of its template. Again = no change.
+
+    Raises InvalidInput, MailNotFound, MailIsOver, MailMovedOn if somebody changed or approved it in other words since it was ``seen``.
+    """
     mail = _lock(mail_id, *UNSENT)
-    if words is not None:
+    if words is not None and not _says(mail, words):
+        _refuse_unseen_events(mail, seen)
         _refuse_bad(words)
         _edit(mail, words, at=at, by=by)
     if mail.state == State.DRAFT:
@@ -94,31 +108,53 @@ def approve_mail(*, mail_id: int, words: Words | None = None, at: dt.datetime, b
 
 
 @use_case
-def discard_mail(*, mail_id: int, reason: str, at: dt.datetime, by: Actor) -> None:
-    """Do not send a mail, or be done with one that could not be sent. Again = no change. Raises MailNotFound, MailIsOver, InvalidInput."""
+def discard_mail(*, mail_id: int, reason: str, seen: Seen | None = None, at: dt.datetime, by: Actor) -> None:
+    """Do not send a mail, or be done with one that could not be sent. Again for the same reason = no change.
+
+    Raises MailNotFound, MailIsOver, InvalidInput, MailMovedOn if it was sent again, if somebody gave another reason, or let it go
+    out since it was ``seen``.
+    """
     mail = _lock(mail_id, *UNSENT, State.FAILED, State.UNKNOWN, State.UNDELIVERABLE, State.DISCARDED)
+    if again := selectors.newest_again(mail.pk):
+        raise _sent_by_another(again)
     if mail.state == State.DISCARDED:
+        if mail.reason != reason.strip():
+            raise MailMovedOn(selectors.told_of_event(selectors.events_of(mail.pk)[-1]))
         return
+    _refuse_unseen_events(mail, seen)
     if not reason.strip():
         raise InvalidInput([Problem("/reason", "missing", _("Say why it is not sent."))])
     _discard(mail, reason.strip(), at=at, by=by)
 
 
 @use_case
-def send_again(*, mail_id: int, token: str, recipient: str = "", at: dt.datetime, by: Actor) -> Mail:
+def send_again(
+    *, mail_id: int, token: str, recipient: str = "", seen: Seen | None = None, at: dt.datetime, by: Actor
+) -> Mail:
     """Send the same words once more, as a mail of its own that names the first; to another address if one is given. The same ``token`` again is
     the same mail.
 
-    One that was never written is written now. Raises InvalidInput, MailNotFound, MailIsOver for a mail that is still under way.
+    One that was never written is written now. Raises InvalidInput, MailNotFound, MailIsOver for a mail that is still under way, MailMovedOn when
+    somebody else sent it again: one that did not arrive is sent again once, and what became of that is done with the new mail; one that arrived
+    is sent again by whoever has ``seen`` that it was.
     """
     mail = _lock(mail_id, *ENDED)
+    occasion = f"again:{mail.pk}:{token}"[:80]
+    again = selectors.newest_again(mail.pk)
+    if again is not None and not Mail.objects.filter(resend_of=mail, occasion=occasion).exists():
+        knows = mail.state == State.SENT and seen is not None and seen.again_id == again.pk
+        if not knows:
+            raise _sent_by_another(again)
+    if again is None:
+        # Whoever gave it up meanwhile knows something of it.
+        _refuse_unseen_events(mail, seen)
     if recipient:
         _refuse_bad(Words(recipient, mail.subject or "-", mail.body or "-"))
     again, is_new = Mail.objects.get_or_create(
         document_type=mail.document_type,
         document_id=mail.document_id,
         kind=mail.kind,
-        occasion=f"again:{mail.pk}:{token}"[:80],
+        occasion=occasion,
         defaults={
             "channel_id": mail.channel_id,
             "document_label": mail.document_label,
@@ -148,6 +184,24 @@ def _lock(mail_id: int, *allowed: str) -> Mail:
     return mail
 
 
+def _says(mail: Mail, words: Words) -> bool:
+    """Whether the mail has been given these very words already."""
+    texts = _texts(words)
+    return texts == {name: getattr(mail, name) for name in texts}
+
+
+def _sent_by_another(again: Mail) -> MailMovedOn:
+    rest = _(" Nothing was done just now: what is still to be done is done with that one.")
+    return MailMovedOn(f"{selectors.told_of_again(again)}{rest}")
+
+
+def _refuse_unseen_events(mail: Mail, seen: Seen | None) -> None:
+    if seen is None:
+        return
+    if unseen := [event for event in selectors.events_of(mail.pk) if event.pk > seen.event_id]:
+        raise MailMovedOn(selectors.told_of_event(unseen[-1]))
+
+
 def _refuse_bad(words: Words) -> None:
     problems = []
     try:
@@ -170,9 +224,8 @@ def _texts(words: Words) -> dict[str, str]:
 
 def _edit(mail: Mail, words: Words, *, at: dt.datetime, by: Actor) -> None:
     texts = _texts(words)
-    if texts != {name: getattr(mail, name) for name in texts}:
-        Mail.objects.filter(pk=mail.pk).update(**texts)
-        _note(mail, MailEvent.Kind.EDITED, "{recipient}\n{subject}\n\n{body}".format(**texts), at=at, by=by)
+    Mail.objects.filter(pk=mail.pk).update(**texts)
+    _note(mail, MailEvent.Kind.EDITED, "{recipient}\n{subject}\n\n{body}".format(**texts), at=at, by=by)
 
 
 def _discard(mail: Mail, reason: str, *, at: dt.datetime, by: Actor) -> None:

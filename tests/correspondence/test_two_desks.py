@@ -1,0 +1,192 @@
+"""Two people with the same mail before them: the shopper gets one, and the second person is told what the first did."""
+
+from functools import partial
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.urls import reverse
+
+from erp.core.actors import Actor
+from erp.core.models import StaffTask
+from erp.correspondence import selectors, services
+from erp.correspondence.exceptions import MailMovedOn
+from erp.correspondence.models import Mail, MailEvent
+from erp.correspondence.selectors import Seen
+from tests.correspondence.factories import told
+from tests.correspondence.test_delivery import ordered
+from tests.correspondence.test_pages import seen_in, token_in
+from tests.orders.factories import NOON
+from tests.racing import race
+from tests.unlocked import fails_without
+
+pytestmark = pytest.mark.django_db
+AOI, MIKA = Actor.staff("aoi"), Actor.staff("mika")
+KEEPS_ONE = pytest.mark.django_db(transaction=True)
+
+
+def a_mail(state="UNKNOWN", **rules):
+    ordered(1, **rules)
+    mail = Mail.objects.get()
+    sent_at = NOON if state == "SENT" else None
+    Mail.objects.filter(pk=mail.pk).update(
+        state=state, subject="ご注文", body="本文\n", recipient="a@shop.example", sent_at=sent_at
+    )
+    mail.refresh_from_db()
+    return mail
+
+
+def again(mail, by, *, token="", seen=None):
+    seen = selectors.seen_of(mail.pk) if seen is None else seen
+    return partial(services.send_again, mail_id=mail.pk, token=token or by.name, seen=seen, at=NOON, by=by)
+
+
+@pytest.mark.parametrize("state", ["UNKNOWN", "FAILED", "UNDELIVERABLE", "SENT", "DISCARDED"])
+def test_a_mail_that_another_sent_again_is_not_sent_a_third_time(state):
+    mail = a_mail(state)
+    first, second = again(mail, AOI), again(mail, MIKA)
+    sent = first()
+
+    with pytest.raises(MailMovedOn) as refusal:
+        second()
+
+    assert str(refusal.value) == (
+        f"2026/11/23 12:00 に aoi がこのメールを再送しています (メール {sent.pk}: 未送信)。"
+        "今の操作では何も行っていません。この後の対応は、そのメールで行ってください。"
+    )
+    assert Mail.objects.count() == 2
+    assert first() == sent
+
+
+@KEEPS_ONE
+@pytest.mark.parametrize("state", ["UNKNOWN", "SENT"])
+@fails_without("correspondence.by_hand._lock[rows]")
+def test_a_mail_that_two_send_again_at_once_goes_out_once(state):
+    mail = a_mail(state)
+
+    outcomes = race(again(mail, AOI), again(mail, MIKA), hold=Mail.objects.filter(pk=mail.pk))
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Mail", "MailMovedOn"]
+    assert Mail.objects.count() == 2
+
+
+@KEEPS_ONE
+@fails_without("correspondence.by_hand._lock[rows]")
+def test_a_draft_that_two_send_in_words_of_their_own_says_what_the_first_wrote():
+    mail = a_mail("DRAFT", ORDER_RECEIVED="MAMORI_CHECKED")
+    seen = selectors.seen_of(mail.pk)
+
+    def approve(by):
+        words = services.Words("a@shop.example", "ご注文", f"{by.name} の本文")
+        return partial(services.approve_mail, mail_id=mail.pk, words=words, seen=seen, at=NOON, by=by)
+
+    outcomes = race(approve(AOI), approve(MIKA), hold=Mail.objects.filter(pk=mail.pk))
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["MailMovedOn", "NoneType"]
+    first = ("aoi", "mika")[outcomes.index(None)]
+    mail.refresh_from_db()
+    assert (mail.state, mail.body) == ("WAITING", f"{first} の本文\n")
+
+
+def test_what_arrived_is_sent_again_by_whoever_knows_that_it_was_sent_again():
+    mail = a_mail("SENT")
+    sent = again(mail, AOI)()
+
+    once_more = again(mail, MIKA)()
+
+    assert selectors.seen_of(mail.pk) == Seen(0, once_more.pk)
+    assert once_more.pk != sent.pk
+
+
+def test_what_did_not_arrive_is_sent_again_from_the_mail_that_stands_for_it():
+    mail = a_mail("FAILED")
+    second = again(mail, AOI)()
+    Mail.objects.filter(pk=second.pk).update(state="FAILED")
+
+    with pytest.raises(MailMovedOn):
+        again(mail, MIKA)()
+    again(second, MIKA)()
+
+    assert told() == [("ORDER_RECEIVED", "DISCARDED"), ("ORDER_RECEIVED", "DISCARDED"), ("ORDER_RECEIVED", "WAITING")]
+
+
+def test_a_mail_that_another_is_done_with_is_not_sent_again_by_who_did_not_know():
+    mail = a_mail("UNKNOWN")
+    seen = selectors.seen_of(mail.pk)
+    services.discard_mail(mail_id=mail.pk, reason="届いていると電話で確認", at=NOON, by=AOI)
+
+    with pytest.raises(MailMovedOn) as refusal:
+        again(mail, MIKA, seen=seen)()
+
+    assert "aoi" in str(refusal.value)
+    assert "届いていると電話で確認" in str(refusal.value)
+    assert Mail.objects.count() == 1
+    again(mail, MIKA)()
+    assert Mail.objects.count() == 2
+
+
+def test_a_mail_that_was_sent_again_cannot_be_said_not_to_go():
+    mail = a_mail("UNKNOWN")
+    again(mail, AOI)()
+    mail.refresh_from_db()
+
+    for reason in ("不要", mail.reason):
+        with pytest.raises(MailMovedOn, match="aoi がこのメールを再送しています"):
+            services.discard_mail(mail_id=mail.pk, reason=reason, at=NOON, by=MIKA)
+
+
+def test_a_reason_of_another_is_told_and_stays():
+    mail = a_mail("DRAFT")
+    services.discard_mail(mail_id=mail.pk, reason="電話で済んだ", at=NOON, by=AOI)
+    services.discard_mail(mail_id=mail.pk, reason="電話で済んだ", at=NOON, by=AOI)
+
+    with pytest.raises(MailMovedOn) as refusal:
+        services.discard_mail(mail_id=mail.pk, reason="不要", at=NOON, by=MIKA)
+
+    assert "電話で済んだ" in str(refusal.value)
+    mail.refresh_from_db()
+    assert mail.reason == "電話で済んだ"
+    assert MailEvent.objects.filter(mail=mail).count() == 1
+
+
+def test_a_draft_that_another_let_go_is_not_discarded_by_who_saw_a_draft():
+    mail = a_mail("DRAFT")
+    seen = selectors.seen_of(mail.pk)
+    services.approve_mail(mail_id=mail.pk, at=NOON, by=AOI)
+
+    with pytest.raises(MailMovedOn):
+        services.discard_mail(mail_id=mail.pk, reason="不要", seen=seen, at=NOON, by=MIKA)
+    with pytest.raises(MailMovedOn):
+        words = services.Words("b@shop.example", "件名", "別の本文")
+        services.edit_mail(mail_id=mail.pk, words=words, seen=seen, at=NOON, by=MIKA)
+    services.discard_mail(mail_id=mail.pk, reason="不要", seen=selectors.seen_of(mail.pk), at=NOON, by=MIKA)
+
+    mail.refresh_from_db()
+    assert mail.state == "DISCARDED"
+
+
+def test_the_pages_tell_the_second_person_what_the_first_did(client):
+    mail = a_mail("UNKNOWN")
+    pages = {}
+    for name in ("aoi", "mika"):
+        user = User.objects.create_user(name, is_staff=True, last_name="鈴木", first_name=name)
+        user.groups.add(Group.objects.get(name="EC運営"))
+    page = reverse("admin:correspondence_mail_again", args=[mail.pk])
+    for name in ("aoi", "mika"):
+        client.force_login(User.objects.get(username=name))
+        shown = client.get(page)
+        pages[name] = {
+            "recipient": "a@shop.example",
+            "token": token_in(shown),
+            "seen": seen_in(shown),
+        }
+    client.force_login(User.objects.get(username="aoi"))
+    assert client.post(page, pages["aoi"]).status_code == 302
+
+    client.force_login(User.objects.get(username="mika"))
+    answer = client.post(page, pages["mika"]).content.decode()
+
+    assert "鈴木 aoi がこのメールを再送しています" in answer
+    assert Mail.objects.count() == 2
+    change = client.get(reverse("admin:correspondence_mail_change", args=[mail.pk])).content.decode()
+    assert page not in change
+    assert StaffTask.objects.filter(kind="MAIL_FAILED", closed_at=None).count() == 0
