@@ -39,6 +39,12 @@ class NotReturnable(NotAllowedNow):
     code = "not_returnable"
 
 
+class AlreadyTakenBack(Conflict):
+    """Somebody else booked a return of this parcel after the caller had looked at it; the answer says who, what and when."""
+
+    code = "already_taken_back"
+
+
 class NotReportable(NotAllowedNow):
     """More was reported sold than an account holds; ``problems`` names every line."""
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from erp.orders.models import Return, Shipment, ShipmentLine
-from erp.orders.services import set_tracking
+from erp.core.actors import Actor
+from erp.orders.models import Order, Return, Shipment, ShipmentLine
+from erp.orders.services import ReturnedLine, record_return, set_tracking
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
+from tests.racing import race
+from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +64,104 @@ def test_good_and_bad_pieces_are_booked_once(scan, gone):
     assert figures(gone.shirt, gone.place)[0] == 3
     page = scan(code=gone.number).context
     assert (page["rows"][0]["left"], page["before"]) == (1, 2)
+
+
+def as_staff(client: Any, name: str) -> Any:
+    user, _is_new = User.objects.get_or_create(
+        username=name, is_staff=True, is_superuser=True, first_name=name, last_name="佐藤"
+    )
+    client.force_login(user)
+    return lambda **fields: client.post(reverse("admin:orders_take_back"), fields)
+
+
+def opened(scan: Any, parcel: Any) -> dict[str, Any]:
+    """The hidden fields of the page, as a browser sends them back."""
+    page = scan(code=parcel.number).context
+    return {"shipment": parcel.pk, "before": str(page["before"]), "form": page["form"]}
+
+
+def test_a_second_person_with_the_same_parcel_is_told_what_the_first_booked_and_adds_nothing(client, gone):
+    [part] = ShipmentLine.objects.all()
+    counted = {"act": "return", f"good_{part.pk}": "1", "reason": "サイズ違い"}
+    first, second = opened(as_staff(client, "aoi"), gone), opened(as_staff(client, "mika"), gone)
+    assert as_staff(client, "aoi")(**first, **counted).context["kind"] == "good"
+    document = Return.objects.get()
+
+    answer = as_staff(client, "mika")(**second, **counted, bad="")
+
+    told = answer.content.decode()
+    assert f"佐藤 aoi が {document.number} を登録しました (1 点)" in told
+    assert "何も登録していません" in told
+    assert "kind" not in answer.context
+    assert Return.objects.count() == 1
+    assert figures(gone.shirt, gone.place)[0] == 3
+    # What was typed stays, and what really came back besides is booked now.
+    assert answer.context["rows"][0]["good"] == "1"
+    assert answer.context["reason"] == "サイズ違い"
+    again = {"shipment": gone.pk, "before": str(answer.context["before"]), "form": answer.context["form"]}
+    assert as_staff(client, "mika")(**again, **counted).context["kind"] == "good"
+    assert Return.objects.count() == 2
+    assert figures(gone.shirt, gone.place)[0] == 4
+
+
+def test_two_returns_of_one_piece_each_are_both_booked(client, gone):
+    [part] = ShipmentLine.objects.all()
+    scan = as_staff(client, "aoi")
+
+    for _time in range(2):
+        assert scan(**opened(scan, gone), act="return", **{f"good_{part.pk}": "1"}).context["kind"] == "good"
+
+    assert Return.objects.count() == 2
+    assert figures(gone.shirt, gone.place)[0] == 4
+
+
+def test_a_form_that_comes_again_with_another_reason_is_no_replay(client, gone):
+    [part] = ShipmentLine.objects.all()
+    scan = as_staff(client, "aoi")
+    form = opened(scan, gone) | {"act": "return", f"good_{part.pk}": "1"}
+    assert scan(**form, reason="サイズ").context["kind"] == "good"
+
+    assert "kind" not in scan(**form, reason="汚れ").context
+
+    assert Return.objects.get().reason == "サイズ"
+
+
+def test_a_refusal_that_another_booked_meanwhile_is_told(client, gone):
+    [part] = ShipmentLine.objects.all()
+    first, second = opened(as_staff(client, "aoi"), gone), opened(as_staff(client, "mika"), gone)
+    third = opened(as_staff(client, "yui"), gone)
+    as_staff(client, "aoi")(**first, act="return", **{f"good_{part.pk}": "1"})
+
+    answer = as_staff(client, "mika")(**second, act="refuse")
+
+    assert "佐藤 aoi が" in answer.content.decode()
+    assert Shipment.objects.get().state == "SHIPPED"
+    again = {"shipment": gone.pk, "before": str(answer.context["before"]), "form": answer.context["form"]}
+    assert as_staff(client, "mika")(**again, act="refuse").context["kind"] == "good"
+    assert as_staff(client, "yui")(**third, act="refuse").context.get("kind") != "good"
+    assert Return.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@fails_without("orders.returns._lock[rows]")
+def test_two_who_book_what_came_back_of_one_parcel_at_once_book_it_once(gone):
+    [part] = ShipmentLine.objects.all()
+
+    def book(by: Actor) -> Any:
+        return partial(
+            record_return,
+            order_id=gone.order_id,
+            external_id=f"scan:{gone.pk}:{by.name}",
+            lines=[ReturnedLine(part.pk, 1)],
+            seen={gone.pk: 0},
+            at=NOON,
+            by=by,
+        )
+
+    outcomes = race(book(Actor.staff("aoi")), book(Actor.staff("mika")), hold=Order.objects.all())
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlreadyTakenBack", "Return"]
+    assert figures(gone.shirt, gone.place)[0] == 3
 
 
 def test_more_than_was_sent_is_refused_and_what_was_typed_stays(scan, gone):

@@ -25,7 +25,7 @@ from erp.core.clock import business_date, written_day
 from erp.core.identifiers import plain
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
-from erp.orders import services
+from erp.orders import selectors, services
 from erp.orders.admin import labels, packing, papers, prints, sales_reports, taking_back
 from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import PrintRun, ReturnLine, Shipment, ShipmentLine
@@ -298,7 +298,7 @@ class ShipmentAdmin(OfChannels):
             queryset,
             lambda key, on: partial(
                 services.record_refusal, shipment_id=key, external_id=f"refused:{key}", freight=freight, condition=condition,
-                return_date=on,
+                return_date=on, seen=selectors.units_returned([key]),
             ),
         )  # fmt: skip
 
@@ -376,6 +376,7 @@ class ShipmentLineAdmin(OfChannels):
                     external_id=f"desk:{line.pk}:{line.returned_quantity}",
                     lines=[services.ReturnedLine(line.pk, quantity, condition)],
                     reason=form.cleaned_data["reason"],
+                    seen=selectors.units_returned([line.shipment_id]),
                 )
                 self.message_user(request, f"{line.shipment}: {document.number}", messages.SUCCESS)
 

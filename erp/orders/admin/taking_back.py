@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+import uuid
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def _rows(request: HttpRequest, parcel: Shipment) -> list[dict[str, Any]]:
 
 
 def _return(page: ShipmentAdmin, request: HttpRequest, parcel: Shipment) -> str:
-    """The number of the document; nothing where nothing was counted. The same form pressed twice is the same return."""
+    """The number of the document; nothing where nothing was counted. The same form pressed twice is the same return, another's is not."""
     counted, unread = [], []
     for row in _rows(request, parcel):
         for text, condition in ((row["good"], Condition.SELLABLE), (row["bad"], Condition.DEFECTIVE)):
@@ -104,14 +105,15 @@ def _return(page: ShipmentAdmin, request: HttpRequest, parcel: Shipment) -> str:
         )
         page.message_user(request, told, messages.ERROR)
         return ""
-    before = request.POST.get("before", "")[:20]
+    form = request.POST.get("form", "")[:40] or str(_before(request))
     document = page.serve(
         request,
         services.record_return,
         order_id=parcel.order_id,
-        external_id=f"scan:{parcel.pk}:{before}",
+        external_id=f"scan:{parcel.pk}:{form}",
         lines=counted,
         reason=request.POST.get("reason", "")[:200],
+        seen={parcel.pk: _before(request)},
     )
     return str(document.number)
 
@@ -130,8 +132,15 @@ def _refuse(page: ShipmentAdmin, request: HttpRequest, parcel: Shipment) -> str:
         external_id=f"refused:{parcel.pk}",
         freight=freight,
         condition=condition,
+        seen={parcel.pk: _before(request)},
     )
     return str(document.number)
+
+
+def _before(request: HttpRequest) -> int:
+    """How many pieces of the parcel had come back when its form was opened."""
+    before = request.POST.get("before", "")
+    return int(before) if before.isascii() and before.isdecimal() and len(before) < 10 else 0
 
 
 def _page(page: ShipmentAdmin, request: HttpRequest, **context: Any) -> HttpResponse:
@@ -140,6 +149,8 @@ def _page(page: ShipmentAdmin, request: HttpRequest, **context: Any) -> HttpResp
         **page.admin_site.each_context(request),
         "opts": page.opts,
         "title": gettext("Take goods back"),
+        "reason": request.POST.get("reason", "")[:200],
         "before": sum(row["line"].returned_quantity for row in rows),
+        "form": request.POST.get("form", "")[:40] if rows and request.POST.get("act") else uuid.uuid4().hex,
     }
     return TemplateResponse(request, "admin/orders/shipment/take_back.html", {**shared, **context})

@@ -68,6 +68,7 @@ from erp.orders.selectors.receipts import (
 )
 from erp.orders.selectors.remaining import came_back_unsold, still_to_be_sold
 from erp.orders.selectors.standings import Standing, orders_placed_since, standings
+from erp.orders.selectors.taken_back import told_of_returns, units_returned
 
 __all__ = [
     "ArrivalDate",
@@ -134,5 +135,7 @@ __all__ = [
     "standings",
     "still_to_be_sold",
     "tasks_of",
+    "told_of_returns",
+    "units_returned",
     "whole_orders",
 ]

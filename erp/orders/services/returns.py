@@ -7,7 +7,7 @@ issue. One call takes any number of returns in a constant number of statements.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.orders import selectors
-from erp.orders.exceptions import OrderNotFound
+from erp.orders.exceptions import AlreadyTakenBack, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
 from erp.orders.services import letters, parcel_days, return_documents, unsold
@@ -42,17 +42,22 @@ def record_return(
     refund_fees: bool = False,
     reason: str = "",
     return_date: dt.date | None = None,
+    seen: Mapping[int, int] | None = None,
     at: dt.datetime,
     by: Actor,
 ) -> Return:
     """Take goods of an order back and owe the money back, or lower what is still owed. The same ``external_id`` again returns the first document.
+
+    ``seen`` is for people who have the parcel before them: shipment → units of it that had come back when they looked. What another booked since
+    is told to them (AlreadyTakenBack), and nothing is added.
 
     Goods whose sale was not posted yet (着荷・検収基準, consigned) come back from where they are, at the value they left with, and no sale is
     taken back; of consigned ones what the account has not sold comes back first.
     Raises OrderNotFound, NotReturnable (more than was shipped), Conflict for other content under the same id.
     """
     request = ReturnRequest(order_id, external_id, tuple(lines), refund_fees, reason)
-    return _take_back(Return.Kind.RETURN, [request], ZERO, return_date or business_date(at), at=at, by=by)[0]
+    on = return_date or business_date(at)
+    return _take_back(Return.Kind.RETURN, [request], ZERO, on, seen=seen, at=at, by=by)[0]
 
 
 @use_case
@@ -74,11 +79,12 @@ def record_refusal(
     freight: Decimal = ZERO,
     condition: str = Condition.SELLABLE,
     return_date: dt.date | None = None,
+    seen: Mapping[int, int] | None = None,
     at: dt.datetime,
     by: Actor,
 ) -> Return:
     """受取拒否: the whole parcel came back unopened. The sale is taken back with its fees, where it was posted; what a customer paid is owed
-    back; ``freight`` (incl. tax) both ways is our cost."""
+    back; ``freight`` (incl. tax) both ways is our cost. ``seen`` as in ``record_return``."""
     shipment = Shipment.objects.filter(pk=shipment_id).first()
     if shipment is None:
         raise OrderNotFound(_("There is no such shipment."))
@@ -89,7 +95,7 @@ def record_refusal(
     )
     request = ReturnRequest(shipment.order_id, external_id, lines, refund_fees=True)
     on = return_date or business_date(at)
-    document = _take_back(Return.Kind.REFUSED, [request], freight, on, at=at, by=by)[0]
+    document = _take_back(Return.Kind.REFUSED, [request], freight, on, seen=seen, at=at, by=by)[0]
     unopened = Shipment.objects.filter(pk=shipment_id).exclude(state=Shipment.State.RETURNED)
     if unopened.update(state=Shipment.State.RETURNED, version=F("version") + 1):
         announce_of([shipment_id])
@@ -97,7 +103,14 @@ def record_refusal(
 
 
 def _take_back(
-    kind: str, requests: Sequence[ReturnRequest], freight: Decimal, on: dt.date, *, at: dt.datetime, by: Actor
+    kind: str,
+    requests: Sequence[ReturnRequest],
+    freight: Decimal,
+    on: dt.date,
+    *,
+    seen: Mapping[int, int] | None = None,
+    at: dt.datetime,
+    by: Actor,
 ) -> list[Return]:
     parcel_days.refuse_future("return_date", on, at=at)
     takings = _lock(kind, requests, freight)
@@ -108,6 +121,8 @@ def _take_back(
         channel.pk, {taking.request.external_id: taking.fingerprint for taking in takings}
     )
     fresh = [taking for taking in takings if taking.request.external_id not in replays]
+    if seen is not None:
+        _refuse_unseen(seen, fresh, replays, by=by)
     documents: list[NewReturn] = []
     if fresh:
         # Posting lowers what a bill-to owes; its credit group comes before the balances that restocking locks.
@@ -156,6 +171,16 @@ def _lock(kind: str, requests: Sequence[ReturnRequest], freight: Decimal) -> lis
     return [Taking(request, orders[request.order_id], _fingerprint(kind, request, freight)) for request in requests]
 
 
+def _refuse_unseen(
+    seen: Mapping[int, int], fresh: Sequence[Taking], replays: Mapping[str, Return], *, by: Actor
+) -> None:
+    """Behind the locks of the orders: what another booked since somebody looked, or under the very number, is no answer to what they booked."""
+    if any(document.actor != str(by) for document in replays.values()):
+        raise AlreadyTakenBack(selectors.told_of_returns(seen, since={}))
+    if fresh and selectors.units_returned(seen) != dict(seen):
+        raise AlreadyTakenBack(selectors.told_of_returns(seen, since=seen))
+
+
 def _fingerprint(kind: str, request: ReturnRequest, freight: Decimal) -> str:
     content = {
         "kind": kind,
@@ -163,6 +188,7 @@ def _fingerprint(kind: str, request: ReturnRequest, freight: Decimal) -> str:
         "lines": sorted(map(str, map(asdict, request.lines))),
         "fees": request.refund_fees,
         "freight": freight,
+        "reason": request.reason,
     }
     return messages.fingerprint(content)
 
