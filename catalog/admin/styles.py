@@ -31,12 +31,18 @@ class UploadForm(forms.Form):
     dry_run = forms.BooleanField(label=_("only check"), required=False, initial=True)
 
 
+SEVERAL = _("Hold Ctrl (on a Mac ⌘) to choose several.")
+
+
 class MatrixForm(forms.Form):
     colors = forms.ModelMultipleChoiceField(
-        label=_("colours"), queryset=Color.objects.order_by("sort_order", "code"), to_field_name="code"
+        label=_("colours"),
+        queryset=Color.objects.order_by("sort_order", "code"),
+        to_field_name="code",
+        help_text=SEVERAL,
     )
     sizes = forms.ModelMultipleChoiceField(
-        label=_("sizes"), queryset=Size.objects.order_by("sort_order", "code"), to_field_name="code"
+        label=_("sizes"), queryset=Size.objects.order_by("sort_order", "code"), to_field_name="code", help_text=SEVERAL
     )
 
 
@@ -167,8 +173,16 @@ class ProductAdmin(Exchange, AnnouncingAdmin):
             codes = [CODE_PATTERN.format(style=product.code, color=color.code, size=size.code) for size in sizes]
             cells = [(sku.code if sku else code, sku is not None) for sku, code in zip(there, codes, strict=True)]
             rows.append((color, cells))
-        fresh = sum(not is_there for _color, cells in rows for _code, is_there in cells)
-        return {"sizes": sizes, "rows": rows, "fresh": fresh}
+        fresh = [code for _color, cells in rows for code, is_there in cells if not is_there]
+        bad = services.find_bad_codes(fresh)
+        return {
+            "sizes": sizes,
+            "names": selectors.names_apart(sizes),
+            "rows": rows,
+            "fresh": len(fresh),
+            "bad": {code for code, _problem in bad},
+            "problems": [problem.detail for _code, problem in bad],
+        }
 
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Take a product file. Every problem of every row is listed; with one of them nothing is imported."""

@@ -13,7 +13,7 @@ from catalog.services.codes import add_code
 from catalog.services.kits import define_kit
 from catalog.services.prices import set_cost, set_price
 from catalog.services.product_import import ImportReport, import_products
-from catalog.services.styles import change_life_cycle, create_matrix
+from catalog.services.styles import change_life_cycle, create_matrix, find_bad_codes
 
 __all__ = [
     "ImportReport",
@@ -28,6 +28,7 @@ __all__ = [
     "change_life_cycle",
     "create_matrix",
     "define_kit",
+    "find_bad_codes",
     "import_products",
     "set_cost",
     "set_price",

@@ -69,13 +69,21 @@ def create_matrix(
 
 
 def _refuse_bad_codes(fresh: Sequence[Sku]) -> None:
-    codes = [sku.code for sku in fresh]
+    if problems := find_bad_codes([sku.code for sku in fresh]):
+        raise Conflict(problems=[problem for _code, problem in problems])
+
+
+def find_bad_codes(codes: Sequence[str]) -> list[tuple[str, Problem]]:
+    """Which of these codes no new SKUs can have, and why."""
     taken = set(Sku.objects.filter(code__in=codes).values_list("code", flat=True))
     taken |= {code for code in codes if codes.count(code) > 1}
-    problems = [Problem("/code_pattern", "code_taken", code) for code in sorted(taken)]
-    problems += [Problem("/code_pattern", "code_too_long", code) for code in codes if len(code) > MAX_CODE]
-    if problems:
-        raise Conflict(problems=problems)
+    told, long = _("%(code)s is the code of another SKU."), _("%(code)s is longer than %(most)d characters.")
+    problems = [(code, Problem("/code_pattern", "code_taken", told % {"code": code})) for code in sorted(taken)]
+    return problems + [
+        (code, Problem("/code_pattern", "code_too_long", long % {"code": code, "most": MAX_CODE}))
+        for code in codes
+        if len(code) > MAX_CODE
+    ]
 
 
 @use_case

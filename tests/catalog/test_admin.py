@@ -135,7 +135,13 @@ def test_a_code_that_another_style_has_is_named_and_nothing_is_made(staff):
     colors("WH"), sizes("S", "M")
     sku("TS-001-WH-M", product=product("OTHER"))
 
-    refused = staff.post(f"/admin/catalog/product/{style.pk}/matrix/", {"colors": ["WH"], "sizes": ["S", "M"]})
+    page, wanted = f"/admin/catalog/product/{style.pk}/matrix/", {"colors": ["WH"], "sizes": ["S", "M"]}
+    seen = staff.get(page, wanted)
+    assert seen.context["plan"]["problems"] == ["TS-001-WH-M は別のSKUのコードです。"]
+    assert "作成できません" in seen.content.decode()
+    assert 'method="post"' not in seen.content.decode().split('id="main"')[-1]
+
+    refused = staff.post(page, wanted)
 
     assert levels(refused) == ["error"]
     assert "TS-001-WH-M" in str(next(iter(refused.context["messages"])))
