@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pypdf
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
 
 from customers.services import CustomerData
 from erp.core.errors import InvalidInput
@@ -298,3 +300,18 @@ def test_two_people_at_once_issue_one_first():
 )
 def test_a_company_is_addressed_as_one_and_a_person_as_a_person(addressee, honorific):
     assert selectors.honorific_of(addressee) == honorific
+
+
+def test_the_form_names_every_problem_at_once(client):
+    client.force_login(User.objects.create_superuser("hanako"))
+    record = sold()
+    issue(record)
+
+    page = client.post(
+        reverse("admin:orders_order_receipt", args=[record.pk]),
+        {"addressee": "上様", "proviso": "お品代として", "medium": "PAPER", "again_because": "", "token": "t"},
+    )
+
+    errors = page.context["form"].errors
+    assert errors["addressee"] == ["「上様」では発行できません。お名前を伺って、宛名に入れてください。"]
+    assert "again_because" in errors

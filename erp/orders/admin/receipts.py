@@ -47,6 +47,14 @@ class ReceiptForm(forms.Form):
     again_because = forms.CharField(label=_("reason of issuing again"), max_length=200, required=False)
     token = forms.CharField(widget=forms.HiddenInput, max_length=40)
 
+    def clean(self) -> dict[str, Any]:
+        """What the service would refuse of the words, beside whatever else is missing."""
+        values: dict[str, Any] = super().clean() or {}
+        if "addressee" in values and "proviso" in values:
+            for problem in selectors.find_word_problems(values["addressee"], values["proviso"]):
+                self.add_error(problem.pointer.removeprefix("/"), problem.detail)
+        return values
+
 
 def issue(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpResponse:
     """The form beside what the receipt will say. It opens also when none can be issued, and says why."""
