@@ -178,6 +178,7 @@ def test_the_warehouse_writes_labels_takes_their_numbers_in_and_the_parcels_leav
     assert f"{number} はすでに出荷済みです" in soko.text
     assert soko.page.locator("#changelist-form [name=tracking_number]").first.input_value() == "400000000013"
     assert soko.page.locator(f"[name=_selected_action][value='{key}']").is_checked()
+    assert soko.page.locator("#changelist-form select[name=action]").input_value() == "confirm"
 
 
 def test_accounting_matches_money_and_reads_the_books(company: Company, desk: Any) -> None:

@@ -39,4 +39,8 @@ def give_back(request: HttpRequest, form: BaseForm | None) -> None:
         return
     del request.session[KEPT]
     form.initial = kept["typed"]
-    form.fields["action"].widget.attrs["data-kept-rows"] = " ".join(kept["rows"])
+    # The theme's script empties the choice of the action and forgets ticks; ours sets them behind it.
+    form.fields["action"].widget.attrs |= {
+        "data-kept-rows": " ".join(kept["rows"]),
+        "data-kept-action": kept["typed"].get("action", ""),
+    }

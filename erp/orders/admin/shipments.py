@@ -40,7 +40,7 @@ class ParcelForm(ActionForm):
 
     carrier = forms.CharField(label=_("carrier"), required=False, max_length=30)
     tracking_number = forms.CharField(label=_("tracking number"), required=False, max_length=60)
-    act_date = forms.DateField(label=_("date"), required=False)
+    act_date = forms.DateField(label=_("date"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     freight = forms.DecimalField(label=_("freight both ways (tax included)"), required=False, min_value=0)
     condition = forms.ChoiceField(
         label=_("condition"), required=False,

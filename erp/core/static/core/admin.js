@@ -29,8 +29,13 @@ window.addEventListener("load", () => {
     for (const part of document.querySelectorAll('[aria-label="scrollable content"]')) part.setAttribute("aria-label", "スクロールできる領域");
   }
   // Rows that were ticked for an act that was refused.
-  const kept = document.querySelector("select[name=action][data-kept-rows]")?.dataset.keptRows.split(" ") ?? [];
-  for (const box of document.querySelectorAll("#changelist-form input[name=_selected_action]")) if (kept.includes(box.value) && !box.checked) box.click();
+  const act = document.querySelector("select[name=action][data-kept-rows]");
+  if (act) {
+    const kept = act.dataset.keptRows.split(" ");
+    for (const box of document.querySelectorAll("#changelist-form input[name=_selected_action]")) if (kept.includes(box.value) && !box.checked) box.click();
+    act.value = act.dataset.keptAction;
+    act.dispatchEvent(new Event("change", { bubbles: true }));
+  }
   // A field that offers what it finds is named by its label, as every other one.
   for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
     const label = document.querySelector(`label[for="${select.id}"]`);
