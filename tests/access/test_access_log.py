@@ -19,6 +19,7 @@ from erp.back_office import disclosure
 from erp.core.actors import Actor
 from erp.core.addresses import address_of
 from erp.core.models import AuditRow
+from erp.imports import files
 from erp.imports.masters import named, registered
 from tests.access.conftest import sign_in
 
@@ -234,3 +235,30 @@ def test_who_may_practise_is_audited(mika):
     services.set_practice(user_id=mika.pk, at=timezone.now(), by=JOB)
 
     assert AuditRow.objects.get(table_name="access_staffaccess", row_id=str(mika.pk)).actor == "job:access-log"
+
+
+@pytest.mark.parametrize("form", ["utf-8-sig", "cp932", "xlsx"])
+def test_what_was_found_is_taken_out_in_words_and_that_is_logged(client, system, form):
+    now = timezone.now()
+    AccessLog.objects.create(kind="SIGNED_IN", occurred_at=now, username="mika", detail="=1+1")
+    AccessLog.objects.create(kind="SIGNED_IN", occurred_at=now, username="taro")
+    client.force_login(system)
+
+    page = client.get("/admin/access/accesslog/", {"q": "mika"})
+    [url] = [url for url, _title in page.context["page_links"] if url.endswith(f"_as={form}")]
+    answer = client.get(url)
+
+    content = b"".join(answer.streaming_content)
+    sheet = files.read(content)
+    rows = [sheet.headings, *(line.cells for line in sheet.lines)]
+    assert rows[0][:3] == ["発生日時", "種類", "ユーザー名"]
+    assert [row[1:3] for row in rows[1:]] == [["ログイン", "mika"]]
+    assert rows[1][8] == "'=1+1"
+    line = AccessLog.objects.order_by("-pk").first()
+    assert (line.kind, line.username) == ("TAKEN_OUT", "sysadmin")
+
+
+def test_it_leaves_with_those_only_who_may_read_it(client, mika):
+    client.force_login(mika)
+
+    assert client.get("/admin/access/accesslog/export/").status_code == 403
