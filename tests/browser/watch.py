@@ -27,8 +27,11 @@ _NAMES = """
 Mamori English Google Microsoft Authenticator Password Chrome Firefox Safari Edge Linux Windows Android HeadlessChrome
 Shopify Webhook Excel Yahoo Amazon iPhone iPad esc
 """
-# What is data on pages: carriers, segments, user names; and keys of a keyboard.
-_CODES = "admin juchu soko keiri tenpo keiei system hanako misaki Control Command yamato sagawa champions loyal promising new lost others sleeping"
+# What is data on pages: commands, carriers, segments, user names; and keys of a keyboard.
+_CODES = """
+admin juchu soko keiri tenpo keiei system hanako misaki backup restore Control Command yamato sagawa champions loyal promising new lost others
+sleeping
+"""
 ALLOWED = frozenset(f"{_NAMES} {_CODES}".split())
 # Where texts are data, not ours: what a machine says of itself, a message as it came, an address of a page.
 DATA = "code, pre, textarea, .material-symbols-outlined, script, style, noscript, [lang=en], .field-path, .field-agent, .field-device"

@@ -43,6 +43,7 @@ window.addEventListener("load", () => {
     if (!label || !box) continue;
     label.id = label.id || `${select.id}_label`;
     box.setAttribute("aria-labelledby", `${label.id} ${box.getAttribute("aria-labelledby") || ""}`.trim());
+    box.querySelector('[role="textbox"]')?.setAttribute("aria-labelledby", label.id);
   }
   // A wide table is scrolled by keys, too.
   for (const sheet of document.querySelectorAll(".sheet")) if (sheet.scrollWidth > sheet.clientWidth) sheet.tabIndex = 0;
