@@ -22,8 +22,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounting.selectors import Trading, stock_in_books, trading
 from erp.core.clock import business_date
+from erp.core.doors import may_open
 from erp.core.money import percent_of_base
-from erp.core.permissions import SEE_COSTS, may_open
+from erp.core.permissions import SEE_COSTS
 from erp.core.spans import in_words
 from erp.core.work_queues import Waiting, WorkQueue, measure, parts_of, registered
 from erp.inventory.selectors import stock_values

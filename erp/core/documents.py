@@ -9,6 +9,8 @@ from typing import TypeAlias
 from django.db.models import Case, CharField, Model, OuterRef, Subquery, Value, When
 from django.urls import NoReverseMatch, reverse
 
+from erp.core import doors
+
 # The model of documents, and its field with the number by which people call one.
 Numbers: TypeAlias = tuple[type[Model], str]
 
@@ -80,9 +82,9 @@ def numbers_of(named: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
 
 
 def url_of(type: str, document_id: int) -> str | None:  # noqa: A002
-    """The page of a document, or None where nobody registered one: a link is a help, never a reason to fail."""
+    """The page of a document, or None where nobody registered one or whoever asks may not open it: a link is a help, never a reason to fail."""
     known = _types.get(type)
-    if known is None:
+    if known is None or not doors.is_open(known.url_name):
         return None
     try:
         return reverse(known.url_name, args=[document_id])

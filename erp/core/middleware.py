@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.utils import translation
 from psycopg import Error as DriverError
 
-from erp.core import guards
+from erp.core import doors, guards
 from erp.core.actors import Actor
 from erp.core.addresses import address_of
 from erp.core.use_case import sign
@@ -73,7 +73,7 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 class ActorMiddleware:
-    """Signs each writing statement of a logged-in user, in the transaction of that statement.
+    """Signs each writing statement of a logged-in user, in the transaction of that statement, and says whose links are written.
 
     The signature is local to the transaction, and a statement outside of one gets one: nothing is left on a connection that another request
     takes from the pool. A rolled-back savepoint takes a signature with it, hence every statement and not only the first.
@@ -91,7 +91,7 @@ class ActorMiddleware:
                 sign(actor_of(request))
                 return execute(sql, params, many, context)
 
-        with connection.execute_wrapper(signed):
+        with connection.execute_wrapper(signed), doors.asked_by(request):
             return self.get_response(request)
 
 

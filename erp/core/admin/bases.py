@@ -27,7 +27,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from psycopg import Error as DriverError
 
-from erp.core import finding, guards
+from erp.core import doors, finding, guards
 from erp.core.actors import Actor
 from erp.core.admin import kept, saved_filters, sorting
 from erp.core.admin.figures import FiguresInFields, columns_of, read_along, shown_to
@@ -44,10 +44,14 @@ if TYPE_CHECKING:
     ThemedAdmin = admin.ModelAdmin[Any]
     ThemedInline = admin.TabularInline[Any, Any]
     ThemedActionForm = helpers.ActionForm
+    ThemedField = helpers.AdminReadonlyField
+    theme_forms: Any = None
 else:
     # The theme brings no types.
+    from unfold import forms as theme_forms
     from unfold.admin import ModelAdmin as ThemedAdmin
     from unfold.admin import TabularInline as ThemedInline
+    from unfold.fields import UnfoldAdminReadonlyField as ThemedField
     from unfold.forms import ActionForm as ThemedActionForm
 
 R = TypeVar("R")
@@ -69,6 +73,21 @@ class PageLink:
         if "." in self.permission:
             return request.user.has_perm(self.permission)
         return bool(getattr(page, f"has_{self.permission}_permission")(request))
+
+
+class ShownField(ThemedField):
+    """A field that is only shown. The row that it names is a link for those who may open it, and a name for everybody else."""
+
+    def get_admin_url(self, remote_field: Any, remote_obj: Any) -> Any:
+        named = remote_field.model._meta
+        if not doors.is_open(f"{named.app_label}_{named.model_name}_change"):
+            return str(remote_obj)
+        return super().get_admin_url(remote_field, remote_obj)  # type: ignore[misc]
+
+
+# The theme makes such fields by this name, for forms and inlines alike.
+if theme_forms is not None:
+    theme_forms.UnfoldAdminReadonlyField = ShownField
 
 
 class ActionForm(ThemedActionForm):

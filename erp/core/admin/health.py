@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core import health
 from erp.core.clock import business_date
+from erp.core.doors import may_open
 from erp.core.health import Line, Part, State, judge, worst
-from erp.core.permissions import may_open
 from erp.core.spans import in_words
 from erp.core.work_queues import WorkQueue, measure
 from erp.core.work_queues import registered as queues
