@@ -32,6 +32,7 @@ ROLE_NAMES = {
     "sales.mall": pgettext_lazy("role", "Sales of malls"),
     "sales.shipping_fee": pgettext_lazy("role", "Sales: shipping fees"),
     "sales.cod_fee": pgettext_lazy("role", "Sales: fees of cash on delivery"),
+    "sales.wrapping_fee": pgettext_lazy("role", "Sales: gift wrapping"),
     "sales.other_fee": pgettext_lazy("role", "Sales: other fees"),
     "sales.returns": pgettext_lazy("role", "Sales returns"),
     "sales.discounts": pgettext_lazy("role", "Sales discounts"),

@@ -16,7 +16,13 @@ DEBIT, CREDIT = "DEBIT", "CREDIT"
 GOODS, IN_TRANSIT, CONSIGNED = "inventory.goods", "inventory.in_transit", "inventory.consigned"
 DISCOUNTS = "sales.discounts"
 SALES_ROLE = {"EC_SITE": "sales.ec", "MALL": "sales.mall", "SHOP": "sales.shop", "WHOLESALE": "sales.wholesale"}
-FEE_ROLE = {"SHIPPING": "sales.shipping_fee", "COD": "sales.cod_fee"}
+# Each kind of fee that a shopper is charged has an account of its own: what wrapping brings in is not what shipping does.
+FEE_ROLE = {
+    "SHIPPING": "sales.shipping_fee",
+    "COD": "sales.cod_fee",
+    "WRAPPING": "sales.wrapping_fee",
+    "OTHER": "sales.other_fee",
+}
 
 
 @dataclass(frozen=True, slots=True)

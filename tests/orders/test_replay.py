@@ -204,8 +204,8 @@ EVERY_KIND = [
 def incomes() -> dict[str, int]:
     """Debit less credit of the accounts of a file, by role."""
     roles = {
-        "sales.ec", "sales.shipping_fee", "sales.returns", "sales.discounts", "fees", "bad_debt", "output_tax", "input_tax",
-        "receivable.card", "refunds_payable", "bank",
+        "sales.ec", "sales.shipping_fee", "sales.other_fee", "sales.returns", "sales.discounts", "fees", "bad_debt", "output_tax",
+        "input_tax", "receivable.card", "refunds_payable", "bank",
     }  # fmt: skip
     return {role: abs(figure(role)) for role in sorted(roles)}
 
@@ -227,7 +227,9 @@ def test_every_kind_of_row_goes_to_its_account(tmp_path):
         "sales.discounts": 2_750,
         "sales.ec": 765 + 255 + 200 + 501 + 38,
         "sales.returns": 510 + 999 + 500,
-        "sales.shipping_fee": 500 + 250 + 1_500,
+        # Bank charges that a customer was billed are no shipping.
+        "sales.other_fee": 1_500,
+        "sales.shipping_fee": 500 + 250,
     }
     assert "read 19 = booked 17 (now 17, before 0) + refused 2" in printed
     assert "refused: row 17, invoice 100011, POST: a charge of nothing" in printed

@@ -77,7 +77,7 @@ def _sale_entries(
 
 
 def fee_part(fee: OrderFee | ParcelFee) -> SalePart:
-    role = postings.FEE_ROLE.get(fee.kind, "sales.other_fee")
+    role = postings.FEE_ROLE[fee.kind]
     return SalePart(role, fee.net_amount or ZERO, fee.tax_amount or ZERO, fee.tax_code, None)
 
 
