@@ -160,6 +160,7 @@ class Mail(models.Model):
     claimed_at = models.DateTimeField(_("taken at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     reason = models.TextField(_("reason"), blank=True)
+    withdrawn_at = models.DateTimeField(_("taken back at"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("mail to a shopper")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from decimal import Decimal
 
 import pytest
@@ -97,6 +98,17 @@ def test_a_mail_that_went_is_what_the_shopper_knows(waits):
     assert states() == ["SENT", "WAITING"]
     body = selectors.as_it_goes_out(Mail.objects.get(state="WAITING")).text.body
     assert "入荷予定日: 2027年9月1日(変更前: 2027年10月1日)" in body
+
+
+def test_a_mail_that_a_worker_took_and_did_not_begin_told_nobody(waits):
+    _record, on = waits()
+    on(SEPTEMBER)
+    on(OCTOBER)
+    Mail.objects.update(state="CLAIMED", claim=uuid.uuid4(), claimed_at=NOON)
+
+    on(SEPTEMBER)
+
+    assert states() == ["DISCARDED"]
 
 
 def test_without_a_new_day_staff_tell_and_the_next_day_is_compared_with_the_one_that_was_told(waits):

@@ -13,8 +13,9 @@ from erp.core.models import StaffTask
 from erp.correspondence import services
 from erp.correspondence.exceptions import MailIsOver
 from erp.correspondence.models import ChannelMail, Mail, MailEvent, MailTemplate
-from erp.correspondence.services import delivery
+from erp.correspondence.services import delivery, outbox
 from erp.correspondence.services.delivery import LEASE, RETRY_AFTER, deliver_due
+from erp.correspondence.services.verdicts import Means, Verdict
 from erp.orders.services import DeliveryInput
 from tests.correspondence.factories import mail_server, told, writes
 from tests.inventory.factories import sku, stock
@@ -246,6 +247,55 @@ def test_a_worker_that_lost_its_claim_sends_nothing(settings):
         assert run(NOON + LEASE + MINUTE) == "1 sent"
 
     assert delivery.begin(mail_id=key, claim=slow, at=NOON, by=POST) is None
+
+
+def take_back(mail):
+    outbox.withdraw(
+        kind=mail.kind, document_type="ORDER", document_ids=[mail.document_id], reason="nothing to tell", at=NOON, by=DESK
+    )  # fmt: skip
+
+
+def test_what_is_taken_back_after_a_worker_took_it_is_not_sent(settings):
+    ordered(2)
+    claim = uuid.uuid4()
+    first, second = delivery.take_due(claim=claim, at=NOON, by=POST)
+
+    take_back(Mail.objects.get(pk=first))
+
+    assert delivery.begin(mail_id=first, claim=claim, at=NOON, by=POST) is None
+    assert delivery.begin(mail_id=second, claim=claim, at=NOON, by=POST) is not None
+    taken_back = Mail.objects.get(pk=first)
+    assert (taken_back.state, taken_back.reason, taken_back.attempts) == ("DISCARDED", "nothing to tell", 0)
+    with mail_server(settings) as server:
+        run(NOON + 2 * LEASE)
+        assert server.mails == []
+
+
+def test_what_is_taken_back_while_the_server_puts_it_off_is_not_tried_again(settings):
+    ordered()
+    claim = uuid.uuid4()
+    [key] = delivery.take_due(claim=claim, at=NOON, by=POST)
+    assert delivery.begin(mail_id=key, claim=claim, at=NOON, by=POST) is not None
+
+    take_back(the_mail())
+    delivery.note_fault(mail_id=key, claim=claim, verdict=Verdict(Means.LATER, "451 try later"), at=NOON, by=POST)
+
+    assert (the_mail().state, the_mail().reason) == ("DISCARDED", "nothing to tell")
+    with mail_server(settings) as server:
+        run(NOON + 2 * LEASE)
+        assert server.mails == []
+
+
+def test_what_the_server_had_when_it_was_taken_back_was_sent(settings):
+    ordered()
+    claim = uuid.uuid4()
+    [key] = delivery.take_due(claim=claim, at=NOON, by=POST)
+    delivery.begin(mail_id=key, claim=claim, at=NOON, by=POST)
+
+    take_back(the_mail())
+    delivery.note_sent(mail_id=key, claim=claim, at=NOON, by=POST)
+
+    assert (the_mail().state, the_mail().reason) == ("SENT", "")
 
 
 def test_a_draft_waits_for_a_person_who_may_change_or_drop_it(settings):

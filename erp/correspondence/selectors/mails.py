@@ -95,12 +95,12 @@ _LATEST = """
 SELECT DISTINCT ON (document_id) document_id, state FROM correspondence_mail
 WHERE document_type = %s AND document_id = ANY(%s::bigint[]) AND kind = %s ORDER BY document_id, id DESC
 """
-_GONE = (Mail.State.CLAIMED, Mail.State.SENDING, Mail.State.SENT, Mail.State.UNKNOWN)
-_STAYS = (Mail.State.DRAFT, Mail.State.WAITING)
+_GONE = (Mail.State.SENDING, Mail.State.SENT, Mail.State.UNKNOWN)
+_STAYS = (Mail.State.DRAFT, Mail.State.WAITING, Mail.State.CLAIMED)
 
 
 def documents_told(*, kind: str, document_type: str, document_ids: Sequence[int]) -> set[int]:
-    """Documents whose latest mail of this kind went out, is about to, or may have gone."""
+    """Documents whose latest mail of this kind went out, is being handed over, or may have gone."""
     return _with_latest(_GONE, kind, document_type, document_ids)
 
 

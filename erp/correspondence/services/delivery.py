@@ -210,6 +210,9 @@ def note_fault(*, mail_id: int, claim: uuid.UUID, verdict: Verdict, at: dt.datet
         _end(mail, State.UNKNOWN, verdict.reason, at=at, by=by)
     elif verdict.means is Means.NEVER or mail.attempts > len(RETRY_AFTER):
         _end(mail, State.FAILED, verdict.reason, at=at, by=by)
+    elif mail.withdrawn_at is not None:
+        # It was taken back while the server had it.
+        _end(mail, State.DISCARDED, mail.reason, at=at, by=by)
     else:
         mail.state, mail.reason, mail.claim = State.WAITING, verdict.reason, None
         mail.due_at = at + RETRY_AFTER[mail.attempts - 1]

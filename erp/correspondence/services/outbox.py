@@ -73,6 +73,13 @@ def hasten(*, kind: str, about_type: str, about_id: int, at: dt.datetime) -> Non
 def withdraw(
     *, kind: str, document_type: str, document_ids: Sequence[int], reason: str, at: dt.datetime, by: Actor
 ) -> None:
-    """What a mail would tell is not so any more: those that nobody has sent yet are not sent. Part of the caller's transaction."""
+    """What a mail would tell is not so any more: those that nobody has sent yet are not sent. Part of the caller's transaction.
+
+    One that a worker has taken is not begun. One that is being handed over cannot be called back; it is not tried again if the server puts it off.
+    """
     unsent = Mail.objects.filter(document_type=document_type, document_id__in=document_ids, kind=kind)
-    unsent.filter(state__in=[Mail.State.DRAFT, Mail.State.WAITING]).update(state=Mail.State.DISCARDED, reason=reason)
+    # The mail's own row decides between this and the worker that begins it: whoever comes second finds what the first one left.
+    unsent.filter(state__in=[Mail.State.DRAFT, Mail.State.WAITING, Mail.State.CLAIMED]).update(
+        state=Mail.State.DISCARDED, reason=reason, withdrawn_at=at, claim=None, claimed_at=None
+    )
+    unsent.filter(state=Mail.State.SENDING).update(reason=reason, withdrawn_at=at)

@@ -100,8 +100,9 @@ def tell_arrivals(
     told what stood there until now. Where the EC site or nobody writes, whatever stands there counts as told.
     """
     labels = {head["id"]: head for head in heads}
-    went = documents_told(kind=MailKind.ARRIVAL_MOVED, document_type="ORDER", document_ids=list(labels))
+    # Taken back first: what a worker begins meanwhile has gone, and whatever has not is gone for good.
     arrivals_no_more(list(labels), at=at, by=by)
+    went = documents_told(kind=MailKind.ARRIVAL_MOVED, document_type="ORDER", document_ids=list(labels))
     known = {line.line_id: _known_arrival(line, is_told=line.order_id in went) for line in lines}
     news = [line for line in lines if _is_news(line, known[line.line_id])]
     order_ids = sorted({line.order_id for line in news})
