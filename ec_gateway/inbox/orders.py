@@ -20,6 +20,7 @@ from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.clock import written_moment
 from erp.core.errors import InvalidInput
+from erp.core.field_names import in_words
 from erp.core.use_case import use_case
 from erp.orders import services
 from erp.orders.exceptions import StaleRevision
@@ -87,7 +88,7 @@ def _read(events: Sequence[InboundEvent]) -> tuple[list[Reading], list[Settled]]
         try:
             order = read_order(event.document)
         except InvalidInput as problems:
-            refused.append(Settled(event.pk, State.REFUSED, error=str(problems)))
+            refused.append(Settled(event.pk, State.REFUSED, error=in_words(problems)))
         else:
             is_numbered = event.document.get("revision") is not None
             readings.append(Reading(event, order, content_of(order), is_numbered))
@@ -126,7 +127,7 @@ def _settled(reading: Reading, answer: OrderOutcome) -> Settled:
     if refusal is None:
         return Settled(event_id, State.UNCHANGED if answer.is_replay else State.DONE, answer.number)
     state = State.STALE if isinstance(refusal, StaleRevision) else State.REFUSED
-    return Settled(event_id, state, answer.number, str(refusal))
+    return Settled(event_id, state, answer.number, in_words(refusal))
 
 
 _REMEMBER = """

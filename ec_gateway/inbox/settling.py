@@ -17,6 +17,7 @@ from ec_gateway.models import InboundEvent
 from erp.core import staff_tasks
 from erp.core.actors import Actor
 from erp.core.errors import DomainError
+from erp.core.field_names import in_words
 from erp.core.use_case import use_case
 
 State = InboundEvent.State
@@ -66,7 +67,7 @@ def settle(outcomes: Sequence[Settled], *, at: dt.datetime, by: Actor) -> None:
 @use_case
 def note_refusal(*, event_id: int, refusal: DomainError, at: dt.datetime, by: Actor) -> Settled:
     """The domain said no and wrote nothing: keep the event with every problem it named."""
-    outcome = Settled(event_id, State.REFUSED, error=str(refusal))
+    outcome = Settled(event_id, State.REFUSED, error=in_words(refusal))
     settle([outcome], at=at, by=by)
     return outcome
 

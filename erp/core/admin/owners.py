@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from erp.core import ownership
+from erp.core.doors import may_open
+from erp.core.field_names import FIELDS
 from erp.core.ownership import Delivery, Fact, Owner, Trace
-from erp.core.permissions import may_open
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -46,41 +47,6 @@ REFUSED: dict[tuple[Owner, Delivery], StrOrPromise] = {
     ),
     (Owner.EC, Delivery.NEVER): _("Mamori has no place for it and keeps nothing of it."),
 }
-FIELDS: dict[str, StrOrPromise] = {
-    "account_code": _("account code"), "account_codes": _("account codes"), "acceptance": _("acceptance of orders"),
-    "address": _("address"), "adjustments": _("discounts and points"), "allocation": _("allocation"), "amount_due": _("amount due"),
-    "as_of": _("as of"), "attributes": _("attributes"), "available": _("may be sold"), "bill_to": _("bill-to"),
-    "billable_items": _("billable items"), "brand": _("brand"), "browsing_history": _("browsing history"),
-    "cancel_reason": _("reason of the cancellation"), "cancelled_at": _("cancelled at"), "category": _("category"), "code": _("code"),
-    "color": _("color"), "company": _("company"), "components": _("components"), "cost": _("cost"),
-    "country_of_origin": _("country of origin"), "coupons": _("coupons"), "credit_available": _("credit available"),
-    "credit_limit": _("credit limit"), "currency": _("currency"), "customer_note": _("note of the customer"),
-    "customer_po_number": _("customer's order number"), "deliveries": _("deliveries"), "department": _("department"),
-    "description": _("product description"), "discontinued_date": _("discontinued on"), "display": _("how it is displayed"),
-    "email": _("e-mail"), "email_is_relay": _("e-mail is a relay address"), "entries": _("journal entries"), "exposure": _("exposure"),
-    "external_id": _("external id"), "family_kana": _("family name (kana)"), "family_name": _("family name"), "fees": _("fees"),
-    "given_kana": _("given name (kana)"), "given_name": _("given name"), "golden_id": _("golden customer"), "hold_ref": _("reference of the hold"),
-    "holds": _("holds"), "orders.holds": _("reasons to wait for a person"),
-    "images": _("images"), "is_active": _("active"), "is_frozen": _("frozen"), "is_kit": _("kit"), "jan": "JAN",
-    "kana": _("kana"), "kind": _("kind"), "late_revision": _("late revision"), "life_cycle": _("life cycle"),
-    "limit_expired": _("limit has expired"), "lines": _("lines"), "login": _("log-in"), "mails": pgettext_lazy("fact", "mails"),
-    "material": _("material"), "name": _("name"),
-    "net_amount": _("net amount"), "newsletter_consent": _("consent to newsletters"), "next_change_at": _("next change at"),
-    "number": pgettext_lazy("of a document", "number"), "open_items": _("open items"), "order_type": _("order type"), "ordered_at": _("ordered at"),
-    "orderer": _("orderer"), "payment_routes": _("payment routes"), "payments": _("payments"), "phone": _("phone"), "policy": _("policy"),
-    "postings": _("postings"), "price": _("price"), "price_list": _("price list"), "prices_include_tax": _("prices include tax"),
-    "quantity": _("quantity"), "receipt": _("receipt"), "release_date": _("release date"), "reservations": _("reservations"),
-    "returns": _("returns"), "reviews": _("reviews"), "revision": _("revision"), "rules": pgettext_lazy("fact", "rules of sending"),
-    "rfm": "RFM", "sale_price": _("sale price"),
-    "season": _("season"), "segment": _("segment"), "seo": "SEO", "settlements": _("settlements"), "ship_after": _("ship after"),
-    "shipments": _("shipments"), "shop_note": _("our note"), "size": _("size"), "sku": "SKU", "skus": "SKU", "sold_at": _("sold at"),
-    "standard_price": _("standard retail price"), "state": _("state"), "stated_total": _("stated total"), "supplier": _("supplier"),
-    "tax_amount": _("tax amount"), "tax_class": _("tax class"), "tax_difference": _("tax difference"),
-    "tax_included": _("tax included"), "tax_summary": _("tax summary"), "taxes": _("taxes"), "templates": pgettext_lazy("fact", "templates"),
-    "terms": _("terms of the figure"),
-    "total": _("total"), "version": _("version"), "video": _("video"), "weight_g": _("weight (g)"), "wholesale_percent": _("wholesale rate (%)"),
-    "wholesale_price": _("wholesale price"), "waits": _("reasons to wait for stock"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
