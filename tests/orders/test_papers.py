@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.urls import reverse
 from pypdf import PdfReader
 
 from catalog.models import KitComponent, Sku, SkuCode
+from customers.services import CustomerData
 from erp.core.models import Channel, CompanyProfile
 from erp.inventory.services import Count, record_count, set_shelves
 from erp.orders import services
@@ -306,13 +308,60 @@ def test_papers_are_printed_from_the_list_by_those_who_may_see_addresses(client)
         answer = client.post(url, {"action": act, "_selected_action": [parcel.pk]})
         assert answer["Content-Type"] == "application/pdf"
         assert answer.content.startswith(b"%PDF")
-        assert "再発行" not in text_of_pdf(answer.content) or act == "print_gift_notes"
+        assert "再発行" not in text_of_pdf(answer.content)
     services.cancel_release(shipment_id=parcel.pk, reason="", at=dt.datetime.now(dt.UTC), by=DESK)
     answer = client.post(url, {"action": "print_picking_list", "_selected_action": [parcel.pk]}, follow=True)
     assert [message.level_tag for message in answer.context["messages"]] == ["error"]
     assert list(PrintRun.objects.order_by("pk").values_list("kind", "parcel_count", "actor")) == [
-        ("PICKING_LIST", 1, "staff:soko"), ("DELIVERY_NOTE", 1, "staff:soko"), ("DELIVERY_NOTE", 1, "staff:soko"),
+        ("PICKING_LIST", 1, "staff:soko"), ("DELIVERY_NOTE", 1, "staff:soko"), ("GIFT_NOTE", 1, "staff:soko"),
     ]  # fmt: skip
+
+
+def test_what_the_shopper_gets_does_not_say_how_often_it_was_printed_but_the_house_knows(client):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 1)
+    [parcel] = released(placed(channel, order(line(shirt, 1))))
+    client.force_login(User.objects.create_superuser("soko"))
+
+    def printed(act):
+        answer = client.post(
+            reverse("admin:orders_shipment_changelist"), {"action": act, "_selected_action": [parcel.pk]}
+        )
+        return "".join(text_of_pdf(answer.content).split())
+
+    priced = [printed("print_delivery_notes") for _time in range(3)]
+    hidden = printed("print_gift_notes")
+
+    assert not [text for text in (*priced, hidden) if "再発行" in text or "回目" in text]
+    opened = client.get(reverse("admin:orders_shipment_change", args=[parcel.pk])).content.decode()
+    # The first one without prices is the first of its kind.
+    [priced_ones, hidden_ones] = re.findall(r"<div>(納品書[^<]*)</div>", opened)
+    assert re.fullmatch(r"納品書: .* \(3回\)", priced_ones)
+    assert re.fullmatch(r"納品書・金額なし: [^(]*", hidden_ones)
+
+
+@pytest.mark.parametrize(
+    ("sender", "is_from_another"),
+    [
+        (None, False),
+        ({"family_name": "髙橋", "given_name": "健太"}, False),
+        ({"family_name": "髙橋健太"}, False),
+        ({"family_name": "髙橋", "given_name": "花子"}, True),
+    ],
+)
+def test_who_ordered_for_oneself_is_not_told_that_oneself_asked_for_it(sender, is_from_another):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 1)
+    buyer = CustomerData(kind="PERSON", family_name="髙橋", given_name="健太")
+    to = DeliveryInput(ref="d1", recipient_name="髙橋　健太", sender=sender, hide_prices=True)
+    [parcel] = released(placed(channel, order(line(shirt, 1), orderer=buyer, deliveries=(to,))))
+
+    note, shown = only(parcel), text_of(delivery_notes_pdf([parcel.pk]))
+
+    assert note.is_from_another is is_from_another
+    assert ("ご依頼" in shown) is is_from_another
 
 
 def test_a_list_that_was_printed_is_seen_to_be_and_says_so_when_it_is_printed_again(client):

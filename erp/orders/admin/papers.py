@@ -23,7 +23,7 @@ MOST_PARCELS = 300
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What a paper says of itself: its number, who had it made, and how often each shipment stood on one before."""
+    """What a paper of the house says of itself: its number, who had it made, and how often each shipment stood on one before."""
 
     run_id: int
     by: str
@@ -57,12 +57,12 @@ def picking_list_pdf(shipment_ids: Sequence[int], issue: Issue | None = None) ->
 
 
 def delivery_notes_pdf(
-    shipment_ids: Sequence[int], issue: Issue | None = None, *, always_hidden: bool = False
+    shipment_ids: Sequence[int], _issue: Issue | None = None, *, always_hidden: bool = False
 ) -> pdf.Paper | None:
-    """None where all of them were called back."""
+    """None where all of them were called back. How often it was printed is for the house, not for who opens the parcel."""
     with override("ja"):
         notes = delivery_notes(shipment_ids, always_hidden=always_hidden)
-        data = {"notes": [{**asdict(note), "again": issue.of(note.shipment_id) if issue else ""} for note in notes]}
+        data = {"notes": [asdict(note) for note in notes]}
         return pdf.render("delivery_note", data, at=timezone.now()) if notes else None
 
 

@@ -60,7 +60,7 @@ class PrintRunLineInline(ParcelsOfRun):
 
 @admin.register(PrintRun)
 class PrintRunAdmin(ReadOnlyAdmin):
-    """Who printed what for whom. A paper that was lost is printed again from the list of shipments, and says so."""
+    """Who printed what for whom. A paper that was lost is printed again from the list of shipments."""
 
     list_display = ["id", "kind", "parcel_count", "printed_at", "actor"]
     list_filter = ["kind"]

@@ -189,7 +189,7 @@ class ShipmentAdmin(OfChannels):
     @admin.action(description=_("Delivery notes without prices (PDF)"), permissions=["print"])
     def print_gift_notes(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
         hidden = partial(papers.delivery_notes_pdf, always_hidden=True)
-        return self._print(request, queryset, hidden, PrintRun.Kind.DELIVERY_NOTE, "gift-notes")
+        return self._print(request, queryset, hidden, PrintRun.Kind.GIFT_NOTE, "gift-notes")
 
     def _print(
         self,

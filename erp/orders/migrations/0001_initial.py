@@ -1593,7 +1593,11 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("PICKING_LIST", "Picking list"), ("DELIVERY_NOTE", "Delivery note")],
+                        choices=[
+                            ("PICKING_LIST", "Picking list"),
+                            ("DELIVERY_NOTE", "Delivery note"),
+                            ("GIFT_NOTE", "Delivery note without prices"),
+                        ],
                         max_length=15,
                         verbose_name="paper",
                     ),

@@ -10,11 +10,12 @@ from erp.orders.models.shipments import Shipment
 
 
 class PrintRun(models.Model):
-    """One paper that was made. Its number stands on it; the same shipments again are a run of their own, and the paper says so."""
+    """One paper that was made. The same shipments again are a run of their own; a picking list says so, what the shopper gets does not."""
 
     class Kind(models.TextChoices):
         PICKING_LIST = "PICKING_LIST", _("Picking list")
         DELIVERY_NOTE = "DELIVERY_NOTE", _("Delivery note")
+        GIFT_NOTE = "GIFT_NOTE", _("Delivery note without prices")
 
     kind = models.CharField(_("paper"), max_length=15, choices=Kind.choices)
     parcel_count = models.PositiveIntegerField(_("parcels"))

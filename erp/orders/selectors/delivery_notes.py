@@ -7,6 +7,7 @@ the fees that go with the first parcel.
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -81,7 +82,10 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryNote:
-    """One parcel. With ``hide_prices`` no amount, tax or registration number is in it at all, so that no template can print one."""
+    """One parcel. With ``hide_prices`` no amount, tax or registration number is in it at all, so that no template can print one.
+
+    ``is_from_another`` says that somebody else than who gets it asked for it.
+    """
 
     shipment_id: int
     number: str
@@ -95,6 +99,7 @@ class DeliveryNote:
     issuer: Issuer
     recipient: Address
     sender: Address
+    is_from_another: bool
     wish: str
     gift: Gift | None
     is_part: bool
@@ -183,6 +188,7 @@ def _note(parcel: Shipment, books: _Books, *, always_hidden: bool) -> DeliveryNo
     order, delivery = parcel.order, parcel.delivery
     hidden = always_hidden or delivery.hide_prices
     contents, fees = books.lines.get(parcel.pk, []), [] if hidden else books.fees_of(parcel)
+    recipient, sender = _recipient(delivery, order), _sender(delivery, order)
     amounts = [(ZERO, ZERO) if hidden else books.amounts_of(line, parcel) for line in contents]
     lines = tuple(
         _line(line, net, tax, books, hidden=hidden) for line, (net, tax) in zip(contents, amounts, strict=True)
@@ -201,8 +207,9 @@ def _note(parcel: Shipment, books: _Books, *, always_hidden: bool) -> DeliveryNo
         hide_prices=hidden,
         prices_include_tax=order.prices_include_tax,
         issuer=_issuer(order.channel, books.company, hidden=hidden),
-        recipient=_recipient(delivery, order),
-        sender=_sender(delivery, order),
+        recipient=recipient,
+        sender=sender,
+        is_from_another=_plain(sender.name) not in ("", _plain(recipient.name)),
         wish=_wish(delivery),
         gift=_gift(delivery),
         is_part=sum(line.quantity for line in contents) < books.ordered.get(order.pk, 0),
@@ -288,6 +295,11 @@ def _sender(delivery: Delivery, order: Order) -> Address:
         return address_of(delivery.sender)
     who = order.orderer_name
     return Address(who, "", (), "", honorific_of(who, is_company=order.account_id is not None))
+
+
+def _plain(name: str) -> str:
+    """A name without what two ways of writing the same one differ in: spaces and widths."""
+    return "".join(unicodedata.normalize("NFKC", name).split())
 
 
 def address_of(person: Mapping[str, Any]) -> Address:
