@@ -82,7 +82,7 @@ class ShownField(ThemedField):
         named = remote_field.model._meta
         if not doors.is_open(f"{named.app_label}_{named.model_name}_change"):
             return str(remote_obj)
-        return super().get_admin_url(remote_field, remote_obj)  # type: ignore[misc]
+        return super().get_admin_url(remote_field, remote_obj)
 
 
 # The theme makes such fields by this name, for forms and inlines alike.
