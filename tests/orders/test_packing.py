@@ -138,6 +138,9 @@ def test_a_piece_too_many_at_the_end_does_not_ship(scan, parcel):
         scan(code)
 
     assert scan(JAN)[0] == "bad"
+    # A SKU's own code, which loses its hyphens where a tracking number is read.
+    told = scan(parcel.coat)[1]
+    assert "多すぎます" in told
     assert Shipment.objects.get().state == "INSTRUCTED"
 
 

@@ -108,9 +108,10 @@ def _ship(
     """Everything is there: Enter, the parcel's own number or its tracking number lets it leave."""
     open_parcel: dict[str, Any] = {"parcel": parcel, "items": items, "scans": scans}
     tracking = "" if code in ("", parcel.number) else plain(code)
-    if tracking and any(tracking in item.codes for item in items):
-        told = gettext("Too many: %(item)s is complete already.")
-        item = next(item for item in items if tracking in item.codes)
+    # A SKU has hyphens that no tracking number keeps.
+    again = next((item for item in items if tracking and {code, tracking} & set(item.codes)), None)
+    if again is not None:
+        told, item = gettext("Too many: %(item)s is complete already."), again
         return _answer(page, request, told % {"item": item.name}, "bad", **open_parcel)
     carrier = carrier_of(parcel.carrier or parcel.delivery.carrier)
     if tracking and (fault := services.fault_of_number(tracking, carrier)):
@@ -162,6 +163,7 @@ def _answer(
         "parcel": parcel,
         "picking_list": prints.told_on_page(PrintRun.Kind.PICKING_LIST, parcel) if parcel else "",
         "items": items or [],
+        "is_complete": bool(items) and all(item.is_complete for item in items or []),
         "scans": " ".join(scans or []),
     }
     shared = page.admin_site.each_context(request)

@@ -50,8 +50,10 @@
     else {
       put(row, counted(row) + 1);
       if (scans) scans.value = `${scans.value} ${code}`.trim();
-      if (checks && left() === 0) say(form.dataset.completeTold, "good");
-      else say(`${row.dataset.name}  ${counted(row)}${checks ? ` / ${needed(row)}` : ""}`, checks ? "plain" : "good");
+      if (checks && left() === 0) {
+        say(form.dataset.completeTold, "good");
+        if (field.dataset.completeHint) field.placeholder = field.dataset.completeHint;
+      } else say(`${row.dataset.name}  ${counted(row)}${checks ? ` / ${needed(row)}` : ""}`, checks ? "plain" : "good");
     }
     return true;
   };
