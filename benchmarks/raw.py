@@ -49,11 +49,11 @@ BEGIN
     ON CONFLICT (document_type, document_id, document_line, sku_id, location_id) DO UPDATE SET quantity = EXCLUDED.quantity;
     INSERT INTO core_changerow (epoch, topic, key, audience, recorded_at)
     SELECT (SELECT max(id) FROM core_feedepoch), 'stock', sku::text, '', clock_timestamp() FROM unnest(p_skus) sku;
-    INSERT INTO orders_order (id, channel_id, external_id, number, revision, fingerprint, order_type, is_provisional, state, priority,
-        ordered_at, order_date, currency, prices_include_tax, customer_po_number, orderer_name, orderer_kana, orderer_phone,
+    INSERT INTO orders_order (id, channel_id, external_id, number, revision, fingerprint, order_type, is_provisional, state, state_since,
+        priority, ordered_at, order_date, currency, prices_include_tax, customer_po_number, orderer_name, orderer_kana, orderer_phone,
         orderer_email, revenue_basis, net_amount, tax_amount, total, amount_due, stated_total, exposure_amount, customer_note,
         shop_note, attributes, cancel_reason, recorded_at, actor, version)
-    VALUES (v_order, p_channel, p_external, v_number, 1, repeat('f', 64), 'NORMAL', false, 'READY', 50, now(), current_date, 'JPY', true,
+    VALUES (v_order, p_channel, p_external, v_number, 1, repeat('f', 64), 'NORMAL', false, 'READY', now(), 50, now(), current_date, 'JPY', true,
         '', '', '', '', '', 'SHIPMENT', 1000 * v_count, 100 * v_count, 1100 * v_count, 1100 * v_count, 1100 * v_count, 0, '', '', '{}', '',
         now(), 'bench', 1);
     INSERT INTO orders_orderevent (order_id, kind, from_state, to_state, detail, recorded_at, actor)

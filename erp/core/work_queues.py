@@ -27,8 +27,9 @@ ALL_ROWS = "_all"
 class WorkQueue:
     """``url_name`` and ``query`` open the list of the same rows; ``worked_by`` is the permission of those whose work it is.
 
-    ``rows`` are those that a user sees; None asks for the whole company. ``since`` and ``due`` are fields, a moment or a day; ``order`` is a
-    field that an index has and that brings the oldest first. ``parts`` is a field by whose values the queue is told apart, each a list of
+    ``rows`` are those that a user sees; None asks for the whole company. ``since`` says since when a row has been among them, and ``due``
+    when it is late: each a field or an expression, a moment or a day. ``order`` is a field that an index has and that brings the oldest
+    first. ``parts`` is a field by whose values the queue is told apart, each a list of
     its own under ``<field>__exact``.
     """
 
@@ -38,7 +39,7 @@ class WorkQueue:
     url_name: str
     query: str = ""
     worked_by: str = ""
-    since: str = ""
+    since: Any = ""
     due: Any = ""
     order: str = "pk"
     parts: str = ""
@@ -74,10 +75,10 @@ def measure(queue: WorkQueue, viewer: Any = None) -> Waiting:
     oldest_first = _oldest(queue, viewer)
     told: dict[str, Any] = {"count": Count("pk")}
     if queue.since:
-        oldest_first = oldest_first.annotate(waits_since=F(queue.since))
+        oldest_first = oldest_first.annotate(waits_since=_read(queue.since))
         told["oldest"] = Min("waits_since")
     if queue.due:
-        oldest_first = oldest_first.annotate(waits_until=F(queue.due) if isinstance(queue.due, str) else queue.due)
+        oldest_first = oldest_first.annotate(waits_until=_read(queue.due))
         told["due"] = Min("waits_until")
     found = oldest_first.aggregate(**told)
     return Waiting(found["count"], found.get("oldest"), found.get("due"))
@@ -97,6 +98,10 @@ def parts_of(queue: WorkQueue, viewer: Any = None) -> list[Part]:
     return [
         Part(value, str(titles.get(value, value)), count) for value, count in counted.order_by("-count", queue.parts)
     ]
+
+
+def _read(value: Any) -> Any:
+    return F(value) if isinstance(value, str) else value
 
 
 def _oldest(queue: WorkQueue, viewer: Any) -> QuerySet[Any]:

@@ -14,6 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from catalog.models import Product
 from ec_gateway.models import ApiKey
 from ec_gateway.services.access import create_key
 from erp.back_office import home
@@ -21,9 +22,11 @@ from erp.back_office.roles import ROLES
 from erp.core import work_queues
 from erp.core.models import DefaultFilter, SavedFilter, StaffTask
 from erp.core.work_queues import WorkQueue, measure, named, parts_of, registered
+from erp.insights.selectors.sales import Compare, before_of
 from erp.inventory.models import ExpectedReceipt, Hold, ProvisionalReceipt, ShopStaff
 from erp.orders import services
-from erp.orders.models import Delivery, Order, OrderState, Shipment
+from erp.orders.models import Order, OrderLine, OrderState, Shipment
+from erp.orders.services import DeliveryInput, PaymentInput
 from tests.back_office import access
 from tests.back_office.test_shop_staff import sell
 from tests.ec_gateway.factories import shop as ec_shop
@@ -206,8 +209,8 @@ def test_the_oldest_and_the_first_deadline_are_told(staff, on_the_day):
     goods = sku()
     stock(goods, place, 9)
     old, new = (placed(site, order(line(goods), external_id=f"R-{number}")) for number in range(2))
-    Order.objects.filter(pk=old.pk).update(recorded_at=NOON - dt.timedelta(days=3))
-    Delivery.objects.filter(order=new).update(wish_date=NOON.date() - dt.timedelta(days=1))
+    Order.objects.filter(pk=old.pk).update(state_since=NOON - dt.timedelta(days=3))
+    Order.objects.filter(pk=new.pk).update(ship_after=NOON.date() - dt.timedelta(days=1))
     StaffTask.objects.create(
         kind="CHECK",
         subject_type="ORDER",
@@ -223,6 +226,71 @@ def test_the_oldest_and_the_first_deadline_are_told(staff, on_the_day):
     ready, tasks = tiles["出荷指示待ち"], tiles["未完了の要対応"]
     assert (ready.text, ready.age, ready.due, ready.is_late) == ("2", "3 日", "11/22", True)
     assert (tasks.text, tasks.age, tasks.due, tasks.is_late) == ("1", "2 時間", "11/23 17:00", False)
+
+
+def paid_first(goods, **fields):
+    payments = (PaymentInput("BANK_TRANSFER", Decimal(1100), "PENDING", due_at=NOON + dt.timedelta(days=2)),)
+    return order(line(goods), payments=payments, **fields)
+
+
+def test_the_age_is_that_of_the_wait_and_not_of_the_order(staff):
+    site, place = shop()
+    goods = sku()
+    stock(goods, place, 9)
+    before = NOON - dt.timedelta(days=3)
+    outcome = services.place_order(channel=site.code, order=paid_first(goods, ordered_at=before), at=before, by=DESK)
+    with time_machine.travel(before + dt.timedelta(hours=30), tick=False):
+        waiting = first_page(staff).tiles["入金待ち"]
+    news = services.PaymentNews("E-1", "PAID", NOON, Decimal(1100))
+    services.record_payment_event(channel=site.code, external_id="A-1", event=news, at=NOON, by=DESK)
+    with time_machine.travel(NOON + dt.timedelta(hours=18), tick=False):
+        ready = first_page(staff).tiles["出荷指示待ち"]
+
+    assert (waiting.text, waiting.age) == ("1", "1 日")
+    assert (ready.text, ready.age) == ("1", "18 時間")
+    assert Order.objects.get(pk=outcome.order_id).state_since == NOON
+
+
+def test_a_change_that_leaves_the_state_leaves_its_beginning(on_the_day):
+    site, place = shop()
+    goods = sku()
+    stock(goods, place, 9)
+    placed(site, order(line(goods)))
+    later = NOON + dt.timedelta(hours=1)
+
+    services.place_order(channel=site.code, order=order(line(goods, 2), revision=2), at=later, by=DESK)
+
+    made = Order.objects.get()
+    assert (made.state, made.revision, made.state_since) == ("READY", 2, NOON)
+
+
+def test_each_state_is_late_when_what_it_waits_for_should_have_come(staff, on_the_day):
+    site, place = shop()
+    goods, scarce, coming = sku(), sku(), sku()
+    stock(goods, place, 9)
+    day = NOON.date()
+    wished = DeliveryInput(ref="1", wish_date=day + dt.timedelta(days=9))
+    placed(site, paid_first(goods, external_id="money"))
+    placed(site, order(line(goods), external_id="wished", deliveries=(wished,)))
+    Product.objects.filter(pk=coming.product_id).update(release_date=day + dt.timedelta(days=20))
+    placed(site, order(line(coming), external_id="released"))
+    short = placed(site, order(line(scarce), external_id="short", deliveries=(wished,)))
+    OrderLine.objects.filter(order=short).update(arrival_date=day + dt.timedelta(days=1))
+
+    tiles = first_page(staff).tiles
+
+    assert {title: tiles[title].due for title in ("入金待ち", "出荷日待ち", "発売日待ち", "引当待ち")} == {
+        "入金待ち": "11/25 12:00",
+        "出荷日待ち": f"{Order.objects.get(external_id='wished').ship_after:%m/%d}",
+        "発売日待ち": "12/13",
+        "引当待ち": "11/24",
+    }
+    assert not any(tiles[title].is_late for title in ("入金待ち", "引当待ち"))
+    with time_machine.travel(NOON + dt.timedelta(days=2, minutes=1), tick=False):
+        late = first_page(staff).tiles
+    assert late["入金待ち"].is_late
+    assert late["引当待ち"].is_late
+    assert not late["出荷日待ち"].is_late
 
 
 @pytest.mark.parametrize(
@@ -397,10 +465,13 @@ def test_sales_margin_and_stock_stand_beside_last_year(client, as_role):
     assert found["在庫金額"][0] == 0
 
 
-def test_each_figure_leads_to_the_same_days(client, as_role):
+def test_each_figure_leads_to_the_same_days_and_the_same_numbers(client, as_role):
     as_role("経営")
     with time_machine.travel(dt.datetime(2026, 11, 25, 3, tzinfo=dt.UTC), tick=False):
-        trade_of(dt.date(2026, 11, 24), 2200)
+        for day, price in (
+            (dt.date(2026, 11, 24), 2200), (dt.date(2026, 11, 3), 1100), (dt.date(2025, 11, 25), 770), (dt.date(2025, 11, 24), 5500),
+        ):  # fmt: skip
+            trade_of(day, price)
         shown = {str(one.title): one for one in client.get(reverse("admin:index")).context["figures"]}
         pages = {title: client.get(one.url) for title, one in shown.items()}
 
@@ -409,6 +480,19 @@ def test_each_figure_leads_to_the_same_days(client, as_role):
     assert {title: (question.first.day, question.last.day) for title, question in asked.items()} == {
         "昨日の売上": (24, 24), "昨日の粗利": (24, 24), "今月の売上": (1, 25), "今月の粗利": (1, 25),
     }  # fmt: skip
+    assert {title: (question.basis, question.compare) for title, question in asked.items()} == {
+        "昨日の売上": ("sales", "weekday"), "昨日の粗利": ("sales", "weekday"), "今月の売上": ("sales", "year"), "今月の粗利": ("sales", "year"),
+    }  # fmt: skip
+    for title, name in (
+        ("昨日の売上", "sales"),
+        ("昨日の粗利", "margin"),
+        ("今月の売上", "sales"),
+        ("今月の粗利", "margin"),
+    ):
+        total = pages[title].context["answer"].total
+        told = (getattr(total.now, name), getattr(total.before, name))
+        assert told == (shown[title].value, shown[title].before), title
+    assert (shown["昨日の売上"].value, shown["昨日の売上"].before) == (2000, 700)
     assert pages["昨日の粗利"].context["measure"] == "margin"
     assert pages["在庫金額"].context["form"].cleaned_data["day"] == dt.date(2026, 11, 25)
 
@@ -447,7 +531,7 @@ def test_figures_are_kept_for_some_minutes(client, as_role):
     ("day", "before"), [(dt.date(2028, 2, 29), dt.date(2027, 2, 28)), (dt.date(2026, 3, 1), dt.date(2025, 3, 1))]
 )
 def test_a_year_before_a_leap_day_is_a_day(day, before):
-    assert home._a_year_before(day) == before
+    assert before_of(day, Compare.YEAR) == before
 
 
 def test_without_a_last_year_there_is_no_percentage():

@@ -42,7 +42,7 @@ def register_queues() -> None:
         ),
         WorkQueue(
             "stock.holds", _("Stock kept for somebody until tomorrow"), ending_holds, "admin:inventory_hold_changelist", "ends=soon",
-            worked_by="inventory.change_hold", since="created_at", due="expires_at", order="expires_at",
+            worked_by="inventory.change_hold", since=F("expires_at") - ENDS_SOON, due="expires_at", order="expires_at",
         ),
         WorkQueue(
             "stock.approval", _("Stocktakes to approve"), to_approve, "admin:inventory_stockcount_changelist", "state__exact=APPROVAL",

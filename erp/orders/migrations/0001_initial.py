@@ -62,6 +62,7 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
+                ("state_since", models.DateTimeField(verbose_name="in this state since")),
                 ("priority", models.PositiveSmallIntegerField(default=50, verbose_name="allocation priority")),
                 ("ordered_at", models.DateTimeField(verbose_name="ordered at")),
                 ("order_date", models.DateField(verbose_name="order date")),
@@ -577,6 +578,11 @@ class Migration(migrations.Migration):
                         name="shipment_by_tracking",
                     ),
                     models.Index(fields=["ship_date", "id"], name="shipment_by_date"),
+                    models.Index(
+                        condition=models.Q(("revenue_date__isnull", False)),
+                        fields=["revenue_date"],
+                        name="shipment_by_revenue_date",
+                    ),
                 ],
                 "constraints": [
                     models.CheckConstraint(
@@ -2077,6 +2083,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("return_date", models.DateField(verbose_name="return date")),
+                ("posted_date", models.DateField(verbose_name="posted on")),
                 ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
                 ("currency", models.CharField(default="JPY", max_length=3, verbose_name="currency")),
                 (
@@ -2139,6 +2146,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("has_original", False)), fields=["id"], name="return_without_original"
                     ),
+                    models.Index(fields=["posted_date"], name="return_by_posting_day"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(

@@ -51,6 +51,7 @@ class Order(models.Model):
     order_type = models.CharField(_("order type"), max_length=20, choices=OrderType.choices, default=OrderType.NORMAL)
     is_provisional = models.BooleanField(_("provisional"), default=False)
     state = models.CharField(_("state"), max_length=25, choices=OrderState.choices)
+    state_since = models.DateTimeField(_("in this state since"))
     priority = models.PositiveSmallIntegerField(_("allocation priority"), default=50)
     ordered_at = models.DateTimeField(_("ordered at"))
     order_date = models.DateField(_("order date"))

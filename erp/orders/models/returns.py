@@ -43,6 +43,8 @@ class Return(models.Model):
         help_text=_("No: sold before these books began; said so on the document."),
     )
     return_date = models.DateField(_("return date"))
+    # Its day in the books: a later one where the month of the return was closed.
+    posted_date = models.DateField(_("posted on"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="JPY")
     net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2)
@@ -62,6 +64,7 @@ class Return(models.Model):
             models.Index(Folded("external_id"), name="return_by_external_id"),
             models.Index(fields=["kind", "id"], condition=~Q(kind="RETURN"), name="return_of_rare_kind"),
             models.Index(fields=["id"], condition=Q(has_original=False), name="return_without_original"),
+            models.Index(fields=["posted_date"], name="return_by_posting_day"),
         ]
 
     def __str__(self) -> str:

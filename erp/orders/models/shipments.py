@@ -66,6 +66,9 @@ class Shipment(models.Model):
             ),
             models.Index(Folded("tracking_number"), condition=Q(tracking_number__gt=""), name="shipment_by_tracking"),
             models.Index(fields=["ship_date", "id"], name="shipment_by_date"),
+            models.Index(
+                fields=["revenue_date"], condition=Q(revenue_date__isnull=False), name="shipment_by_revenue_date"
+            ),
         ]
 
     def __str__(self) -> str:

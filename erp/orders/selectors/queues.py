@@ -6,14 +6,23 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
-from django.db.models import Min, OuterRef, QuerySet, Subquery
+from django.db.models import F, Max, Min, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.models import Channel, StaffTask
 from erp.core.work_queues import WorkQueue, register
 from erp.inventory.selectors import shop_channels_of
-from erp.orders.models import Delivery, Order, OrderHold, OrderState, Shipment
+from erp.orders.models import (
+    Order,
+    OrderHold,
+    OrderLine,
+    OrderPayment,
+    OrderState,
+    PaymentStatus,
+    Shipment,
+)
 
 DESK, WAREHOUSE, MONEY = "orders.change_order", "orders.change_shipment", "orders.change_orderpayment"
 ORDERS, SHIPMENTS, TASKS = (
@@ -68,7 +77,6 @@ def shipped_on(day: dt.date, viewer: Any = None) -> QuerySet[Shipment]:
 
 
 def _state(state: OrderState) -> WorkQueue:
-    wished = Delivery.objects.filter(order=OuterRef("pk"), wish_date__isnull=False).order_by().values("order")
     return WorkQueue(
         f"orders.{state.lower()}",
         state.label,
@@ -76,9 +84,31 @@ def _state(state: OrderState) -> WorkQueue:
         ORDERS,
         f"state__exact={state}",
         worked_by=WORKED_BY.get(state, DESK),
-        since="recorded_at",
-        due=Subquery(wished.annotate(first=Min("wish_date")).values("first")),
+        since="state_since",
+        due=_due(state),
     )
+
+
+def _due(state: OrderState) -> Any:
+    """When an order is late: what it waits for has to happen until then. Nothing for one that nobody set a day for."""
+    match state:
+        case OrderState.AWAITING_PAYMENT:
+            awaited = OrderPayment.objects.filter(
+                order=OuterRef("pk"), must_be_paid_first=True, status=PaymentStatus.PENDING, amount__gt=0
+            )
+            return _first_of(awaited, "due_at", Min)
+        case OrderState.AWAITING_RELEASE_DATE:
+            return _first_of(OrderLine.objects.filter(order=OuterRef("pk")), "release_date", Max)
+        case OrderState.AWAITING_STOCK:
+            coming = OrderLine.objects.filter(order=OuterRef("pk"), arrival_date__isnull=False)
+            return Least("ship_after", _first_of(coming, "arrival_date", Min))
+        case _:
+            # The day on which it has to leave, so that it arrives on the wished date.
+            return F("ship_after")
+
+
+def _first_of(rows: QuerySet[Any], name: str, which: type[Min] | type[Max]) -> Subquery:
+    return Subquery(rows.order_by().values("order").annotate(first=which(name)).values("first"))
 
 
 def _in_state(state: OrderState, viewer: Any) -> QuerySet[Order]:

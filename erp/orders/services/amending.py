@@ -105,7 +105,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     row = order_row(
         draft, state=order.state, exposure=exposures.get(order.pk, ZERO), at=at, by=by, version=order.version + 1
     )
-    kept = {"id", "channel_id", "external_id", "number", "recorded_at", "actor", "shop_note"}
+    kept = {"id", "channel_id", "external_id", "number", "state_since", "recorded_at", "actor", "shop_note"}
     values = {name: value for name, value in zip(ORDER_COLUMNS, row, strict=True) if name not in kept}
     rows.update(Order, "id", list(values), [(order.pk, *values.values())])
     rows.insert(OrderHold, HOLD_COLUMNS, hold_rows(draft, at=at, by=by))

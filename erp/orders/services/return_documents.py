@@ -19,7 +19,7 @@ from erp.orders.models import Return, ReturnLine
 
 HEADER_COLUMNS = (
     "id", "number", "kind", "channel_id", "external_id", "fingerprint", "order_id", "customer_record_id", "has_original",
-    "return_date", "reason", "currency", "net_amount", "tax_amount", "gross_amount", "cost_amount", "recorded_at", "actor",
+    "return_date", "posted_date", "reason", "currency", "net_amount", "tax_amount", "gross_amount", "cost_amount", "recorded_at", "actor",
 )  # fmt: skip
 LINE_COLUMNS = (
     "id", "document_id", "shipment_line_id", "fee_id", "sku_id", "description", "condition", "quantity", "tax_code",
@@ -62,6 +62,8 @@ class NewReturn:
     order_id: int | None = None
     customer_record_id: int | None = None
     lines: list[NewLine] = field(default_factory=list)
+    # Where the books of that day are closed: the one on which it is posted.
+    posted_on: dt.date | None = None
 
     @property
     def net(self) -> Decimal:
@@ -98,7 +100,8 @@ def write(documents: Sequence[NewReturn], *, at: dt.datetime, by: Actor) -> None
     headers: list[tuple[Any, ...]] = [
         (
             item.id, item.number, item.kind, item.channel_id, item.external_id, item.fingerprint, item.order_id,
-            item.customer_record_id, item.order_id is not None, item.on, item.reason[:200], item.currency, item.net, item.tax,
+            item.customer_record_id, item.order_id is not None, item.on, item.posted_on or item.on,
+            item.reason[:200], item.currency, item.net, item.tax,
             item.net + item.tax, item.cost, at, str(by),
         )
         for item in documents

@@ -122,9 +122,9 @@ def gather_moves(
     today = business_date(at)
     states = {order_id: state_of(known.facts, today=today) for order_id, known in standing.items()}
     heads = {i: known.head for i, known in standing.items() if states[i] != known.head["state"]}
-    moves = [(i, states[i].value, head["version"] + 1) for i, head in heads.items()]
+    moves = [(i, states[i].value, at, head["version"] + 1) for i, head in heads.items()]
     events = [(i, "STATE", head["state"], states[i].value, why[:300], at, str(by)) for i, head in heads.items()]
-    batch.update(Order, "id", ["state", "version"], moves)
+    batch.update(Order, "id", ["state", "state_since", "version"], moves)
     batch.insert(OrderEvent, EVENT_COLUMNS, events)
     announce(heads.values(), batch=batch)
     return {order_id: state.value for order_id, state in states.items()}

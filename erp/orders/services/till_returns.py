@@ -158,7 +158,7 @@ def _record(
     taken = {
         index: _Taken(
             draft, returns[index].conditions, fingerprints[index], as_charged(draft), opened[draft.order_date],
-            _document(draft, next(ids[Return]), number, fingerprints[index]),
+            _document(draft, next(ids[Return]), number, fingerprints[index], opened[draft.order_date]),
         )
         for (index, draft), number in zip(fresh.items(), numbers, strict=True)
     }  # fmt: skip
@@ -176,10 +176,11 @@ def _record(
     return taken
 
 
-def _document(draft: Draft, key: int, number: str, fingerprint: str) -> NewReturn:
+def _document(draft: Draft, key: int, number: str, fingerprint: str, posted_on: dt.date) -> NewReturn:
     return NewReturn(
         key, number, Return.Kind.RETURN, draft.channel.pk, draft.order.external_id, fingerprint, draft.order_date,
         draft.order.currency, draft.order.shop_note, customer_record_id=draft.customer_record_id,
+        posted_on=posted_on,
     )  # fmt: skip
 
 

@@ -118,9 +118,10 @@ def _line(key: int, line: UnlinkedLine, rate: Rate, tax: Decimal, location_id: i
     back: tuple[PutBack, ...] = ()
     if line.sku_id is not None and line.condition == Condition.SELLABLE:
         back = (PutBack(key, line.sku_id, line.quantity, location_id, line.cost),)
+    # What does not come back into stock takes no cost back either.
     return NewLine(
         key, line.sku_id, line.description, line.condition, line.quantity, rate.code, rate.percent, line.net_amount, tax,
-        line.cost, back=back,
+        line.cost if back else ZERO, back=back,
     )  # fmt: skip
 
 

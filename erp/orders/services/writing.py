@@ -48,7 +48,7 @@ PAYMENT_COLUMNS = (
 )  # fmt: skip
 ORDER_COLUMNS = (
     "id", "channel_id", "external_id", "number", "revision", "fingerprint", "order_type", "is_provisional", "state",
-    "priority", "ordered_at", "order_date", "currency", "prices_include_tax", "customer_record_id", "account_id",
+    "state_since", "priority", "ordered_at", "order_date", "currency", "prices_include_tax", "customer_record_id", "account_id",
     "bill_to_id", "customer_po_number", "orderer_name", "orderer_kana", "orderer_phone", "orderer_email", "orderer",
     "revenue_basis", "net_amount", "tax_amount", "total", "amount_due", "stated_total", "stated_tax", "tax_difference",
     "exposure_amount", "receipt", "customer_note", "shop_note", "attributes", "ship_after", "cancel_reason", "recorded_at",
@@ -221,7 +221,7 @@ def order_row(
     ]
     return (
         draft.order_id, draft.channel.pk, order.external_id, draft.number, order.revision, draft.fingerprint,
-        order.order_type, order.is_provisional, state, draft.priority, order.ordered_at, draft.order_date,
+        order.order_type, order.is_provisional, state, at, draft.priority, order.ordered_at, draft.order_date,
         order.currency, order.prices_include_tax, draft.customer_record_id, account.account_id if account else None,
         account.bill_to_id if account else None, order.customer_po_number,
         f"{person.company} {person.family_name} {person.given_name}".strip()[:200] if person else "",
