@@ -46,11 +46,12 @@ from accounting.selectors.ledgers import (
 )
 from accounting.selectors.periods import open_period_ids
 from accounting.selectors.stock import closed_at, last_closed_day, posted_to_stock
-from accounting.selectors.trading import Trading, stock_in_books, trading
+from accounting.selectors.trading import Beside, Trading, posted_beside_goods, stock_in_books, trading
 
 __all__ = [
     "AccountSum",
     "AgingRow",
+    "Beside",
     "DocumentSums",
     "EntryHead",
     "EntrySum",
@@ -83,6 +84,7 @@ __all__ = [
     "open_items",
     "open_period_ids",
     "payment_routes",
+    "posted_beside_goods",
     "posted_by_account",
     "posted_to_stock",
     "reductions",

@@ -27,6 +27,7 @@ from erp.core.money import percent_of_base
 from erp.core.permissions import SEE_COSTS
 from erp.core.spans import in_words
 from erp.core.work_queues import Waiting, WorkQueue, measure, parts_of, registered
+from erp.insights.selectors.sales import Basis, Compare, before_of
 from erp.inventory.selectors import stock_values
 from erp.inventory.selectors.stock_value import By
 from erp.orders.models import OrderState
@@ -142,17 +143,19 @@ def _may_ask(figure: Figure, request: HttpRequest) -> bool:
 def _figures(today: dt.date) -> list[Figure]:
     yesterday, first = today - dt.timedelta(days=1), today.replace(day=1)
     # 52 weeks ago it was the same day of the week, which counts for more than the date.
-    weekday, last_year = yesterday - dt.timedelta(weeks=52), _a_year_before(today)
+    weekday, last_year = before_of(yesterday, Compare.WEEKDAY), before_of(today, Compare.YEAR)
     day, day_before, month, month_before = trading(
         [(yesterday, yesterday), (weekday, weekday), (first, today), (last_year.replace(day=1), last_year)]
     )
     in_stock = sum((pool.value for pool in stock_values()), Decimal(0))
     return [
         *_earned(
-            _("Sales of yesterday"), _("Margin of yesterday"), day, day_before, _("same weekday last year"), (yesterday, yesterday)
+            _("Sales of yesterday"), _("Margin of yesterday"), day, day_before, _("same weekday last year"), (yesterday, yesterday),
+            Compare.WEEKDAY,
         ),
         *_earned(
-            _("Sales of this month"), _("Margin of this month"), month, month_before, _("up to this day last year"), (first, today)
+            _("Sales of this month"), _("Margin of this month"), month, month_before, _("up to this day last year"), (first, today),
+            Compare.YEAR,
         ),
         Figure(
             _("Value of stock"), in_stock, stock_in_books(last_year) or None, _("this day last year"), STOCK_VALUE,
@@ -162,10 +165,11 @@ def _figures(today: dt.date) -> list[Figure]:
 
 
 def _earned(
-    sales: StrOrPromise, margin: StrOrPromise, now: Trading, before: Trading, compared: StrOrPromise, days: tuple[dt.date, dt.date]
+    sales: StrOrPromise, margin: StrOrPromise, now: Trading, before: Trading, compared: StrOrPromise, days: tuple[dt.date, dt.date],
+    compare: Compare,
 ) -> Sequence[Figure]:  # fmt: skip
     first, last = (day.isoformat() for day in days)
-    asked = {"first": first, "last": last, "rows": "category"}
+    asked = {"basis": Basis.SALES, "first": first, "last": last, "compare": compare, "rows": "category"}
     # Where nothing was sold and nothing went out, these books had not begun or the house was shut: nothing to compare with.
     is_known = before.sales != 0 or before.cost != 0
     return (
@@ -190,11 +194,6 @@ def _earned(
 
 def _yen(amount: Decimal) -> str:
     return f"{'-' if amount < 0 else ''}¥{abs(amount):,.0f}"
-
-
-def _a_year_before(day: dt.date) -> dt.date:
-    is_leap_day = (day.month, day.day) == (2, 29)
-    return day.replace(year=day.year - 1, day=28 if is_leap_day else day.day)
 
 
 def _tile(queue: WorkQueue, viewer: Any, now: dt.datetime) -> Tile:
