@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 from collections import Counter
 from io import StringIO
 from types import SimpleNamespace
@@ -30,6 +31,15 @@ from erp.core.identifiers import is_corporate_number, is_gtin
 from erp.core.models import Channel, MessageLog, StaffTask, VerifyRun
 from erp.core.verify import verify
 from erp.correspondence.models import Mail
+from erp.insights.selectors.sales import (
+    DIMENSIONS,
+    Basis,
+    Compare,
+    Figures,
+    Question,
+    analyse,
+    what_is_beside,
+)
 from erp.inventory.models import (
     ChannelPolicy,
     ChannelQuota,
@@ -272,6 +282,26 @@ def test_nobody_and_nothing_is_real():
     registered = [number for number in values(Supplier, "registration_number") if number]
     assert registered
     assert all(number[2:6] == "9999" and is_corporate_number(number[1:]) for number in registered)
+
+
+def test_the_analysis_of_sales_is_the_books_whatever_days_are_asked_for(company):
+    dice = random.Random(1)
+    for _number in range(25):
+        last = TODAY - dt.timedelta(days=dice.randint(0, 60))
+        first, compare = last - dt.timedelta(days=dice.choice([0, 1, 6, 30, 90, 300])), dice.choice(list(Compare))
+        question = Question(first, last, dice.choice(list(DIMENSIONS)), basis=Basis.SALES, compare=compare)
+        answer = analyse(question, with_margin=True)
+        rest = answer.rest.now if answer.rest else Figures()
+
+        for books, told in zip(
+            trading([(first, last), question.before]), (answer.total.now, answer.total.before or Figures()), strict=True
+        ):
+            assert (told.sales, told.margin) == (books.sales, books.margin), question
+        assert sum(cell.now.sales for cell in answer.rows) + rest.sales == answer.total.now.sales, question
+        # What is no goods, added up posting by posting: so the goods are just what was posted of goods.
+        beside = what_is_beside(question)
+        sales = sum(one.amount for one in beside if one.is_sale)
+        assert (sales, sum(one.amount for one in beside)) == (rest.sales, rest.margin), question
 
 
 def test_the_masters_are_those_of_an_apparel_company():
