@@ -116,14 +116,19 @@ def test_old_runs_are_forgotten_but_never_the_last_of_a_job(settings):
     ]
 
 
-def test_a_worker_that_starts_asks_for_the_comparison_with_the_sites_at_once(monkeypatch):
+def test_a_worker_that_starts_asks_at_once_for_the_comparison_with_the_sites_and_clears_up_after_what_was_killed(
+    monkeypatch,
+):
     """Otherwise a company that was started shows nothing of it for up to ten minutes. The slot is claimed, so it is still run once."""
     asked = []
     monkeypatch.setattr(app, "send_task", lambda name, **how: asked.append((name, how["kwargs"], how["queue"])))
 
     ask_for_what_came_due()
 
-    assert asked == [("erp.jobs.run_job", {"name": "ec-reconciliations"}, "celery")]
+    assert asked == [
+        ("erp.jobs.run_job", {"name": "ec-reconciliations"}, "celery"),
+        ("erp.jobs.run_job", {"name": "cut-off-backups"}, "celery"),
+    ]
 
 
 def test_a_worker_starts_without_its_broker(monkeypatch):
