@@ -134,7 +134,7 @@ SUPPLIER = {
     [
         ("core/department/add/", {"code": "D1", "name": "B"}, "この コード を持った 部門 が既に存在します。"),
         ("catalog/supplier/add/", SUPPLIER, "締め日と支払日は 1〜31 です。"),
-        ("auth/group/add/", {"name": "経理"}, "この 名称 を持った グループ が既に存在します。"),
+        ("auth/group/add/", {"name": "経理"}, "この 名称 を持った 役割 が既に存在します。"),
     ],
 )
 def test_a_form_that_looked_too_early_ends_in_a_sentence(staff, blind_forms, page, fields, sentence):
