@@ -6,7 +6,7 @@ Every question is asked once and looks at a bounded number of rows; the figures 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -24,11 +24,11 @@ from accounting.selectors import Trading, stock_in_books, trading
 from erp.core.clock import business_date
 from erp.core.doors import may_open
 from erp.core.money import percent_of_base
-from erp.core.permissions import SEE_COSTS
+from erp.core.permissions import SEE_AMOUNTS, SEE_COSTS
 from erp.core.spans import in_words
 from erp.core.work_queues import Waiting, WorkQueue, measure, parts_of, registered
 from erp.insights.selectors.sales import Basis, Compare, before_of
-from erp.inventory.selectors import stock_values
+from erp.inventory.selectors import shop_channels_of, stock_values
 from erp.inventory.selectors.stock_value import By
 from erp.orders.models import OrderState
 from erp.orders.selectors.queues import SHIPMENTS, shipped_on
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 FIGURES_KEPT_S = 300
+ANALYSES = "insights.analyse_sales"
 ANALYSIS, STOCK_VALUE = "admin:insights_sales", "admin:inventory_stock_value"
 # The way of an order, in the words staff know. What was shipped is done for today.
 STEPS = [f"orders.{state.lower()}" for state in OrderState if state not in (OrderState.SHIPPED, OrderState.CANCELLED)]
@@ -75,7 +76,7 @@ class Home:
 class Figure:
     """An amount beside the one it is compared with; ``percent`` is None where there is nothing, or too little, to compare with.
 
-    ``query`` asks the page ``url_name`` for the same days.
+    ``query`` asks the page ``url_name`` for the same days. ``is_cost``: it tells what goods cost.
     """
 
     title: StrOrPromise
@@ -85,6 +86,7 @@ class Figure:
     url_name: str = ""
     query: str = ""
     url: str = ""
+    is_cost: bool = False
 
     @property
     def text(self) -> str:
@@ -124,28 +126,34 @@ def home_of(request: HttpRequest) -> Home:
 
 
 def figures_for(request: HttpRequest) -> list[Figure]:
-    """Sales, margin and the value of stock against last year, for those who may know what goods cost."""
-    if not request.user.has_perm(SEE_COSTS):
+    """Sales, margin and the value of stock against last year. Who may not know what goods cost sees sales alone, and the staff of a shop those of
+    its own till."""
+    may = request.user.has_perm
+    if not may(SEE_COSTS) and not (may(SEE_AMOUNTS) and may(ANALYSES)):
         return []
-    today = business_date(timezone.now())
-    kept = cache.get_or_set(f"back_office.figures.{today}", partial(_figures, today), FIGURES_KEPT_S) or []
+    today, channels = business_date(timezone.now()), shop_channels_of(request.user)
+    of = "all" if channels is None else "-".join(map(str, channels))
+    known = f"back_office.figures.{today}.{of}"
+    kept = cache.get_or_set(known, partial(_figures, today, channels), FIGURES_KEPT_S) or []
     return [
         replace(figure, url=f"{reverse(figure.url_name)}?{figure.query}") if _may_ask(figure, request) else figure
         for figure in kept
+        if may(SEE_COSTS) or not figure.is_cost
     ]
 
 
 def _may_ask(figure: Figure, request: HttpRequest) -> bool:
-    permission = {ANALYSIS: "insights.analyse_sales", STOCK_VALUE: "inventory.view_costbalance"}[figure.url_name]
+    permission = {ANALYSIS: ANALYSES, STOCK_VALUE: "inventory.view_costbalance"}[figure.url_name]
     return bool(request.user.has_perm(permission))
 
 
-def _figures(today: dt.date) -> list[Figure]:
+def _figures(today: dt.date, channels: Collection[int] | None) -> list[Figure]:
     yesterday, first = today - dt.timedelta(days=1), today.replace(day=1)
     # 52 weeks ago it was the same day of the week, which counts for more than the date.
     weekday, last_year = before_of(yesterday, Compare.WEEKDAY), before_of(today, Compare.YEAR)
     day, day_before, month, month_before = trading(
-        [(yesterday, yesterday), (weekday, weekday), (first, today), (last_year.replace(day=1), last_year)]
+        [(yesterday, yesterday), (weekday, weekday), (first, today), (last_year.replace(day=1), last_year)],
+        channels=channels,
     )
     in_stock = sum((pool.value for pool in stock_values()), Decimal(0))
     return [
@@ -159,7 +167,7 @@ def _figures(today: dt.date) -> list[Figure]:
         ),
         Figure(
             _("Value of stock"), in_stock, stock_in_books(last_year) or None, _("this day last year"), STOCK_VALUE,
-            urlencode({"day": today.isoformat(), "by": By.CATEGORY}),
+            urlencode({"day": today.isoformat(), "by": By.CATEGORY}), is_cost=True,
         ),
     ]  # fmt: skip
 
@@ -188,6 +196,7 @@ def _earned(
             compared,
             ANALYSIS,
             urlencode({**asked, "measure": "margin"}),
+            is_cost=True,
         ),
     )
 
