@@ -30,10 +30,12 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 
 # --- Security ---------------------------------------------------------------------------------------------------------
 # Whoever names a database of their own and forgets the rest gets production, not a page of secrets.
-DEBUG = env.bool("DEBUG", default=not DATABASE_URL)
+DEVELOPMENT = env.bool("DEBUG", default=not DATABASE_URL)
+# No page shows settings, statements or code to anybody, in development neither: staff try the system there. What went wrong is in the log.
+DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
-    if not DEBUG:
+    if not DEVELOPMENT:
         raise ImproperlyConfigured(
             "Set SECRET_KEY: with DEBUG off there is no default, for it signs every session. (DEBUG is off when "
             "DATABASE_URL is set; DEBUG=true is for development.)"
@@ -43,7 +45,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # HTTPS everywhere in production. Behind a proxy that ends TLS, name the header it sets: "X-Forwarded-Proto".
-HTTPS = env.bool("HTTPS", default=not DEBUG)
+HTTPS = env.bool("HTTPS", default=not DEVELOPMENT)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
@@ -148,6 +150,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # A name that browsers take over HTTPS from this very host only.
 SESSION_COOKIE_NAME = "__Host-mamori-session" if HTTPS else "mamori-session"
 CSRF_COOKIE_NAME = "__Host-mamori-csrf" if HTTPS else "mamori-csrf"
+CSRF_FAILURE_VIEW = "erp.back_office.refused.csrf_failure"
 # Keys that are rotated out: what they sealed or signed is still read.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 PASSWORD_MIN_LENGTH = env.int("PASSWORD_MIN_LENGTH", default=12)
@@ -162,7 +165,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "erp.access.services.passwords.DiffersFromCurrentValidator"},
 ]
 # Roles whose users must have a second factor; "superuser" for those who may do everything. Users for practice never must.
-SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=[] if DEBUG else ["superuser", "システム管理", "経理"])
+SECOND_FACTOR_ROLES = env.list(
+    "SECOND_FACTOR_ROLES", default=[] if DEVELOPMENT else ["superuser", "システム管理", "経理"]
+)
 # What the authenticator app shows beside the user name.
 SECOND_FACTOR_ISSUER = env.str("SECOND_FACTOR_ISSUER", default="Mamori")
 # How many days the access log is kept; 0 for ever. The database refuses to forget what is younger than 90 days.
@@ -294,12 +299,12 @@ UNFOLD: dict[str, Any] = {
 STATIC_URL = "static/"
 STATIC_ROOT = INSTALLATION.var / "static"
 # Nobody collects files before a test or while developing: they are found where the apps keep them.
-WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEVELOPMENT
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
+        if DEVELOPMENT
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }

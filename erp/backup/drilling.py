@@ -85,7 +85,7 @@ def _manage(copy: Database, *arguments: str, expects: tuple[int, ...] = (0,)) ->
         "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS": "0",
         "DATABASE_POOL_SIZE": "0",
         "SECRET_KEY": settings.SECRET_KEY,
-        "DEBUG": str(settings.DEBUG).lower(),
+        "DEBUG": str(settings.DEVELOPMENT).lower(),
         "LOG_LEVEL": "WARNING",
         "PYTHONWARNINGS": "ignore",
     }

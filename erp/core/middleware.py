@@ -64,7 +64,7 @@ class QueryMiddleware:
         files = (file.name or "" for _name, some in request.FILES.lists() for file in some)
         if not any("\0" in text for text in chain(sent, files)):
             return None
-        return render(request, "400.html", status=400)
+        return render(request, "nul.html", status=400)
 
 
 def actor_of(request: HttpRequest) -> Actor:
