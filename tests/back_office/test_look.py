@@ -13,8 +13,10 @@ from erp.core.actors import Actor
 from erp.core.admin import ReadOnlyInline, ServiceAdmin, TabularInline
 from erp.core.models import AuditRow, Department
 from erp.core.use_case import use_case
+from erp.runtime.installation import PROJECT
 
 pytestmark = pytest.mark.django_db
+CSS = PROJECT / "erp/core/static/core/admin.css"
 ENGLISH_BROWSER = {"HTTP_ACCEPT_LANGUAGE": "en-US,en;q=0.9"}
 
 
@@ -130,3 +132,16 @@ def test_a_page_that_is_not_open_says_so_in_words(client):
     assert (shut.status_code, gone.status_code) == (403, 404)
     assert "look でログインしています" in shut.content.decode()
     assert "そのページはありません" in gone.content.decode()
+
+
+def test_columns_of_words_have_a_least_width():
+    """Japanese breaks anywhere: without it a tablet shows a name one character a line."""
+    words = r'<th>{% translate "(?:name|reason|description|detail|goods|recipient|party|what to do|what it means)"'
+    narrow = [
+        path.name
+        for path in sorted((PROJECT / "templates").rglob("*.html"))
+        if re.search(words, path.read_text("utf-8"))
+    ]
+
+    assert narrow == []
+    assert re.search(r"\.sheet th\.is-text \{ min-width: \d+em", CSS.read_text("utf-8"))

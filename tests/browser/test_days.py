@@ -501,6 +501,57 @@ def test_a_tablet_keeps_whatever_was_counted_until_it_is_taken_or_discarded(comp
     assert page.locator(kept).count() == 0
 
 
+# What a page says of words that stand in columns of two characters, of what lies beyond the screen, and of what is cut without a way to move it.
+SQUEEZED_OR_CUT = """() => {
+  const told = [], wide = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth > wide + 1) told.push(`the page is ${document.documentElement.scrollWidth} wide`);
+  const moves = (part) => ["auto", "scroll"].includes(getComputedStyle(part).overflowX);
+  for (const cell of document.querySelectorAll("#main :is(td, th, p, h1, h2, label, button)")) {
+    const words = cell.textContent.trim(), style = getComputedStyle(cell), box = cell.getBoundingClientRect();
+    if (!words || !box.width || !box.height || style.visibility === "hidden") continue;
+    const sign = parseFloat(style.fontSize), inner = box.width - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    if (words.length > 4 && style.whiteSpace !== "nowrap" && inner < 3.2 * sign && box.height > 4.5 * sign) told.push(`squeezed: ${words.slice(0, 20)}`);
+    let around = cell.parentElement;
+    while (around && !moves(around)) around = around.parentElement;
+    if (box.right > wide + 1 && !around) told.push(`cut: ${words.slice(0, 20)}`);
+  }
+  return told;
+}"""
+
+
+def test_a_tablet_squeezes_no_name_and_cuts_nothing(company: Company, desk: Any) -> None:
+    juchu, soko = desk("juchu"), desk("soko")
+    order = company.one(
+        "SELECT order_id FROM orders_orderline GROUP BY order_id ORDER BY count(*) DESC, order_id LIMIT 1"
+    )
+    parcel = company.one("SELECT shipment_id FROM orders_shipmentline GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
+    product = company.one("SELECT product_id FROM catalog_sku GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
+    pages = [
+        (juchu, "/admin/"), (juchu, "/admin/orders/order/"), (juchu, f"/admin/orders/order/{order}/change/"), (juchu, "/admin/orders/order/release/"),
+        (soko, "/admin/"), (soko, "/admin/orders/shipment/"), (soko, f"/admin/orders/shipment/{parcel}/change/"),
+        (soko, "/admin/orders/shipment/packing/"), (soko, "/admin/orders/shipment/take_back/"), (soko, "/admin/inventory/stockbalance/"),
+        (soko, f"/admin/inventory/stockbalance/style/{product}/"), (soko, "/admin/inventory/transferorder/request/"),
+    ]  # fmt: skip
+
+    found = {}
+    for width, height in ((768, 1024), (1024, 768), (1280, 800)):
+        for who, path in pages:
+            who.page.set_viewport_size({"width": width, "height": height})
+            who.open(path)
+            if told := who.page.evaluate(SQUEEZED_OR_CUT):
+                found[width, path] = told
+    for who in (juchu, soko):
+        who.page.set_viewport_size({"width": 1280, "height": 900})
+
+    assert found == {}
+    juchu.page.set_viewport_size({"width": 768, "height": 1024})
+    juchu.open(f"/admin/orders/order/{order}/change/")
+    total = juchu.page.locator(".sheet.keeps-last tbody tr:first-child td:last-child").bounding_box()
+    assert total is not None
+    assert total["x"] + total["width"] <= 768
+    juchu.page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_a_stocktake_goes_from_freezing_to_posting_with_a_second_person(company: Company, desk: Any) -> None:
     soko = desk("soko")
     place, style = company.one(
