@@ -21,14 +21,16 @@ from django.urls import reverse
 from accounting.models import ExportRun, Period, Posting, Settlement
 from accounting.selectors import stock_in_books, trading
 from catalog.models import Product, Sku, SkuCode, Supplier
-from customers.models import CustomerRecord
+from customers.models import BillTo, Contact, CustomerRecord, ShipTo
 from ec_gateway.management.demo import backroom, days, last_year, office
 from ec_gateway.management.demo.days import Story, Wish
 from ec_gateway.management.demo.plan import HISTORY_DAYS
+from ec_gateway.management.demo.sources import table
 from ec_gateway.models import ApiKey, EcSite, InboundEvent, Listing
 from erp.back_office.roles import ROLES
-from erp.core.identifiers import is_corporate_number, is_gtin
-from erp.core.models import Channel, MessageLog, StaffTask, VerifyRun
+from erp.core.identifiers import is_corporate_number, is_gtin, national_phone
+from erp.core.models import Channel, CompanyProfile, MessageLog, StaffTask, VerifyRun
+from erp.core.prefectures import PREFECTURES
 from erp.core.verify import verify
 from erp.correspondence.models import Mail
 from erp.insights.selectors.sales import (
@@ -80,6 +82,7 @@ from erp.orders.models import (
     Shipment,
 )
 from erp.orders.models.carriers import Carrier
+from erp.orders.services.tracking_files import SEVEN_CHECKED, fault_of_number
 from tests.back_office import access
 
 # One worker loads the company, and that takes long enough.
@@ -302,6 +305,58 @@ def test_the_analysis_of_sales_is_the_books_whatever_days_are_asked_for(company)
         beside = what_is_beside(question)
         sales = sum(one.amount for one in beside if one.is_sale)
         assert (sales, sum(one.amount for one in beside)) == (rest.sales, rest.margin), question
+
+
+def test_numbers_pass_every_check_that_the_house_makes():
+    sent = Shipment.objects.exclude(tracking_number="").values_list("carrier", "delivery__carrier", "tracking_number")
+    numbers = [(own or wished, number) for own, wished, number in sent]
+    assert set(SEVEN_CHECKED) <= {carrier for carrier, _number in numbers}
+    assert [number for carrier, number in numbers if fault_of_number(number, carrier)] == []
+    assert len({number for _carrier, number in numbers}) == len(numbers)
+    profile = CompanyProfile.objects.get()
+    corporate = {number for number in values(BillTo, "corporate_number") if number} | {profile.registration_number[1:]}
+    assert len(corporate) > 5
+    assert all(number[1:5] == "9999" and is_corporate_number(number) for number in corporate)
+    phones = {profile.phone}
+    for model, column in (
+        (CustomerRecord, "phone"), (ShipTo, "phone"), (Contact, "phone"), (Order, "orderer_phone"), (Delivery, "recipient_phone"),
+        (Hold, "owner_phone"),
+    ):  # fmt: skip
+        phones |= values(model, column) - {""}
+    assert {phone for phone in phones if not national_phone(phone) or phone.split("-")[1][0] != "0"} == set()
+
+
+# The first two digits of a postal code and where they are (日本郵便), and the one town of the demo that is served from the next prefecture.
+REGIONS = (
+    "00,04-09 北海道/01 秋田県/02 岩手県/03 青森県/10-20 東京都/21-25 神奈川県/26-29 千葉県/30-31 茨城県/"
+    "32 栃木県/33-36 埼玉県/37 群馬県/38-39 長野県/40 山梨県/41-43 静岡県/44-49 愛知県/50 岐阜県/51 三重県/"
+    "52 滋賀県/53-59 大阪府/60-62 京都府/63 奈良県/64 和歌山県/65-67 兵庫県/68 鳥取県/69 島根県/70-71 岡山県/"
+    "72-73 広島県/74-75 山口県/76 香川県/77 徳島県/78 高知県/79 愛媛県/80-83 福岡県/84 佐賀県/85 長崎県/86 熊本県/"
+    "87 大分県/88 宮崎県/89 鹿児島県/90 沖縄県/91 福井県/92 石川県/93 富山県/94-95 新潟県/96-97 福島県/98 宮城県/"
+    "99 山形県"
+)
+SERVED_FROM_SHIGA = ("520-0463", "京都府")
+
+
+def test_postal_codes_belong_to_their_prefectures():
+    where: dict[str, str] = {}
+    for region in REGIONS.split("/"):
+        digits, prefecture = region.split(" ")
+        for span in digits.split(","):
+            first, _sign, last = span.partition("-")
+            where |= {f"{number:02}": prefecture for number in range(int(first), int(last or first) + 1)}
+    assert set(where.values()) == set(PREFECTURES)
+
+    towns = {(row["postal_code"], row["prefecture"]) for row in table("towns")}
+    strays = {town for town in towns if where[town[0][:2]] != town[1]}
+    told = [(row["postal_code"], row["address"]) for row in table("accounts")]
+    profile = CompanyProfile.objects.get()
+    told.append((profile.postal_code, profile.address))
+
+    assert strays <= {SERVED_FROM_SHIGA}
+    assert [address for code, address in told if not address.startswith(where[code[:2]])] == []
+    met = values(CustomerRecord, "postal_code", "prefecture") - {("", "")}
+    assert {place for place in met if where[place[0][:2]] != place[1]} <= {SERVED_FROM_SHIGA}
 
 
 def test_the_masters_are_those_of_an_apparel_company():

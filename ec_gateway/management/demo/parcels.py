@@ -33,6 +33,7 @@ from erp.orders.services import (
     report_sales,
     ship,
 )
+from erp.orders.services.tracking_files import with_seven_check
 
 FREIGHT_BOTH_WAYS = Decimal(1_210)
 State = Shipment.State
@@ -90,7 +91,12 @@ def send(stage: Stage, day: dt.date) -> None:
     picked = parcels_to_send().order_by("pk")
     quantities = _parts(in_part)
     requests = [
-        ShipRequest(pk, quantities.get(pk), tracking_number=f"0000{number[3:]}" if _is_typed(external_id) else "")
+        # No carrier has given out numbers that begin with 000.
+        ShipRequest(
+            pk,
+            quantities.get(pk),
+            tracking_number=with_seven_check(f"000{number[3:]}") if _is_typed(external_id) else "",
+        )
         for pk, number, external_id in picked.values_list("pk", "number", "order__external_id")
     ]
     for chunk in chunks(requests):

@@ -36,6 +36,8 @@ TRACKING_NAMES = (
 CARRIER_NAMES = ("運送会社", "配送会社", "carrier")
 # Files without a row of names, by carrier: where the number of ours and that of theirs stand (B2: 1 and 4, e-Hiden III: 10 and 62).
 PLACES = {Carrier.YAMATO.value: (0, 3), Carrier.SAGAWA.value: (9, 61)}
+# Carriers whose numbers end in a check digit.
+SEVEN_CHECKED = (Carrier.YAMATO.value, Carrier.SAGAWA.value)
 # The carrier that writes a column of this name, where the file does not say.
 WRITTEN_BY = {
     "お客様側管理番号": Carrier.JAPAN_POST.value, "お問い合せ送り状No.": Carrier.SAGAWA.value, "お問い合せ送り状No": Carrier.SAGAWA.value,
@@ -73,9 +75,14 @@ class Judged:
     why: str = ""
 
 
+def with_seven_check(body: str) -> str:
+    """Eleven digits and their check digit: the remainder by seven (7DR)."""
+    return f"{body}{int(body) % 7}"
+
+
 def has_seven_check(number: str) -> bool:
-    """Whether twelve digits end in the remainder of the others by seven (7DR), as Yamato's and Sagawa's do."""
-    return len(number) == 12 and number.isdecimal() and int(number[:-1]) % 7 == int(number[-1])
+    """Whether twelve digits end in the remainder of the others by seven, as those of ``SEVEN_CHECKED`` do."""
+    return len(number) == 12 and number.isdecimal() and with_seven_check(number[:-1]) == number
 
 
 def fault_of_number(number: str, carrier: str) -> str:
@@ -84,7 +91,7 @@ def fault_of_number(number: str, carrier: str) -> str:
         return _("There is no tracking number in this row.")
     if not number.isascii() or not number.isdecimal():
         return _("A tracking number has digits only: %(text)s") % {"text": number}
-    if carrier in (Carrier.YAMATO, Carrier.SAGAWA):
+    if carrier in SEVEN_CHECKED:
         if len(number) != 12:
             return _("A tracking number of this carrier has 12 digits: %(text)s") % {"text": number}
         if not has_seven_check(number):
