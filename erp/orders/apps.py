@@ -74,6 +74,7 @@ class OrdersConfig(AppConfig):
         from erp.orders.selectors.finding import register_findables
         from erp.orders.selectors.goods_sales import sales_of_goods
         from erp.orders.selectors.letters import register_letters
+        from erp.orders.selectors.outside_numbers import number_from_outside
         from erp.orders.selectors.picking import picked_at
         from erp.orders.selectors.queues import register_queues
         from erp.orders.selectors.verification import register_checks
@@ -105,6 +106,7 @@ class OrdersConfig(AppConfig):
         )
         words.register("method", dict(PaymentMethod.choices))
         words.register("carrier", carrier_name)
+        words.register("orders.return.external_id", number_from_outside)
         words.register("provider", lambda code: str(PROVIDERS.get(code.lower()) or carrier_name(code)))
         register_queues()
         register_findables()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -305,6 +306,7 @@ def test_the_order_desk_reads_what_the_channel_sent_and_not_the_log(client):
 
     assert [message.direction for message, _body in page.context["messages_raw"]] == ["IN"]
     assert record.external_id in page.context["messages_raw"][0][1]
+    assert re.search(r"<summary>[^<]* 受信 受注 · [^<]*</summary>", page.content.decode())
     assert desk.get(reverse("admin:core_messagelog_changelist")).status_code == 403
 
 

@@ -29,6 +29,7 @@ from erp.orders import selectors, services
 from erp.orders.admin import labels, packing, papers, prints, sales_reports, taking_back
 from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import PrintRun, ReturnLine, Shipment, ShipmentLine
+from erp.orders.selectors import outside_numbers
 from erp.orders.selectors.carriers import carrier_name, carrier_of
 from erp.orders.selectors.prints import last_printed
 from erp.orders.selectors.queues import untracked
@@ -297,7 +298,7 @@ class ShipmentAdmin(OfChannels):
             request,
             queryset,
             lambda key, on: partial(
-                services.record_refusal, shipment_id=key, external_id=f"refused:{key}", freight=freight, condition=condition,
+                services.record_refusal, shipment_id=key, external_id=f"{outside_numbers.REFUSED}{key}", freight=freight, condition=condition,
                 return_date=on, seen=selectors.units_returned([key]),
             ),
         )  # fmt: skip
@@ -373,7 +374,7 @@ class ShipmentLineAdmin(OfChannels):
                     request,
                     services.record_return,
                     order_id=line.shipment.order_id,
-                    external_id=f"desk:{line.pk}:{line.returned_quantity}",
+                    external_id=f"{outside_numbers.AT_A_DESK}{line.pk}:{line.returned_quantity}",
                     lines=[services.ReturnedLine(line.pk, quantity, condition)],
                     reason=form.cleaned_data["reason"],
                     seen=selectors.units_returned([line.shipment_id]),

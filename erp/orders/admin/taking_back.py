@@ -19,6 +19,7 @@ from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.orders import services
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
+from erp.orders.selectors import outside_numbers
 from erp.orders.selectors.packing import parcels_scanned
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _return(page: ShipmentAdmin, request: HttpRequest, parcel: Shipment) -> str:
         request,
         services.record_return,
         order_id=parcel.order_id,
-        external_id=f"scan:{parcel.pk}:{form}",
+        external_id=f"{outside_numbers.SCANNED}{parcel.pk}:{form}",
         lines=counted,
         reason=request.POST.get("reason", "")[:200],
         seen={parcel.pk: _before(request)},
@@ -129,7 +130,7 @@ def _refuse(page: ShipmentAdmin, request: HttpRequest, parcel: Shipment) -> str:
         request,
         services.record_refusal,
         shipment_id=parcel.pk,
-        external_id=f"refused:{parcel.pk}",
+        external_id=f"{outside_numbers.REFUSED}{parcel.pk}",
         freight=freight,
         condition=condition,
         seen={parcel.pk: _before(request)},

@@ -11,6 +11,7 @@ from erp.core.finding import Findable, register
 from erp.core.permissions import SEE_AMOUNTS
 from erp.orders.models import Order, Receipt, Return, SalesReport, Shipment
 from erp.orders.selectors.carriers import carrier_name
+from erp.orders.selectors.outside_numbers import number_from_outside
 
 
 def register_findables() -> None:
@@ -63,7 +64,13 @@ def _of_shipment(shipment: Shipment, viewer: Any) -> Iterable[object]:
 
 def _of_return(document: Return, viewer: Any) -> Iterable[object]:
     sold = document.order.number if document.order else ""
-    return (document.get_kind_display(), document.return_date, sold, document.channel.name, document.external_id)
+    return (
+        document.get_kind_display(),
+        document.return_date,
+        sold,
+        document.channel.name,
+        number_from_outside(document.external_id),
+    )
 
 
 def _of_receipt(receipt: Receipt, viewer: Any) -> Iterable[object]:
