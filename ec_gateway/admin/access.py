@@ -62,6 +62,9 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg] # its model is regist
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if "settings" not in self.fields:
+            # Whoever may look only is shown no field to fill in.
+            return
         self.fields["settings"].widget.attrs["rows"] = 4
         platform = self.fields["platform"]
         assert isinstance(platform, forms.ChoiceField)

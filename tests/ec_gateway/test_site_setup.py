@@ -12,8 +12,10 @@ from django.urls import reverse
 from ec_gateway import credentials, tasks
 from ec_gateway.models import EcSite, SiteState
 from ec_gateway.services import wakes
+from erp.back_office.roles import ROLES
 from erp.core.models import Channel, StaffTask
 from erp.core.work_queues import measure, named
+from tests.back_office import access
 from tests.ec_gateway.factories import SECRET, TOKEN, shop
 from tests.ec_gateway.test_webhooks import changed, send
 from tests.inventory.factories import sku
@@ -176,3 +178,13 @@ def test_the_page_of_a_site_tells_no_secret(staff):
 
     assert TOKEN not in answer.content.decode()
     assert json.dumps(faults(answer)).count(TOKEN) == 0
+
+
+def test_who_may_look_only_is_shown_the_site(staff, client):
+    save(staff)
+    client.force_login(access.make_user(next(role for role in ROLES if role.login == "ec")))
+
+    page = client.get(reverse("admin:ec_gateway_ecsite_change", args=[EcSite.objects.get().pk]))
+
+    assert page.status_code == 200
+    assert "https://shop.example" in page.content.decode()
