@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
@@ -11,7 +12,6 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
 from erp.imports import exporting
-from erp.imports.values import neutral
 
 EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Answer = TypeVar("Answer", bound=HttpResponseBase)
@@ -35,11 +35,15 @@ def table_as_file(
 
 
 def table_as_csv(name: str, table: Iterable[Sequence[Any]]) -> HttpResponse:
-    """A table that is held anyway; figures as the database writes them, and no text that a spreadsheet would run."""
+    """A table that is held anyway; figures in one form, and no text that a spreadsheet would run."""
     # The mark at the start lets a spreadsheet see that this is UTF-8.
     answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    csv.writer(answer).writerows([neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in table)
+    csv.writer(answer).writerows([_cell(cell) for cell in row] for row in table)
     return as_download(answer, f"{name}.csv")
+
+
+def _cell(cell: Any) -> Any:
+    return exporting.as_written(cell) if isinstance(cell, str | int | Decimal) else cell
 
 
 def as_download(answer: Answer, name: str) -> Answer:

@@ -71,7 +71,7 @@ def csv_pieces(heading: Sequence[str], rows: Iterable[Sequence[Any]], *, encodin
         yield b"\xef\xbb\xbf"
     writer.writerow([neutral(text) for text in heading])
     for number, row in enumerate(rows, start=1):
-        writer.writerow([_text(value) for value in row])
+        writer.writerow([as_written(value) for value in row])
         if number % 200 == 0:
             yield _encoded(buffer, codec)
     yield _encoded(buffer, codec)
@@ -87,9 +87,10 @@ def _encoded(buffer: io.StringIO, codec: str) -> bytes:
     return text.encode(codec)
 
 
-def _text(value: Any) -> str:
+def as_written(value: Any) -> str:
+    """A cell of a file. A figure has one form wherever it comes from: 4286242, whether it was read as that or as 4286242.00."""
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return f"{(value + 0).normalize():f}"
     return str(value) if isinstance(value, int) else neutral(value)
 
 
@@ -98,11 +99,11 @@ def refuse_unwritable(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     problems = []
     for row in rows:
         for title, value in zip(heading, row, strict=True):
-            text = _text(value).translate(TO_CP932)
+            text = as_written(value).translate(TO_CP932)
             try:
                 text.encode("cp932")
             except UnicodeEncodeError as fault:
-                place = {"row": _text(row[0]), "title": title, "sign": text[fault.start]}
+                place = {"row": as_written(row[0]), "title": title, "sign": text[fault.start]}
                 problems.append(Problem("", "not_in_cp932", gettext("%(row)s, %(title)s: “%(sign)s”") % place))
         if len(problems) >= 10:
             break
