@@ -103,6 +103,21 @@ def test_every_figure_leads_to_what_it_is_made_of(client, shelf):
     assert "うち期限切れ" in page
 
 
+def test_the_movements_of_a_month_lead_to_those_movements(client):
+    place, item, other = location(), sku(), sku()
+    start = dt.datetime(2026, 9, 10, 3, tzinfo=dt.UTC)
+    for goods, day in ((item, 0), (item, 5), (item, 40), (other, 1)):
+        stock(goods, place, 1, at=start + dt.timedelta(days=day))
+    services.cut_snapshots(at=start + dt.timedelta(days=90), by=CLERK)
+    asked = {"at": "2026-11-20T00:00:00", "sku": item.pk, "location": place.pk}
+
+    client.force_login(User.objects.create_superuser("mika"))
+    found = client.get(reverse("admin:inventory_stock_then_terms"), asked).context["found"]
+
+    counts = [(month.movements, len(client.get(url).context["cl"].result_list)) for month, url in found["months"]]
+    assert counts == [(2, 2), (1, 1)]
+
+
 def test_a_shop_sees_its_own_balances_only(client, shelf):
     place, item, _first = shelf
     shop = location("SHOP")

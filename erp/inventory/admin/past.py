@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Sku
-from erp.core import documents
+from erp.core import documents, doors
 from erp.core.admin import document_named
 from erp.core.money import ZERO
 from erp.inventory import selectors
@@ -101,6 +102,23 @@ def _totals(by: str, found: list[selectors.TotalThen]) -> list[tuple[Any, ...]]:
     return [(names[row.key], "", row.on_hand, row.value, "") for row in found]
 
 
+def _movements_of(month: dt.date, values: dict[str, Any]) -> str:
+    """The movements of one SKU at one location that happened in a month, by the index of its SKU; nothing for who may not look at them."""
+    listed = "admin:inventory_stockmovement_changelist"
+    if not doors.is_open(listed):
+        return ""
+    following = (month + dt.timedelta(days=31)).replace(day=1)
+    first, behind = (timezone.make_aware(dt.datetime.combine(day, dt.time.min)) for day in (month, following))
+    asked = {
+        "sku__id__exact": values["sku"].pk,
+        "location__id__exact": values["location"].pk,
+        "occurred_at__gte": first.isoformat(),
+        "occurred_at__lt": min(behind, values["at"] + dt.timedelta(seconds=1)).isoformat(),
+        "_all": 1,
+    }
+    return f"{reverse(listed)}?{urlencode(asked)}"
+
+
 class TermsForm(forms.Form):
     """One number of the list: asked for by a link, never typed."""
 
@@ -119,6 +137,7 @@ class TermsForm(forms.Form):
             "sku": values["sku"],
             "location": values["location"],
             "told": told,
+            "months": [(month, _movements_of(month.begins_on, values)) for month in told.months],
             "movements": [
                 (row, StockDocument.Kind(row.kind).label, document_named(*source, numbers[source]))
                 for row, source in ((row, (row.source_type, row.source_id)) for row in told.movements)
