@@ -23,6 +23,7 @@ from erp.access.pages import session_id_of, visit_of
 from erp.access.selectors import open_sessions
 from erp.back_office import rights
 from erp.back_office.roles import APART, ROLES
+from erp.core import doors
 from erp.core.admin import ServiceAdmin
 from erp.inventory.selectors import place_names_of
 
@@ -113,7 +114,10 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
     @admin.display(description=_("Password"))
     def new_password(self, user: User) -> str:
         """Nobody reads one, and how it is kept says nothing to whoever looks here."""
-        url = reverse("admin:auth_user_password_change", args=[user.pk])
+        giving = "admin:auth_user_password_change"
+        if not doors.is_open(giving):
+            return "–"
+        url = reverse(giving, args=[user.pk])
         return format_html('<a href="{}">{}</a>', url, gettext("Give a new first password"))
 
     @admin.display(description=_("shops"))

@@ -17,7 +17,9 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 # Ways to a row or list of a model that Django's admin names, with what they ask of the page.
-WAYS = {"changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete"}
+WAYS = {
+    "changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete", "password_change": "change",
+}  # fmt: skip
 _asking: ContextVar[HttpRequest | None] = ContextVar("who_asks_for_a_page", default=None)
 
 

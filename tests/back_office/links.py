@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urljoin
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -16,18 +17,19 @@ BELOW = "/admin/"
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, here: str) -> None:
         super().__init__()
+        self.here = here
         self.found: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        address = dict(attrs).get("href") or "" if tag == "a" else ""
-        if address.startswith(BELOW):
-            self.found.add(address.partition("?")[0].partition("#")[0])
+        address = (dict(attrs).get("href") or "").partition("?")[0].partition("#")[0] if tag == "a" else ""
+        if address and (path := urljoin(self.here, address)).startswith(BELOW):
+            self.found.add(path)
 
 
-def links_of(page: str) -> set[str]:
-    reader = _Reader()
+def links_of(page: str, here: str) -> set[str]:
+    reader = _Reader(here)
     reader.feed(page)
     return reader.found
 
@@ -64,7 +66,7 @@ def shut_links(client: Any, user: User) -> dict[str, set[str]]:
         assert answer.status_code == 200, (user.username, here, answer.status_code)
         if "text/html" not in answer.headers["Content-Type"]:
             continue
-        for path in links_of(answer.content.decode()):
+        for path in links_of(answer.content.decode(), here):
             try:
                 name = get_resolver().resolve(path).url_name or path
             except Resolver404:

@@ -84,6 +84,7 @@ from erp.orders.models import (
 from erp.orders.models.carriers import Carrier
 from erp.orders.services.tracking_files import SEVEN_CHECKED, fault_of_number
 from tests.back_office import access
+from tests.back_office.links import shut_links
 
 # One worker loads the company, and that takes long enough.
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]
@@ -504,6 +505,16 @@ def test_each_tile_of_the_first_page_counts_the_rows_of_the_list_behind_it(clien
     assert tiles or role.login == "system"
     told = {each.url: each.count for tile in tiles.values() for each in (tile, *tile.parts)}
     assert told == {url: client.get(url).context["cl"].queryset.count() for url in told}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES, ids=[role.login for role in ROLES])
+def test_no_page_shows_a_link_that_whoever_sees_it_may_not_follow(client, role):
+    user = access.make_user(role)
+    if role.name == "店舗":
+        ShopStaff.objects.create(user=user, location=Location.objects.get(code="SHOP-1"))
+
+    assert shut_links(client, user) == {}
 
 
 @pytest.mark.parametrize("page", ["stockcount", "transferorder", "distribution", "writedownreview", "hold"])
