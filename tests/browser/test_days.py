@@ -510,7 +510,8 @@ SQUEEZED_OR_CUT = """() => {
     const words = cell.textContent.trim(), style = getComputedStyle(cell), box = cell.getBoundingClientRect();
     if (!words || !box.width || !box.height || style.visibility === "hidden") continue;
     const sign = parseFloat(style.fontSize), inner = box.width - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-    if (words.length > 4 && style.whiteSpace !== "nowrap" && inner < 3.2 * sign && box.height > 4.5 * sign) told.push(`squeezed: ${words.slice(0, 20)}`);
+    if (words.length > 4 && style.whiteSpace !== "nowrap" && inner < 3.2 * sign && box.height > 4.5 * sign)
+      told.push(`squeezed: ${words.slice(0, 20)}`);
     let around = cell.parentElement;
     while (around && !moves(around)) around = around.parentElement;
     if (box.right > wide + 1 && !around) told.push(`cut: ${words.slice(0, 20)}`);
