@@ -23,7 +23,7 @@ from erp.core.errors import InvalidInput, Problem
 from erp.core.identifiers import plain
 from erp.orders import services
 from erp.orders.admin import foreseeing
-from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, PaymentEvent, Shipment
+from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, Shipment
 from erp.orders.selectors.carriers import carrier_of
 
 if TYPE_CHECKING:
@@ -61,18 +61,6 @@ class Act:
     needs: str = ""
     asks: StrOrPromise = ""
     takes: Callable[[Any, Said], tuple[int, ...]] = lambda _row, _said: ()
-
-
-def confirmed_payment(payment: OrderPayment) -> Call:
-    """The event id names the payment and the revision that says what is to be paid, so a second click is the same event."""
-    news = services.PaymentNews(
-        event_id=f"desk:{payment.pk}:PAID:{payment.order.revision}",
-        kind=PaymentEvent.Kind.PAID,
-        occurred_at=timezone.now(),
-        line_no=payment.line_no,
-    )
-    order = payment.order
-    return partial(services.record_payment_event, channel=order.channel.code, external_id=order.external_id, event=news)
 
 
 def _resolved(hold: OrderHold, said: Said) -> Call:
@@ -149,7 +137,8 @@ ACTS: dict[tuple[str, str], Act] = {
         takes=_pieces_of,
     ),
     ("orderpayment", "confirm_payment"): Act(
-        _("Confirm that the money is here"), lambda payment, _said: confirmed_payment(payment)
+        _("Confirm that the money is here"),
+        lambda payment, _said: partial(services.confirm_payment, payment_id=payment.pk),
     ),
     ("orderpayment", "confirm_refund"): Act(
         _("Confirm that the refund was paid"),

@@ -14,6 +14,7 @@ from erp.orders.selectors.order_sheet import (
     mails_of,
     messages_of,
     order_sheet,
+    refund_is_owed,
     tasks_of,
 )
 from erp.orders.selectors.order_views import (
@@ -130,6 +131,7 @@ __all__ = [
     "receipts_of",
     "recorded_charges",
     "recorded_orders",
+    "refund_is_owed",
     "returnable",
     "returns_by_message",
     "standings",

@@ -227,6 +227,13 @@ def items_of(sheet: OrderSheet) -> list[SheetItem]:
     return [SheetItem(item, tuple(lowered.get(item.id, ()))) for item in items]
 
 
+def refund_is_owed(sheet: OrderSheet) -> bool:
+    """Whether money of the order is to go back: owed by a cancellation or a return, or more than is to be paid."""
+    if any(row.received_amount > row.amount + row.surplus_refunded_amount for row in sheet.payments):
+        return True
+    return any(item.role == "refunds_payable" and item.remaining for item in books.items_of_documents(sheet.documents))
+
+
 def tasks_of(sheet: OrderSheet) -> list[StaffTask]:
     """Open and closed ones, the open ones first."""
     keys: dict[str, list[int]] = {}

@@ -49,7 +49,7 @@ from erp.orders.services.memos import LONGEST_MEMO, write_memo
 from erp.orders.services.moving import move_reservation, set_priority
 from erp.orders.services.overdue import give_up_overdue
 from erp.orders.services.payment_news import PaymentNews, find_payment_problems
-from erp.orders.services.payments import PaymentOutcome, hear_payment_news, record_payment_event
+from erp.orders.services.payments import PaymentOutcome, confirm_payment, hear_payment_news, record_payment_event
 from erp.orders.services.placing import place_order, place_orders
 from erp.orders.services.printing import Printing, note_printing
 from erp.orders.services.progress import accept, deliver, set_tracking
@@ -135,6 +135,7 @@ __all__ = [
     "cancel_release",
     "collect_with",
     "confirm_order_distribution",
+    "confirm_payment",
     "confirm_refund",
     "deliver",
     "draft_order_distribution",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from erp.core import locks, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import NotFound
+from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
 from erp.core.money import ZERO, round_money, written
@@ -30,6 +30,7 @@ from erp.orders.models import (
     OrderWait,
     ParkedMessage,
     PaymentEvent,
+    PaymentMethod,
     PaymentStatus,
 )
 from erp.orders.services import letters, overdue, waiting
@@ -57,6 +58,25 @@ def record_payment_event(
 ) -> str | None:
     """As ``hear_payment_news``. Returns the order's state, ``None`` when the news was parked."""
     return hear_payment_news(channel=channel, external_id=external_id, event=event, at=at, by=by).state
+
+
+@use_case
+def confirm_payment(*, payment_id: int, at: dt.datetime, by: Actor) -> str | None:
+    """The desk saw that the money of a payment is here. Returns the order's state.
+
+    The event names the payment and the revision that says what is to be paid: the same again changes nothing, until a revision asks for
+    more. Raises NotFound, NotAllowedNow for what is sold on account: its money is matched with its bill.
+    """
+    payment = OrderPayment.objects.select_related("order__channel").filter(pk=payment_id).first()
+    if payment is None:
+        raise NotFound(_("There is no such payment."))
+    if payment.method == PaymentMethod.ON_ACCOUNT:
+        raise NotAllowedNow(_("Sold on account: money is matched with the open item of the bill."))
+    event = PaymentNews(
+        f"desk:{payment.pk}:PAID:{payment.order.revision}", PaymentEvent.Kind.PAID, at, line_no=payment.line_no
+    )
+    order = payment.order
+    return hear_payment_news(channel=order.channel.code, external_id=order.external_id, event=event, at=at, by=by).state
 
 
 @use_case
@@ -132,8 +152,8 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
     rows.insert(
         OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", f"{event.kind} {event.reference}"[:300], at, str(by))]
     )
-    if event.kind in _MONEY and _waits_for_currency(order_id):
-        _ask_about_currency(order_id, event, at=at, by=by)
+    if event.kind in _MONEY and (words := _why_not_booked(payment, event)):
+        _ask_about_money(order_id, event, words, at=at, by=by)
     elif event.kind in _RECEIVED:
         if _settles(payment, event) and waiting.is_open(order_id, OrderWait.Reason.PAYMENT_OVERDUE):
             overdue.pay_late(order_id=order_id, at=at, by=by)
@@ -151,10 +171,22 @@ def _waits_for_currency(order_id: int) -> bool:
     return OrderHold.objects.filter(order=order_id, reason=OrderHold.Reason.CURRENCY, resolved_at__isnull=True).exists()
 
 
-def _ask_about_currency(order_id: int, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
-    """Money in a currency that the books do not keep is not booked: the news is kept, and the amended order has to state its payments."""
+def _why_not_booked(payment: OrderPayment, event: PaymentNews) -> str:
+    """Words of the task about money that is kept as news only; nothing for money that is booked.
+
+    In a currency that the books do not keep, the amended order has to state its payments. What is sold on account is owed by the bill-to and
+    paid against its bill: accounting matches it there.
+    """
+    if _waits_for_currency(payment.order_id):
+        return _("%(kind)s %(amount)s %(currency)s is not booked: the order waits for its currency. %(reference)s")
+    if event.kind in _RECEIVED and payment.method == PaymentMethod.ON_ACCOUNT:
+        return _("%(kind)s %(amount)s %(currency)s is not booked: sold on account, match it with the bill. %(reference)s")
+    return ""
+
+
+def _ask_about_money(order_id: int, event: PaymentNews, words: str, *, at: dt.datetime, by: Actor) -> None:
     number, currency = Order.objects.filter(pk=order_id).values_list("number", "currency").get()
-    detail = _("%(kind)s %(amount)s %(currency)s is not booked: the order waits for its currency. %(reference)s") % {
+    detail = words % {
         "kind": PaymentEvent.Kind(event.kind).label,
         "amount": "–" if event.amount is None else written(event.amount),
         "currency": currency,
