@@ -7,10 +7,10 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from erp.core import staff_tasks
-from erp.core.models import StaffTask
+from erp.core.models import MessageLog, StaffTask
 from erp.orders.exceptions import NotShippable
-from erp.orders.models import OrderState, Shipment
-from erp.orders.services import ShipRequest, cancel_by_staff, cancel_order, deliver, ship, take_tracking
+from erp.orders.models import Order, OrderState, Shipment
+from erp.orders.services import ShipRequest, cancel_by_staff, cancel_order, cancel_release, deliver, ship, take_tracking
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.factories import DESK, NOON, figure, line, order, placed, released, shop
 
@@ -129,3 +129,43 @@ def test_the_warehouse_does_not_close_the_task_itself_and_the_order_desk_says_wh
         ship(requests=[ShipRequest(parcel.pk)], **HOW)
     assert close(desk, resolution="お客様と電話、そのまま送る")
     assert ship(requests=[ShipRequest(parcel.pk)], **HOW) == {parcel.pk: "SHIPPED"}
+
+
+def said_again(**fields):
+    return cancel_order(channel=Order.objects.get().channel.code, external_id="A-1", **fields, **HOW)
+
+
+def test_the_same_cancellation_again_opens_no_task_that_staff_have_closed():
+    _record, parcel, _shirt, _place = asked_back()
+    task = StaffTask.objects.get(kind="CANCEL_WHILE_PICKING")
+    said_again(reason="お客様都合")
+    assert StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING").count() == 1
+    staff_tasks.close_task(task_id=task.pk, resolution="そのまま送る", **HOW)
+
+    assert said_again(reason="お客様都合") == OrderState.PICKING
+
+    assert not StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING", closed_at__isnull=True).exists()
+    assert list(MessageLog.objects.filter(kind="cancel").order_by("pk").values_list("outcome", flat=True)) == [
+        "TASK", "TASK", "REPLAYED",
+    ]  # fmt: skip
+    assert ship(requests=[ShipRequest(parcel.pk)], **HOW) == {parcel.pk: "SHIPPED"}
+
+
+def test_staff_have_decided_also_once_the_parcel_is_back_on_its_shelf():
+    _record, parcel, _shirt, _place = asked_back()
+    task = StaffTask.objects.get(kind="CANCEL_WHILE_PICKING")
+    staff_tasks.close_task(task_id=task.pk, resolution="そのまま送る", **HOW)
+    cancel_release(shipment_id=parcel.pk, reason="箱を替える", **HOW)
+
+    assert said_again(reason="お客様都合") == OrderState.READY
+
+
+@pytest.mark.parametrize("newer", [{"message_id": "cancel-2", "reason": "お客様都合"}, {"reason": "やはり不要"}])
+def test_a_newer_cancellation_is_a_new_question_to_staff(newer):
+    asked_back()
+    task = StaffTask.objects.get(kind="CANCEL_WHILE_PICKING")
+    staff_tasks.close_task(task_id=task.pk, resolution="そのまま送る", **HOW)
+
+    said_again(**newer)
+
+    assert StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING", closed_at__isnull=True).count() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from customers.services import ExposureDelta, add_exposure
 from erp.core import locks, rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.messages import Message, store
-from erp.core.models import MessageLog
+from erp.core.models import MessageLog, StaffTask
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.inventory.services import let_go_promises, release
@@ -37,30 +38,43 @@ def cancel_order(
 ) -> str | None:
     """Cancel what has not left the house. Again = no change. Before its order a cancel is parked (returns ``None``).
 
-    When the warehouse already picks the order, the cancellation becomes a task for staff and the order stays as it is.
-    Raises NotCancellable when everything was shipped: that is a return.
+    When the warehouse already picks the order, the cancellation becomes a task for staff and the order stays as it is. Once they have decided,
+    the same message (id and reason) again is no news; another one is. Raises NotCancellable when everything was shipped: that is a return.
     """
     from erp.orders.services.parking import park  # parking applies cancellations: the two rooms know each other
 
     channel_id = selectors.channel_id_of(channel)
     locks.hold(f"order:{channel}:{external_id}")
     order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
-    body = {"external_id": external_id, "reason": reason}
-    outcome = MessageLog.Outcome.DONE if order else MessageLog.Outcome.PARKED
-    store([Message("cancel", external_id[:100], 1, body, "", outcome)], channel_id=channel_id, at=at, by=by)
+    body = {"external_id": external_id, "message_id": message_id, "reason": reason}
+    outcome = MessageLog.Outcome.DONE
     if order is None:
         park(
             channel_id=channel_id, external_id=external_id, kind=ParkedMessage.Kind.CANCEL, message_id=message_id, body=body,
             at=at, by=by,
         )  # fmt: skip
-        return None
-    if order.cancelled_at is not None:
-        return order.state
+        outcome = MessageLog.Outcome.PARKED
+    elif order.cancelled_at is None:
+        outcome = _cancel_or_ask(order, body, at=at, by=by)
+    store([Message("cancel", external_id[:100], 1, body, "", outcome)], channel_id=channel_id, at=at, by=by)
+    return move_states(order_ids=[order.pk], at=at, by=by, why=reason)[order.pk] if order else None
+
+
+def _cancel_or_ask(order: Order, body: Mapping[str, str], *, at: dt.datetime, by: Actor) -> MessageLog.Outcome:
+    """What became of a message about an order that is not cancelled."""
+    was_left = MessageLog.objects.filter(
+        channel=order.channel_id, external_id=order.external_id[:100], kind="cancel", outcome=MessageLog.Outcome.TASK, body=body
+    )  # fmt: skip
+    is_undecided = StaffTask.objects.filter(
+        kind=TASK, subject_type="ORDER", subject_id=order.pk, closed_at__isnull=True
+    ).exists()
+    if not is_undecided and was_left.exists():
+        return MessageLog.Outcome.REPLAYED
     if selectors.orders_being_picked([order.pk]):
-        _leave_to_staff(order, reason, at=at, by=by)
-        return order.state
-    cancel_unshipped(order_id=order.pk, reason=reason, at=at, by=by)
-    return move_states(order_ids=[order.pk], at=at, by=by, why=reason)[order.pk]
+        _leave_to_staff(order, body["reason"], at=at, by=by)
+        return MessageLog.Outcome.TASK
+    cancel_unshipped(order_id=order.pk, reason=body["reason"], at=at, by=by)
+    return MessageLog.Outcome.DONE
 
 
 @use_case

@@ -180,7 +180,9 @@ def _why_not_booked(payment: OrderPayment, event: PaymentNews) -> str:
     if _waits_for_currency(payment.order_id):
         return _("%(kind)s %(amount)s %(currency)s is not booked: the order waits for its currency. %(reference)s")
     if event.kind in _RECEIVED and payment.method == PaymentMethod.ON_ACCOUNT:
-        return _("%(kind)s %(amount)s %(currency)s is not booked: sold on account, match it with the bill. %(reference)s")
+        return _(
+            "%(kind)s %(amount)s %(currency)s is not booked: sold on account, match it with the bill. %(reference)s"
+        )
     return ""
 
 
