@@ -30,7 +30,7 @@ from erp.core.work_queues import Waiting, WorkQueue, measure, parts_of, register
 from erp.insights.selectors.sales import Basis, Compare, before_of
 from erp.inventory.selectors import shop_channels_of, stock_values
 from erp.inventory.selectors.stock_value import By
-from erp.orders.models import OrderState
+from erp.orders.models import OVER, OrderState
 from erp.orders.selectors.queues import SHIPMENTS, shipped_on
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ FIGURES_KEPT_S = 300
 ANALYSES = "insights.analyse_sales"
 ANALYSIS, STOCK_VALUE = "admin:insights_sales", "admin:inventory_stock_value"
 # The way of an order, in the words staff know. What was shipped is done for today.
-STEPS = [f"orders.{state.lower()}" for state in OrderState if state not in (OrderState.SHIPPED, OrderState.CANCELLED)]
+STEPS = [f"orders.{state.lower()}" for state in OrderState if state not in OVER]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ TASKS = {
     "OVERSOLD": _("Oversold"),
     "PROMISE_LATER": _("Goods come later than was told"),
     "AMEND_AFTER_RELEASE": _("Revision after release"),
-    "CANCEL_WHILE_PICKING": _("Cancellation while being picked"),
     "RETURN_BEFORE_SHIPMENT": _("Return before the shipment"),
     "RETURN_TO_CHECK": _("Return to be checked"),
     "SALE_REFUSED": _("Shop sale that was refused"),
@@ -51,9 +50,6 @@ MONEY_TASKS = {
 }
 CLOSING_TASKS = {"SALE_IN_CLOSED_PERIOD": _("Shop sale of a closed month")}
 
-# Closing these says that the order desk has decided: what a channel cancelled is shipped all the same.
-DECIDED_WITH = {"CANCEL_WHILE_PICKING": "orders.change_order"}
-
 # Who pays for a method, beside carriers, where the channel names it.
 PROVIDERS = {"mall": _("Mall")}
 
@@ -68,7 +64,7 @@ class OrdersConfig(AppConfig):
         from erp.inventory.selectors.reorder import register_demand
         from erp.inventory.selectors.stocktakes import register_picking
         from erp.inventory.selectors.valuation import register_sales
-        from erp.orders.models import Order, PaymentMethod, Return, SalesReport, Shipment
+        from erp.orders.models import CANCEL_WHILE_PICKING, Order, PaymentMethod, Return, SalesReport, Shipment
         from erp.orders.selectors.carriers import carrier_name
         from erp.orders.selectors.demand import open_demand
         from erp.orders.selectors.finding import register_findables
@@ -87,10 +83,13 @@ class OrdersConfig(AppConfig):
         mamori, ec = ownership.Owner.MAMORI, ownership.Owner.EC
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
-        task_kinds.register(TASKS, worked_by=["orders.change_order"])
+        task_kinds.register(
+            TASKS | {CANCEL_WHILE_PICKING: _("Cancellation while being picked")}, worked_by=["orders.change_order"]
+        )
         task_kinds.register(MONEY_TASKS, worked_by=["orders.change_order", "orders.change_orderpayment"])
         task_kinds.register(CLOSING_TASKS, worked_by=["accounting.change_period"])
-        task_kinds.register_decisions(DECIDED_WITH)
+        # Closing it says that the order desk has decided: what a channel cancelled is shipped all the same.
+        task_kinds.register_decisions({CANCEL_WHILE_PICKING: "orders.change_order"})
         documents.register("ORDER", label=_("Order"), url_name="admin:orders_order_change", numbers=(Order, "number"))
         documents.register(
             "SHIPMENT", label=_("Shipment"), url_name="admin:orders_shipment_change", numbers=(Shipment, "number")

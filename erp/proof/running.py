@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from erp.core.errors import DomainError
 from erp.core.models import StaffTask
 from erp.inventory.services import sweep_expired_holds
-from erp.orders.models import Order, OrderState, Shipment
+from erp.orders.models import CANCEL_WHILE_PICKING, Order, OrderState, Shipment
 from erp.orders.services import (
     ShipRequest,
     allocate_waiting,
@@ -206,7 +206,7 @@ class Run:
 
     def _call_back_what_was_cancelled(self, at: dt.datetime) -> None:
         """What staff do with the other task: a site cancelled while its order was being picked."""
-        asked = StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING", subject_type="ORDER", closed_at=None)
+        asked = StaffTask.objects.filter(kind=CANCEL_WHILE_PICKING, subject_type="ORDER", closed_at=None)
         for key in list(asked.order_by("subject_id").values_list("subject_id", flat=True)):
             cancel_by_staff(order_id=key, reason="asked by the site", at=at, by=stage.BY)
 

@@ -15,7 +15,7 @@ from ec_gateway.order_document import read_order
 from ec_gateway.shop_sale_document import read_receipt
 from erp.core.actors import Actor
 from erp.core.retries import retried
-from erp.orders.models import Order, OrderHold, OrderPayment, OrderState, Return
+from erp.orders.models import OVER, Order, OrderHold, OrderPayment, Return
 from erp.orders.services import (
     PaymentNews,
     advance_due_orders,
@@ -117,7 +117,7 @@ def cancel(stage: Stage, acts: Iterable[Act], *, at: dt.datetime) -> None:
     acts = list(acts)
     states = _states(stage, [act.deal for act in acts])
     for act in acts:
-        if states[act.deal.key] not in (OrderState.SHIPPED, OrderState.CANCELLED):
+        if states[act.deal.key] not in OVER:
             retried(
                 cancel_order, channel=act.deal.channel, external_id=act.deal.external_id, reason=act.detail["reason"], at=at,
                 by=Actor.channel(act.deal.channel),

@@ -16,7 +16,7 @@ from ec_gateway.management.demo.papers import PERCENT
 from ec_gateway.management.demo.plan import Kind, Plan, moment
 from erp.core.clock import TOKYO
 from erp.core.models import Channel
-from erp.orders.models import Order, OrderState, PaymentStatus
+from erp.orders.models import OVER, Order, OrderState, PaymentStatus
 from erp.orders.selectors import OrderView, orders_view
 
 PRODUCTS, PAST = "products.json", "past.json"
@@ -61,8 +61,7 @@ def _past(plan: Plan, channel: str) -> list[dict[str, Any]]:
     channel_id = Channel.objects.get(code=channel).pk
     since = moment(plan.today - dt.timedelta(days=REMEMBERED_DAYS), 0)
     orders = Order.objects.filter(channel=channel_id)
-    over = [OrderState.SHIPPED, OrderState.CANCELLED]
-    kept = orders.filter(ordered_at__gte=since) | orders.exclude(state__in=over)
+    kept = orders.filter(ordered_at__gte=since) | orders.exclude(state__in=OVER)
     numbers = set(kept.values_list("external_id", flat=True))
     views = orders_view(channel=channel, external_ids=numbers)
     documents = {deal.external_id: deal.document for deal in plan.deals if deal.channel == channel}

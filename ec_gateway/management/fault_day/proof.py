@@ -14,10 +14,8 @@ from ec_gateway.models import Activity, EcSite, InboundEvent, Listing, ShipmentN
 from erp.core.models import StaffTask
 from erp.core.verify import verify
 from erp.inventory.selectors import available_to_promise
-from erp.orders.models import Order, OrderState
+from erp.orders.models import CANCEL_WHILE_PICKING, Order, OrderState
 
-# An order that the site cancelled while it was being picked stands here, and staff were told; one that has left is refused, with a task.
-KEPT_FOR_STAFF = "CANCEL_WHILE_PICKING"
 BROKEN_ROWS = "SELECT count(*) FROM inventory_stockbalance WHERE allocated > on_hand OR allocated < 0"
 
 
@@ -122,7 +120,8 @@ def _cancel_faults(orders: Sequence[tuple[Pair, list[dict[str, object]]]]) -> It
             if order is None:
                 continue
             is_cancelled = order.state == OrderState.CANCELLED
-            is_told = (order.pk, KEPT_FOR_STAFF) in told or (pair.row.pk, order.external_id) in refused
+            # Cancelled while it was being picked, staff were told; one that has left is refused, with a task.
+            is_told = (order.pk, CANCEL_WHILE_PICKING) in told or (pair.row.pk, order.external_id) in refused
             if sent["is_cancelled"] and not is_cancelled and not is_told:
                 yield f"{pair.code} {order.external_id}: cancelled there, {order.state} here, and nobody was told"
             if is_cancelled and not sent["is_cancelled"]:

@@ -18,7 +18,7 @@ from erp.core.errors import DomainError
 from erp.core.identifiers import plain
 from erp.orders import services
 from erp.orders.admin import prints
-from erp.orders.models import PrintRun, Shipment
+from erp.orders.models import CANCEL_WHILE_PICKING, PrintRun, Shipment
 from erp.orders.selectors.carriers import carrier_of
 from erp.orders.selectors.packing import (
     MOST_COUNTED,
@@ -70,7 +70,7 @@ def _start(page: ShipmentAdmin, request: HttpRequest, code: str) -> HttpResponse
     if parcel.state != Shipment.State.INSTRUCTED:
         return _answer(page, request, *_not_waiting(parcel))
     news = news_of(parcel)
-    if "CANCEL_WHILE_PICKING" in news:
+    if CANCEL_WHILE_PICKING in news:
         told = gettext("%(number)s: a cancellation has come. Do not ship it; hand it to the order desk.")
         return _answer(page, request, told % {"number": parcel.number}, "bad")
     items = items_of(parcel, on=business_date(timezone.now()))

@@ -4,6 +4,7 @@ from erp.orders.models.allocation import AllocationRule, OrderWait
 from erp.orders.models.carriers import Carrier, CarrierAccount, LabelRun, LabelRunLine
 from erp.orders.models.distributions import OrderDistribution, OrderDistributionLine, OrderDistributionShare
 from erp.orders.models.orders import (
+    OVER,
     Delivery,
     Order,
     OrderAdjustment,
@@ -16,13 +17,15 @@ from erp.orders.models.orders import (
 )
 from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus
 from erp.orders.models.prints import PrintRun, PrintRunLine
-from erp.orders.models.progress import LateRevision, OrderEvent, OrderHold, ParkedMessage
+from erp.orders.models.progress import CANCEL_WHILE_PICKING, LateRevision, OrderEvent, OrderHold, ParkedMessage
 from erp.orders.models.receipts import Receipt
 from erp.orders.models.reports import SalesReport, SalesReportLine
 from erp.orders.models.returns import Return, ReturnLine
 from erp.orders.models.shipments import Shipment, ShipmentLine
 
 __all__ = [
+    "CANCEL_WHILE_PICKING",
+    "OVER",
     "AllocationRule",
     "Carrier",
     "CarrierAccount",

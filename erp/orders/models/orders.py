@@ -28,6 +28,10 @@ class OrderState(models.TextChoices):
     CANCELLED = "CANCELLED", _("Cancelled")
 
 
+# Nothing of it is left to do.
+OVER = (OrderState.SHIPPED, OrderState.CANCELLED)
+
+
 class OrderType(models.TextChoices):
     NORMAL = "NORMAL", _("Normal")
     PREORDER = "PREORDER", _("Pre-order")
@@ -122,7 +126,9 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["state", "id"], condition=~Q(state__in=["SHIPPED", "CANCELLED"]), name="open_order_by_state"
+                fields=["state", "id"],
+                condition=~Q(state__in=[state.value for state in OVER]),
+                name="open_order_by_state",
             ),
             models.Index(fields=["order_date", "id"], name="order_by_date"),
             models.Index(fields=["order_type", "id"], condition=~Q(order_type="NORMAL"), name="order_of_rare_type"),

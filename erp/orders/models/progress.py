@@ -10,6 +10,9 @@ from django.utils.translation import pgettext_lazy
 from erp.core.models import Channel
 from erp.orders.models.orders import Order, OrderState
 
+# The kind of the task that a cancellation leaves while the warehouse picks. As long as one is open, no parcel of the order leaves.
+CANCEL_WHILE_PICKING = "CANCEL_WHILE_PICKING"
+
 
 class OrderHold(models.Model):
     """One reason why an order waits for a person (確認待ち)."""

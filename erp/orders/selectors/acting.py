@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from erp.orders.models import Order, OrderHold, OrderState
+from erp.orders.models import OVER, Order, OrderHold, OrderState
 from erp.orders.selectors.orders import MAY_LACK_STOCK
-
-# Acts on what has not left: refused or without effect for these.
-_OVER = (OrderState.SHIPPED, OrderState.CANCELLED)
 
 
 def nothing_to_do(act: str, orders: Sequence[Order]) -> dict[int, str]:
@@ -25,7 +22,7 @@ def nothing_to_do(act: str, orders: Sequence[Order]) -> dict[int, str]:
 
 def _why(act: str, order: Order, *, is_held: bool) -> str:
     state = OrderState(order.state)
-    if state in _OVER and act not in ("make_final", "cancel"):
+    if state in OVER and act not in ("make_final", "cancel"):
         return _("There is nothing to do: the order is “%(state)s”.") % {"state": state.label}
     if act == "cancel" and order.cancelled_at is not None:
         return _("It is cancelled already.")

@@ -13,6 +13,7 @@ from erp.correspondence import selectors as correspondence
 from erp.correspondence.models import Mail
 from erp.inventory.selectors import PromisedPart, issued_values, place_names, promised, reserved
 from erp.orders.models import (
+    OVER,
     Delivery,
     LateRevision,
     Order,
@@ -156,8 +157,7 @@ class OrderSheet:
             "make_final": self.order.is_provisional and not is_cancelled,
             "allocate": state in MAY_LACK_STOCK and lacks,
             "release_in_part": state == OrderState.AWAITING_STOCK and has_pieces,
-            "hold": state not in (OrderState.SHIPPED, OrderState.CANCELLED)
-            and all(hold.reason != OrderHold.Reason.MANUAL for hold in self.open_holds),
+            "hold": state not in OVER and all(hold.reason != OrderHold.Reason.MANUAL for hold in self.open_holds),
             "cancel": not is_cancelled and any(line.open for line in self.lines),
         }
         return [act for act, is_possible in possible.items() if is_possible]

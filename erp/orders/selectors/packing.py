@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from catalog.models import Sku
 from catalog.selectors import scanned_codes
 from erp.core.models import StaffTask
-from erp.orders.models import OrderLineComponent, Shipment, ShipmentLine
+from erp.orders.models import CANCEL_WHILE_PICKING, OrderLineComponent, Shipment, ShipmentLine
 
 
 @dataclass(slots=True)
@@ -45,6 +45,10 @@ class WaitingParcel:
     pieces: int
     news: frozenset[str]
 
+    @property
+    def is_asked_back(self) -> bool:
+        return CANCEL_WHILE_PICKING in self.news
+
 
 # Beyond this nobody reads the number.
 MOST_COUNTED = 999
@@ -67,7 +71,7 @@ def waiting_parcels(seen: QuerySet[Shipment], *, limit: int) -> tuple[int, list[
 
 def parcels_to_send() -> QuerySet[Shipment]:
     """What is being picked and may leave: no cancellation waits for the order desk."""
-    asked_back = StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING", subject_type="ORDER", closed_at__isnull=True)
+    asked_back = StaffTask.objects.filter(kind=CANCEL_WHILE_PICKING, subject_type="ORDER", closed_at__isnull=True)
     return Shipment.objects.filter(state=Shipment.State.INSTRUCTED).exclude(order__in=asked_back.values("subject_id"))
 
 
@@ -127,7 +131,7 @@ def news_of(parcel: Shipment) -> set[str]:
 
 
 def _open_news(order_ids: Sequence[int]) -> QuerySet[StaffTask]:
-    kinds = ("CANCEL_WHILE_PICKING", "AMEND_AFTER_RELEASE")
+    kinds = (CANCEL_WHILE_PICKING, "AMEND_AFTER_RELEASE")
     return StaffTask.objects.filter(
         kind__in=kinds, subject_type="ORDER", subject_id__in=order_ids, closed_at__isnull=True
     )

@@ -15,6 +15,7 @@ from erp.core.models import Channel, StaffTask
 from erp.core.work_queues import WorkQueue, register
 from erp.inventory.selectors import shop_channels_of
 from erp.orders.models import (
+    OVER,
     Order,
     OrderHold,
     OrderLine,
@@ -40,7 +41,7 @@ WITHOUT_PARCELS = (Channel.Kind.SHOP,)
 
 
 def register_queues() -> None:
-    register(*(_state(state) for state in OrderState if state not in (OrderState.SHIPPED, OrderState.CANCELLED)))
+    register(*(_state(state) for state in OrderState if state not in OVER))
     register(
         WorkQueue(
             "orders.holds", _("On hold, by reason"), _open_holds, "admin:orders_orderhold_changelist",

@@ -20,16 +20,13 @@ from erp.core.use_case import use_case
 from erp.inventory.services import let_go_promises, release
 from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
-from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
+from erp.orders.models import CANCEL_WHILE_PICKING, Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
 from erp.orders.services import late_revisions, letters, surplus, waiting
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.deposits import owe_deposits_back
 from erp.orders.services.sales import announce_of
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
-
-# As long as it is open no parcel of the order leaves: ``parcels`` asks for it under the lock.
-TASK = "CANCEL_WHILE_PICKING"
 
 
 @use_case
@@ -66,7 +63,7 @@ def _cancel_or_ask(order: Order, body: Mapping[str, str], *, at: dt.datetime, by
         channel=order.channel_id, external_id=order.external_id[:100], kind="cancel", outcome=MessageLog.Outcome.TASK, body=body
     )  # fmt: skip
     is_undecided = StaffTask.objects.filter(
-        kind=TASK, subject_type="ORDER", subject_id=order.pk, closed_at__isnull=True
+        kind=CANCEL_WHILE_PICKING, subject_type="ORDER", subject_id=order.pk, closed_at__isnull=True
     ).exists()
     if not is_undecided and was_left.exists():
         return MessageLog.Outcome.REPLAYED
@@ -121,14 +118,19 @@ def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) 
     surplus.tell(order.pk, at=at, by=by)
     late_revisions.close(order.pk, resolution=_("Order cancelled."), at=at, by=by)
     staff_tasks.close_open(
-        kind=TASK, subject_type="ORDER", subject_ids=[order.pk], resolution=_("Order cancelled."), at=at, by=by
+        kind=CANCEL_WHILE_PICKING,
+        subject_type="ORDER",
+        subject_ids=[order.pk],
+        resolution=_("Order cancelled."),
+        at=at,
+        by=by,
     )
     announce(selectors.order_heads([order.pk]))
 
 
 def _leave_to_staff(order: Order, reason: str, *, at: dt.datetime, by: Actor) -> None:
     detail = _("The channel cancelled while the warehouse picks. %(reason)s") % {"reason": reason}
-    finding = staff_tasks.Finding(TASK, "ORDER", order.pk, order.number, detail)
+    finding = staff_tasks.Finding(CANCEL_WHILE_PICKING, "ORDER", order.pk, order.number, detail)
     staff_tasks.open_tasks([finding], at=at, by=by)
 
 

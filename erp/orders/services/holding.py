@@ -19,6 +19,7 @@ from erp.core.use_case import use_case
 from erp.orders import selectors
 from erp.orders.exceptions import OrderNotFound
 from erp.orders.models import (
+    OVER,
     Order,
     OrderAdjustment,
     OrderEvent,
@@ -26,7 +27,6 @@ from erp.orders.models import (
     OrderHold,
     OrderLine,
     OrderLineComponent,
-    OrderState,
     OrderTaxTotal,
 )
 from erp.orders.services import deposits, late_goods, late_revisions
@@ -40,7 +40,7 @@ from erp.orders.services.writing import EVENT_COLUMNS, HOLD_COLUMNS
 def hold_order(*, order_id: int, detail: str, at: dt.datetime, by: Actor) -> str:
     """Put an order on hold by hand. Returns its state. Raises OrderNotFound, NotAllowedNow for one of which nothing is left to hold back."""
     order = _lock(order_id)
-    if order.state in (OrderState.SHIPPED, OrderState.CANCELLED):
+    if order.state in OVER:
         raise NotAllowedNow(
             _("Nothing of the order is left to hold back: %(state)s") % {"state": order.get_state_display()}
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 from customers.selectors import AccountTerms, accounts_by_id
 from erp.core import rows
+from erp.orders.models import CANCEL_WHILE_PICKING
 from erp.orders.postings import Dimensions, Document
 from erp.orders.selectors.units import GONE
 
@@ -161,7 +162,7 @@ _PARCELS = """
 SELECT s.id, s.number, s.order_id, s.delivery_id, s.state, s.revenue_basis, s.revenue_date, s.version, s.gross_amount,
        coalesce(nullif(s.carrier, ''), d.carrier), s.tracking_number,
        d.recipient_name, s.ship_date,
-       EXISTS (SELECT FROM core_stafftask task WHERE task.kind = 'CANCEL_WHILE_PICKING' AND task.subject_type = 'ORDER'
+       EXISTS (SELECT FROM core_stafftask task WHERE task.kind = '{asked_back}' AND task.subject_type = 'ORDER'
                AND task.subject_id = s.order_id AND task.closed_at IS NULL),
        o.id, o.number, o.channel_id, c.code, c.kind, coalesce(a.department_id, c.department_id), o.account_id, o.bill_to_id,
        coalesce(a.name, o.orderer_name), o.customer_record_id, o.customer_po_number, o.orderer_name, o.currency, o.revenue_basis,
@@ -169,7 +170,7 @@ SELECT s.id, s.number, s.order_id, s.delivery_id, s.state, s.revenue_basis, s.re
 FROM orders_shipment s JOIN orders_order o ON o.id = s.order_id JOIN core_channel c ON c.id = o.channel_id
 JOIN orders_delivery d ON d.id = s.delivery_id LEFT JOIN customers_account a ON a.id = o.account_id
 WHERE s.id = ANY(%s::bigint[]) ORDER BY s.id
-"""
+""".replace("{asked_back}", CANCEL_WHILE_PICKING)
 _PARCEL_WIDTH = 14
 
 _LINES = """
