@@ -83,3 +83,18 @@ def test_it_comes_back_when_it_has_left_and_not_tomorrow(sold, kind):
     assert (Return.objects.count(), figures(shirt, place), figure("sales.ec")) == (0, (8, 0), 2000)
     on(TODAY)
     assert Return.objects.get().return_date == TODAY
+
+
+def test_it_is_accepted_when_it_has_arrived_and_not_before(sold):
+    [parcel] = shipped(sold[0], ship_date=YESTERDAY)
+    deliver(shipment_ids=[parcel.pk], delivered_date=TODAY, **HOW)
+
+    with pytest.raises(NotShippable) as early:
+        accept(shipment_ids=[parcel.pk], accepted_date=YESTERDAY, **HOW)
+
+    assert [(problem.pointer, problem.code) for problem in early.value.problems] == [
+        (parcel.number, "before_it_arrived")
+    ]
+    assert Shipment.objects.get().state == "DELIVERED"
+    accept(shipment_ids=[parcel.pk], accepted_date=TODAY, **HOW)
+    assert Shipment.objects.get().state == "ACCEPTED"

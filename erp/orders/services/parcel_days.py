@@ -1,4 +1,5 @@
-"""Which day can be that of a parcel: nothing leaves, arrives or comes back tomorrow, and nothing does before it left."""
+"""Which day can be that of a parcel: nothing leaves, arrives or comes back tomorrow, nothing does before it left, and nobody accepts what has
+not arrived."""
 
 from __future__ import annotations
 
@@ -24,3 +25,11 @@ def before_it_left(number: str, left_on: dt.date | None, on: dt.date) -> Iterato
     if left_on is not None and on < left_on:
         told = _("It left on %(left)s; nothing becomes of it on %(day)s.")
         yield Problem(number, "before_it_left", told % {"left": written_day(left_on), "day": written_day(on)})
+
+
+def before_it_arrived(number: str, arrived_on: dt.date | None, on: dt.date) -> Iterator[Problem]:
+    """Why a parcel cannot have been accepted on that day; nothing where it can, or where nobody knows when it arrived."""
+    if arrived_on is not None and on < arrived_on:
+        told = _("It arrived on %(arrived)s; nobody accepts it on %(day)s.")
+        words = told % {"arrived": written_day(arrived_on), "day": written_day(on)}
+        yield Problem(number, "before_it_arrived", words)

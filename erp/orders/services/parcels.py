@@ -127,6 +127,7 @@ class Parcel:
     tracking_number: str
     recipient_name: str
     ship_date: dt.date | None
+    delivered_date: dt.date | None
     is_asked_back: bool
     order: ParcelOrder
     lines: list[ParcelLine] = field(default_factory=list)
@@ -161,7 +162,7 @@ def lock(ids: Iterable[int]) -> dict[int, Parcel]:
 _PARCELS = """
 SELECT s.id, s.number, s.order_id, s.delivery_id, s.state, s.revenue_basis, s.revenue_date, s.version, s.gross_amount,
        coalesce(nullif(s.carrier, ''), d.carrier), s.tracking_number,
-       d.recipient_name, s.ship_date,
+       d.recipient_name, s.ship_date, s.delivered_date,
        EXISTS (SELECT FROM core_stafftask task WHERE task.kind = '{asked_back}' AND task.subject_type = 'ORDER'
                AND task.subject_id = s.order_id AND task.closed_at IS NULL),
        o.id, o.number, o.channel_id, c.code, c.kind, coalesce(a.department_id, c.department_id), o.account_id, o.bill_to_id,
@@ -171,7 +172,7 @@ FROM orders_shipment s JOIN orders_order o ON o.id = s.order_id JOIN core_channe
 JOIN orders_delivery d ON d.id = s.delivery_id LEFT JOIN customers_account a ON a.id = o.account_id
 WHERE s.id = ANY(%s::bigint[]) ORDER BY s.id
 """.replace("{asked_back}", CANCEL_WHILE_PICKING)
-_PARCEL_WIDTH = 14
+_PARCEL_WIDTH = 15
 
 _LINES = """
 SELECT part.id, part.shipment_id, part.quantity, part.net_amount, part.tax_amount, part.gross_amount, line.id, line.quantity,

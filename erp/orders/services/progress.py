@@ -96,6 +96,12 @@ def _progress(shipment_ids: Sequence[int], reached: Shipment.State, on: dt.date,
         )
     if early := [fault for item in shipments for fault in parcel_days.before_it_left(item.number, item.ship_date, on)]:
         raise NotShippable(_("Nothing happens to a shipment before it has left."), problems=early)
+    if reached is Shipment.State.ACCEPTED and (
+        unseen := [
+            fault for item in shipments for fault in parcel_days.before_it_arrived(item.number, item.delivered_date, on)
+        ]
+    ):
+        raise NotShippable(_("Nothing is accepted before it has arrived."), problems=unseen)
     if reached is Shipment.State.ACCEPTED:
         consigned = [item for item in shipments if item.revenue_basis == RevenueBasis.SALES_REPORT]
         sales_reports.report_rest(consigned, on=on, at=at, by=by)
