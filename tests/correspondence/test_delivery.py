@@ -384,15 +384,15 @@ def test_a_partial_parcel_says_so_and_how_to_follow_it(settings):
     from erp.orders.services import ShipRequest, release_orders, ship
 
     [[parcel]] = release_orders(order_ids=[record.pk], in_part=True, at=NOON, by=DESK).values()
-    ship(requests=[ShipRequest(parcel, carrier="yamato", tracking_number="1234-5678-9012")], at=NOON, by=DESK)
+    ship(requests=[ShipRequest(parcel, carrier="yamato", tracking_number="1234-5678-9013")], at=NOON, by=DESK)
 
     with mail_server(settings) as server:
         run()
         text = server.received[0].get_content()
 
     assert "複数回に分けてお届け" in text
-    assert "配送会社: ヤマト運輸\n送り状番号: 1234-5678-9012\n" in text
-    assert "id=123456789012" in text
+    assert "配送会社: ヤマト運輸\n送り状番号: 123456789013\n" in text
+    assert "id=123456789013" in text
     sent_now, _later, follows = text.partition("■ 後日お送りする商品")
     assert ("帽子" in sent_now, "靴" in sent_now, "帽子" in follows, "靴" in follows) == (True, False, False, True)
 

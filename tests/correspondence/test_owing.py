@@ -44,7 +44,7 @@ def test_an_order_and_its_parcel_are_told_of_once():
     place_order(channel=channel.code, order=sent, at=NOON, by=DESK)
     [parcel] = released(record)
     for _time in range(2):
-        request = services.ShipRequest(parcel.pk, carrier="yamato", tracking_number="1234-5678-9012")
+        request = services.ShipRequest(parcel.pk, carrier="yamato", tracking_number="1234-5678-9013")
         services.ship(requests=[request], at=NOON, by=DESK)
 
     assert told() == [("ORDER_RECEIVED", "WAITING"), ("SHIPPED", "WAITING")]
@@ -83,7 +83,7 @@ def test_a_parcel_without_a_number_is_told_of_when_it_has_one_or_is_late():
     assert Mail.objects.get(kind="SHIPPED").due_at == NOON + dt.timedelta(hours=6)
 
     later = NOON + dt.timedelta(hours=1)
-    services.set_tracking(shipment_id=parcel.pk, carrier="sagawa", tracking_number="99", at=later, by=DESK)
+    services.set_tracking(shipment_id=parcel.pk, carrier="sagawa", tracking_number="491300000004", at=later, by=DESK)
 
     assert Mail.objects.get(kind="SHIPPED").due_at == later
 

@@ -82,7 +82,7 @@ from erp.orders.models import (
     Shipment,
 )
 from erp.orders.models.carriers import Carrier
-from erp.orders.services.tracking_files import SEVEN_CHECKED, fault_of_number
+from erp.orders.services.tracking_numbers import SEVEN_CHECKED, fault_of_number
 from tests.back_office import access
 from tests.back_office.links import shut_links
 

@@ -741,7 +741,7 @@ def test_a_parcel_that_left_is_told_once_with_carrier_and_number(counterpart, so
     run(site, clock)
     assert counterpart.shipments == {}
     [parcel] = Shipment.objects.filter(order=sent)
-    ship(requests=[ShipRequest(parcel.pk, carrier="yamato", tracking_number="1234")], at=NOON, by=DESK)
+    ship(requests=[ShipRequest(parcel.pk, carrier="yamato", tracking_number="1234-5678-9013")], at=NOON, by=DESK)
 
     for _time in range(2):
         run(site, clock)
@@ -751,7 +751,7 @@ def test_a_parcel_that_left_is_told_once_with_carrier_and_number(counterpart, so
         parcel.number,
         "A-1",
         "yamato",
-        "1234",
+        "123456789013",
     )
     assert told["lines"] == {goods[0].code: 2}
     assert sum(request.path == "/mamori/shipments" for request in counterpart.requests) == 1
@@ -776,15 +776,15 @@ def test_a_tracking_number_that_comes_later_or_is_corrected_is_told_by_itself(co
 
     carrier = counterpart.shipments[parcel.number]["carrier"] if told() else ""
     assert told() == (carrier, "", 1)
-    track(parcel, "4912")
-    assert told() == (carrier, "4912", 2)
-    track(parcel, "4912")
+    track(parcel, "491200000001")
+    assert told() == (carrier, "491200000001", 2)
+    track(parcel, "491200000001")
     deliver(shipment_ids=[parcel.pk], delivered_date=TODAY, at=NOON, by=DESK)
-    assert told() == (carrier, "4912", 2)
-    track(parcel, "4913", "sagawa")
-    assert told() == ("sagawa", "4913", 3)
-    track(parcel, "4912", carrier or "yamato")
-    assert told()[1:] == ("4912", 4)
+    assert told() == (carrier, "491200000001", 2)
+    track(parcel, "491300000004", "sagawa")
+    assert told() == ("sagawa", "491300000004", 3)
+    track(parcel, "491200000001", carrier or "yamato")
+    assert told()[1:] == ("491200000001", 4)
     # A site that keeps keys would answer a known one with what it said then.
     assert len(set(keys)) == 4
     assert site.shipment_notices.get().due_at is None
@@ -799,7 +799,7 @@ def test_a_tracking_number_that_comes_while_its_parcel_is_told_is_told_too(count
 
     def changes_meanwhile(request):
         if request.path == "/mamori/shipments" and not Shipment.objects.get().tracking_number:
-            track(parcel, "4912")
+            track(parcel, "491200000001")
             shipments.note(site=site, numbers=[parcel.number], at=clock.now)
 
     counterpart.when_asked = changes_meanwhile
@@ -807,7 +807,7 @@ def test_a_tracking_number_that_comes_while_its_parcel_is_told_is_told_too(count
     assert site.shipment_notices.get().due_at is not None
     shipments.push_due_shipments(line=line_to(site, clock), keep=lambda: None)
 
-    assert counterpart.shipments[parcel.number]["tracking_number"] == "4912"
+    assert counterpart.shipments[parcel.number]["tracking_number"] == "491200000001"
     assert site.shipment_notices.get().due_at is None
 
 

@@ -121,7 +121,7 @@ class Game:
             if "lines" in step:
                 keys = dict(shipment.lines.values_list("order_line__line_id", "order_line_id"))
                 quantities = {keys[line_id]: count for line_id, count in step["lines"].items()}
-            requests.append(ShipRequest(shipment.pk, quantities, step.get("carrier", ""), "1234-5678-9012"))
+            requests.append(ShipRequest(shipment.pk, quantities, step.get("carrier", ""), "1234-5678-9013"))
         services.ship(requests=requests, **self.how)
 
     def receive(self, step: Mapping[str, Any]) -> None:

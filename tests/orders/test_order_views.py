@@ -82,14 +82,19 @@ def test_says_what_left_with_whom_and_what_came_back(stocked):
     channel, _place, shirt, _cap = stocked
     record = placed(channel, order(line(shirt, 3)))
     [parcel] = released(record)
-    ship(requests=[ShipRequest(parcel.pk, {record.lines.get().pk: 2}, "yamato", "1234-5678")], **HOW)
+    ship(requests=[ShipRequest(parcel.pk, {record.lines.get().pk: 2}, "yamato", "1234-5678-9013")], **HOW)
     parcel_line = ShipmentLine.objects.get(shipment=parcel)
     record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(parcel_line.pk, 1)], **HOW)
 
     seen = view(channel)
 
     [left] = seen.shipments
-    assert (left.state, left.carrier, left.tracking_number, left.ship_date) == ("SHIPPED", "yamato", "1234-5678", TODAY)
+    assert (left.state, left.carrier, left.tracking_number, left.ship_date) == (
+        "SHIPPED",
+        "yamato",
+        "123456789013",
+        TODAY,
+    )
     assert left.lines == (ParcelLineView(shirt.code, 2),)
     [back] = seen.returns
     assert (back.external_id, back.gross_amount) == ("R-1", 1100)

@@ -11,9 +11,19 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from erp.core.errors import InvalidInput
+from erp.orders.exceptions import NotShippable
 from erp.orders.models import Shipment
-from erp.orders.services import ShipRequest, Verdict, cancel_order, judge, read_tracking_file, ship, take_tracking
-from erp.orders.services.tracking_files import has_seven_check
+from erp.orders.services import (
+    ShipRequest,
+    Verdict,
+    cancel_order,
+    judge,
+    read_tracking_file,
+    set_tracking,
+    ship,
+    take_tracking,
+)
+from erp.orders.services.tracking_numbers import has_seven_check
 from tests.inventory.factories import sku, statements, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
 
@@ -157,3 +167,27 @@ def test_a_preview_asks_as_often_for_many_rows_as_for_one(desk, parcels):
 
     asked((first, GOOD))
     assert asked((first, GOOD), (second, OTHER)) == asked((first, GOOD))
+
+
+@pytest.mark.parametrize(
+    ("number", "carrier"), [("not a number", ""), ("123456789012", "yamato"), ("1234", "ヤマト運輸")]
+)
+def test_no_way_to_a_parcel_takes_what_is_no_tracking_number(number, carrier):
+    """Whoever asks: the services themselves refuse."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    [waiting] = released(placed(channel, order(line(shirt, 1), external_id="W-1")))
+    [gone] = shipped(placed(channel, order(line(shirt, 1), external_id="W-2")))
+    how = {"carrier": carrier, "tracking_number": number}
+
+    with pytest.raises(NotShippable) as refusal:
+        ship(requests=[ShipRequest(waiting.pk, **how)], at=NOON, by=DESK)
+    for call in (set_tracking, take_tracking):
+        with pytest.raises(InvalidInput):
+            call(shipment_id=gone.pk, **how, at=NOON, by=DESK)
+    with pytest.raises(InvalidInput):
+        take_tracking(shipment_id=waiting.pk, **how, at=NOON, by=DESK)
+
+    assert [problem.code for problem in refusal.value.problems] == ["no_tracking_number"]
+    assert set(Shipment.objects.values_list("state", "tracking_number")) == {("INSTRUCTED", ""), ("SHIPPED", "")}

@@ -32,8 +32,8 @@ from erp.orders.services import (
     release_orders,
     report_sales,
     ship,
+    with_seven_check,
 )
-from erp.orders.services.tracking_files import with_seven_check
 
 FREIGHT_BOTH_WAYS = Decimal(1_210)
 State = Shipment.State

@@ -36,7 +36,7 @@ from erp.inventory.services import (
 )
 from erp.orders.models import Order, OrderState, Shipment, ShipmentLine
 from erp.orders.selectors.packing import parcels_to_send
-from erp.orders.services import ShipRequest, allocate_waiting, cancel_release, release_orders, ship
+from erp.orders.services import ShipRequest, allocate_waiting, cancel_release, release_orders, ship, with_seven_check
 
 T = TypeVar("T")
 WAREHOUSE = "PRACTICE"
@@ -109,7 +109,7 @@ class Desk:
             shipment_id,
             None if is_whole else less,
             carrier="yamato",
-            tracking_number=f"4{shipment_id:011}",
+            tracking_number=with_seven_check(f"4{shipment_id:010}"),
         )
 
     def _call_back(self, act: Act, at: dt.datetime) -> str:

@@ -19,12 +19,9 @@ from django.utils.translation import gettext_lazy as _
 from catalog.selectors import sku_facts
 from erp.core.admin import ServiceAdmin
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput, Problem
-from erp.core.identifiers import plain
 from erp.orders import services
 from erp.orders.admin import foreseeing
 from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, Shipment
-from erp.orders.selectors.carriers import carrier_of
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -70,23 +67,14 @@ def _resolved(hold: OrderHold, said: Said) -> Call:
 
 
 def _left(parcel: Shipment, said: Said) -> Call:
-    request = services.ShipRequest(parcel.pk, carrier=said["carrier"], tracking_number=_number(parcel, said))
+    request = services.ShipRequest(parcel.pk, carrier=said["carrier"], tracking_number=said["tracking_number"])
     return partial(services.ship, requests=[request], ship_date=business_date(timezone.now()))
 
 
 def _tracked(parcel: Shipment, said: Said) -> Call:
     return partial(
-        services.set_tracking, shipment_id=parcel.pk, carrier=said["carrier"], tracking_number=_number(parcel, said)
+        services.set_tracking, shipment_id=parcel.pk, carrier=said["carrier"], tracking_number=said["tracking_number"]
     )
-
-
-def _number(parcel: Shipment, said: Said) -> str:
-    """The one check of all doors."""
-    number = plain(said["tracking_number"])
-    carrier = carrier_of(said["carrier"] or parcel.carrier or parcel.delivery.carrier)
-    if number and (fault := services.fault_of_number(number, carrier)):
-        raise InvalidInput([Problem("/tracking_number", "no_tracking_number", fault)])
-    return number
 
 
 def _pieces_of(line: OrderLine, said: Said) -> tuple[int, ...]:

@@ -22,7 +22,6 @@ from accounting.selectors import entries_of_documents
 from erp.core import who
 from erp.core.admin import ActionForm, PageLink, ReadOnlyInline, document_link
 from erp.core.clock import business_date, written_day
-from erp.core.identifiers import plain
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
 from erp.orders import selectors, services
@@ -30,7 +29,7 @@ from erp.orders.admin import labels, packing, papers, prints, sales_reports, tak
 from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import PrintRun, ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors import outside_numbers
-from erp.orders.selectors.carriers import carrier_name, carrier_of
+from erp.orders.selectors.carriers import carrier_name
 from erp.orders.selectors.prints import last_printed
 from erp.orders.selectors.queues import untracked
 from erp.orders.selectors.units import GONE
@@ -222,8 +221,6 @@ class ShipmentAdmin(OfChannels):
         if tracking and queryset.count() > 1:
             self.message_user(request, _("A tracking number belongs to one shipment."), messages.ERROR)
             return
-        if tracking and not self._is_tracking_number(request, queryset, carrier, tracking := plain(tracking)):
-            return
         self._each(
             request,
             self._without_those_gone(request, queryset),
@@ -252,8 +249,6 @@ class ShipmentAdmin(OfChannels):
             told = _("Choose one shipment, and enter its tracking number beside the action.")
             self.message_user(request, told, messages.ERROR)
             return
-        if not self._is_tracking_number(request, queryset, carrier, tracking := plain(tracking)):
-            return
         self._each(
             request,
             queryset,
@@ -261,17 +256,6 @@ class ShipmentAdmin(OfChannels):
                 services.set_tracking, shipment_id=key, carrier=carrier, tracking_number=tracking
             ),
         )  # fmt: skip
-
-    def _is_tracking_number(
-        self, request: HttpRequest, queryset: QuerySet[Shipment], carrier: str, tracking: str
-    ) -> bool:
-        """The one check of all doors: the scanner and the carriers' files ask the same."""
-        for parcel in queryset.select_related("delivery"):
-            known = carrier_of(carrier.strip() or parcel.carrier or parcel.delivery.carrier)
-            if fault := services.fault_of_number(tracking, known):
-                self.message_user(request, f"{parcel.number}: {fault}", messages.ERROR)
-                return False
-        return True
 
     @admin.action(description=_("Record delivery"), permissions=["act"])
     def deliver(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:

@@ -75,11 +75,11 @@ from erp.orders.services.tracking_files import (
     Judged,
     TrackingRow,
     Verdict,
-    fault_of_number,
     judge,
     read_tracking_file,
     take_tracking,
 )
+from erp.orders.services.tracking_numbers import fault_of_number, with_seven_check
 from erp.orders.services.unlinked_returns import UnlinkedLine, UnlinkedReturn, record_unlinked_returns
 from erp.orders.services.validation import find_problems
 
@@ -189,6 +189,7 @@ __all__ = [
     "ship",
     "take_tracking",
     "undo_order_distribution",
+    "with_seven_check",
     "write_label_file",
     "write_memo",
 ]

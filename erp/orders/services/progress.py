@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
+from erp.core.identifiers import plain
 from erp.core.models import RevenueBasis
 from erp.core.use_case import use_case
 from erp.orders.exceptions import NotShippable
@@ -19,6 +20,7 @@ from erp.orders.services import letters, parcel_days, parcels, sales_reports
 from erp.orders.services.outside import Selling, sell, whatever_is_left
 from erp.orders.services.sales import announce_shipments
 from erp.orders.services.states import move_states
+from erp.orders.services.tracking_numbers import refuse_bad_number
 from erp.orders.services.writing import EVENT_COLUMNS
 
 
@@ -44,9 +46,10 @@ _LONGEST = {"carrier": 30, "tracking_number": 60}
 def set_tracking(*, shipment_id: int, carrier: str, tracking_number: str, at: dt.datetime, by: Actor) -> bool:
     """Say, or correct, who carries a parcel that has left and under which number (送り状番号); the channel is told. Again = no change.
 
-    An empty ``carrier`` stays as it is. Returns whether anything changed. Raises InvalidInput, NotShippable for a parcel that has not left.
+    An empty ``carrier`` stays as it is. Returns whether anything changed. Raises InvalidInput for what is no number of that carrier, NotShippable
+    for a parcel that has not left.
     """
-    texts = {"carrier": carrier.strip(), "tracking_number": tracking_number.strip()}
+    texts = {"carrier": carrier.strip(), "tracking_number": plain(tracking_number)}
     problems = [
         Problem(f"/{name}", "too_long", _("At most %(most)d characters.") % {"most": _LONGEST[name]})
         for name, text in texts.items()
@@ -63,7 +66,7 @@ def set_tracking(*, shipment_id: int, carrier: str, tracking_number: str, at: dt
         raise NotShippable(_("Only a parcel that has left carries a tracking number."))
     row = Shipment.objects.filter(pk=parcel.id)
     before = row.values_list("carrier", "tracking_number").get()
-    after = (texts["carrier"] or before[0], texts["tracking_number"])
+    after = (texts["carrier"] or before[0], refuse_bad_number(texts["tracking_number"], carrier or parcel.carrier))
     if after == before:
         return False
     row.update(carrier=after[0], tracking_number=after[1], version=F("version") + 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
@@ -18,6 +18,7 @@ from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import Problem
+from erp.core.identifiers import plain
 from erp.core.models import RevenueBasis
 from erp.core.money import ZERO, share_of_next
 from erp.core.use_case import use_case
@@ -29,6 +30,7 @@ from erp.orders.services import letters, parcel_days, parcels, sales
 from erp.orders.services.parcels import Parcel
 from erp.orders.services.recognition import recognise
 from erp.orders.services.states import move_states
+from erp.orders.services.tracking_numbers import fault_of_number
 from erp.orders.services.writing import EVENT_COLUMNS
 
 
@@ -57,7 +59,11 @@ def ship(
     parcel_days.refuse_future("ship_date", on, at=at)
     found = parcels.lock(request.shipment_id for request in requests)
     states = {key: parcel.state for key, parcel in found.items()}
-    todo = {request.shipment_id: request for request in requests if states.get(request.shipment_id) not in parcels.GONE}
+    todo = {
+        request.shipment_id: replace(request, tracking_number=plain(request.tracking_number))
+        for request in requests
+        if states.get(request.shipment_id) not in parcels.GONE
+    }
     _refuse_unshippable(todo, found)
     if not todo:
         return states
@@ -82,7 +88,7 @@ def ship(
 
 def _refuse_unshippable(todo: Mapping[int, ShipRequest], found: Mapping[int, Parcel]) -> None:
     problems = []
-    for key in todo:
+    for key, request in todo.items():
         parcel = found.get(key)
         if parcel is None:
             problems.append(Problem(str(key), "unknown_shipment", _("There is no such shipment.")))
@@ -90,6 +96,10 @@ def _refuse_unshippable(todo: Mapping[int, ShipRequest], found: Mapping[int, Par
             problems.append(Problem(parcel.number, "cancelled", _told_not_waiting(parcel)))
         elif parcel.is_asked_back:
             problems.append(Problem(parcel.number, "cancellation_came", _told_asked_back(parcel)))
+        elif request.tracking_number and (
+            fault := fault_of_number(request.tracking_number, request.carrier or parcel.carrier)
+        ):
+            problems.append(Problem(parcel.number, "no_tracking_number", fault))
     if problems:
         raise NotShippable(_("These shipments cannot leave."), problems=problems)
 

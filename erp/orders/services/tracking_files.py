@@ -26,6 +26,7 @@ from erp.orders.selectors.carriers import carrier_of
 from erp.orders.services import parcels
 from erp.orders.services.progress import set_tracking
 from erp.orders.services.shipping import ShipRequest, ship
+from erp.orders.services.tracking_numbers import fault_of_number, refuse_bad_number
 
 MOST_ROWS = 5_000
 NUMBER_NAMES = ("お客様管理番号", "お客様側管理番号", "出荷番号", "受注番号", "shipment", "shipment_number")
@@ -36,8 +37,6 @@ TRACKING_NAMES = (
 CARRIER_NAMES = ("運送会社", "配送会社", "carrier")
 # Files without a row of names, by carrier: where the number of ours and that of theirs stand (B2: 1 and 4, e-Hiden III: 10 and 62).
 PLACES = {Carrier.YAMATO.value: (0, 3), Carrier.SAGAWA.value: (9, 61)}
-# Carriers whose numbers end in a check digit.
-SEVEN_CHECKED = (Carrier.YAMATO.value, Carrier.SAGAWA.value)
 # The carrier that writes a column of this name, where the file does not say.
 WRITTEN_BY = {
     "お客様側管理番号": Carrier.JAPAN_POST.value, "お問い合せ送り状No.": Carrier.SAGAWA.value, "お問い合せ送り状No": Carrier.SAGAWA.value,
@@ -73,32 +72,6 @@ class Judged:
     verdict: Verdict
     shipment: Shipment | None = None
     why: str = ""
-
-
-def with_seven_check(body: str) -> str:
-    """Eleven digits and their check digit: the remainder by seven (7DR)."""
-    return f"{body}{int(body) % 7}"
-
-
-def has_seven_check(number: str) -> bool:
-    """Whether twelve digits end in the remainder of the others by seven, as those of ``SEVEN_CHECKED`` do."""
-    return len(number) == 12 and number.isdecimal() and with_seven_check(number[:-1]) == number
-
-
-def fault_of_number(number: str, carrier: str) -> str:
-    """Why this is no tracking number of that carrier; nothing for one that may be."""
-    if not number:
-        return _("There is no tracking number in this row.")
-    if not number.isascii() or not number.isdecimal():
-        return _("A tracking number has digits only: %(text)s") % {"text": number}
-    if carrier in SEVEN_CHECKED:
-        if len(number) != 12:
-            return _("A tracking number of this carrier has 12 digits: %(text)s") % {"text": number}
-        if not has_seven_check(number):
-            return _("The check digit is wrong: %(text)s") % {"text": number}
-    elif carrier == Carrier.JAPAN_POST and not 11 <= len(number) <= 13:
-        return _("A tracking number of Japan Post has 11 to 13 digits: %(text)s") % {"text": number}
-    return ""
 
 
 def read_tracking_file(content: bytes, *, carrier: str = "") -> list[TrackingRow]:
@@ -163,7 +136,8 @@ def take_tracking(
 ) -> bool:  # fmt: skip
     """Keep who carries a parcel under which number; with ``ship_too`` a parcel that is being picked leaves at once (出荷確定).
 
-    Returns whether anything changed. Raises NotShippable for one that was called back, and whatever shipping refuses.
+    Returns whether anything changed. Raises NotShippable for one that was called back, InvalidInput for what is no tracking number, and
+    whatever shipping refuses.
     """
     parcel = parcels.lock([shipment_id]).get(shipment_id)
     if parcel is None or parcel.state == Shipment.State.CANCELLED:
@@ -174,6 +148,7 @@ def take_tracking(
         request = ShipRequest(shipment_id, carrier=carrier, tracking_number=tracking_number)
         ship(requests=[request], ship_date=ship_date, at=at, by=by)
         return True
+    tracking_number = refuse_bad_number(tracking_number, carrier or parcel.carrier)
     row = Shipment.objects.filter(pk=shipment_id)
     before = row.values_list("carrier", "tracking_number").get()
     if before == (carrier or before[0], tracking_number):

@@ -340,7 +340,7 @@ def test_an_order_says_where_it_stands_and_304_while_it_does(stocked):
     client = client_for(channel)
     client.post("/orders", order(shirt, quantity=2))
     record = Order.objects.get()
-    shipped_with(record, "yamato", "1234")
+    shipped_with(record, "yamato", "123456789013")
 
     seen = client.get("/orders/A-1")
     same = client.get("/orders/A-1", If_None_Match=seen.headers["ETag"])
@@ -350,7 +350,7 @@ def test_an_order_says_where_it_stands_and_304_while_it_does(stocked):
     body = seen.json()
     assert (body["state"], body["acceptance"], body["order_type"]) == ("shipped", "final", "normal")
     assert [(item["carrier"], item["tracking_number"], item["lines"]) for item in body["shipments"]] == [
-        ("yamato", "1234", [{"line_id": "1", "quantity": 2}])
+        ("yamato", "123456789013", [{"line_id": "1", "quantity": 2}])
     ]
     assert body["payments"][0]["status"] == "authorized"
     assert body["taxes"][0]["tax_amount"] == "200"

@@ -222,12 +222,12 @@ def test_a_parcel_and_its_later_tracking_number_are_told(stage):
     [parcel] = release_orders(order_ids=[made.pk], at=NOON, by=DESK)[made.pk]
     ship(requests=[ShipRequest(parcel, carrier="yamato")], at=NOON, by=DESK)
     stage.publish()
-    set_tracking(shipment_id=parcel, carrier="", tracking_number="4912-3456", at=NOON, by=DESK)
+    set_tracking(shipment_id=parcel, carrier="", tracking_number="4912-0000-0001", at=NOON, by=DESK)
 
     stage.publish()
 
     [fulfilment] = stage.shop.orders["1001"]["fulfillments"]
-    assert fulfilment["trackingInfo"] == [{"number": "4912-3456", "company": "yamato"}]
+    assert fulfilment["trackingInfo"] == [{"number": "491200000001", "company": "yamato"}]
     assert tasks() == []
 
 
