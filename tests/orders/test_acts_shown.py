@@ -14,6 +14,7 @@ from erp.core.models import StaffTask
 from erp.orders import services
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, OrderPayment, PaymentEvent, Shipment
 from erp.orders.services import PaymentInput, PaymentNews, record_shop_sales
+from tests.customers.factories import account, bill_to
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.factories import DESK, NOON, figure, line, order, placed, released, shop
 
@@ -419,3 +420,58 @@ def test_a_confirmation_of_another_list_or_of_nothing_does_nothing(desk):
         choose(desk, "orderhold", "resolve", hold, resolution="x", confirmed="1", seen=seen)
 
     assert everything() == before
+
+
+# What is sold on account, and what goes back.
+
+
+def on_account() -> Order:
+    channel, place = shop(kind="WHOLESALE")
+    account("AC1", bill_to=bill_to("B1"))
+    shirt = sku()
+    stock(shirt, place, 3)
+    return placed(channel, order(line(shirt, 1), account_code="AC1", payments=()))
+
+
+def test_money_of_what_is_sold_on_account_is_not_confirmed_here(desk):
+    record = on_account()
+    payment = OrderPayment.objects.get()
+    before = everything()
+
+    answer = press(desk, record, "orderpayment", "confirm_payment", payment.pk)
+    [row] = choose(desk, "orderpayment", "confirm_payment", payment).context["rows"]
+
+    assert payment.method == "ON_ACCOUNT"
+    assert [level for level, _text in told(answer)] == ["error"]
+    assert "掛売" in told(answer)[0][1]
+    assert (row.found.changes, "掛売" in row.found.refused[0][1]) == ((), True)
+    assert "confirm_payment" not in desk.get(reverse("admin:orders_order_change", args=[record.pk])).content.decode()
+    assert everything() == before
+
+
+def test_news_of_money_for_what_is_sold_on_account_becomes_a_task():
+    record = on_account()
+    news = PaymentNews("P-1", "PAID", NOON)
+
+    services.record_payment_event(channel=record.channel.code, external_id="A-1", event=news, **HOW)
+
+    assert "掛売" in StaffTask.objects.get(kind="MONEY_NOT_BOOKED").detail
+    assert (OrderPayment.objects.get().received_amount, JournalEntry.objects.count()) == (0, 0)
+
+
+def test_a_refund_is_offered_on_the_page_where_one_is_owed(client):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    record = unpaid(channel, shirt)
+    services.record_payment_event(
+        channel=channel.code, external_id="A-1", event=PaymentNews("P-1", "PAID", NOON), **HOW
+    )
+    books = of_role(client, "経理")
+    page = reverse("admin:orders_order_change", args=[record.pk])
+
+    assert "confirm_refund" not in books.get(page).content.decode()
+    services.cancel_by_staff(order_id=record.pk, reason="お客様都合", **HOW)
+    assert "confirm_refund" in books.get(page).content.decode()
+    services.confirm_refund(payment_id=OrderPayment.objects.get().pk, **HOW)
+    assert "confirm_refund" not in books.get(page).content.decode()
