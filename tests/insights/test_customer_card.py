@@ -207,6 +207,45 @@ def test_the_terms_of_the_exposure_add_up_and_each_leads_to_its_rows(partner, cl
     assert ExposureEntry.objects.count() == 4
 
 
+def on_account(store, code, number, units):
+    sent = order(line(store[1], units), external_id=number, account_code=code, payments=())
+    [parcel] = shipped(placed(store[0], sent))
+    return parcel
+
+
+def test_what_is_open_of_the_whole_bill_to_says_so_and_which_part_is_the_account_s_own(store, client):
+    debtor = bill_to("B1")
+    first, second = account("W01", bill_to=debtor), account("W02", bill_to=debtor)
+    on_account(store, "W01", "W-1", 1)
+    on_account(store, "W02", "W-2", 2)
+    client.force_login(access.make_user(BY_NAME["経理"]))
+
+    answer = client.get(f"/admin/insights/customerrfm/account/{first.pk}/")
+    page = " ".join(answer.content.decode().split())
+    [(debt, url)] = answer.context["debts"]
+    listed = client.get(url).context["cl"].result_list
+
+    assert (debt.codes, debt.is_shared, debt.owed, debt.own, debt.unnamed) == (["W01", "W02"], True, 3300, 1100, 0)
+    assert answer.context["card"].sum.amount == 1100
+    assert "請求先 B1 全体(W01・W02)" in page
+    assert "得意先 W01 のみ" in page
+    assert "うち得意先 W01 分" in page
+    assert sum(item.remaining_amount for item in listed) == debt.owed
+    assert {item.party_id for item in listed} == {debtor.pk}
+    assert second.pk
+
+
+def test_a_bill_to_of_one_account_tells_no_parts(store, client):
+    only = account("W01", bill_to=bill_to("B1"))
+    on_account(store, "W01", "W-1", 1)
+    client.force_login(access.make_user(BY_NAME["経理"]))
+
+    page = client.get(f"/admin/insights/customerrfm/account/{only.pk}/").content.decode()
+
+    assert "請求先 B1 全体(W01)" in page
+    assert "うち得意先" not in page
+
+
 def test_an_account_of_a_known_customer_shows_that_customer(partner, store):
     buys(store, "sato", "A-1")
     record = ChannelIdentity.objects.get(external_id="sato").record

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import Model, Q, Sum
 
 from accounting.selectors import OpenItemView, items_of_parties
 from customers.models import (
     Account,
+    BillTo,
     ChannelIdentity,
     Contact,
     CreditGroup,
@@ -32,7 +33,7 @@ from customers.selectors import CreditStanding, standing_of
 from erp.core.money import COMPANY_CURRENCY, ZERO
 from erp.insights.models import CustomerRfm, RfmDefinition
 from erp.insights.selectors.segments import definition_on
-from erp.orders.models import Order, Return
+from erp.orders.models import Order, Return, Shipment
 
 ORDERS_SHOWN = RETURNS_SHOWN = 20
 FAVOURITES_SHOWN = 5
@@ -107,11 +108,13 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What a credit group owes and will owe, with the terms that add up to it, by kind; a deposit lowers it."""
+    """What a credit group owes and will owe, with the terms that add up to it, by kind; a deposit lowers it. ``bill_tos`` are the codes of all
+    that share its limit."""
 
     group: CreditGroup
     standing: CreditStanding
     terms: Sequence[tuple[str, Decimal]]
+    bill_tos: Sequence[str]
 
     @property
     def total(self) -> Decimal:
@@ -129,6 +132,19 @@ class TradeAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Debt:
+    """What is open of one bill-to, of all ``codes`` of its accounts together. ``own`` is the part of the accounts on this card, as far as the
+    document of an item says whose it is; ``unnamed`` is of no account in particular."""
+
+    bill_to: BillTo
+    codes: Sequence[str]
+    owed: Decimal
+    own: Decimal
+    unnamed: Decimal
+    is_shared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerCard:
     golden: GoldenCustomer | None
     sources: Sequence[Source]
@@ -139,6 +155,7 @@ class CustomerCard:
     orders: Sequence[Order]
     returns: Sequence[Return]
     items: Sequence[OpenItemView]
+    debts: Sequence[Debt]
     favourites: Sequence[Favourite]
     on: dt.date
 
@@ -171,7 +188,7 @@ class CustomerCard:
     @property
     def owed(self) -> Decimal:
         """What is open, in our favour."""
-        return sum((item.remaining if item.side == "DEBIT" else -item.remaining for item in self.items), ZERO)
+        return _owed(self.items)
 
     @property
     def overdue(self) -> Decimal:
@@ -222,6 +239,7 @@ def _card(
         orders, returns = orders.filter(channel__in=channels), returns.filter(channel__in=channels)
     bought = {"records": record_ids, "accounts": account_ids, "channels": None if channels is None else list(channels)}
     is_company_wide = channels is None
+    items = items_of_parties({"BILL_TO": bill_to_ids, "CUSTOMER": record_ids}) if is_company_wide else []
     return CustomerCard(
         golden=golden,
         sources=_sources(records, merges),
@@ -231,7 +249,8 @@ def _card(
         channels=_channel_sums(bought),
         orders=list(orders.select_related("channel").order_by("-order_date", "-pk")[:ORDERS_SHOWN]),
         returns=list(returns.select_related("channel", "order").order_by("-return_date", "-pk")[:RETURNS_SHOWN]),
-        items=items_of_parties({"BILL_TO": bill_to_ids, "CUSTOMER": record_ids}) if is_company_wide else [],
+        items=items,
+        debts=_debts(accounts, items),
         favourites=_favourites(bought),
         on=on,
     )
@@ -295,17 +314,61 @@ def _accounts(condition: Q, *, on: dt.date) -> list[TradeAccount]:
     ]
 
 
+# The account that a document of an open item was made for.
+_ACCOUNT_OF: dict[str, tuple[type[Model], str]] = {
+    "ORDER": (Order, "account"),
+    "SHIPMENT": (Shipment, "order__account"),
+    "RETURN": (Return, "order__account"),
+}
+
+
+def _owed(items: Iterable[OpenItemView]) -> Decimal:
+    return sum((item.remaining if item.side == "DEBIT" else -item.remaining for item in items), ZERO)
+
+
+def _debts(accounts: Sequence[TradeAccount], items: Sequence[OpenItemView]) -> list[Debt]:
+    """Bills are a bill-to's: those of the other accounts that share it are open here too."""
+    mine = {one.account.pk for one in accounts}
+    bill_tos = {one.account.bill_to_id: one.account.bill_to for one in accounts}
+    sharing: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    known = Account.objects.filter(bill_to__in=bill_tos).order_by("code")
+    for key, code, bill_to_id in known.values_list("pk", "code", "bill_to"):
+        sharing[bill_to_id].append((key, code))
+    of_document: dict[tuple[str, int], int | None] = {}
+    for kind, (model, path) in _ACCOUNT_OF.items():
+        ids = [item.document_id for item in items if item.document_type == kind]
+        if ids:
+            found = model._default_manager.filter(pk__in=ids).values_list("pk", path)
+            of_document |= {(kind, key): account_id for key, account_id in found}
+    debts = []
+    for key, bill_to in bill_tos.items():
+        owed = [item for item in items if (item.party.kind, item.party.id) == ("BILL_TO", key)]
+        whose = [of_document.get((item.document_type, item.document_id)) for item in owed]
+        own = _owed(item for item, account_id in zip(owed, whose, strict=True) if account_id in mine)
+        unnamed = _owed(item for item, account_id in zip(owed, whose, strict=True) if account_id is None)
+        codes = [code for _key, code in sharing[key]]
+        is_shared = any(account_id not in mine for account_id, _code in sharing[key])
+        debts.append(Debt(bill_to, codes, _owed(owed), own, unnamed, is_shared))
+    return debts
+
+
 def _exposures(groups: dict[int, CreditGroup], *, on: dt.date) -> dict[int, Exposure]:
     """Every kind is a term, also where nothing of it is there: what adds up is to be seen."""
     totals: dict[tuple[int, str], Decimal] = {}
     sums = ExposureEntry.objects.filter(credit_group__in=groups).values_list("credit_group", "kind")
     for group_id, kind, total in sums.annotate(total=Sum("amount")):
         totals[(group_id, kind)] = total
+    sharing: dict[int, list[str]] = defaultdict(list)
+    for group_id, code in (
+        BillTo.objects.filter(credit_group__in=groups).order_by("code").values_list("credit_group", "code")
+    ):
+        sharing[group_id].append(code)
     return {
         key: Exposure(
             group,
             standing_of(group, on=on),
             [(kind, totals.get((key, kind), ZERO)) for kind in ExposureEntry.Kind.values],
+            sharing[key],
         )
         for key, group in groups.items()
     }
