@@ -215,6 +215,11 @@ THROUGH = {
     "make_backup",
     "drilling.drill",
     "resume_after_restore",
+    "leftovers.clear_up",
+    "noting.begin",
+    "noting.restore_statement",
+    "backup_runs.settle",
+    "backup_runs.break_off",
     # What is read by SKU, by place or by month: that ``by`` acts on nothing.
     "selectors.stock_totals_as_of",
     "ages.turnover",
