@@ -65,6 +65,7 @@ def shut_links(client: Any, user: User) -> dict[str, set[str]]:
         answer = client.get(here, follow=True)
         assert answer.status_code == 200, (user.username, here, answer.status_code)
         if "text/html" not in answer.headers["Content-Type"]:
+            answer.close()  # a file
             continue
         for path in links_of(answer.content.decode(), here):
             try:
