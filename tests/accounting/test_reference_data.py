@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 def test_the_chart_is_whole():
     accounts = {row.code: row for row in LedgerAccount.objects.all()}
 
-    assert len(accounts) == 78
+    assert len(accounts) == 80
     assert {code for code, row in accounts.items() if row.control == "OPEN_ITEM"} == {
         "1150", "1151", "1152", "1153", "1154", "1340", "2120", "2145", "2160",
     }  # fmt: skip
