@@ -47,8 +47,8 @@ def _clear(place: Path) -> int:
 
 def _copies_on_server() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_database WHERE starts_with(datname, %s))", [copies.PREFIX])
-        if not cursor.fetchone()[0]:
+        cursor.execute(copies.LEFT, [copies.PREFIX])
+        if not cursor.fetchall():
             return 0
     with Database.of_django().connect() as session:
         return copies.clear_what_others_left(session)

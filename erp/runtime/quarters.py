@@ -20,6 +20,7 @@ SOCKET = ".s.PGSQL.5432"
 UNPRIVILEGED = "nobody"
 # Temporary folders of the system may be emptied at boot; this one is kept.
 KEPT_BETWEEN_BOOTS = Path("/var/tmp")  # noqa: S108
+OURS = "mamori-"
 
 
 class CannotHouse(RuntimeError):
@@ -46,14 +47,16 @@ def find(data_dir: Path, socket_dir: Path, *, identity: str | None = None) -> Qu
 
 
 def forget(data_dir: Path) -> None:
-    """Remove what lives elsewhere for ``data_dir``."""
+    """Remove what lives elsewhere for ``data_dir``; never anything that we did not make there."""
     pointer = _pointer(data_dir)
-    if pointer.exists():
-        home = Path(pointer.read_text())
+    if not pointer.exists():
+        return
+    home = _named_in(pointer)
+    if home is not None:
         shutil.rmtree(home, ignore_errors=True)
-        # A server that is on its way down may have written meanwhile: whoever clears up comes again while the pointer stands.
-        if not home.exists():
-            pointer.unlink(missing_ok=True)
+    # A server that is on its way down may have written meanwhile: whoever clears up comes again while the pointer stands.
+    if home is None or not home.exists():
+        pointer.unlink(missing_ok=True)
 
 
 @cache
@@ -88,16 +91,33 @@ def _private_home(data_dir: Path, identity: str) -> Path:
     """A folder of the unprivileged user's own, made once per data folder and named in a file beside it."""
     uid, gid = (int(number) for number in identity.split(":")[1:])
     pointer = _pointer(data_dir)
-    if not pointer.exists():
-        home = Path(tempfile.mkdtemp(prefix="mamori-", dir=KEPT_BETWEEN_BOOTS))
+    home = _named_in(pointer) if pointer.exists() else None
+    if home is None:
+        home = Path(tempfile.mkdtemp(prefix=OURS, dir=KEPT_BETWEEN_BOOTS))
         os.chown(home, uid, gid)
         pointer.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        pointer.write_text(str(home))
-    home = Path(pointer.read_text())
+        _point(pointer, home)
     if home.lstat().st_uid != uid:
         raise CannotHouse(f"{home} belongs to somebody else now; PostgreSQL's data were there.")
     _copy_binaries(home / "wheel")
     return home
+
+
+def _point(pointer: Path, home: Path) -> None:
+    """The whole name or none, also after a power cut."""
+    half = pointer.with_name(pointer.name + ".half")
+    with half.open("w") as file:
+        file.write(str(home))
+        file.flush()
+        os.fsync(file.fileno())
+    half.rename(pointer)
+
+
+def _named_in(pointer: Path) -> Path | None:
+    """The folder that a pointer names; None for one that was cut off, or that names what is none of ours. An empty name would be wherever one
+    stands."""
+    home = Path(pointer.read_text())
+    return home if home.parent == KEPT_BETWEEN_BOOTS and home.name.startswith(OURS) else None
 
 
 def _copy_binaries(wheel: Path) -> None:

@@ -112,12 +112,36 @@ def test_a_drill_that_breaks_off_removes_its_copy_and_says_why(backup, monkeypat
 def test_what_a_killed_drill_left_is_removed_by_the_next_one_and_a_living_drill_is_left_alone():
     here = Database.of_django()
     with here.connect() as session:
-        session.execute(f"CREATE DATABASE {copies.PREFIX}killed TEMPLATE template0")
+        killed = f"{copies.PREFIX}{copies._mark_of(session)}_killed"
+        session.execute(f"CREATE DATABASE {killed} TEMPLATE template0")
     with copies.on_server_of(here) as living:
-        assert f"{copies.PREFIX}killed" not in databases()
+        assert killed not in databases()
         with copies.on_server_of(here) as other:
             assert {living.database.name, other.database.name} <= databases()
     assert {name for name in databases() if name.startswith(copies.PREFIX)} == set()
+
+
+def test_the_drill_of_another_company_on_the_same_server_is_none_of_ours():
+    """Its lock is one of its own database and cannot be seen from here."""
+    here, theirs = Database.of_django(), f"{copies.PREFIX}another"
+    with here.connect() as session:
+        session.execute(f"CREATE DATABASE {theirs} TEMPLATE template0")
+        try:
+            assert copies.clear_what_others_left(session) == 0
+            assert theirs in databases()
+        finally:
+            session.execute(f"DROP DATABASE {theirs}")
+
+
+def test_a_leftover_that_is_still_worked_in_is_left_for_the_next_look():
+    here = Database.of_django()
+    with here.connect() as session:
+        killed = f"{copies.PREFIX}{copies._mark_of(session)}_killed"
+        session.execute(f"CREATE DATABASE {killed} TEMPLATE template0")
+        with here.named(killed).connect():
+            assert copies.clear_what_others_left(session) == 0
+        wait_until(lambda: copies.clear_what_others_left(session) == 1, timeout_s=30)
+        assert killed not in databases()
 
 
 def test_a_backup_that_needs_more_room_than_there_is_is_refused(backup, monkeypatch):
