@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from itertools import count
 
@@ -25,7 +26,7 @@ from erp.inventory.services import (
     explaining,
 )
 from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, worth
-from tests.inventory.test_told_after_a_count import after, faults, open_tasks, receive, see, take
+from tests.inventory.test_told_after_a_count import MINUTE, after, faults, open_tasks, receive, see, take
 
 pytestmark = pytest.mark.django_db
 NUMBERS = count(1)
@@ -197,16 +198,6 @@ def by_supplier(place, item):
     )  # fmt: skip
 
 
-def by_parcel(place, item):
-    site = channel(place)
-    demands = [Demand(1, 1, item.pk, 3, 50)]
-    services.reserve(channel_id=site.pk, document_type="ORDER", demands=demands, at=after(4), by=CLERK)
-    services.issue_reserved(
-        source_type="SHIPMENT", document_type="ORDER", issues=[Issue(1, 1, 1, 1, item.pk, 3)], channel_id=site.pk,
-        occurred_at=after(1), at=after(5), by=CLERK,
-    )  # fmt: skip
-
-
 def by_sorting(place, item):
     services.sort_inspected(
         external_id="S", location_id=place.pk, sellable_to_id=location().pk, lines=[services.SortedLine(item.pk, sellable=3)],
@@ -228,8 +219,8 @@ def by_return(place, item):
     )  # fmt: skip
 
 
-# Parcels, reports and returns are posted by whoever owns them; of these only the day is known, so a count that saw their pieces asks nobody.
-POSTED_ELSEWHERE = (by_parcel, by_report, by_return)
+# Reports and returns are posted by whoever owns them.
+POSTED_ELSEWHERE = (by_report, by_return)
 WAYS = [by_transfer, by_transfer_order, by_supplier, by_sorting, *POSTED_ELSEWHERE]
 
 
@@ -254,4 +245,42 @@ def test_goods_that_a_count_saw_and_that_had_left_by_their_paper_leave_once_and_
     go(place, item)
 
     assert figures(item, place) == (7, 0)
-    assert StaffTask.objects.filter(kind="STOCKTAKE").exists() == (go not in POSTED_ELSEWHERE)
+    assert StaffTask.objects.filter(kind="STOCKTAKE").exists()
+
+
+DAY = dt.timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("reserved", "counted", "left", "there"),
+    [
+        (NOON - DAY, NOON + DAY, NOON, 7),
+        (NOON - DAY, after(60), NOON, 4),
+        (NOON + DAY + MINUTE, NOON + DAY, NOON, 4),
+        (NOON - DAY, NOON + DAY, NOON + 2 * DAY, 4),
+    ],
+    ids=["a later day's count missed it", "the same day's may not", "not before it was ordered", "not before it left"],
+)
+def test_a_parcel_of_which_only_the_day_is_known_was_missed_by_counts_of_later_days_only(
+    reserved, counted, left, there
+):
+    """Whatever is put back wrongly is sold once more."""
+    place, item = location(), sku()
+    receive(place, item, 10, when=NOON - 2 * DAY)
+    site = channel(place)
+
+    def reserve():
+        demands = [Demand(1, 1, item.pk, 3, 50)]
+        services.reserve(channel_id=site.pk, document_type="ORDER", demands=demands, at=reserved, by=CLERK)
+
+    acts = [(reserved, reserve), (counted, lambda: see(place, item, 7, when=counted))]
+    for _moment, act in sorted(acts, key=lambda each: each[0]):
+        act()
+    services.issue_reserved(
+        source_type="SHIPMENT", document_type="ORDER", issues=[Issue(1, 1, 1, 1, item.pk, 3)], channel_id=site.pk,
+        occurred_at=left, at=NOON + 3 * DAY, by=CLERK,
+    )  # fmt: skip
+
+    assert figures(item, place) == (there, 0)
+    # Nobody is asked: only the day is known.
+    assert open_tasks() == []

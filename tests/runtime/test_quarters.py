@@ -19,7 +19,7 @@ def test_a_pointer_that_names_nothing_of_ours_removes_nothing(tmp_path, monkeypa
     pointer = tmp_path / "pg.elsewhere"
     pointer.write_text(named)
 
-    monkeypatch.setattr(quarters.shutil, "rmtree", lambda *args, **options: pytest.fail(f"removes {args[0]}"))
+    monkeypatch.setattr("shutil.rmtree", lambda *args, **options: pytest.fail(f"removes {args[0]}"))
     quarters.forget(data_dir)
 
     assert (here / "kept").read_text() == "kept"

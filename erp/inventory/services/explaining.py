@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import business_date, written_moment
+from erp.core.clock import TOKYO, business_date, written_moment
 from erp.core.money import ZERO, share_of, share_of_next
 from erp.core.staff_tasks import Finding
 from erp.inventory import postings
@@ -51,12 +51,13 @@ GROUP BY 1, 2, 3 ORDER BY 3
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Pieces that a line of a document is about to take from a balance."""
+    """Pieces that a line of a document is about to take from a balance. ``not_before``: they lay on their shelf until then at least."""
 
     document_id: int
     line_no: int
     key: BalanceKey
     pieces: int
+    not_before: dt.datetime | None = None
 
 
 @dataclass(slots=True)
@@ -142,23 +143,28 @@ def explain_losses(
     left: Sequence[Left],
     *,
     occurred_at: dt.datetime,
-    is_asking: bool = True,
+    is_day_only: bool = False,
     at: dt.datetime,
     by: Actor,
 ) -> None:
     """Put back what counts at or after ``occurred_at`` lacked of the pieces that are about to leave; otherwise they would be gone twice. Call it
     before anybody looks whether there are enough.
 
-    What no count lacked leaves as ever: it lay there still, or it left later than its paper says. That is a task for staff, unless only the day is
-    known (``is_asking`` False).
+    What no count lacked leaves as ever: it lay there still, or it left later than its paper says. That is a task for staff.
+
+    Where only the day is known, a count of that day may have come first: then counts of later days alone knew of it, and nobody is asked. It errs
+    to fewer pieces; what was put back wrongly would be sold.
     """
-    counted = {line.key for line in left if booking.was_counted_since(line.key, occurred_at)}
-    losses = _differences(counted, occurred_at)
+    since = _next_day(occurred_at) if is_day_only else occurred_at
+    counted = {line.key for line in left if booking.was_counted_since(line.key, max(since, line.not_before or since))}
+    losses = _differences(counted, since)
     back: list[tuple[Left, dt.datetime, int, Decimal]] = []
     seen: dict[BalanceKey, int] = defaultdict(int)
     for line in left:
         missing = line.pieces
         for one in losses.get(line.key, ()):
+            if line.not_before is not None and one.moment < line.not_before:
+                continue
             if pieces := min(missing, one.lack):
                 missing -= pieces
                 back.append((line, one.moment, pieces, one.give(pieces)))
@@ -166,11 +172,15 @@ def explain_losses(
             seen[line.key] += missing
     _put_back(booking, back, at=at, by=by)
     booking.happened(occurred_at)
-    if is_asking:
+    if not is_day_only:
         told = _(
             "%(pieces)d pieces left by papers of before the count of %(moment)s, which saw them. Count what is there."
         )
         staff_tasks.open_tasks(_findings(told, seen, losses), at=at, by=by)
+
+
+def _next_day(moment: dt.datetime) -> dt.datetime:
+    return dt.datetime.combine(business_date(moment) + dt.timedelta(days=1), dt.time(), tzinfo=TOKYO)
 
 
 def _put_back(

@@ -15,6 +15,7 @@ from typing import Any
 
 from erp.core import rows
 from erp.core.actors import Actor
+from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.inventory.exceptions import NotReserved, Uncovered
@@ -82,11 +83,12 @@ class BroughtBack:
 
 @dataclass(slots=True)
 class _Claim:
-    """An open reservation while it is consumed."""
+    """An open reservation while it is consumed. Its pieces lay on their shelf when it was made."""
 
     id: int
     key: BalanceKey
     left: int
+    reserved_at: dt.datetime
     consumed: int = 0
 
 
@@ -127,8 +129,13 @@ def issue_reserved(
         by=by,
     )
     booking = Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
-    gone = [Left(headers[issue.source_id], issue.source_line, claim.key, pieces) for issue, claim, pieces in parts]
-    explain_losses(booking, gone, occurred_at=occurred_at, is_asking=False, at=at, by=by)
+    gone = [
+        Left(headers[issue.source_id], issue.source_line, claim.key, pieces, not_before=claim.reserved_at)
+        for issue, claim, pieces in parts
+    ]
+    explain_losses(
+        booking, gone, occurred_at=occurred_at, is_day_only=_is_of_another_day(occurred_at, at), at=at, by=by
+    )
     issued: dict[tuple[int, int, int, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for issue, claim, pieces in parts:
         line: dict[str, Any] = {"document_id": headers[issue.source_id], "document_line": issue.source_line}
@@ -164,12 +171,17 @@ def lock_ahead(*, leaving: Iterable[BalanceKey] = (), arriving: Iterable[Balance
     movements.open_booking(leaving, arriving=arriving, occurred_at=at, at=at)
 
 
+def _is_of_another_day(occurred_at: dt.datetime, at: dt.datetime) -> bool:
+    """What is told with the date of an earlier day stands at its noon, whenever that day it was."""
+    return business_date(occurred_at) != business_date(at)
+
+
 LineKey = tuple[int, int, int]
 """(document, line, SKU)"""
 
 
 _OPEN_CLAIMS = """
-SELECT r.id, r.sku_id, r.location_id, r.quantity, r.document_id, r.document_line FROM inventory_reservation r
+SELECT r.id, r.sku_id, r.location_id, r.quantity, r.reserved_at, r.document_id, r.document_line FROM inventory_reservation r
 JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS n (document_id, document_line, sku_id) USING (document_id, document_line, sku_id)
 WHERE r.document_type = %s AND r.quantity > 0 ORDER BY r.id
 """
@@ -200,12 +212,13 @@ def _lock_reserved(
     return keys().get(StockDocument, []), found, _open_claims(claims.all(), found), costs()
 
 
-def _open_claims(claimed: Iterable[Sequence[int]], locked: Mapping[BalanceKey, Balance]) -> dict[LineKey, list[_Claim]]:
+def _open_claims(claimed: Iterable[Sequence[Any]], locked: Mapping[BalanceKey, Balance]) -> dict[LineKey, list[_Claim]]:
     """First reserved (best rank) is first consumed."""
     claims: dict[LineKey, list[_Claim]] = defaultdict(list)
-    for claim_id, sku_id, location_id, quantity, document_id, document_line in claimed:
+    for claim_id, sku_id, location_id, quantity, reserved_at, document_id, document_line in claimed:
         if (sku_id, location_id) in locked:
-            claims[document_id, document_line, sku_id].append(_Claim(claim_id, (sku_id, location_id), quantity))
+            claim = _Claim(claim_id, (sku_id, location_id), quantity, reserved_at)
+            claims[document_id, document_line, sku_id].append(claim)
     return claims
 
 
@@ -279,7 +292,9 @@ def issue_from_transit(
         Left(headers[issue.source_id], issue.source_line, (issue.sku_id, transit_location_id), issue.quantity)
         for issue in issues
     ]
-    explain_losses(booking, gone, occurred_at=occurred_at, is_asking=False, at=at, by=by)
+    explain_losses(
+        booking, gone, occurred_at=occurred_at, is_day_only=_is_of_another_day(occurred_at, at), at=at, by=by
+    )
     movements.refuse_shortage(wanted, booking)
     for issue in issues:
         booking.move(
@@ -392,7 +407,9 @@ def bring_back(
         for source_id, pieces in lines.items()
         for line in pieces
     ]
-    explain_losses(booking, gone, occurred_at=occurred_at, is_asking=False, at=at, by=by)
+    explain_losses(
+        booking, gone, occurred_at=occurred_at, is_day_only=_is_of_another_day(occurred_at, at), at=at, by=by
+    )
     movements.refuse_shortage(wanted, booking)
     for source_id, pieces in lines.items():
         for line in pieces:
