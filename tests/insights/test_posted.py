@@ -378,6 +378,14 @@ def test_narrowed_to_a_channel_or_a_month_the_rest_is_that_of_the_books_and_to_g
     assert asked(month="x").rest is None
 
 
+@pytest.mark.parametrize("month", ["9999-12", "0001-01"])
+@pytest.mark.parametrize("compare", Compare)
+def test_a_month_at_the_end_of_all_days_has_nothing(staff, trade, month, compare):
+    for url in (URL, LINES):
+        assert staff.get(url, question(month=month, compare=compare)).status_code == 200
+    assert asked(month=month, compare=compare).rest is None
+
+
 @pytest.mark.parametrize("measure", ["sales", "margin", "units", "customers"])
 def test_a_cross_table_has_a_column_for_what_is_no_goods(staff, trade, measure):
     page = staff.get(URL, question(rows="category", columns="channel", measure=measure)).context

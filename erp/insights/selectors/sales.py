@@ -304,14 +304,15 @@ def _within(span: tuple[dt.date, dt.date], month: str, compare: Compare | None) 
     """The days of a span that are called by a month: their own, or the one of the days that they are compared with."""
     try:
         first = dt.date.fromisoformat(f"{month}-01")
-    except ValueError:
-        return dt.date.max, dt.date.min
-    last = (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
-    if compare is Compare.WEEKDAY:
-        first, last = first - WEEKS_OF_A_YEAR, last - WEEKS_OF_A_YEAR
-    elif compare is Compare.YEAR:
-        first = a_year_before(first)
         last = (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+        if compare is Compare.WEEKDAY:
+            first, last = first - WEEKS_OF_A_YEAR, last - WEEKS_OF_A_YEAR
+        elif compare is Compare.YEAR:
+            first = a_year_before(first)
+            last = (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+    # No month, or one at the end of all days: the calendar has none beyond it.
+    except (ValueError, OverflowError):
+        return dt.date.max, dt.date.min
     return max(span[0], first), min(span[1], last)
 
 
