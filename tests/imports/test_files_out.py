@@ -55,4 +55,4 @@ def test_nothing_that_a_spreadsheet_runs_begins_a_cell(text):
 
 
 def test_figures_stay_figures():
-    assert table_as_csv("x", [[Decimal("-5.00"), -3, "a"]]).content.decode("utf-8-sig") == "-5.00,-3,a\r\n"
+    assert table_as_csv("x", [[Decimal("-5.00"), -3, "a"]]).content.decode("utf-8-sig") == "-5,-3,a\r\n"

@@ -48,12 +48,16 @@ def kinds_opened_in(module: ast.Module) -> Iterator[str]:
 
 
 def constants_imported_by(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """From a module, or from a package that has them from one of its own."""
     for node in module.body:
         if isinstance(node, ast.ImportFrom) and node.module:
-            path = PROJECT / f"{node.module.replace('.', '/')}.py"
+            place = PROJECT / node.module.replace(".", "/")
             names = {each.name for each in node.names}
-            there = constants_of(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else ()
-            yield from ((name, value) for name, value in there if name in names)
+            for path in (place.with_suffix(".py"), place / "__init__.py"):
+                if path.is_file():
+                    there = ast.parse(path.read_text(encoding="utf-8"))
+                    passed_on = constants_imported_by(there) if path.name == "__init__.py" else ()
+                    yield from (each for each in (*constants_of(there), *passed_on) if each[0] in names)
 
 
 def constants_of(module: ast.Module) -> Iterator[tuple[str, str]]:
