@@ -47,17 +47,19 @@ def kinds_opened_in(module: ast.Module) -> Iterator[str]:
                     yield from candidates
 
 
-def constants_imported_by(module: ast.Module) -> Iterator[tuple[str, str]]:
-    """From a module, or from a package that has them from one of its own."""
+def constants_imported_by(module: ast.Module, *, within: str = "") -> Iterator[tuple[str, str]]:
+    """From modules, or from packages that have them from modules ``within`` themselves."""
     for node in module.body:
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(within):
             place = PROJECT / node.module.replace(".", "/")
             names = {each.name for each in node.names}
-            for path in (place.with_suffix(".py"), place / "__init__.py"):
-                if path.is_file():
-                    there = ast.parse(path.read_text(encoding="utf-8"))
-                    passed_on = constants_imported_by(there) if path.name == "__init__.py" else ()
-                    yield from (each for each in (*constants_of(there), *passed_on) if each[0] in names)
+            found: list[tuple[str, str]] = []
+            if (path := place.with_suffix(".py")).is_file():
+                found += constants_of(ast.parse(path.read_text(encoding="utf-8")))
+            elif (path := place / "__init__.py").is_file() and not within:
+                there = ast.parse(path.read_text(encoding="utf-8"))
+                found += [*constants_of(there), *constants_imported_by(there, within=f"{node.module}.")]
+            yield from (each for each in found if each[0] in names)
 
 
 def constants_of(module: ast.Module) -> Iterator[tuple[str, str]]:
