@@ -19,7 +19,7 @@ from erp.insights.selectors import card_of_account, card_of_customer
 from erp.insights.services import refresh_rfm
 from erp.inventory.models import ShopStaff
 from erp.orders.models import ShipmentLine
-from erp.orders.services import ReturnedLine, cancel_order, record_return
+from erp.orders.services import ReturnedLine, SoldUnits, cancel_order, record_return, report_sales
 from tests.back_office import access
 from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import channel, location, sku, stock
@@ -233,6 +233,26 @@ def test_what_is_open_of_the_whole_bill_to_says_so_and_which_part_is_the_account
     assert sum(item.remaining_amount for item in listed) == debt.owed
     assert {item.party_id for item in listed} == {debtor.pk}
     assert second.pk
+
+
+def test_what_a_sales_report_owes_is_of_the_account_that_holds_the_goods(store):
+    place = location()
+    site = channel(place, kind="WHOLESALE", revenue_basis="SALES_REPORT")
+    stock(store[1], place, 10, unit_value=400)
+    debtor = bill_to("B1")
+    first, second = account("W01", bill_to=debtor), account("W02", bill_to=debtor)
+    [mine] = on_account((site, store[1]), "W01", "W-1", 5).lines.all()
+    [other] = on_account((site, store[1]), "W02", "W-2", 5).lines.all()
+
+    def told(*sold: SoldUnits) -> list[tuple[Decimal, Decimal, Decimal]]:
+        report_sales(channel=site.code, external_id=f"R-{len(sold)}-{sold[0].shipment_line_id}", lines=sold, **HOW)
+        debts = [card_of_account(one.pk, on=TODAY).debts for one in (first, second)]
+        return [(debt.owed, debt.own, debt.unnamed) for [debt] in debts]
+
+    assert told(SoldUnits(mine.pk, 1)) == [(1100, 1100, 0), (1100, 0, 0)]
+    assert told(SoldUnits(other.pk, 2)) == [(3300, 1100, 0), (3300, 2200, 0)]
+    # A report of what several accounts sold owes as a whole.
+    assert told(SoldUnits(mine.pk, 1), SoldUnits(other.pk, 1)) == [(5500, 1100, 2200), (5500, 2200, 2200)]
 
 
 def test_a_bill_to_of_one_account_tells_no_parts(store, client):

@@ -33,7 +33,7 @@ from customers.selectors import CreditStanding, standing_of
 from erp.core.money import COMPANY_CURRENCY, ZERO
 from erp.insights.models import CustomerRfm, RfmDefinition
 from erp.insights.selectors.segments import definition_on
-from erp.orders.models import Order, Return, Shipment
+from erp.orders.models import Order, Return, SalesReportLine, Shipment
 
 ORDERS_SHOWN = RETURNS_SHOWN = 20
 FAVOURITES_SHOWN = 5
@@ -326,6 +326,25 @@ def _owed(items: Iterable[OpenItemView]) -> Decimal:
     return sum((item.remaining if item.side == "DEBIT" else -item.remaining for item in items), ZERO)
 
 
+def _accounts_of_documents(items: Iterable[OpenItemView]) -> dict[tuple[str, int], int | None]:
+    """Whose each document is; None where it is of no account, or of several at once."""
+    ids: dict[str, list[int]] = defaultdict(list)
+    for item in items:
+        ids[item.document_type].append(item.document_id)
+    of_document: dict[tuple[str, int], int | None] = {}
+    for kind, (model, path) in _ACCOUNT_OF.items():
+        if ids[kind]:
+            found = model._default_manager.filter(pk__in=ids[kind]).values_list("pk", path)
+            of_document |= {(kind, key): account_id for key, account_id in found}
+    if ids["SALES_REPORT"]:
+        # A report is of a channel; it names what it sold line by line.
+        lines = SalesReportLine.objects.filter(report__in=ids["SALES_REPORT"])
+        for key, account_id in lines.values_list("report", "shipment_line__shipment__order__account").distinct():
+            document = ("SALES_REPORT", key)
+            of_document[document] = None if document in of_document else account_id
+    return of_document
+
+
 def _debts(accounts: Sequence[TradeAccount], items: Sequence[OpenItemView]) -> list[Debt]:
     """Bills are a bill-to's: those of the other accounts that share it are open here too."""
     mine = {one.account.pk for one in accounts}
@@ -334,12 +353,7 @@ def _debts(accounts: Sequence[TradeAccount], items: Sequence[OpenItemView]) -> l
     known = Account.objects.filter(bill_to__in=bill_tos).order_by("code")
     for key, code, bill_to_id in known.values_list("pk", "code", "bill_to"):
         sharing[bill_to_id].append((key, code))
-    of_document: dict[tuple[str, int], int | None] = {}
-    for kind, (model, path) in _ACCOUNT_OF.items():
-        ids = [item.document_id for item in items if item.document_type == kind]
-        if ids:
-            found = model._default_manager.filter(pk__in=ids).values_list("pk", path)
-            of_document |= {(kind, key): account_id for key, account_id in found}
+    of_document = _accounts_of_documents(items)
     debts = []
     for key, bill_to in bill_tos.items():
         owed = [item for item in items if (item.party.kind, item.party.id) == ("BILL_TO", key)]
