@@ -12,6 +12,7 @@ from erp.correspondence import selectors, services
 from erp.correspondence.exceptions import MailMovedOn
 from erp.correspondence.models import Mail, MailEvent
 from erp.correspondence.selectors import Seen
+from erp.correspondence.services import outbox
 from tests.correspondence.factories import told
 from tests.correspondence.test_delivery import ordered
 from tests.correspondence.test_pages import seen_in, token_in
@@ -190,3 +191,28 @@ def test_the_pages_tell_the_second_person_what_the_first_did(client):
     change = client.get(reverse("admin:correspondence_mail_change", args=[mail.pk])).content.decode()
     assert page not in change
     assert StaffTask.objects.filter(kind="MAIL_FAILED", closed_at=None).count() == 0
+
+
+def test_a_draft_that_was_taken_back_by_rule_is_not_discarded_by_who_saw_a_draft():
+    mail = a_mail("DRAFT", ORDER_RECEIVED="MAMORI_CHECKED")
+    seen = selectors.seen_of(mail.pk)
+    outbox.withdraw(
+        kind=mail.kind, document_type="ORDER", document_ids=[mail.document_id], reason="nothing to tell", at=NOON, by=AOI
+    )  # fmt: skip
+
+    with pytest.raises(MailMovedOn) as refusal:
+        services.discard_mail(mail_id=mail.pk, reason="other", seen=seen, at=NOON, by=MIKA)
+
+    assert "aoi" in str(refusal.value)
+    assert "nothing to tell" in str(refusal.value)
+    [event] = MailEvent.objects.filter(mail=mail)
+    assert (event.kind, event.detail, event.recorded_at, event.actor) == (
+        "DISCARDED",
+        "nothing to tell",
+        NOON,
+        str(AOI),
+    )
+    outbox.withdraw(
+        kind=mail.kind, document_type="ORDER", document_ids=[mail.document_id], reason="once more", at=NOON, by=AOI
+    )  # fmt: skip
+    assert MailEvent.objects.filter(mail=mail).count() == 1

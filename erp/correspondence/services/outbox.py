@@ -9,6 +9,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import connection
+
 from erp.core import rows
 from erp.core.actors import Actor
 from erp.correspondence.models import Mail
@@ -42,6 +44,18 @@ JOIN correspondence_mailrule rule ON rule.setting_id = setting.id AND rule.kind 
 WHERE rule.sender IN ('MAMORI', 'MAMORI_CHECKED')
 ORDER BY owed.place
 ON CONFLICT (document_type, document_id, kind, occasion) DO NOTHING
+"""
+
+
+# Each that is taken back says so among its events, for whoever has it open.
+_WITHDRAW = """
+WITH withdrawn AS (
+    UPDATE correspondence_mail SET state = 'DISCARDED', reason = %s, withdrawn_at = %s, claim = NULL, claimed_at = NULL
+    WHERE document_type = %s AND document_id = ANY(%s::bigint[]) AND kind = %s AND state IN ('DRAFT', 'WAITING', 'CLAIMED')
+    RETURNING id
+)
+INSERT INTO correspondence_mailevent (mail_id, kind, detail, recorded_at, actor)
+SELECT id, 'DISCARDED', %s, %s, %s FROM withdrawn ORDER BY id
 """
 
 
@@ -79,7 +93,6 @@ def withdraw(
     """
     unsent = Mail.objects.filter(document_type=document_type, document_id__in=document_ids, kind=kind)
     # The mail's own row decides between this and the worker that begins it: whoever comes second finds what the first one left.
-    unsent.filter(state__in=[Mail.State.DRAFT, Mail.State.WAITING, Mail.State.CLAIMED]).update(
-        state=Mail.State.DISCARDED, reason=reason, withdrawn_at=at, claim=None, claimed_at=None
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_WITHDRAW, [reason, at, document_type, list(document_ids), kind, reason, at, str(by)])
     unsent.filter(state=Mail.State.SENDING).update(reason=reason, withdrawn_at=at)
