@@ -202,3 +202,17 @@ def test_what_was_typed_beside_an_act_outlives_its_refusal_once(desk):
     assert sorted(told(half)) == ["error", "success"]
     assert 'data-kept-rows=""' in half.content.decode()
     assert "出荷指示が取り消されています" in half.content.decode()
+
+
+def test_an_act_over_all_pages_that_was_refused_for_some_is_not_chosen_for_all_again(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 2)
+    [_good], [bad] = (released(placed(channel, order(line(shirt, 1), external_id=each))) for each in ("A", "B"))
+    Shipment.objects.filter(pk=bad.pk).update(state="CANCELLED")
+
+    half = act(desk, "shipment", "confirm", bad, select_across="1")
+
+    assert sorted(told(half)) == ["error", "success"]
+    beside = half.context["action_form"]
+    assert (beside["action"].value(), beside["select_across"].value()) == ("confirm", 0)

@@ -12,6 +12,8 @@ from django.http import HttpRequest
 
 KEPT = "kept_beside_action"
 MOST_ROWS, MOST_SIGNS = 200, 500
+# Django's hidden sign that the rows of all pages are meant.
+_ALL_PAGES = "select_across"
 # Said by a message of this request: something was refused, something was done.
 _REFUSED, _DONE = "action_was_refused", "action_was_done"
 
@@ -24,10 +26,11 @@ def note(request: HttpRequest, level: int) -> None:
 
 
 def keep(request: HttpRequest, names: Iterable[str]) -> None:
-    """Behind an action that was refused. Rows of which some were done are not ticked again: nobody shall do them twice."""
+    """Behind an action that was refused. Rows of which some were done are not ticked again: nobody shall do them twice. Nor are those of all pages
+    chosen again: nobody sees which they are."""
     if not getattr(request, _REFUSED, False):
         return
-    typed = {name: request.POST.get(name, "")[:MOST_SIGNS] for name in names}
+    typed = {name: request.POST.get(name, "")[:MOST_SIGNS] for name in names if name != _ALL_PAGES}
     rows = [] if getattr(request, _DONE, False) else request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MOST_ROWS]
     request.session[KEPT] = {"path": request.path, "typed": typed, "rows": rows}
 
