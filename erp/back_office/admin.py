@@ -115,7 +115,7 @@ class UserAdmin(UserAdminBase, ServiceAdmin):
     def new_password(self, user: User) -> str:
         """Nobody reads one, and how it is kept says nothing to whoever looks here."""
         giving = "admin:auth_user_password_change"
-        if not doors.is_open(giving):
+        if not doors.is_open(giving, user):
             return "–"
         url = reverse(giving, args=[user.pk])
         return format_html('<a href="{}">{}</a>', url, gettext("Give a new first password"))

@@ -33,19 +33,20 @@ def asked_by(request: HttpRequest) -> Iterator[None]:
         _asking.reset(before)
 
 
-def is_open(url_name: str) -> bool:
-    """Whether a page of the admin opens for whoever asks, by its name: ``admin:orders_order_change``."""
+def is_open(url_name: str, row: Model | None = None) -> bool:
+    """Whether a page of the admin opens for whoever asks, by its name: ``admin:orders_order_change``. ``row`` is whose page it is, where one row
+    opens and another does not."""
     request = _asking.get()
-    return request is None or may_open(url_name, request)
+    return request is None or may_open(url_name, request, row)
 
 
-def may_open(url_name: str, request: HttpRequest) -> bool:
+def may_open(url_name: str, request: HttpRequest, row: Model | None = None) -> bool:
     """Whether the user of ``request`` may open a list, a row, or a page of our own that an admin offers as a link."""
     found = _doors().get(url_name.removeprefix("admin:"))
     if found is None:
         return True
     page, link = found
-    return bool(link.is_open(page, request) if not isinstance(link, str) else _allows(page, link, request))
+    return bool(link.is_open(page, request) if not isinstance(link, str) else _allows(page, link, request, row))
 
 
 def is_open_for(request: HttpRequest, model: type[Model]) -> bool:
@@ -54,8 +55,9 @@ def is_open_for(request: HttpRequest, model: type[Model]) -> bool:
     return page is not None and page.has_view_permission(request)
 
 
-def _allows(page: Any, what: str, request: HttpRequest) -> bool:
-    return bool(getattr(page, f"has_{what}_permission")(request))
+def _allows(page: Any, what: str, request: HttpRequest, row: Model | None) -> bool:
+    asked = getattr(page, f"has_{what}_permission")
+    return bool(asked(request) if row is None else asked(request, row))
 
 
 @cache

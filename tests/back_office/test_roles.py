@@ -195,6 +195,16 @@ def test_the_system_role_does_not_reach_a_superuser(client):
     assert root.check_password("before-and-after")
 
 
+def test_who_does_not_reach_a_superuser_is_offered_no_password_for_one(client):
+    system(client)
+    root, mika = User.objects.create_superuser("root"), User.objects.create_user("mika", is_staff=True)
+
+    pages = [client.get(f"/admin/auth/user/{user.pk}/change/").content.decode() for user in (root, mika)]
+
+    offered = [f"/admin/auth/user/{user.pk}/password/" in page for user, page in zip((root, mika), pages, strict=True)]
+    assert offered == [False, True]
+
+
 def test_two_duties_in_one_hand_are_told(client):
     system(client)
     mika = User.objects.create_user("mika", is_staff=True)
