@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -77,8 +78,12 @@ class AccessLogAdmin(OfDevices):
         filters = request.GET.copy()
         form = str((filters.pop("_as", None) or ["utf-8-sig"])[-1])
         request.GET = filters  # type: ignore[assignment] # the list reads its filters here
-        found = self.get_changelist_instance(request).get_queryset(request)
         back = f"{reverse('admin:access_accesslog_changelist')}?{filters.urlencode()}"
+        try:
+            found = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            # The list knows what to say of a filter that it cannot read.
+            return HttpResponseRedirect(back)
         if form == "xlsx" and found[MOST_IN_EXCEL : MOST_IN_EXCEL + 1].exists():
             told = gettext("These are more lines than Excel holds. Narrow them by a day, or take them out as CSV.")
             self.message_user(request, told, messages.ERROR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -73,16 +74,21 @@ class Exchange(ServiceAdmin):
             raise PermissionDenied
         filters = request.GET.copy()
         form = str((filters.pop("_as", None) or ["utf-8-sig"])[-1])
-        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        shown = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        back = f"{shown}?{filters.urlencode()}"
         request.GET = filters  # type: ignore[assignment] # the list reads its filters here
-        found = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            found = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            # The list knows what to say of a filter that it cannot read.
+            return HttpResponseRedirect(back)
         if (reach := self.master.reach_of(request.user)) is not None:
             found = found.filter(reach.q)
         try:
             return answer_with(self.master, found, form)
         except InvalidInput as refusal:
             self.message_user(request, for_people(refusal), "ERROR")
-            return HttpResponseRedirect(f"{back}?{filters.urlencode()}")
+            return HttpResponseRedirect(back)
 
 
 def answer_with(master: Master, found: Any, form: str) -> Any:

@@ -262,3 +262,12 @@ def test_it_leaves_with_those_only_who_may_read_it(client, mika):
     client.force_login(mika)
 
     assert client.get("/admin/access/accesslog/export/").status_code == 403
+
+
+def test_a_filter_that_cannot_be_read_is_answered_by_the_list(client, system):
+    client.force_login(system)
+
+    answer = client.get("/admin/access/accesslog/export/?occurred_at__gte=x&_as=xlsx")
+
+    assert (answer.status_code, answer.url) == (302, "/admin/access/accesslog/?occurred_at__gte=x")
+    assert client.get(answer.url, follow=True).status_code == 200

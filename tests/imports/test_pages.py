@@ -213,3 +213,10 @@ def test_columns_of_a_run_that_was_executed_lead_back_to_it(md):
     assert answer.redirect_chain == [(f"{RUNS}{run.pk}/change/", 302)]
     assert "今はできません（取込の状態: 実行済み）。" in answer.content.decode()
     assert "data-ask=" in answer.content.decode()
+
+
+def test_a_filter_that_cannot_be_read_is_answered_by_the_list(md):
+    answer = md.get("/admin/catalog/product/export/?id__gte=x&_as=xlsx")
+
+    assert (answer.status_code, answer.url) == (302, "/admin/catalog/product/?id__gte=x")
+    assert md.get(answer.url, follow=True).status_code == 200
