@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from erp.core.admin.masters import ChannelAdmin
 from erp.core.admin.paging import FastPaginator
 from erp.core.admin.records import StaffTaskAdmin
-from erp.core.models import AuditRow, Channel, Department, JobRun, StaffTask, TaxRate
+from erp.core.models import AuditRow, BackupRun, Channel, Department, JobRun, StaffTask, TaxRate
 
 NOON = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
@@ -246,3 +246,18 @@ def test_an_absurd_page_is_answered_as_any_page_that_does_not_exist(staff, monke
     assert (answer.status_code, answer["Location"]) == (302, "/admin/core/stafftask/?e=1")
     # More digits than Python reads are no number, and Django shows the first page.
     assert staff.get("/admin/core/stafftask/", {"p": "9" * 5_000}).status_code == 200
+
+
+@pytest.mark.django_db
+def test_who_may_not_see_the_backups_judges_none(client):
+    run = BackupRun.objects.create(kind="BACKUP", state="RUNNING", file="a.zip", started_at=NOON)
+    client.force_login(User.objects.create_user("look", is_staff=True))
+
+    assert client.get("/admin/core/backuprun/").status_code == 403
+
+    run.refresh_from_db()
+    assert run.state == "RUNNING"
+    client.force_login(User.objects.create_superuser("mika"))
+    assert client.get("/admin/core/backuprun/").status_code == 200
+    run.refresh_from_db()
+    assert run.state == "BROKEN_OFF"

@@ -192,6 +192,8 @@ class BackupRunAdmin(ReadOnlyAdmin):
     list_links = (PageLink("admin:core_health", _("How the house fares")),)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         retried(backup_runs.judge_killed, at=timezone.now(), by=Actor.job("cut-off-backups"))
         return super().changelist_view(request, extra_context)
 
