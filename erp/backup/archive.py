@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -98,7 +99,8 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     Whoever is killed meanwhile leaves a heir that removes the half; what remained without one goes as well.
     """
     clear_what_others_left(path.parent)
-    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    # Containers that share a folder have processes of the same number.
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
     # Locked before it has the name by which others find it, so that nobody takes it for a leftover in between.
     fresh = part.with_suffix(f"{PART}-new")
     descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)

@@ -113,3 +113,18 @@ def test_each_difference_between_two_databases_is_a_sentence():
         "new is not in the backup",
         "other has 3 rows as it should, but with other values",
     ]
+
+
+def test_two_that_write_the_same_name_under_the_same_number_both_end_well(tmp_path, monkeypatch):
+    """Each container has a process 1, and they may share a folder."""
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    path = tmp_path / "house.zip"
+
+    with archive.new_file(path) as first:
+        first.write(b"first")
+        with archive.new_file(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
