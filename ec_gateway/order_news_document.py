@@ -46,11 +46,12 @@ def close_document(
 
 
 def read_cancellation(body: Any) -> tuple[str, str]:
-    """Reason and message id. Raises InvalidInput."""
+    """Reason and message id; an empty one where the sender gave none. Raises InvalidInput."""
     problems: list[Problem] = []
     reader = open_document(body, problems)
-    reason, message_id = reader.text("reason"), reader.text("message_id", default="cancel")
-    if not 1 <= len(message_id) <= 100:
+    reason, message_id = reader.text("reason"), reader.text("message_id")
+    is_given = isinstance(body.get("message_id"), str)
+    if len(message_id) > 100 or (is_given and not message_id):
         problems.append(Problem("/message_id", "bad_length", _("1 to 100 characters are needed.")))
     close_document(reader, problems)
     return reason, message_id

@@ -19,14 +19,14 @@ pytestmark = pytest.mark.django_db
 HOW = {"at": NOON, "by": DESK}
 
 
-def asked_back():
+def asked_back(**fields):
     """A parcel that is being picked, whose channel has cancelled meanwhile."""
     channel, place = shop()
     shirt = sku()
     stock(shirt, place, 10, unit_value=400)
     record = placed(channel, order(line(shirt, 2, 1100)))
     [parcel] = released(record)
-    cancel_order(channel=channel.code, external_id="A-1", reason="お客様都合", **HOW)
+    cancel_order(channel=channel.code, external_id="A-1", **{"reason": "お客様都合"} | fields, **HOW)
     return record, parcel, shirt, place
 
 
@@ -136,13 +136,13 @@ def said_again(**fields):
 
 
 def test_the_same_cancellation_again_opens_no_task_that_staff_have_closed():
-    _record, parcel, _shirt, _place = asked_back()
+    _record, parcel, _shirt, _place = asked_back(message_id="c-1")
     task = StaffTask.objects.get(kind="CANCEL_WHILE_PICKING")
-    said_again(reason="お客様都合")
+    said_again(message_id="c-1", reason="お客様都合")
     assert StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING").count() == 1
     staff_tasks.close_task(task_id=task.pk, resolution="そのまま送る", **HOW)
 
-    assert said_again(reason="お客様都合") == OrderState.PICKING
+    assert said_again(message_id="c-1", reason="お客様都合") == OrderState.PICKING
 
     assert not StaffTask.objects.filter(kind="CANCEL_WHILE_PICKING", closed_at__isnull=True).exists()
     assert list(MessageLog.objects.filter(kind="cancel").order_by("pk").values_list("outcome", flat=True)) == [
@@ -152,15 +152,33 @@ def test_the_same_cancellation_again_opens_no_task_that_staff_have_closed():
 
 
 def test_staff_have_decided_also_once_the_parcel_is_back_on_its_shelf():
-    _record, parcel, _shirt, _place = asked_back()
+    _record, parcel, _shirt, _place = asked_back(message_id="c-1")
     task = StaffTask.objects.get(kind="CANCEL_WHILE_PICKING")
     staff_tasks.close_task(task_id=task.pk, resolution="そのまま送る", **HOW)
     cancel_release(shipment_id=parcel.pk, reason="箱を替える", **HOW)
 
-    assert said_again(reason="お客様都合") == OrderState.READY
+    assert said_again(message_id="c-1", reason="お客様都合") == OrderState.READY
 
 
-@pytest.mark.parametrize("newer", [{"message_id": "cancel-2", "reason": "お客様都合"}, {"reason": "やはり不要"}])
+@pytest.mark.parametrize("reason", ["お客様都合", ""])
+def test_a_cancellation_without_an_id_of_its_own_is_no_repeat_and_cancels_what_nobody_picks(reason):
+    record, parcel, _shirt, _place = asked_back(reason=reason)
+    task = StaffTask.objects.get(kind="CANCEL_WHILE_PICKING")
+    staff_tasks.close_task(task_id=task.pk, resolution="そのまま送る", **HOW)
+    cancel_release(shipment_id=parcel.pk, reason="箱を替える", **HOW)
+
+    assert said_again(reason=reason) == OrderState.CANCELLED
+
+    record.refresh_from_db()
+    assert record.cancelled_at == NOON
+    assert list(MessageLog.objects.filter(kind="cancel").order_by("pk").values_list("outcome", flat=True)) == [
+        "TASK", "DONE",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "newer", [{"message_id": "cancel-2", "reason": "お客様都合"}, {"reason": "やはり不要"}, {"reason": "お客様都合"}]
+)
 def test_a_newer_cancellation_is_a_new_question_to_staff(newer):
     asked_back()
     task = StaffTask.objects.get(kind="CANCEL_WHILE_PICKING")

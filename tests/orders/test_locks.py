@@ -81,7 +81,7 @@ def test_the_same_order_placed_twice_at_once_is_one_order(stocked):
     assert figures(shirt, place) == (10, 2)
 
 
-@fails_without("orders.cancelling.cancel_order[order:]", "orders.placing.place_orders[order:]")
+@fails_without("orders.cancelling.hear_cancellation[order:]", "orders.placing.place_orders[order:]")
 def test_a_cancel_that_races_its_order_is_never_lost(stocked):
     """The order is held where it has looked for parked messages already."""
     channel, place, shirt = stocked

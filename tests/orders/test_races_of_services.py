@@ -103,7 +103,7 @@ def test_an_order_that_staff_cancel_is_not_released_meanwhile(stocked):
     assert not Shipment.objects.exists()
 
 
-@fails_without("orders.cancelling.cancel_order[rows]")
+@fails_without("orders.cancelling.hear_cancellation[rows]")
 def test_an_order_that_is_being_released_is_not_cancelled_meanwhile(stocked):
     channel, place, shirt = stocked
     record = placed(channel, order(line(shirt, 2)))

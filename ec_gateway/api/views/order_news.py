@@ -18,7 +18,7 @@ from ec_gateway.models import ApiKey
 from ec_gateway.order_news_document import read_cancellation, read_payment_event, read_return
 from erp.orders import selectors
 from erp.orders.selectors import OrderView
-from erp.orders.services import cancel_order, hear_payment_news, record_channel_return
+from erp.orders.services import hear_cancellation, hear_payment_news, record_channel_return
 
 Scope = ApiKey.Scope
 
@@ -39,7 +39,9 @@ class Cancellation(OrderNews):
         tag="orders",
         description=(
             "What has not left the house is cancelled: stock is released, money received is owed back. 202 while the warehouse picks it (a task for"
-            " staff) or before the order has come (parked); 409 `not_cancellable` when everything left: that is a return."
+            " staff) or before the order has come (parked); 409 `not_cancellable` when everything left: that is a return. 200 `replayed` when it is"
+            " cancelled already, or staff have decided on this very cancellation (the same `message_id` and `reason`); then `state` says how."
+            " Without a `message_id` each one is decided anew."
         ),
         request=CancellationSerializer,
         answers={200: OrderStateSerializer, 202: OrderStateSerializer},
@@ -54,8 +56,7 @@ class Cancellation(OrderNews):
         def effect() -> Answer:
             wanted = self.named(external_id)
             reason, message_id = read_cancellation(body)
-            before = self.view_of(wanted)
-            state = cancel_order(
+            outcome = hear_cancellation(
                 channel=self.client.channel_code,
                 external_id=wanted,
                 reason=reason,
@@ -63,14 +64,12 @@ class Cancellation(OrderNews):
                 at=self.at,
                 by=self.actor(request),
             )
-            if state is None:
+            if outcome.state is None:
                 return Answer(202, told.state_body(wanted, None, told.PARKED))
-            after = self.view_of(wanted)
-            if after is None or after.cancelled_at is None:
-                return Answer(202, told.state_body(wanted, after, told.STAFF))
-            was_cancelled = before is not None and before.cancelled_at is not None
-            what = told.REPLAYED if was_cancelled else told.RECORDED
-            return Answer(200, told.state_body(wanted, after, what), is_replay=was_cancelled)
+            if outcome.is_task:
+                return Answer(202, told.state_body(wanted, self.view_of(wanted), told.STAFF))
+            what = told.REPLAYED if outcome.is_replay else told.RECORDED
+            return Answer(200, told.state_body(wanted, self.view_of(wanted), what), is_replay=outcome.is_replay)
 
         return self.kept(request, external_id, body, effect)
 

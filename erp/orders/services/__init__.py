@@ -9,7 +9,7 @@ from erp.orders.services.allocation import (
 )
 from erp.orders.services.amending import apply_late_revision
 from erp.orders.services.amending import describe as orders_as_they_stand
-from erp.orders.services.cancelling import cancel_by_staff, cancel_order
+from erp.orders.services.cancelling import CancelOutcome, cancel_by_staff, cancel_order, hear_cancellation
 from erp.orders.services.channel_returns import (
     ChannelReturn,
     ReturnedUnits,
@@ -88,6 +88,7 @@ __all__ = [
     "MOST_ROWS",
     "AdjustmentInput",
     "AllocatedLine",
+    "CancelOutcome",
     "ChannelReturn",
     "Charge",
     "ChargeLine",
@@ -149,6 +150,7 @@ __all__ = [
     "foresee",
     "give_up_overdue",
     "go_on_with_order_distribution",
+    "hear_cancellation",
     "hear_payment_news",
     "hold_order",
     "in_words_of_a_sale",

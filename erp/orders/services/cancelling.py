@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -28,15 +29,38 @@ from erp.orders.services.sales import announce_of
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
+# Under this id a cancellation without one waits for its order.
+_WITHOUT_ID = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOutcome:
+    """The order's state after the news, ``None`` while it is parked. ``is_task``: staff decide. ``is_replay``: it was known before."""
+
+    state: str | None
+    is_task: bool = False
+    is_replay: bool = False
+
 
 @use_case
 def cancel_order(
-    *, channel: str, external_id: str, reason: str = "", message_id: str = "cancel", at: dt.datetime, by: Actor
+    *, channel: str, external_id: str, reason: str = "", message_id: str = "", at: dt.datetime, by: Actor
 ) -> str | None:
-    """Cancel what has not left the house. Again = no change. Before its order a cancel is parked (returns ``None``).
+    """As ``hear_cancellation``. Returns the order's state, ``None`` when the cancel was parked."""
+    return hear_cancellation(
+        channel=channel, external_id=external_id, reason=reason, message_id=message_id, at=at, by=by
+    ).state
+
+
+@use_case
+def hear_cancellation(
+    *, channel: str, external_id: str, reason: str = "", message_id: str = "", at: dt.datetime, by: Actor
+) -> CancelOutcome:
+    """Cancel what has not left the house. Again = no change. Before its order a cancel is parked.
 
     When the warehouse already picks the order, the cancellation becomes a task for staff and the order stays as it is. Once they have decided,
-    the same message (id and reason) again is no news; another one is. Raises NotCancellable when everything was shipped: that is a return.
+    the same message (id and reason) again is no news; another one is, and so is every one without a ``message_id``: nobody can tell it from a
+    second wish of the customer. Raises NotCancellable when everything was shipped: that is a return.
     """
     from erp.orders.services.parking import park  # parking applies cancellations: the two rooms know each other
 
@@ -47,14 +71,20 @@ def cancel_order(
     outcome = MessageLog.Outcome.DONE
     if order is None:
         park(
-            channel_id=channel_id, external_id=external_id, kind=ParkedMessage.Kind.CANCEL, message_id=message_id, body=body,
-            at=at, by=by,
+            channel_id=channel_id, external_id=external_id, kind=ParkedMessage.Kind.CANCEL,
+            message_id=message_id or _WITHOUT_ID, body=body, at=at, by=by,
         )  # fmt: skip
         outcome = MessageLog.Outcome.PARKED
     elif order.cancelled_at is None:
         outcome = _cancel_or_ask(order, body, at=at, by=by)
     store([Message("cancel", external_id[:100], 1, body, "", outcome)], channel_id=channel_id, at=at, by=by)
-    return move_states(order_ids=[order.pk], at=at, by=by, why=reason)[order.pk] if order else None
+    if order is None:
+        return CancelOutcome(None)
+    return CancelOutcome(
+        move_states(order_ids=[order.pk], at=at, by=by, why=reason)[order.pk],
+        is_task=outcome == MessageLog.Outcome.TASK,
+        is_replay=order.cancelled_at is not None or outcome == MessageLog.Outcome.REPLAYED,
+    )
 
 
 def _cancel_or_ask(order: Order, body: Mapping[str, str], *, at: dt.datetime, by: Actor) -> MessageLog.Outcome:
@@ -65,7 +95,7 @@ def _cancel_or_ask(order: Order, body: Mapping[str, str], *, at: dt.datetime, by
     is_undecided = StaffTask.objects.filter(
         kind=CANCEL_WHILE_PICKING, subject_type="ORDER", subject_id=order.pk, closed_at__isnull=True
     ).exists()
-    if not is_undecided and was_left.exists():
+    if body["message_id"] and not is_undecided and was_left.exists():
         return MessageLog.Outcome.REPLAYED
     if selectors.orders_being_picked([order.pk]):
         _leave_to_staff(order, body["reason"], at=at, by=by)

@@ -83,7 +83,7 @@ def failures():
     [
         (intake, "place_orders", "POST", "/orders", "order", None),
         (intake, "place_orders", "PUT", "/orders/A-1", "order", None),
-        (order_news, "cancel_order", "POST", "/orders/A-1/cancel", "cancel", CANCEL),
+        (order_news, "hear_cancellation", "POST", "/orders/A-1/cancel", "cancel", CANCEL),
         (order_news, "record_channel_return", "POST", "/orders/A-1/returns", "return", RETURN),
         (order_news, "hear_payment_news", "POST", "/orders/A-1/payment-events", "payment", PAID),
     ],

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ec_gateway.api import order_examples
-from erp.core.models import MessageLog
+from erp.core import staff_tasks
+from erp.core.models import MessageLog, StaffTask
 from erp.orders.models import Order, OrderEvent, ParkedMessage, Return, ShipmentLine
-from erp.orders.services import ShipRequest, release_orders, ship
+from erp.orders.services import ShipRequest, cancel_release, release_orders, ship
 from tests.ec_gateway.api.caller import ApiClient, client_for
 from tests.ec_gateway.test_order_document import ANYTHING, paths
 from tests.inventory.factories import figures, sku, statements, stock
@@ -550,6 +551,33 @@ def test_a_cancel_says_whether_it_was_news_and_leaves_a_picked_order_to_staff(st
     assert (picked.status_code, picked.json()["state"], picked.json()["outcome"]) == (202, "picking", "task")
     assert refusal(gone)[:2] == (409, "not_cancellable")
     assert MessageLog.objects.get(kind="cancel", outcome="REFUSED").external_id == "A-3"
+
+
+def test_a_cancel_that_staff_have_decided_is_replayed_and_one_without_an_id_is_a_new_one(stocked):
+    channel, _place, shirt = stocked
+    client = client_for(channel)
+    client.put("/orders/A-1", order(shirt, "A-1"))
+    record = Order.objects.get()
+    release_orders(order_ids=[record.pk], **HOW)
+    named, bare = {"reason": "", "message_id": "c-1"}, {"reason": ""}
+
+    def said(body):
+        answer = client.post("/orders/A-1/cancel", body)
+        return answer.status_code, answer.json()["state"], answer.json()["outcome"]
+
+    def decided():
+        staff_tasks.close_task(task_id=StaffTask.objects.get(closed_at=None).pk, resolution="そのまま送る", **HOW)
+
+    assert (said(named), said(named)) == ((202, "picking", "task"), (202, "picking", "task"))
+    decided()
+    assert said(named) == (200, "picking", "replayed")
+    assert not StaffTask.objects.filter(closed_at=None).exists()
+    assert said(bare) == (202, "picking", "task")
+    decided()
+    cancel_release(shipment_id=record.shipments.get().pk, reason="", **HOW)
+    assert said(named) == (200, "ready", "replayed")
+    assert said(bare) == (200, "cancelled", "recorded")
+    assert said(bare) == (200, "cancelled", "replayed")
 
 
 def test_news_about_a_payment_counts_once_per_event(stocked):
