@@ -23,7 +23,7 @@ from erp.orders.services import (
     ship,
     take_tracking,
 )
-from erp.orders.services.tracking_numbers import has_seven_check
+from erp.orders.services.tracking_numbers import fault_of_number, has_seven_check
 from tests.inventory.factories import sku, statements, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
 
@@ -44,6 +44,41 @@ def parcels() -> tuple[Any, Any]:
 def test_seven_checks():
     assert has_seven_check(GOOD)
     assert not has_seven_check("123456789012")
+
+
+@pytest.mark.parametrize(
+    ("number", "carrier"),
+    [
+        ("EG123456789JP", "japanpost"), ("EG123456789JP", "ゆうパック"), ("12345678901", "日本郵便"), ("1Z999AA10123456784", "UPS"),
+        ("1Z999AA10123456784", ""), ("AB-1234", "DHL"), ("1234", "赤帽"), ("1" * 40, "FedEx"), ("1234567890", "西濃運輸"), (GOOD, "ヤマト運輸"),
+    ],
+)  # fmt: skip
+def test_numbers_with_letters_are_for_who_has_them(number, carrier):
+    assert fault_of_number(number, carrier) == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "carrier"),
+    [
+        ("EG123456789JP", "ヤマト運輸"), ("EG123456789JP", "西濃"), ("EG12345678JP", "japanpost"), ("eg123456789jp", "japanpost"),
+        ("1Z999AA10123456784", "japanpost"), ("1234567890", "japanpost"), ("123", "UPS"), ("1" * 41, "UPS"), ("ABCDEF", "UPS"),
+        ("1Z_999", "UPS"), ("ア1234", "UPS"), ("123456789012", "佐川"),
+    ],
+)  # fmt: skip
+def test_numbers_that_a_carrier_does_not_have_are_refused(number, carrier):
+    assert number in fault_of_number(number, carrier)
+
+
+def test_a_parcel_leaves_with_a_number_of_a_carrier_abroad(parcels):
+    waiting, gone = parcels
+    request = ShipRequest(waiting.pk, carrier="UPS", tracking_number="1Z 999 AA1 01 2345 6784")
+
+    ship(requests=[request], at=NOON, by=DESK)
+    set_tracking(shipment_id=gone.pk, carrier="japanpost", tracking_number="EG 123 456 789 JP", at=NOON, by=DESK)
+
+    assert set(Shipment.objects.values_list("carrier", "tracking_number")) == {
+        ("UPS", "1Z999AA10123456784"), ("japanpost", "EG123456789JP"),
+    }  # fmt: skip
 
 
 def test_rows_are_judged_with_their_reasons(parcels):
