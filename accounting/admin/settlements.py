@@ -83,11 +83,10 @@ class SettlingForm(forms.Form):
             if self.party_kinds and kind not in self.party_kinds:
                 problems.append(Problem("/items", "other_party", str(self.wrong_party) % {"party": label}))
         settled = [str(item.pk) for item in self.chosen if not item.remaining_amount]
-        owed = sum(item.remaining_amount if item.side == Side.DEBIT else -item.remaining_amount for item in self.chosen)
-        if opens and not settled and (owed > 0 if self.pays else owed < 0):
-            told = gettext("What is left of these items is owed to us. Record it as a receipt or a payout.")
-            ours = gettext("What is left of these items is owed by us. Record it as a payment or a refund.")
-            problems.append(Problem("/items", "other_side", told if self.pays else ours))
+        side = Side.CREDIT if self.pays else Side.DEBIT
+        # How much of each is settled is said in the form, so no sums are drawn here: part of a larger one may be set off.
+        if opens and not settled and all(item.side != side for item in self.chosen):
+            problems.append(Problem("/items", "other_side", self._told_other_side({kind for kind, _id in parties})))
         if opens and settled:
             detail = gettext("Nothing is left to settle of no. %(numbers)s.") % {"numbers": "、".join(settled)}
             problems.append(Problem("/items", "settled", detail))
@@ -95,6 +94,21 @@ class SettlingForm(forms.Form):
             raise InvalidInput(problems)
         [((kind, party_id), label)] = parties.items()
         return Party(kind, party_id, label)
+
+    def _told_other_side(self, kinds: set[str]) -> str:
+        told = (
+            gettext("None of these items is owed by us.")
+            if self.pays
+            else gettext("None of these items is owed to us.")
+        )
+        pages = [
+            f"「{title}」"
+            for form, _service, title in PAGES.values()
+            if form.pays != self.pays and (not form.party_kinds or kinds <= set(form.party_kinds))
+        ]
+        if not pages:
+            return told
+        return f"{told} {gettext('Record them with %(pages)s.') % {'pages': ''.join(pages)}}"
 
     def asked(self) -> dict[str, Any]:
         """The arguments of the service."""

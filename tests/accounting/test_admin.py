@@ -19,6 +19,7 @@ from tests.accounting.factories import (
     NOON,
     bill_to,
     card_sale,
+    counterparty,
     credit,
     debit,
     new_item,
@@ -364,12 +365,54 @@ def test_what_no_form_can_settle_is_said_before_anybody_fills_it_in(boss):
     )
 
 
+def provider_is_owed(amount: int) -> int:
+    entry = post(
+        debit("cash", amount),
+        credit("receivable.card", amount, opens=new_item(counterparty(), 900)),
+        source_id=900,
+    )
+    return entry.item_ids[1]
+
+
+def test_part_of_what_is_owed_to_a_provider_is_set_off_though_more_is_left(boss):
+    sale, back = card_sale(3_000), provider_is_owed(5_000)
+
+    assert open_form(boss, "record_payout", sale, back).status_code == 200
+    settle_form(boss, "PAYOUT", sale, back, bank_amount="0", **{f"amount_{sale}": "3000", f"amount_{back}": "3000"})
+
+    assert (remaining(sale), remaining(back)) == (0, 2_000)
+    assert Settlement.objects.get().bank_amount == 0
+
+
+def test_what_is_owed_to_a_provider_alone_is_no_payout_and_no_other_page_takes_it(boss):
+    back, listing = provider_is_owed(5_000), reverse("admin:accounting_openitem_changelist")
+
+    assert open_form(boss, "record_payout", back).url == listing
+
+    assert told(boss.get(listing))[-1].endswith("選んだ明細に当社の債権はありません。")
+
+
+def test_what_is_owed_to_a_customer_is_no_receipt_but_a_refund(boss):
+    listing = reverse("admin:accounting_openitem_changelist")
+    owed = post(
+        debit("cash", 550), credit("refunds_payable", 550, opens=new_item(Party("CUSTOMER", 5, "山田花子")))
+    ).item_ids[1]
+
+    assert open_form(boss, "record_receipt", owed).url == listing
+
+    why = told(boss.get(listing))[-1]
+    assert ("「返金の支払を登録」" in why, "仕入先" in why) == (True, False)
+
+
 def test_what_is_owed_to_us_is_not_paid_and_no_money_comes_tomorrow(boss):
     owed = owed_by_account()
     listing = reverse("admin:accounting_openitem_changelist")
 
     assert open_form(boss, "pay_refund", owed).url == listing
-    assert "「入金」か「精算」" in told(boss.get(listing))[-1]
+    why = told(boss.get(listing))[-1]
+    assert "当社の債務はありません" in why
+    assert "「入金を登録」を使って" in why
+    assert "精算" not in why
     tomorrow = timezone.localdate() + dt.timedelta(days=1)
     page = settle_form(boss, "RECEIPT", owed, bank_amount="110000", settled_on=f"{tomorrow:%Y-%m-%d}")
     assert page.context["form"]["settled_on"].errors == ["まだ来ていない日付です。"]
