@@ -103,7 +103,7 @@ def capturing(channel, event_id: str, kind: str = "CAPTURED"):
     return lambda: record_payment_event(channel=channel.code, external_id="A-1", event=event, **HOW)
 
 
-@fails_without("orders.payments.hear_payment_news[order:]", "orders.placing.place_orders[order:]")
+@fails_without("orders.payments._held[order:]", "orders.placing.place_orders[order:]")
 def test_a_payment_that_races_its_order_is_never_lost(stocked):
     channel, _place, shirt = stocked
 

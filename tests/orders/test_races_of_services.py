@@ -12,6 +12,7 @@ from accounting.models import Period
 from accounting.services import close_period, open_periods
 from customers.models import CreditGroup
 from erp.core import locks
+from erp.core.errors import NotAllowedNow
 from erp.inventory.models import ChannelLocation, CostBalance, Location, Promise, StockBalance
 from erp.inventory.selectors import reserved
 from erp.inventory.services import ExpectedLine, ReceiptLine, TransferLine, expect_receipt, receive, transfer
@@ -43,6 +44,7 @@ from erp.orders.services import (
     cancel_order,
     collect_with,
     confirm_order_distribution,
+    confirm_payment,
     confirm_refund,
     draft_order_distribution,
     give_up_overdue,
@@ -226,7 +228,29 @@ def test_a_paper_that_two_print_at_once_is_the_second_for_one_of_them(stocked):
 # Money
 
 
-@fails_without("orders.payments.hear_payment_news[rows]")
+@fails_without("orders.payments._held[order:]")
+def test_an_amendment_that_comes_while_money_is_confirmed_is_not_confirmed_with_it(stocked):
+    channel, _place, shirt = stocked
+    transfer = PaymentInput("BANK_TRANSFER", Decimal(5000), "PENDING")
+    record = placed(channel, order(line(shirt, 1, 5000), payments=(transfer,)))
+    payment = OrderPayment.objects.get()
+    more = PaymentInput("BANK_TRANSFER", Decimal(7000), "PENDING")
+    amended = order(line(shirt, 1, 7000), payments=(more,), revision=2)
+
+    [outcome] = race(
+        lambda: confirm_payment(payment_id=payment.pk, **HOW),
+        names=[f"order:{channel.code}:A-1"],
+        meanwhile=lambda: place_order(channel=channel.code, order=amended, **HOW),
+    )
+
+    record.refresh_from_db()
+    assert (record.revision, figure("deposits")) == (2, 0)
+    assert isinstance(outcome, NotAllowedNow), outcome
+    confirm_payment(payment_id=OrderPayment.objects.get().pk, **HOW)
+    assert figure("deposits") == 7000
+
+
+@fails_without("orders.payments._held[rows]")
 def test_money_that_comes_while_an_order_is_cancelled_by_staff_is_owed_back(stocked):
     channel, _place, shirt = stocked
     record = placed(channel, order(line(shirt, 2)))
@@ -646,7 +670,7 @@ def test_an_order_from_which_goods_are_taken_again_while_others_of_it_come_has_t
 
 # Figures that are added to where they stand: without the lock they still add up, computed before they do not
 
-BY_NAME = "orders.payments.hear_payment_news[order:]"
+BY_NAME = "orders.payments._held[order:]"
 
 
 def hearing(channel, key, kind, amount):
@@ -654,7 +678,7 @@ def hearing(channel, key, kind, amount):
     return lambda: record_payment_event(channel=channel.code, external_id="A-1", event=news, **HOW)
 
 
-@adds_up_without("orders.payments.hear_payment_news[rows]", "orders.payments._receive[received_amount]", BY_NAME)
+@adds_up_without("orders.payments._held[rows]", "orders.payments._receive[received_amount]", BY_NAME)
 def test_an_order_of_which_two_parts_are_paid_at_once_has_received_both(stocked):
     channel, _place, shirt = stocked
     placed(channel, order(line(shirt, 2), payments=(PaymentInput("BANK_TRANSFER", Decimal(2200), "PENDING"),)))
@@ -664,8 +688,8 @@ def test_an_order_of_which_two_parts_are_paid_at_once_has_received_both(stocked)
     assert (OrderPayment.objects.get().received_amount, figure("deposits")) == (2200, 2200)
 
 
-@adds_up_without("orders.payments.hear_payment_news[rows]", "orders.surplus._count[refunded_amount]", BY_NAME)
-@adds_up_without("orders.payments.hear_payment_news[rows]", "orders.surplus._count[surplus_refunded_amount]", BY_NAME)
+@adds_up_without("orders.payments._held[rows]", "orders.surplus._count[refunded_amount]", BY_NAME)
+@adds_up_without("orders.payments._held[rows]", "orders.surplus._count[surplus_refunded_amount]", BY_NAME)
 def test_a_surplus_of_which_two_parts_go_back_at_once_is_less_by_both(stocked):
     channel, _place, shirt = stocked
     placed(channel, order(line(shirt, 3), payments=(card(3300, "CAPTURED"),)))

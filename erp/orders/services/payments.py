@@ -65,18 +65,27 @@ def confirm_payment(*, payment_id: int, at: dt.datetime, by: Actor) -> str | Non
     """The desk saw that the money of a payment is here. Returns the order's state.
 
     The event names the payment and the revision that says what is to be paid: the same again changes nothing, until a revision asks for
-    more. Raises NotFound, NotAllowedNow for what is sold on account: its money is matched with its bill.
+    more. Raises NotFound, NotAllowedNow for what is sold on account: its money is matched with its bill; and where a revision came while the
+    order was waited for: nobody saw what it asks for.
     """
-    payment = OrderPayment.objects.select_related("order__channel").filter(pk=payment_id).first()
-    if payment is None:
+    seen = OrderPayment.objects.select_related("order__channel").filter(pk=payment_id).first()
+    if seen is None:
         raise NotFound(_("There is no such payment."))
+    channel, external_id = seen.order.channel, seen.order.external_id
+    order = _held(channel.pk, channel.code, external_id)
+    payment = OrderPayment.objects.filter(pk=payment_id).first()
+    if order is None or payment is None or order.revision != seen.order.revision:
+        raise NotAllowedNow(_("The order was amended meanwhile. Look at its payments again."))
     if payment.method == PaymentMethod.ON_ACCOUNT:
         raise NotAllowedNow(_("Sold on account: money is matched with the open item of the bill."))
-    event = PaymentNews(
-        f"desk:{payment.pk}:PAID:{payment.order.revision}", PaymentEvent.Kind.PAID, at, line_no=payment.line_no
-    )
-    order = payment.order
-    return hear_payment_news(channel=order.channel.code, external_id=order.external_id, event=event, at=at, by=by).state
+    event = PaymentNews(f"desk:{payment.pk}:PAID:{order.revision}", PaymentEvent.Kind.PAID, at, line_no=payment.line_no)
+    return hear_payment_news(channel=channel.code, external_id=external_id, event=event, at=at, by=by).state
+
+
+def _held(channel_id: int, channel: str, external_id: str) -> Order | None:
+    """An order, locked until the end of the transaction; also where there is none yet, its name."""
+    locks.hold(f"order:{channel}:{external_id}")
+    return Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
 
 
 @use_case
@@ -94,8 +103,7 @@ def hear_payment_news(
 
     channel_id, currency = selectors.channel_with_currency(channel)
     refuse_malformed(event, currency)
-    locks.hold(f"order:{channel}:{external_id}")
-    order = Order.objects.filter(channel_id=channel_id, external_id=external_id).select_for_update(no_key=True).first()
+    order = _held(channel_id, channel, external_id)
     body = {
         key: value if isinstance(value, int) else str(value)
         for key, value in {**asdict(event), "occurred_at": event.occurred_at.isoformat()}.items()
