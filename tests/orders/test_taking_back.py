@@ -195,3 +195,61 @@ def test_what_has_not_left_cannot_come_back(scan):
     [parcel] = released(placed(channel, order(line(shirt, 1))))
 
     assert scan(code=parcel.number).context["kind"] == "bad"
+
+
+def listed(client: Any, name: str, page: str) -> dict[str, Any]:
+    """The hidden fields of a list, as a browser sends them back."""
+    as_staff(client, name)
+    beside = client.get(reverse(f"admin:orders_{page}_changelist")).context["action_form"]
+    return {field: beside[field].value() for field in ("form", "back") if field in beside.fields}
+
+
+def act(client: Any, name: str, page: str, action: str, *rows: Any, **fields: Any) -> str:
+    as_staff(client, name)
+    typed = {"action": action, "_selected_action": [row.pk for row in rows], **fields}
+    answer = client.post(reverse(f"admin:orders_{page}_changelist"), typed, follow=True)
+    return " ".join(map(str, answer.context["messages"]))
+
+
+def test_a_second_click_in_the_list_of_lines_is_the_same_return_and_another_person_is_told(client, gone):
+    [part] = ShipmentLine.objects.all()
+    first, second = listed(client, "aoi", "shipmentline"), listed(client, "mika", "shipmentline")
+
+    for _click in range(2):
+        told = act(client, "aoi", "shipmentline", "take_back", part, quantity="1", **first)
+        assert Return.objects.get().number in told
+    told = act(client, "mika", "shipmentline", "take_back", part, quantity="1", **second)
+
+    assert f"佐藤 aoi が {Return.objects.get().number} を登録しました (1 点)" in told
+    assert figures(gone.shirt, gone.place)[0] == 3
+    # Who looks again books what came back besides.
+    act(client, "mika", "shipmentline", "take_back", part, quantity="1", **listed(client, "mika", "shipmentline"))
+    assert Return.objects.count() == 2
+    assert figures(gone.shirt, gone.place)[0] == 4
+
+
+def test_two_lines_of_one_parcel_come_back_by_one_act(client):
+    channel, place = shop()
+    shirt, cap = sku(), sku()
+    stock(shirt, place, 5)
+    stock(cap, place, 5)
+    shipped(placed(channel, order(line(shirt, 2), line(cap, 2))))
+    form = listed(client, "aoi", "shipmentline")
+
+    for _click in range(2):
+        act(client, "aoi", "shipmentline", "take_back", *ShipmentLine.objects.all(), quantity="1", **form)
+
+    assert sorted(ShipmentLine.objects.values_list("returned_quantity", flat=True)) == [1, 1]
+
+
+def test_a_refusal_in_the_list_says_what_another_booked_since_it_was_opened(client, gone):
+    [part] = ShipmentLine.objects.all()
+    first, second = listed(client, "aoi", "shipmentline"), listed(client, "mika", "shipment")
+    act(client, "aoi", "shipmentline", "take_back", part, quantity="1", **first)
+
+    told = act(client, "mika", "shipment", "refuse", gone, **second)
+
+    assert "佐藤 aoi が" in told
+    assert Shipment.objects.get().state == "SHIPPED"
+    act(client, "mika", "shipment", "refuse", gone, **listed(client, "mika", "shipment"))
+    assert Shipment.objects.get().state == "RETURNED"

@@ -20,13 +20,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounting.selectors import entries_of_documents
 from erp.core import who
-from erp.core.admin import ActionForm, PageLink, ReadOnlyInline, document_link
+from erp.core.admin import PageLink, ReadOnlyInline, document_link
 from erp.core.clock import business_date, written_day
 from erp.core.money import ZERO
 from erp.core.pdf import Paper
-from erp.orders import selectors, services
-from erp.orders.admin import labels, packing, papers, prints, sales_reports, taking_back
-from erp.orders.admin.channels import AMOUNTS, OfChannels
+from erp.orders import services
+from erp.orders.admin import labels, packing, papers, prints, sales_reports, taking_back, what_came_back
+from erp.orders.admin.channels import AMOUNTS
+from erp.orders.admin.what_came_back import SeenForm, ShowsWhatCameBack
 from erp.orders.models import PrintRun, ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors import outside_numbers
 from erp.orders.selectors.carriers import carrier_name
@@ -35,7 +36,7 @@ from erp.orders.selectors.queues import untracked
 from erp.orders.selectors.units import GONE
 
 
-class ParcelForm(ActionForm):
+class ParcelForm(SeenForm):
     """Carrier, tracking number and date for the act beside which they stand; the date is today if left empty."""
 
     carrier = forms.CharField(label=_("carrier"), required=False, max_length=30)
@@ -88,7 +89,7 @@ class TrackingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Shipment)
-class ShipmentAdmin(OfChannels):
+class ShipmentAdmin(ShowsWhatCameBack):
     sold_through = "order__channel"
     moved_as = "SHIPMENT"
     list_display = [
@@ -278,12 +279,13 @@ class ShipmentAdmin(OfChannels):
             self.message_user(request, " ".join(fault.messages), messages.ERROR)
             return
         condition = request.POST.get("condition") or ReturnLine.Condition.SELLABLE
+        seen = what_came_back.seen(request)
         self._each(
             request,
             queryset,
             lambda key, on: partial(
                 services.record_refusal, shipment_id=key, external_id=f"{outside_numbers.REFUSED}{key}", freight=freight, condition=condition,
-                return_date=on, seen=selectors.units_returned([key]),
+                return_date=on, seen={key: seen.get(key, 0)},
             ),
         )  # fmt: skip
 
@@ -307,7 +309,7 @@ class ShipmentAdmin(OfChannels):
         self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
 
 
-class TakeBackForm(ActionForm):
+class TakeBackForm(SeenForm):
     """How many units came back, how they look, and why."""
 
     quantity = forms.IntegerField(label=_("quantity"), required=False, min_value=1, initial=1)
@@ -316,11 +318,12 @@ class TakeBackForm(ActionForm):
 
 
 @admin.register(ShipmentLine)
-class ShipmentLineAdmin(OfChannels):
+class ShipmentLineAdmin(ShowsWhatCameBack):
     """What was shipped, line by line; returns are taken in here."""
 
     costs = ("cost_amount",)
     sold_through = "shipment__order__channel"
+    parcel_key = "shipment_id"
 
     list_display = [
         "shipment", "order", "name", "quantity", "reported_quantity", "returned_quantity", "gross_amount", "cost_amount",
@@ -352,17 +355,20 @@ class ShipmentLineAdmin(OfChannels):
             return
         quantity = form.cleaned_data["quantity"] or 1
         condition = form.cleaned_data["condition"] or ReturnLine.Condition.SELLABLE
+        seen = what_came_back.seen(request)
         for line in queryset.select_related("shipment__order").order_by("pk"):
             with self.refusals_as_messages(request, line.shipment):
                 document = self.serve(
                     request,
                     services.record_return,
                     order_id=line.shipment.order_id,
-                    external_id=f"{outside_numbers.AT_A_DESK}{line.pk}:{line.returned_quantity}",
+                    external_id=f"{outside_numbers.AT_A_DESK}{line.pk}:{what_came_back.token(request)}",
                     lines=[services.ReturnedLine(line.pk, quantity, condition)],
                     reason=form.cleaned_data["reason"],
-                    seen=selectors.units_returned([line.shipment_id]),
+                    seen={line.shipment_id: seen.get(line.shipment_id, 0)},
                 )
+                # Another line of the same parcel is taken back behind this one.
+                seen[line.shipment_id] = seen.get(line.shipment_id, 0) + quantity
                 self.message_user(request, f"{line.shipment}: {document.number}", messages.SUCCESS)
 
     def has_report_permission(self, request: HttpRequest) -> bool:
