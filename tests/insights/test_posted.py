@@ -38,6 +38,7 @@ from erp.orders.services import (
     Charge,
     ChargeLine,
     FeeInput,
+    PaymentInput,
     ReturnedLine,
     ShipRequest,
     SoldUnits,
@@ -45,10 +46,12 @@ from erp.orders.services import (
     UnlinkedLine,
     UnlinkedReturn,
     accept,
+    assign_sku,
     deliver,
     record_charges,
     record_refusal,
     record_return,
+    record_shop_sales,
     record_till_returns,
     record_unlinked_returns,
     release_orders,
@@ -98,6 +101,22 @@ def leaves(record: Order, day: dt.date) -> list[Shipment]:
     return list(Shipment.objects.filter(order=record))
 
 
+def noon_of(day: dt.date) -> dt.datetime:
+    return NOON + (day - TODAY)
+
+
+def sell_unknown(till, external_id: str, *, on: dt.date) -> Order:
+    """One piece for 1,100 over the counter, of an SKU that nobody has heard of."""
+    paid = (PaymentInput("CASH", Decimal(1100), "PAID"),)
+    sent = order(line("NO-SUCH", 1, 1100), external_id=external_id, payments=paid, total=1100, ordered_at=noon_of(on))
+    record_shop_sales(channel=till.code, sales=[sent], at=noon_of(on), by=DESK)
+    return Order.objects.get(channel=till, external_id=external_id)
+
+
+def known_on(day: dt.date, record: Order, goods) -> None:
+    assign_sku(line_id=record.lines.get().pk, sku_code=goods.code, at=noon_of(day), by=DESK)
+
+
 class History:
     """A company at random: parcels that are sold when they leave, arrive or are accepted, goods on consignment, what comes back of all of
     them, tills, fees, charges, and entries written by hand."""
@@ -130,7 +149,8 @@ class History:
         return last - dt.timedelta(days=self.dice.randint(0, 24))
 
     def goes_on(self) -> None:
-        self.dice.choice([self.sells, self.sells, self.sells, self.rings_up, self.takes_unknown_back, self.writes])()
+        acts = [self.rings_up, self.rings_up_unknown, self.takes_unknown_back, self.writes]
+        self.dice.choice([self.sells, self.sells, self.sells, *acts])()
 
     def sells(self) -> None:
         site, dice = self.dice.choice(self.sites), self.dice
@@ -195,6 +215,13 @@ class History:
 
     def rings_up(self) -> None:
         sell(self.till, self.dice.choice(self.goods), self.name())
+
+    def rings_up_unknown(self) -> None:
+        """Sold under a name that nobody knew; mostly somebody says on a later day which goods it was."""
+        sold_on = self.day()
+        goods, record = self.dice.choice(self.goods), sell_unknown(self.till, self.name(), on=sold_on)
+        if self.dice.random() < 0.8:
+            known_on(self.day(sold_on), record, goods)
 
     def takes_unknown_back(self) -> None:
         lines = (
@@ -290,6 +317,29 @@ def test_a_return_of_a_closed_month_stands_on_the_day_on_which_it_is_posted():
     assert (document.return_date, document.posted_date) == (dt.date(2026, 10, 30), dt.date(2026, 11, 1))
     assert asked().total.now.sales == books(FIRST, TODAY)[0] == -1000
     assert asked().rest is None
+
+
+def test_a_cost_that_is_known_late_stands_on_the_day_on_which_it_is_posted():
+    place = location("SHOP")
+    till, shirt = channel(place, kind="SHOP"), sku()
+    stock(shirt, place, 9, unit_value=400)
+    sold_on, known = dt.date(2026, 10, 31), dt.date(2026, 11, 5)
+    record = sell_unknown(till, "T-1", on=sold_on)
+    october, november = (dt.date(2026, 10, 1), sold_on), (FIRST, known)
+    before = told(asked(first=october[0], last=october[1]).total.now)
+
+    known_on(known, record, shirt)
+
+    for (first, last), figures in ((october, (1000, 1000)), (november, (0, -400))):
+        answer = asked(first=first, last=last)
+        assert told(answer.total.now) == books(first, last) == figures
+        assert answer.rest is None
+        assert what_is_beside(answer.question) == []
+    assert before == (1000, 1000)
+    behind = Question(*november, "sku", "", {}, None, Basis.SALES, Compare.YEAR)
+    units, [late] = posted_behind(behind, with_margin=True)
+    assert (units.units, late.day, late.units, late.sales, late.margin) == (0, known, 0, 0, -400)
+    assert posted_behind(behind, with_margin=False) == (Figures(), [])
 
 
 def test_what_came_back_before_it_was_sold_was_never_a_sale():

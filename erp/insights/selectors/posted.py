@@ -11,6 +11,7 @@ DOCUMENTS = ("SHIPMENT", "SALES_REPORT", "RETURN")
 # A parcel is sold as a whole, less what came back before: units are counted from the front, their share is rounded down (selectors.units of
 # orders), and what the others had cost stands on their return. Consigned goods are sold by the reports of who holds them.
 # What is ordered in another currency is never posted (orders' CURRENCY), so only returns say theirs.
+# Goods whose SKU was known only after their sale cost nothing on its day: their cost is a part of its own on the day that it was posted.
 # A refund without goods has no pieces; a return that nobody has a sale of names its SKU, channel and customer itself.
 POSTED = """
 WITH part AS (
@@ -19,13 +20,19 @@ WITH part AS (
            (inside.quantity - inside.unsold_quantity)::bigint AS units,
            CASE WHEN inside.unsold_quantity = 0 THEN inside.net_amount
                 ELSE trunc(inside.net_amount * (inside.quantity - inside.unsold_quantity) / inside.quantity) END AS net,
-           CASE WHEN inside.unsold_quantity = 0 THEN inside.cost_amount
+           CASE WHEN inside.cost_date IS NOT NULL THEN 0
+                WHEN inside.unsold_quantity = 0 THEN inside.cost_amount
                 ELSE inside.cost_amount - coalesce((SELECT sum(back.cost_amount) FROM orders_returnline back
                                                     WHERE back.shipment_line_id = inside.id AND back.is_unsold), 0) END AS cost
     FROM orders_shipment parcel JOIN orders_shipmentline inside ON inside.shipment_id = parcel.id
     WHERE (parcel.revenue_date BETWEEN %(first)s AND %(last)s OR parcel.revenue_date BETWEEN %(first_before)s AND %(last_before)s)
       AND parcel.revenue_basis <> 'SALES_REPORT'
       AND inside.unsold_quantity < inside.quantity
+    UNION ALL
+    SELECT 'SHIPMENT', inside.id, parcel.id, inside.cost_date, inside.order_line_id, parcel.order_id, NULL, NULL, NULL, 0, 0, inside.cost_amount
+    FROM orders_shipmentline inside JOIN orders_shipment parcel ON parcel.id = inside.shipment_id
+    WHERE (inside.cost_date BETWEEN %(first)s AND %(last)s OR inside.cost_date BETWEEN %(first_before)s AND %(last_before)s)
+      AND %(with_margin)s
     UNION ALL
     SELECT 'SALES_REPORT', told.id, report.id, report.report_date, inside.order_line_id, parcel.order_id, NULL, NULL, NULL,
            told.quantity, told.net_amount, told.cost_amount

@@ -418,7 +418,7 @@ def _ask(question: Question, statement: str, with_margin: bool, **more: Any) -> 
         sql = sql.replace(place, part)
     values = {
         **question.spans, "currency": COMPANY_CURRENCY, **{f"only_{code}": key for code, key in question.only.items()},
-        "channels": None if question.channels is None else list(question.channels), **more,
+        "channels": None if question.channels is None else list(question.channels), "with_margin": with_margin, **more,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, values)

@@ -1023,6 +1023,7 @@ class Migration(migrations.Migration):
                     "cost_amount",
                     erp.core.fields.FiniteDecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="cost"),
                 ),
+                ("cost_date", models.DateField(blank=True, null=True, verbose_name="cost posted later, on")),
                 (
                     "order_line",
                     models.ForeignKey(
@@ -1046,6 +1047,13 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "shipment line",
                 "verbose_name_plural": "shipment lines",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("cost_date__isnull", False)),
+                        fields=["cost_date"],
+                        name="shipment_line_by_cost_date",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(fields=("shipment", "order_line"), name="one_shipment_line_per_order_line"),
                     models.CheckConstraint(condition=models.Q(("quantity__gt", 0)), name="shipment_line_has_pieces"),

@@ -93,6 +93,8 @@ class ShipmentLine(models.Model):
     tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
     gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)
     cost_amount = FiniteDecimalField(_("cost"), max_digits=16, decimal_places=2, default=0)
+    # Of goods whose SKU was known only after they were sold; the cost of all others is posted with their revenue.
+    cost_date = models.DateField(_("cost posted later, on"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("shipment line")
@@ -110,6 +112,9 @@ class ShipmentLine(models.Model):
                 ),
                 name="not_more_reported_or_unsold_than_in_the_parcel",
             ),
+        ]
+        indexes = [
+            models.Index(fields=["cost_date"], condition=Q(cost_date__isnull=False), name="shipment_line_by_cost_date"),
         ]
 
     def __str__(self) -> str:

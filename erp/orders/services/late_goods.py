@@ -40,10 +40,10 @@ def take_sold_late(*, line: OrderLine, facts: SkuFacts, at: dt.datetime, by: Act
         by=by,
     )
     cost = sum((item.value for item in issued), ZERO)
-    ShipmentLine.objects.filter(pk=part.pk).update(cost_amount=cost)
-    Shipment.objects.filter(pk=parcel.pk).update(cost_amount=F("cost_amount") + cost, version=F("version") + 1)
     today = business_date(at)
     on = hold_open_dates([today])[today]
+    ShipmentLine.objects.filter(pk=part.pk).update(cost_amount=cost, cost_date=on)
+    Shipment.objects.filter(pk=parcel.pk).update(cost_amount=F("cost_amount") + cost, version=F("version") + 1)
     by_role = {item.account_role: ZERO for item in issued}
     for item in issued:
         by_role[item.account_role] += item.value
