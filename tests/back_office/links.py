@@ -9,6 +9,8 @@ from urllib.parse import urljoin
 
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.urls import Resolver404, get_resolver, reverse
 
 from tests.back_office import access
@@ -53,6 +55,15 @@ def pages_of(user: User) -> Iterator[str]:
                 yield reverse(link.url_name, args=keys)
 
 
+def _end(file: Any) -> None:
+    """Close a file as a browser does that has it. The test's own connection must not be closed with the request."""
+    request_finished.disconnect(close_old_connections)
+    try:
+        file.close()
+    finally:
+        request_finished.connect(close_old_connections)
+
+
 def shut_links(client: Any, user: User) -> dict[str, set[str]]:
     """The links that this user is shown and may not follow, by the kind of page they lead to, with the pages they stand on.
 
@@ -65,7 +76,7 @@ def shut_links(client: Any, user: User) -> dict[str, set[str]]:
         answer = client.get(here, follow=True)
         assert answer.status_code == 200, (user.username, here, answer.status_code)
         if "text/html" not in answer.headers["Content-Type"]:
-            answer.close()  # a file
+            _end(answer)
             continue
         for path in links_of(answer.content.decode(), here):
             try:
