@@ -117,7 +117,7 @@ def _named_in(pointer: Path) -> Path | None:
     """The folder that a pointer names; None for one that was cut off, or that names what is none of ours. An empty name would be wherever one
     stands."""
     home = Path(pointer.read_text())
-    return home if home.parent == KEPT_BETWEEN_BOOTS and home.name.startswith(OURS) else None
+    return home if home.is_absolute() and home.name.startswith(OURS) else None
 
 
 def _copy_binaries(wheel: Path) -> None:

@@ -26,8 +26,7 @@ def test_a_pointer_that_names_nothing_of_ours_removes_nothing(tmp_path, monkeypa
     assert not pointer.exists()
 
 
-def test_what_a_pointer_names_goes_and_the_pointer_with_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(quarters, "KEPT_BETWEEN_BOOTS", tmp_path)
+def test_what_a_pointer_names_goes_and_the_pointer_with_it(tmp_path):
     home = tmp_path / "mamori-home"
     (home / "data").mkdir(parents=True)
     quarters._point(tmp_path / "pg.elsewhere", home)

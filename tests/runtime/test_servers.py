@@ -1,8 +1,10 @@
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,18 +68,24 @@ with postgres.throw_away_cluster(durable=True) as cluster, valkey.throw_away_bro
 
 
 @contextlib.contextmanager
-def holder_of_servers() -> Iterator[tuple[subprocess.Popen[str], Path, list[psutil.Process]]]:
-    """A process of its own with both servers, their folder, and its whole family. Killed at the end, if not before."""
+def holder_of_servers(folder: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], Path, list[psutil.Process]]]:
+    """A process of its own with both servers, their folder, and its whole family. Killed at the end, if not before. ``folder`` is where it has
+    its temporary files."""
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD_SERVERS], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD_SERVERS],
+        cwd=PROJECT,
+        env=os.environ | ({} if folder is None else {"TMPDIR": str(folder)}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert holder.stdout is not None
     assert holder.stdin is not None
-    postgres_pid, broker_pid, folder = holder.stdout.readline().split()
+    postgres_pid, broker_pid, used = holder.stdout.readline().split()
     family = family_of(holder.pid)
     assert {int(postgres_pid), int(broker_pid)} <= {process.pid for process in family}
     try:
-        yield holder, Path(folder), family
+        yield holder, Path(used), family
     finally:
         holder.kill()
         holder.wait()
@@ -95,8 +103,17 @@ def test_servers_die_with_a_holder_that_is_killed_and_its_heirs_clear_its_folder
     assert not folder.exists()
 
 
-def test_where_the_heirs_were_killed_as_well_the_next_one_clears_the_folders():
-    with holder_of_servers() as (_holder, folder, family):
+@pytest.fixture
+def nobody_elses(monkeypatch):
+    """A place for temporary files where no other test clears up, with a name short enough for sockets."""
+    place = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    yield place
+    shutil.rmtree(place)
+
+
+def test_where_the_heirs_were_killed_as_well_the_next_one_clears_the_folders(nobody_elses):
+    with holder_of_servers(nobody_elses) as (_holder, folder, family):
         for process in heirs_in(family):
             process.kill()
         scratch.clear_what_others_left()
@@ -108,7 +125,7 @@ def test_where_the_heirs_were_killed_as_well_the_next_one_clears_the_folders():
 
 
 def test_what_lives_elsewhere_goes_with_the_folder(tmp_path):
-    elsewhere = tmp_path / "elsewhere"
+    elsewhere = tmp_path / "mamori-elsewhere"
     (elsewhere / "data").mkdir(parents=True)
     with scratch.folder() as folder:
         (folder / "data.elsewhere").write_text(str(elsewhere))
