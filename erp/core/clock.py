@@ -68,6 +68,16 @@ def business_date(at: dt.datetime) -> dt.date:
     return at.astimezone(TOKYO).date()
 
 
+def begin_of(day: dt.date) -> dt.datetime:
+    """The first moment of a business day."""
+    return dt.datetime.combine(day, dt.time.min, tzinfo=TOKYO)
+
+
+def end_of(day: dt.date) -> dt.datetime:
+    """The first moment that does not belong to the business day any more."""
+    return begin_of(day + dt.timedelta(days=1))
+
+
 def written_day(day: dt.date) -> str:
     """A business date as people write it (2026/11/28), in messages and in texts that are kept. ISO dates are for machines."""
     return date_format(day, "SHORT_DATE_FORMAT")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from erp.inventory import services
 from erp.inventory.models import ShopStaff, StockDocument
-from erp.inventory.selectors.balance_sheet import claims_on, last_movements
+from erp.inventory.selectors.balance_sheet import claims_on_balances, last_movements
 from erp.orders.services import ReturnedLine, record_return
 from tests.inventory.factories import CLERK, NOON, balance, channel, location, sku, stock
 from tests.orders.factories import line, order, placed, released, shipped
@@ -59,7 +59,7 @@ def test_what_is_allocated_is_the_sum_of_whose_it_is_however_many_are_listed(she
     place, item, _first = shelf
     keys = [(item.pk, place.pk)]
 
-    found = claims_on(keys, at=timezone.now(), limit=limit)
+    found = claims_on_balances(keys, at=timezone.now(), limit=limit)
 
     assert found.allocated == balance(item, place).allocated == 7
     assert (found.reserved, found.held, found.expired) == (5, 2, 1)

@@ -18,7 +18,7 @@ from erp.core.admin import document_link, document_named
 from erp.inventory.admin.holds import time_left
 from erp.inventory.models import ChannelPolicy, ChannelQuota, StockMovement
 from erp.inventory.selectors import Term, TermKind
-from erp.inventory.selectors.balance_sheet import Key, claims_on, last_movements, still_to_come
+from erp.inventory.selectors.balance_sheet import Key, claims_on_balances, last_movements, still_to_come
 
 # Where a rule of a channel that a term comes from is looked up.
 RULES: Mapping[TermKind, type[Model]] = {
@@ -31,7 +31,7 @@ RULES: Mapping[TermKind, type[Model]] = {
 
 def context(request: HttpRequest, keys: Collection[Key], *, at: dt.datetime, limit: int) -> dict[str, Any]:
     """For ``inventory/behind.html``; what a user may not look at is left out there."""
-    claims = claims_on(keys, at=at, limit=limit)
+    claims = claims_on_balances(keys, at=at, limit=limit)
     moved = last_movements(keys, limit=limit)
     numbers = documents.numbers_of((row.document.source_type, row.document.source_id) for row in moved)
     return {

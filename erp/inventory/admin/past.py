@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Sku
 from erp.core import documents, doors
 from erp.core.admin import document_named
+from erp.core.clock import begin_of
 from erp.core.money import ZERO
 from erp.inventory import selectors
 from erp.inventory.admin.reports import MOST_LINES, SkusField
@@ -108,7 +109,7 @@ def _movements_of(month: dt.date, values: dict[str, Any]) -> str:
     if not doors.is_open(listed):
         return ""
     following = (month + dt.timedelta(days=31)).replace(day=1)
-    first, behind = (timezone.make_aware(dt.datetime.combine(day, dt.time.min)) for day in (month, following))
+    first, behind = begin_of(month), begin_of(following)
     asked = {
         "sku__id__exact": values["sku"].pk,
         "location__id__exact": values["location"].pk,

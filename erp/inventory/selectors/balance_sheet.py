@@ -43,7 +43,7 @@ class Claims:
         return self.held - sum(row.quantity for row in self.holds)
 
 
-def claims_on(keys: Collection[Key], *, at: dt.datetime, limit: int) -> Claims:
+def claims_on_balances(keys: Collection[Key], *, at: dt.datetime, limit: int) -> Claims:
     """As many questions for all balances of a style as for one."""
     if not keys:
         return Claims((), (), 0, 0, 0)

@@ -15,9 +15,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from erp.core.clock import end_of
 from erp.inventory.models import NOT_FOR_SALE
 from erp.inventory.selectors.promises import waiting_customer_orders
-from erp.inventory.selectors.stock_value import OF_STYLES, Scope, end_of, rows_of
+from erp.inventory.selectors.stock_value import OF_STYLES, Scope, rows_of
 
 WEEKS = (4, 8, 13)
 # Where neither a rule nor the supplier says how long it takes.

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
-from erp.core.clock import FIRST_BOOKABLE
+from erp.core.clock import FIRST_BOOKABLE, end_of
 from erp.core.money import ZERO
 from erp.inventory.selectors.stock_value import (
     EVERYTHING,
@@ -16,7 +16,6 @@ from erp.inventory.selectors.stock_value import (
     STYLES,
     By,
     Scope,
-    end_of,
     held_of,
     rows_of,
     values_on,

@@ -19,7 +19,7 @@ from typing import Any
 from django.db import connection
 
 from accounting import selectors as accounting
-from erp.core.clock import TOKYO
+from erp.core.clock import end_of
 from erp.core.money import ZERO
 from erp.inventory.models import CostPool
 from erp.inventory.selectors.as_of import parts_of
@@ -110,11 +110,6 @@ class Held:
     label: str
     pieces: int
     value: Decimal
-
-
-def end_of(day: dt.date) -> dt.datetime:
-    """The first moment that does not belong to the business day any more."""
-    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, tzinfo=TOKYO)
 
 
 def values_on(day: dt.date, *, by: By = By.SKU, scope: Scope = EVERYTHING) -> list[Held]:

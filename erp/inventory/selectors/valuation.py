@@ -14,7 +14,7 @@ from typing import Protocol
 
 from django.db.models import Sum
 
-from erp.core.clock import TOKYO
+from erp.core.clock import begin_of, end_of
 from erp.core.money import ZERO, round_fraction
 from erp.inventory.models import CostBalance, StockDocument, StockMovement
 
@@ -85,7 +85,7 @@ def flow(*, sku_id: int, pool_code: str, first: dt.date, last: dt.date) -> Flow:
 
 def flows(*, sku_ids: Sequence[int], pool_code: str, first: dt.date, last: dt.date) -> dict[int, Flow]:
     """The same of many SKUs, in two statements."""
-    begin, end = (dt.datetime.combine(day, dt.time.min, tzinfo=TOKYO) for day in (first, last + dt.timedelta(days=1)))
+    begin, end = begin_of(first), end_of(last)
     of_pool = StockMovement.objects.filter(sku_id__in=sku_ids, location__cost_pool__code=pool_code)
     lots = {sku_id: [Lot(0, ZERO)] for sku_id in sku_ids}
     issued = dict.fromkeys(sku_ids, 0)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import TOKYO, business_date, written_moment
+from erp.core.clock import business_date, end_of, written_moment
 from erp.core.money import ZERO, share_of, share_of_next
 from erp.core.staff_tasks import Finding
 from erp.inventory import postings
@@ -155,7 +155,7 @@ def explain_losses(
     Where only the day is known, a count of that day may have come first: then counts of later days alone knew of it, and nobody is asked. It errs
     to fewer pieces; what was put back wrongly would be sold.
     """
-    since = _next_day(occurred_at) if is_day_only else occurred_at
+    since = end_of(business_date(occurred_at)) if is_day_only else occurred_at
     counted = {line.key for line in left if booking.was_counted_since(line.key, max(since, line.not_before or since))}
     losses = _differences(counted, since)
     back: list[tuple[Left, dt.datetime, int, Decimal]] = []
@@ -177,10 +177,6 @@ def explain_losses(
             "%(pieces)d pieces left by papers of before the count of %(moment)s, which saw them. Count what is there."
         )
         staff_tasks.open_tasks(_findings(told, seen, losses), at=at, by=by)
-
-
-def _next_day(moment: dt.datetime) -> dt.datetime:
-    return dt.datetime.combine(business_date(moment) + dt.timedelta(days=1), dt.time(), tzinfo=TOKYO)
 
 
 def _put_back(
