@@ -64,7 +64,15 @@ class OrdersConfig(AppConfig):
         from erp.inventory.selectors.reorder import register_demand
         from erp.inventory.selectors.stocktakes import register_picking
         from erp.inventory.selectors.valuation import register_sales
-        from erp.orders.models import CANCEL_WHILE_PICKING, Order, PaymentMethod, Return, SalesReport, Shipment
+        from erp.orders.models import (
+            CANCEL_AFTER_PART_LEFT,
+            CANCEL_WHILE_PICKING,
+            Order,
+            PaymentMethod,
+            Return,
+            SalesReport,
+            Shipment,
+        )
         from erp.orders.selectors.carriers import carrier_name
         from erp.orders.selectors.demand import open_demand
         from erp.orders.selectors.finding import register_findables
@@ -84,7 +92,12 @@ class OrdersConfig(AppConfig):
         ownership.register("orders", owner=ec, delivery=ownership.Delivery.INTAKE, fields=AS_PLACED)
         ownership.register("orders", owner=mamori, delivery=ownership.Delivery.READ_API, fields=AFTER_ACCEPTANCE)
         task_kinds.register(
-            TASKS | {CANCEL_WHILE_PICKING: _("Cancellation while being picked")}, worked_by=["orders.change_order"]
+            TASKS
+            | {
+                CANCEL_WHILE_PICKING: _("Cancellation while being picked"),
+                CANCEL_AFTER_PART_LEFT: _("Cancellation after a part had left"),
+            },
+            worked_by=["orders.change_order"],
         )
         task_kinds.register(MONEY_TASKS, worked_by=["orders.change_order", "orders.change_orderpayment"])
         task_kinds.register(CLOSING_TASKS, worked_by=["accounting.change_period"])

@@ -98,7 +98,8 @@ def test_a_lost_order_and_one_that_nobody_placed_are_named(pair):
     }
 
 
-def test_a_cancellation_that_did_not_arrive_is_named_unless_staff_were_told(pair):
+@pytest.mark.parametrize("told", ["CANCEL_WHILE_PICKING", "CANCEL_AFTER_PART_LEFT"])
+def test_a_cancellation_that_did_not_arrive_is_named_unless_staff_were_told(pair, told):
     outcome = sell(pair)
     pair.remote.figures[TEE] -= 1
     pair.remote.figures[SET] -= 1
@@ -108,7 +109,7 @@ def test_a_cancellation_that_did_not_arrive_is_named_unless_staff_were_told(pair
     assert broken(pair) == {what: [f"PRACTICE-1 A-1: cancelled there, {state} here, and nobody was told"]}
 
     StaffTask.objects.create(
-        kind="CANCEL_WHILE_PICKING",
+        kind=told,
         subject_type="ORDER",
         subject_id=outcome.order_id,
         opened_at=NOON,

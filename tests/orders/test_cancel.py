@@ -5,11 +5,21 @@ from __future__ import annotations
 import pytest
 
 from accounting.selectors import open_items
+from erp.core import staff_tasks
 from erp.core.errors import NotFound
 from erp.core.models import MessageLog, StaffTask
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import Order, OrderHold, OrderState, ParkedMessage, Shipment
-from erp.orders.services import ShipRequest, cancel_by_staff, cancel_order, place_order, release_orders, ship
+from erp.orders.services import (
+    ReturnedLine,
+    ShipRequest,
+    cancel_by_staff,
+    cancel_order,
+    place_order,
+    record_return,
+    release_orders,
+    ship,
+)
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.factories import DESK, NOON, card, figure, kinds, line, order, placed, released, shipped, shop
 
@@ -97,11 +107,17 @@ def test_what_has_left_is_a_return_and_nothing_moves():
     assert figure("sales.ec") == 2000
 
 
-def test_the_rest_of_an_order_that_left_in_part():
+def left_in_part():
+    """Three pieces ordered, one of them on its way; the rest is not being picked."""
     channel, place, shirt = stocked_shop()
     record = placed(channel, order(line(shirt, 3, 1100), payments=(card(3300, "CAPTURED"),)))
     release_orders(order_ids=[record.pk], **HOW)
     ship(requests=[ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 1})], **HOW)
+    return channel, place, shirt, record
+
+
+def test_the_rest_of_an_order_that_left_in_part():
+    channel, place, shirt, record = left_in_part()
 
     cancel(channel)
 
@@ -110,6 +126,64 @@ def test_the_rest_of_an_order_that_left_in_part():
     assert record.lines.get().cancelled_quantity == 2
     assert figures(shirt, place) == (9, 0)
     assert (figure("deposits"), figure("refunds_payable"), figure("sales.ec")) == (0, 2200, 1000)
+
+
+def test_staff_are_told_what_is_out_when_a_channel_cancels_an_order_that_left_in_part():
+    channel, _place, _shirt, record = left_in_part()
+
+    cancel(channel)
+    cancel(channel, message_id="the same again")
+
+    [task] = StaffTask.objects.filter(kind="CANCEL_AFTER_PART_LEFT")
+    assert (task.subject_type, task.subject_id, task.closed_at) == ("ORDER", record.pk, None)
+    parcel = Shipment.objects.get(shipped_at__isnull=False)
+    assert task.detail == f"出荷済みの1点({parcel.number})があるうちに、チャネルが受注をキャンセルしました。お客様都合"
+
+
+def test_staff_are_told_also_when_they_had_cancelled_the_rest_themselves():
+    channel, _place, _shirt, record = left_in_part()
+    cancel_by_staff(order_id=record.pk, reason="欠品", **HOW)
+    assert not StaffTask.objects.filter(kind="CANCEL_AFTER_PART_LEFT").exists()
+
+    cancel(channel)
+
+    assert StaffTask.objects.filter(kind="CANCEL_AFTER_PART_LEFT", closed_at=None).count() == 1
+
+
+def test_what_was_told_of_a_part_that_left_is_done_when_all_of_it_came_back_and_not_asked_again():
+    channel, _place, _shirt, record = left_in_part()
+    cancel(channel)
+    out = Shipment.objects.get(shipped_at__isnull=False).lines.get()
+
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(out.pk, 1)], **HOW)
+    cancel(channel)
+
+    [task] = StaffTask.objects.filter(kind="CANCEL_AFTER_PART_LEFT")
+    assert (task.closed_at, task.resolution) == (NOON, "戻ってきました。")
+
+
+def test_what_was_told_of_a_part_that_left_stays_open_while_a_piece_of_it_is_out():
+    channel, _place, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 3, 1100), payments=(card(3300, "CAPTURED"),)))
+    release_orders(order_ids=[record.pk], **HOW)
+    ship(requests=[ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 2})], **HOW)
+    cancel(channel)
+    out = Shipment.objects.get(shipped_at__isnull=False).lines.get()
+
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(out.pk, 1)], **HOW)
+
+    assert StaffTask.objects.filter(kind="CANCEL_AFTER_PART_LEFT", closed_at=None).count() == 1
+
+
+def test_what_staff_have_decided_of_a_part_that_left_is_not_asked_again():
+    channel, _place, _shirt, _record = left_in_part()
+    cancel(channel)
+    task = StaffTask.objects.get(kind="CANCEL_AFTER_PART_LEFT")
+    staff_tasks.close_task(task_id=task.pk, resolution="お買い上げになる", **HOW)
+
+    cancel(channel)
+
+    assert StaffTask.objects.filter(kind="CANCEL_AFTER_PART_LEFT").count() == 1
 
 
 def test_an_oversold_order_that_is_cancelled_is_no_exception_any_more():

@@ -39,7 +39,8 @@ class Cancellation(OrderNews):
         tag="orders",
         description=(
             "What has not left the house is cancelled: stock is released, money received is owed back. 202 while the warehouse picks it (a task for"
-            " staff) or before the order has come (parked); 409 `not_cancellable` when everything left: that is a return. 200 `replayed` when it is"
+            " staff) or before the order has come (parked); 409 `not_cancellable` when everything left: that is a return. Of an order that"
+            " left in part the rest is cancelled; `state` is then SHIPPED, and staff are told what is out. 200 `replayed` when it is"
             " cancelled already, or staff have decided on this very cancellation (the same `message_id` and `reason`); then `state` says how."
             " Without a `message_id` each one is decided anew."
         ),

@@ -14,9 +14,11 @@ from ec_gateway.models import Activity, EcSite, InboundEvent, Listing, ShipmentN
 from erp.core.models import StaffTask
 from erp.core.verify import verify
 from erp.inventory.selectors import available_to_promise
-from erp.orders.models import CANCEL_WHILE_PICKING, Order, OrderState
+from erp.orders.models import CANCEL_AFTER_PART_LEFT, CANCEL_WHILE_PICKING, Order, OrderState
 
 BROKEN_ROWS = "SELECT count(*) FROM inventory_stockbalance WHERE allocated > on_hand OR allocated < 0"
+# By these staff learn of a cancellation that came when goods were being picked, or had left in part.
+TELLS = (CANCEL_WHILE_PICKING, CANCEL_AFTER_PART_LEFT)
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,8 @@ def _cancel_faults(orders: Sequence[tuple[Pair, list[dict[str, object]]]]) -> It
             if order is None:
                 continue
             is_cancelled = order.state == OrderState.CANCELLED
-            # Cancelled while it was being picked, staff were told; one that has left is refused, with a task.
-            is_told = (order.pk, CANCEL_WHILE_PICKING) in told or (pair.row.pk, order.external_id) in refused
+            # What had left as a whole is refused, with a task.
+            is_told = (pair.row.pk, order.external_id) in refused or any((order.pk, kind) in told for kind in TELLS)
             if sent["is_cancelled"] and not is_cancelled and not is_told:
                 yield f"{pair.code} {order.external_id}: cancelled there, {order.state} here, and nobody was told"
             if is_cancelled and not sent["is_cancelled"]:

@@ -17,13 +17,21 @@ from erp.orders.models.orders import (
 )
 from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus
 from erp.orders.models.prints import PrintRun, PrintRunLine
-from erp.orders.models.progress import CANCEL_WHILE_PICKING, LateRevision, OrderEvent, OrderHold, ParkedMessage
+from erp.orders.models.progress import (
+    CANCEL_AFTER_PART_LEFT,
+    CANCEL_WHILE_PICKING,
+    LateRevision,
+    OrderEvent,
+    OrderHold,
+    ParkedMessage,
+)
 from erp.orders.models.receipts import Receipt
 from erp.orders.models.reports import SalesReport, SalesReportLine
 from erp.orders.models.returns import Return, ReturnLine
 from erp.orders.models.shipments import Shipment, ShipmentLine
 
 __all__ = [
+    "CANCEL_AFTER_PART_LEFT",
     "CANCEL_WHILE_PICKING",
     "OVER",
     "AllocationRule",

@@ -22,7 +22,7 @@ from erp.inventory.services import let_go_promises, release
 from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import CANCEL_WHILE_PICKING, Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
-from erp.orders.services import late_revisions, letters, surplus, waiting
+from erp.orders.services import late_revisions, left_in_part, letters, surplus, waiting
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.deposits import owe_deposits_back
 from erp.orders.services.sales import announce_of
@@ -60,7 +60,8 @@ def hear_cancellation(
 
     When the warehouse already picks the order, the cancellation becomes a task for staff and the order stays as it is. Once they have decided,
     the same message (id and reason) again is no news; another one is, and so is every one without a ``message_id``: nobody can tell it from a
-    second wish of the customer. Raises NotCancellable when everything was shipped: that is a return.
+    second wish of the customer. Of an order that left in part the rest is cancelled, and staff are told what is out. Raises NotCancellable when
+    everything was shipped: that is a return.
     """
     from erp.orders.services.parking import park  # parking applies cancellations: the two rooms know each other
 
@@ -77,6 +78,8 @@ def hear_cancellation(
         outcome = MessageLog.Outcome.PARKED
     elif order.cancelled_at is None:
         outcome = _cancel_or_ask(order, body, at=at, by=by)
+    if order is not None and outcome == MessageLog.Outcome.DONE:
+        left_in_part.tell(order, reason=reason, at=at, by=by)
     store([Message("cancel", external_id[:100], 1, body, "", outcome)], channel_id=channel_id, at=at, by=by)
     if order is None:
         return CancelOutcome(None)

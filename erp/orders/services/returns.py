@@ -24,7 +24,7 @@ from erp.orders import selectors
 from erp.orders.exceptions import AlreadyTakenBack, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
-from erp.orders.services import letters, parcel_days, return_documents, unsold
+from erp.orders.services import left_in_part, letters, parcel_days, return_documents, unsold
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
@@ -148,6 +148,7 @@ def _take_back(
         letters.tell_returned(kind, documents, {t.order.pk: t.order.number for t in fresh}, batch, at=at, by=by)
         batch.run()
         unsold.close_empty_parcels(fresh)
+        left_in_part.close_returned([taking.order for taking in fresh], at=at, by=by)
         changes.record(topic="return", keys=[taking.document.number for taking in fresh], audience=channel.code)
         announce(selectors.order_heads({taking.order.pk for taking in fresh}))
     return return_documents.stored(documents, replays, [request.external_id for request in requests])
