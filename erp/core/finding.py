@@ -290,11 +290,7 @@ def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[An
     if expected <= COMMON:
         known = list(rows.filter(condition.pairs).order_by().values_list("pk", flat=True)[: COMMON + 1])
         if len(known) <= COMMON:
-            if known and condition.order:
-                known = list(
-                    rows.filter(condition.order, _is_of(rows.model, known)).order_by().values_list("pk", flat=True)
-                )
-            return sorted(set(known), reverse=True)[:limit]
+            return _in_order_newest(rows, condition.order, sorted(set(known), reverse=True), limit)
         expected = UNFORESEEN
     # PostgreSQL asks for rows of the next step only if those before it were fewer than ``limit``.
     found = rows.filter(rarest, condition.order).order_by(newest).values("pk")
@@ -305,6 +301,20 @@ def _keys(rows: QuerySet[Any], condition: _Condition, limit: int) -> QuerySet[An
     else:
         asked = [found.filter(first)[:limit]]
     return _together([*asked, *(found.filter(step)[:limit] for step in others)])[:limit]
+
+
+def _in_order_newest(rows: QuerySet[Any], order: Q, known: list[Any], limit: int) -> list[Any]:
+    """The first ``limit`` of these keys whose rows have the signs in order. To look at a row costs more than to find it, and of most pairs that
+    are in a row the signs are in order: so a quarter more than are wanted are looked at first."""
+    if not order:
+        return known[:limit]
+    found: list[Any] = []
+    first = limit * 5 // 4
+    for keys in (known[:first], known[first:]):
+        if keys and len(found) < limit:
+            fitting = rows.filter(order, _is_of(rows.model, keys)).order_by().values_list("pk", flat=True)
+            found += sorted(set(fitting), reverse=True)
+    return found[:limit]
 
 
 def _has_number(model: type[models.Model]) -> bool:

@@ -219,6 +219,16 @@ def test_three_characters_are_found_in_their_order_however_common_they_are(
     assert finding.search(Order.objects.all(), ["orderer_name", "orderer_kana"], typed).exists() is is_found
 
 
+@pytest.mark.parametrize(("fitting", "others"), [(260, 0), (1, 260), (0, 260), (210, 100)])
+def test_those_with_the_signs_in_order_are_found_behind_newer_ones_that_only_have_them(fitting, others):
+    rows = Supplier.objects.bulk_create(Supplier(code=f"S{number}", name="佐々木 花子") for number in range(fitting))
+    Supplier.objects.bulk_create(Supplier(code=f"T{number}", name="木佐々 々木") for number in range(others))
+
+    found = finding.search(Supplier.objects.order_by("-pk"), ["name"], "佐々木")
+
+    assert [row.pk for row in found] == [row.pk for row in reversed(rows)][: finding.REACH]
+
+
 def test_kanji_are_not_looked_for_in_kana_and_kana_are_everywhere(sold):
     renamed(sold, orderer_name="タカハシ商店", orderer_kana="")
 
