@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from ec_gateway.sandbox import shop
+from ec_gateway.sandbox import events, shop
 from ec_gateway.sandbox.faults import BadParameter, FaultState
 from ec_gateway.sandbox.mamori_calls import BadRequest, View, body_of, refusal, this_site
 from ec_gateway.sandbox.site import now
@@ -56,7 +56,11 @@ def show_state(request: HttpRequest) -> HttpResponse:
 
 
 def list_orders(request: HttpRequest) -> HttpResponse:
-    found = shop.orders(this_site(), limit=1_000_000)
+    site = this_site()
+    with site.database.reading() as connection:
+        payments = events.news_by_order(connection, events.PAYMENT_CHANGED)
+        returns = events.news_by_order(connection, events.RETURN_REQUESTED)
+    found = shop.orders(site, limit=1_000_000)
     return _json(
         {
             "orders": [
@@ -68,6 +72,8 @@ def list_orders(request: HttpRequest) -> HttpResponse:
                     "is_paid": order.is_paid,
                     "total": order.total,
                     "shipments": [row["number"] for row in order.shipments],
+                    "payments": [each["event_id"] for each in payments.get(order.external_id, [])],
+                    "returns": [each["external_id"] for each in returns.get(order.external_id, [])],
                 }
                 for order in reversed(found)
             ]

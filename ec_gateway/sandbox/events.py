@@ -58,5 +58,13 @@ def of_order(connection: sqlite3.Connection, external_id: str) -> Sequence[sqlit
     return connection.execute("SELECT * FROM event WHERE external_id = ? ORDER BY position", [external_id]).fetchall()
 
 
+def news_by_order(connection: sqlite3.Connection, kind: str) -> dict[str, list[dict[str, Any]]]:
+    """Of every order what its events of one kind said, in the order in which it was said."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in connection.execute("SELECT external_id, data FROM event WHERE type = ? ORDER BY position", [kind]):
+        found.setdefault(row["external_id"], []).append(json.loads(row["data"]))
+    return found
+
+
 def as_sent(row: sqlite3.Row) -> dict[str, Any]:
     return {"type": row["type"], "id": row["id"], "timestamp": row["timestamp"], "data": json.loads(row["data"])}

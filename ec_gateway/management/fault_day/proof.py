@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from ec_gateway.management.fault_day.remote import RemoteSite
 from ec_gateway.models import Activity, EcSite, InboundEvent, Listing, ShipmentNotice, SiteActivity, SitePush
 from erp.core.models import StaffTask
 from erp.core.verify import verify
 from erp.inventory.selectors import available_to_promise
-from erp.orders.models import CANCEL_AFTER_PART_LEFT, CANCEL_WHILE_PICKING, Order, OrderState
+from erp.orders.models import (
+    CANCEL_AFTER_PART_LEFT,
+    CANCEL_WHILE_PICKING,
+    LateRevision,
+    Order,
+    OrderState,
+    PaymentEvent,
+    Return,
+    Shipment,
+)
 
 BROKEN_ROWS = "SELECT count(*) FROM inventory_stockbalance WHERE allocated > on_hand OR allocated < 0"
 # By these staff learn of a cancellation that came when goods were being picked, or had left in part.
@@ -31,6 +42,10 @@ class Pair:
     @property
     def code(self) -> str:
         return self.row.channel.code
+
+
+# The orders of each site, as the site tells them.
+Sent = Sequence[tuple[Pair, Sequence[Mapping[str, Any]]]]
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,11 @@ def verdicts(pairs: Sequence[Pair], *, drifted: Sequence[str], surprises: Sequen
         Verdict("every site shows what may be sold: drift 0", drifted),
         Verdict(f"every order of every site is here once, and no other ({count:,})", list(_order_faults(orders))),
         Verdict("what the sites cancelled is cancelled, or staff were told", list(_cancel_faults(orders))),
+        Verdict("what the sites changed last is here, or staff were told", list(_revision_faults(orders))),
+        Verdict(
+            "what the sites said of money and returns is here once, or staff were told", list(_news_faults(orders))
+        ),
+        Verdict("every parcel that has left is known at its site, and no other", list(_parcel_faults(orders))),
         Verdict("allocated is never more than on hand", _broken_rows()),
         Verdict("no message is left unread in the inbox", list(_failed_messages(pairs))),
         Verdict(f"verify is clean ({len(results)} checks, {rows:,} rows)", faults),
@@ -96,7 +116,7 @@ def verdicts(pairs: Sequence[Pair], *, drifted: Sequence[str], surprises: Sequen
     ]
 
 
-def _order_faults(orders: Sequence[tuple[Pair, list[dict[str, object]]]]) -> Iterator[str]:
+def _order_faults(orders: Sent) -> Iterator[str]:
     for pair, theirs in orders:
         ours = Counter(Order.objects.filter(channel=pair.row.channel).values_list("external_id", flat=True))
         known = {str(order["external_id"]) for order in theirs}
@@ -105,13 +125,9 @@ def _order_faults(orders: Sequence[tuple[Pair, list[dict[str, object]]]]) -> Ite
         yield from (f"{pair.code} {key}: here {number} times" for key, number in sorted(ours.items()) if number > 1)
 
 
-def _cancel_faults(orders: Sequence[tuple[Pair, list[dict[str, object]]]]) -> Iterator[str]:
+def _cancel_faults(orders: Sent) -> Iterator[str]:
     told = set(StaffTask.objects.filter(subject_type="ORDER").values_list("subject_id", "kind"))
-    refused = set(
-        InboundEvent.objects.filter(kind=InboundEvent.Kind.CANCEL, state=InboundEvent.State.REFUSED)
-        .filter(pk__in=StaffTask.objects.filter(subject_type="INBOUND_EVENT").values("subject_id"))
-        .values_list("site_id", "external_id")
-    )
+    refused = set(_refused(InboundEvent.Kind.CANCEL).values_list("site_id", "external_id"))
     for pair, theirs in orders:
         mine = {
             order.external_id: order
@@ -128,6 +144,62 @@ def _cancel_faults(orders: Sequence[tuple[Pair, list[dict[str, object]]]]) -> It
                 yield f"{pair.code} {order.external_id}: cancelled there, {order.state} here, and nobody was told"
             if is_cancelled and not sent["is_cancelled"]:
                 yield f"{pair.code} {order.external_id}: cancelled here, not there"
+
+
+def _revision_faults(orders: Sent) -> Iterator[str]:
+    """A revision that came when nothing could be amended any more is kept, and staff are asked."""
+    for pair, theirs in orders:
+        mine = Order.objects.filter(channel=pair.row.channel)
+        ours = dict(mine.values_list("external_id", "revision"))
+        kept = set(LateRevision.objects.filter(order__in=mine).values_list("order__external_id", "revision"))
+        for sent in theirs:
+            key, revision = str(sent["external_id"]), int(sent["revision"])
+            if key in ours and ours[key] != revision and (key, revision) not in kept:
+                yield f"{pair.code} {key}: revision {revision} there, {ours[key]} here, and nobody was told"
+
+
+def _news_faults(orders: Sent) -> Iterator[str]:
+    """Payments by the id of their news, returns by the number of their request."""
+    for pair, theirs in orders:
+        paid, back = Counter[str](), Counter[str]()
+        for sent in theirs:
+            paid.update(sent["payments"])
+            back.update(sent["returns"])
+        channel = pair.row.channel
+        heard = Counter(PaymentEvent.objects.filter(order__channel=channel).values_list("event_id", flat=True))
+        taken = Counter(
+            Return.objects.filter(channel=channel, order__isnull=False).values_list("external_id", flat=True)
+        )
+        for what, kind, there, here in (
+            ("payment", InboundEvent.Kind.PAYMENT, paid, heard),
+            ("return", InboundEvent.Kind.RETURN, back, taken),
+        ):
+            refused = Counter(_said_id(event) for event in _refused(kind).filter(site=pair.row))
+            for key in sorted(there.keys() - refused.keys()):
+                if here[key] != there[key]:
+                    yield f"{pair.code} {what} {key}: said {there[key]} times, here {here[key]} times"
+            yield from (
+                f"{pair.code} {what} {key}: the site did not say so" for key in sorted(here.keys() - there.keys())
+            )
+
+
+def _said_id(event: InboundEvent) -> str:
+    return str(event.document.get("event_id") or event.document.get("external_id"))
+
+
+def _parcel_faults(orders: Sent) -> Iterator[str]:
+    for pair, theirs in orders:
+        told = {str(number) for sent in theirs for number in sent["shipments"]}
+        left = Shipment.objects.filter(order__channel=pair.row.channel, shipped_at__isnull=False)
+        ours = set(left.values_list("number", flat=True))
+        yield from (f"{pair.code} {number}: has left, and the site does not know" for number in sorted(ours - told))
+        yield from (f"{pair.code} {number}: the site knows it, and it has not left" for number in sorted(told - ours))
+
+
+def _refused(kind: str) -> QuerySet[InboundEvent]:
+    """What the domain would not take, and staff have a task about."""
+    told = StaffTask.objects.filter(subject_type="INBOUND_EVENT").values("subject_id")
+    return InboundEvent.objects.filter(kind=kind, state=InboundEvent.State.REFUSED, pk__in=told)
 
 
 def _broken_rows() -> list[str]:
