@@ -131,6 +131,17 @@ class Migration(migrations.Migration):
                         decimal_places=2, default=0, max_digits=16, verbose_name="open order exposure"
                     ),
                 ),
+                (
+                    "refund_gap_amount",
+                    erp.core.fields.FiniteDecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        editable=False,
+                        max_digits=16,
+                        verbose_name="refunds still to be reported",
+                    ),
+                ),
                 ("receipt", models.JSONField(blank=True, null=True, verbose_name="receipt")),
                 ("customer_note", models.TextField(blank=True, verbose_name="customer's note")),
                 ("shop_note", models.TextField(blank=True, verbose_name="our note")),

@@ -97,6 +97,11 @@ class Order(models.Model):
         _("our tax less theirs"), max_digits=16, decimal_places=2, null=True, blank=True
     )
     exposure_amount = FiniteDecimalField(_("open order exposure"), max_digits=16, decimal_places=2, default=0)
+    # What returns took off what payers owe, less the refunds that were reported beyond what we owed: below zero, money went back that the books do
+    # not know of, and a task says so.
+    refund_gap_amount = FiniteDecimalField(
+        _("refunds still to be reported"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
+    )
     receipt = models.JSONField(_("receipt"), null=True, blank=True)
     customer_note = models.TextField(_("customer's note"), blank=True)
     shop_note = models.TextField(_("our note"), blank=True)

@@ -115,7 +115,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     letters.tell_amended(draft, is_short=bool(short), at=at, by=by)
     if draft.priced is not None:
         # As long as the amounts are not known, nobody can say that there is too much.
-        refunds.pay_what_was_reported(order.pk, at=at, by=by)
+        refunds.book_what_was_reported([order], at=at, by=by)
         surplus.tell(order.pk, at=at, by=by)
     move_states(order_ids=[order.pk], at=at, by=by, why=detail)
     announce(selectors.order_heads([order.pk]))

@@ -22,7 +22,7 @@ from erp.inventory.services import let_go_promises, release
 from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import CANCEL_WHILE_PICKING, Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
-from erp.orders.services import late_revisions, left_in_part, letters, surplus, waiting
+from erp.orders.services import late_revisions, left_in_part, letters, refunds, surplus, waiting
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.deposits import owe_deposits_back
 from erp.orders.services.sales import announce_of
@@ -148,6 +148,7 @@ def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) 
     close_shortages([order.pk], resolution="cancelled", at=at, by=by)
     letters.tell_cancelled(order, was_short=was_short, at=at, by=by)
     owe_deposits_back(order, at=at, by=by)
+    refunds.book_what_was_reported([order], at=at, by=by)
     surplus.tell(order.pk, at=at, by=by)
     late_revisions.close(order.pk, resolution=_("Order cancelled."), at=at, by=by)
     staff_tasks.close_open(

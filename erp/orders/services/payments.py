@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from erp.core import locks, rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import business_date
 from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
@@ -36,7 +35,7 @@ from erp.orders.models import (
 from erp.orders.services import letters, overdue, waiting
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
 from erp.orders.services.payment_news import PaymentNews, refuse_malformed
-from erp.orders.services.refunds import ask_about_refund, pay_refund
+from erp.orders.services.refunds import book_what_was_reported, hear_refund
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -167,8 +166,7 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
             overdue.pay_late(order_id=order_id, at=at, by=by)
         _receive(payment, event, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
-        if not pay_refund(payment=payment, amount=event.amount, on=business_date(at), at=at, by=by):
-            ask_about_refund(order_id, event, at=at, by=by)
+        hear_refund(payment, event, at=at, by=by)
     elif payment.status not in _RECEIVED:
         _note_credit(payment, event, at=at, by=by)
     announce(selectors.order_heads([order_id]), topic="payment")
@@ -264,6 +262,7 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
             "REFUND_DUE", "ORDER", order.pk, order.number, detail % {"amount": f"{round_money(owed):,}"}
         )
         staff_tasks.open_tasks([finding], at=at, by=by)
+        book_what_was_reported([order], at=at, by=by)
 
 
 def _settles(payment: OrderPayment, event: PaymentNews) -> bool:

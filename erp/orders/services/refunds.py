@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounting.selectors import OpenItemView, open_items
@@ -30,31 +30,79 @@ from erp.orders.services.writing import EVENT_COLUMNS
 NOT_OWED = "REFUND_NOT_OWED"
 
 
-def ask_about_refund(order_id: int, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
-    """Money went back that the books do not owe: no cancellation or return says why. The news is kept, a person finds out."""
-    number = Order.objects.filter(pk=order_id).values_list("number", flat=True).get()
-    detail = _("A refund was reported, but nothing is owed: no cancellation or return is recorded. %(reference)s")
-    finding = staff_tasks.Finding(
-        NOT_OWED, "ORDER", order_id, number, detail % {"reference": event.reference or event.event_id}
-    )
-    staff_tasks.open_tasks([finding], at=at, by=by)
+def hear_refund(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
+    """News that money went back, in a transaction that holds the order's lock. What is owed is posted; of the rest a return may have taken as
+    much off what the payer owes, with no money of ours; what neither explains is a matter for a person, until it is owed after all."""
+    order = Order.objects.get(pk=payment.order_id)
+    posted = pay_refund(payment=payment, amount=event.amount, on=business_date(at), at=at, by=by)
+    if event.amount is not None:
+        beyond = event.amount - posted
+    elif posted:
+        beyond = ZERO
+    else:
+        # All that is to go back: what was taken off, else the whole payment.
+        whole = max(payment.amount, payment.received_amount) - payment.refunded_amount
+        beyond = order.refund_gap_amount if order.refund_gap_amount > 0 else whole
+    _keep_gap(order, _gap_of(order) - beyond, at=at, by=by)
 
 
-def pay_what_was_reported(order_id: int, *, at: dt.datetime, by: Actor) -> None:
-    """A refund was reported before the revision came that explains it: it is posted now that money is there to go back."""
-    waiting = StaffTask.objects.filter(kind=NOT_OWED, subject_type="ORDER", subject_id=order_id, closed_at__isnull=True)
-    if not waiting.exists():
-        return
-    news = PaymentEvent.objects.filter(order=order_id, kind=PaymentEvent.Kind.REFUNDED).order_by("pk")
-    reported = news.aggregate(total=Sum("amount"))["total"] or ZERO
-    counted = OrderPayment.objects.filter(order=order_id).aggregate(total=Sum("refunded_amount"))["total"] or ZERO
-    last = news.select_related("payment").last()
-    if last is None or reported <= counted:
-        return
-    posted = pay_refund(payment=last.payment, amount=reported - counted, on=business_date(at), at=at, by=by)
-    if posted == reported - counted:
+def book_what_was_reported(
+    orders: Iterable[Order],
+    *,
+    taken_off: Mapping[int, Decimal] | None = None,
+    batch: rows.Batch | None = None,
+    at: dt.datetime,
+    by: Actor,
+) -> None:
+    """Something became owed for these orders, which are locked, or a return took it off what the payer owes (``taken_off``, by order): refunds
+    that were reported before are in the books with it, and no task any more. What is only expected now is written with the ``batch``."""
+    expected = []
+    for order in orders:
+        less = (taken_off or {}).get(order.pk, ZERO)
+        if order.refund_gap_amount < 0:
+            _explain(order, less, at=at, by=by)
+        elif less:
+            order.refund_gap_amount += less
+            expected.append((order.pk, order.refund_gap_amount))
+    if expected:
+        (batch or rows).update(Order, "id", ["refund_gap_amount"], expected)
+
+
+def _explain(order: Order, taken_off: Decimal, *, at: dt.datetime, by: Actor) -> None:
+    gap = _gap_of(order) + taken_off
+    news = PaymentEvent.objects.filter(order=order, kind=PaymentEvent.Kind.REFUNDED).select_related("payment")
+    if gap < 0 and (last := news.order_by("pk").last()) is not None:
+        gap += pay_refund(payment=last.payment, amount=-gap, on=business_date(at), at=at, by=by)
+    _keep_gap(order, gap, at=at, by=by)
+
+
+def _gap_of(order: Order) -> Decimal:
+    """What somebody has closed the task about is settled in another way."""
+    if order.refund_gap_amount >= 0 or _asked(order.pk).exists():
+        return order.refund_gap_amount
+    return ZERO
+
+
+def _asked(order_id: int) -> QuerySet[StaffTask]:
+    return StaffTask.objects.filter(kind=NOT_OWED, subject_type="ORDER", subject_id=order_id, closed_at__isnull=True)
+
+
+def _keep_gap(order: Order, gap: Decimal, *, at: dt.datetime, by: Actor) -> None:
+    was, order.refund_gap_amount = order.refund_gap_amount, gap
+    if gap != was:
+        Order.objects.filter(pk=order.pk).update(refund_gap_amount=gap)
+    if gap < 0:
+        detail = _("%(amount)s went back by the news of it, and no cancellation, return or revision says why.")
+        said = detail % {"amount": written(-gap)}
+        staff_tasks.open_tasks([staff_tasks.Finding(NOT_OWED, "ORDER", order.pk, order.number, said)], at=at, by=by)
+    elif was < 0:
         staff_tasks.close_open(
-            kind=NOT_OWED, subject_type="ORDER", subject_ids=[order_id], resolution="amended", at=at, by=by
+            kind=NOT_OWED,
+            subject_type="ORDER",
+            subject_ids=[order.pk],
+            resolution=_("It is in the books now."),
+            at=at,
+            by=by,
         )
 
 
@@ -79,8 +127,8 @@ def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
 def pay_refund(*, payment: OrderPayment, amount: Decimal | None, on: dt.date, at: dt.datetime, by: Actor) -> Decimal:
     """Post that refunds owed for the payment's order were paid: through the provider's receivable while it still owes, else from the bank.
 
-    What was received beyond what is to be paid is owed as soon as it goes back. Returns what was posted; refunds beyond what is owed are
-    not ours to post and stay a matter of the payout.
+    What was received beyond what is to be paid is owed as soon as it goes back. Returns what was posted; what went back beyond that is told
+    to staff by whoever calls.
     """
     order = Order.objects.select_related("channel", "account").get(pk=payment.order_id)
     due = sum((item.remaining for item in _owed(order)), ZERO)

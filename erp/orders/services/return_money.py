@@ -16,11 +16,18 @@ from erp.core.money import ZERO, Rounding
 from erp.core.selectors import tax_rates
 from erp.core.tax import rate_on
 from erp.orders import postings, selectors
-from erp.orders.models import Order, OrderFee, Return, SalesReportLine
+from erp.orders.models import Order, OrderFee, OrderPayment, PaymentMethod, Return, SalesReportLine
 from erp.orders.postings import Freight, MoneyPart
 from erp.orders.services.amounts import tax_inside
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.return_parts import Condition, Taking
+
+# The shopper is paid back by whom he paid, who reports it.
+PAID_THROUGH = frozenset(
+    {
+        PaymentMethod.CARD, PaymentMethod.WALLET, PaymentMethod.CARRIER_BILLING, PaymentMethod.DEFERRED, PaymentMethod.MALL,
+    }
+)  # fmt: skip
 
 
 def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.date) -> list[EntryDraft | None]:
@@ -31,13 +38,16 @@ def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.da
         items.setdefault(item.document_id, []).append(item)
     for key, found in _reported_items(takings).items():
         items.setdefault(key, []).extend(found)
-    parties = _parties({taking.order.pk: taking.order for taking in takings})
+    payments = selectors.payments_of({taking.order.pk for taking in takings})
+    parties = _parties(payments)
+    through = {(payment.order_id, payment.role) for payment in payments if payment.method in PAID_THROUGH}
     left = {item.id: item.remaining for found in items.values() for item in found}
     entries = []
     for taking in takings:
         gross = sum((part.net + part.tax for part in taking.sale_parts), ZERO)
         owed = [item for key in sorted(taking.shipment_ids) for item in items.get(key, [])]
         money = _money_back(taking.order, gross, owed, left, parties.get(taking.order.pk, {}))
+        taking.taken_off = sum((part.amount for part in money if (taking.order.pk, part.role) in through), ZERO)
         entries.append(_entry(kind, taking, money, freight, on))
     return entries
 
@@ -63,10 +73,10 @@ def _reported_items(takings: Sequence[Taking]) -> dict[int, list[OpenItemView]]:
     return found
 
 
-def _parties(orders: Mapping[int, Order]) -> dict[int, dict[str, Party | None]]:
+def _parties(payments: Iterable[OrderPayment]) -> dict[int, dict[str, Party | None]]:
     """Who owes on each receivable of an order."""
     found: dict[int, dict[str, Party | None]] = {}
-    for payment in selectors.payments_of(orders):
+    for payment in payments:
         found.setdefault(payment.order_id, {})[payment.role] = counterparty(payment)
     return found
 

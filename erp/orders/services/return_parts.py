@@ -82,6 +82,8 @@ class Taking:
     # Fees of a parcel whose sale was not posted: nothing to take back, but a customer may have paid them.
     unsold_fees: list[OrderFee] = field(default_factory=list)
     document: Document = field(default_factory=lambda: Document("RETURN", 0, ""))
+    # By so much the debt of whoever pays the shopper back (card, wallet, mall …) is lowered.
+    taken_off: Decimal = ZERO
 
     @property
     def shipment_ids(self) -> set[int]:

@@ -24,7 +24,7 @@ from erp.orders import selectors
 from erp.orders.exceptions import AlreadyTakenBack, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
-from erp.orders.services import left_in_part, letters, parcel_days, return_documents, unsold
+from erp.orders.services import left_in_part, letters, parcel_days, refunds, return_documents, unsold
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
@@ -145,6 +145,7 @@ def _take_back(
         ]
         batch = rows.Batch()
         batch.insert(OrderEvent, EVENT_COLUMNS, events)
+        _match_reported_refunds(fresh, batch, at=at, by=by)
         letters.tell_returned(kind, documents, {t.order.pk: t.order.number for t in fresh}, batch, at=at, by=by)
         batch.run()
         unsold.close_empty_parcels(fresh)
@@ -152,6 +153,14 @@ def _take_back(
         changes.record(topic="return", keys=[taking.document.number for taking in fresh], audience=channel.code)
         announce(selectors.order_heads({taking.order.pk for taking in fresh}))
     return return_documents.stored(documents, replays, [request.external_id for request in requests])
+
+
+def _match_reported_refunds(takings: Sequence[Taking], batch: rows.Batch, *, at: dt.datetime, by: Actor) -> None:
+    orders = {taking.order.pk: taking.order for taking in takings}
+    taken_off = dict.fromkeys(orders, ZERO)
+    for taking in takings:
+        taken_off[taking.order.pk] += taking.taken_off
+    refunds.book_what_was_reported(orders.values(), taken_off=taken_off, batch=batch, at=at, by=by)
 
 
 def _lock(kind: str, requests: Sequence[ReturnRequest], freight: Decimal) -> list[Taking]:
