@@ -42,6 +42,7 @@ TASKS = {
 # Of these the order desk asks the customer or the channel, and accounting books.
 MONEY_TASKS = {
     "PAYMENT_SHORT": _("Paid too little"),
+    "PAID_AGAIN": _("Paid a second time?"),
     "UNKNOWN_PAYMENT": _("News of an unknown payment"),
     "REFUND_DUE": _("Refund is due"),
     "REFUND_OF_DIFFERENCE": _("Refund of a difference"),

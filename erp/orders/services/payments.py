@@ -32,7 +32,7 @@ from erp.orders.models import (
     PaymentMethod,
     PaymentStatus,
 )
-from erp.orders.services import letters, overdue, waiting
+from erp.orders.services import letters, overdue, surplus, waiting
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
 from erp.orders.services.payment_news import PaymentNews, refuse_malformed
 from erp.orders.services.refunds import book_what_was_reported, hear_refund
@@ -41,6 +41,8 @@ from erp.orders.services.writing import EVENT_COLUMNS
 
 _RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
 _MONEY = (*_RECEIVED, PaymentEvent.Kind.REFUNDED)
+# News that the desk makes of what it saw has ids that begin so.
+_BY_DESK = "desk:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ def confirm_payment(*, payment_id: int, at: dt.datetime, by: Actor) -> str | Non
         raise NotAllowedNow(_("The order was amended meanwhile. Look at its payments again."))
     if payment.method == PaymentMethod.ON_ACCOUNT:
         raise NotAllowedNow(_("Sold on account: money is matched with the open item of the bill."))
-    event = PaymentNews(f"desk:{payment.pk}:PAID:{order.revision}", PaymentEvent.Kind.PAID, at, line_no=payment.line_no)
+    event = PaymentNews(
+        f"{_BY_DESK}{payment.pk}:PAID:{order.revision}", PaymentEvent.Kind.PAID, at, line_no=payment.line_no
+    )
     return hear_payment_news(channel=channel.code, external_id=external_id, event=event, at=at, by=by).state
 
 
@@ -229,8 +233,8 @@ def _resolve_failure(order_id: int, *, at: dt.datetime, by: Actor) -> None:
 def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
     """Money is here. What is not shipped yet is a deposit; for the rest the receivable from the provider stands and nothing is posted.
 
-    Less than the whole does not settle the payment. What comes for goods that will not be sold any more is owed back at once, and a person
-    sees to it.
+    Less than the whole does not settle the payment. What comes beyond the whole is a deposit too (過入金), to be paid back; the whole
+    told again may be the same money, and for a transfer a person looks. What comes for goods that will not be sold any more is owed back at once.
     """
     order = Order.objects.select_related("channel", "account").get(pk=payment.order_id)
     _resolve_failure(order.pk, at=at, by=by)
@@ -238,7 +242,8 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     here = payment.attached_amount
     owed_for_shipped = max(payment.applied_amount - here, ZERO)
     unshipped = max(payment.amount - payment.applied_amount - here, ZERO)
-    received = min(max(told - here - owed_for_shipped, ZERO), unshipped)
+    beyond = _beyond(payment, event)
+    received = min(max(told - here - owed_for_shipped, ZERO), unshipped) + beyond
     is_whole = max(told, here + received) >= payment.amount
     if not is_whole:
         detail = _("%(paid)s of %(amount)s was paid.") % {
@@ -263,6 +268,40 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
         )
         staff_tasks.open_tasks([finding], at=at, by=by)
         book_what_was_reported([order], at=at, by=by)
+    if beyond:
+        surplus.tell(order.pk, at=at, by=by)
+    elif not received and _is_transferred_again(payment, event):
+        _ask_about_second_transfer(order, payment, event, at=at, by=by)
+
+
+def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:
+    """What news of further money tells beyond what is to be paid. Once all of it is here, or where a revision asks for more, nobody knows whether
+    the next news is of further money or tells of the whole again."""
+    told, here = payment.told_amount, payment.attached_amount
+    if event.amount is None or payment.carried_amount or told >= payment.amount or here > told:
+        return ZERO
+    return max(told + event.amount - payment.amount, ZERO)
+
+
+def _is_transferred_again(payment: OrderPayment, event: PaymentNews) -> bool:
+    """A transfer is seen by whoever looks at the bank account, so that a second one is a second transfer (二重入金); card companies and shops tell
+    of one payment several times. What the desk has confirmed is what a channel tells."""
+    if payment.method != PaymentMethod.BANK_TRANSFER or event.kind != PaymentEvent.Kind.PAID:
+        return False
+    told = payment.events.filter(kind=PaymentEvent.Kind.PAID)
+    return told.count() > 1 and not told.filter(event_id__startswith=_BY_DESK).exists()
+
+
+def _ask_about_second_transfer(
+    order: Order, payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor
+) -> None:
+    detail = _("A transfer of %(amount)s was reported again, and the %(due)s to be paid are here. %(reference)s") % {
+        "amount": written(payment.amount if event.amount is None else event.amount),
+        "due": written(payment.amount),
+        "reference": event.reference or event.event_id,
+    }
+    finding = staff_tasks.Finding("PAID_AGAIN", "ORDER", order.pk, order.number, detail)
+    staff_tasks.open_tasks([finding], at=at, by=by)
 
 
 def _settles(payment: OrderPayment, event: PaymentNews) -> bool:
