@@ -12,9 +12,10 @@ from django.urls import reverse
 
 from erp.core.errors import InvalidInput
 from erp.orders.exceptions import NotShippable
-from erp.orders.models import Shipment
+from erp.orders.models import Delivery, Shipment
 from erp.orders.services import (
     ShipRequest,
+    TrackingRow,
     Verdict,
     cancel_order,
     judge,
@@ -28,7 +29,7 @@ from tests.inventory.factories import sku, statements, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
-GOOD, OTHER = "123456789013", "491234567890"
+GOOD, OTHER, CHECKED = "123456789013", "491234567890", "999999999994"
 
 
 @pytest.fixture
@@ -170,6 +171,65 @@ def test_another_number_is_replaced_only_when_asked_for(desk, parcels):
     desk.post(url, {"rows": rows, "replace": "1"})
     gone.refresh_from_db()
     assert gone.tracking_number == "999999999994"
+
+
+def carriers_told(parcel: Any) -> list[str]:
+    return list(parcel.order.events.filter(kind="TRACKING").order_by("pk").values_list("detail", flat=True))
+
+
+def test_a_file_of_another_carrier_is_told_row_by_row_and_its_carrier_is_the_parcels(desk, parcels):
+    waiting, gone = parcels
+    Delivery.objects.filter(pk=waiting.delivery_id).update(carrier="佐川急便")
+    take_tracking(shipment_id=gone.pk, carrier="sagawa", tracking_number=CHECKED, at=NOON, by=DESK)
+    url = reverse("admin:orders_tracking")
+    text = f"お客様管理番号,伝票番号\n{waiting.number},{GOOD}\n{gone.number},{CHECKED}\n"
+
+    page = desk.post(url, {"file": SimpleUploadedFile("a.csv", text.encode("cp932"))})
+    result = desk.post(url, {"rows": page.context["kept"]})
+
+    assert [(each.verdict.name, each.carrier_before) for each in page.context["judged"]] == [
+        ("TAKE", "佐川急便"), ("TAKE", "sagawa"),
+    ]  # fmt: skip
+    assert page.content.decode().count("運送会社が変わる(佐川急便 → ヤマト運輸)") == 2
+    assert "2行が、荷物に予定していた運送会社とちがいます" in page.content.decode()
+    assert result.content.decode().count("運送会社が変わる(佐川急便 → ヤマト運輸)") == 2
+    assert set(Shipment.objects.values_list("carrier", "tracking_number")) == {("yamato", GOOD), ("yamato", CHECKED)}
+    assert carriers_told(waiting) == [f"{waiting.number} 佐川急便 → ヤマト運輸 {GOOD}"]
+    assert carriers_told(gone) == [
+        f"{gone.number} sagawa {CHECKED}", f"{gone.number} 佐川急便 → ヤマト運輸 {CHECKED}",
+    ]  # fmt: skip
+    again = desk.post(url, {"rows": page.context["kept"]})
+    assert [(each.verdict.name, each.carrier_before) for each, _outcome in again.context["results"]] == [
+        ("SAME", ""), ("SAME", ""),
+    ]  # fmt: skip
+
+
+def test_a_parcel_that_leaves_with_another_carrier_says_so_in_its_history(desk, parcels):
+    waiting, _gone = parcels
+    Delivery.objects.filter(pk=waiting.delivery_id).update(carrier="sagawa")
+
+    desk.post(
+        reverse("admin:orders_tracking"), {"rows": json.dumps([[2, waiting.number, GOOD, "yamato", ""]]), "ship": "1"}
+    )
+
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.carrier, waiting.tracking_number) == ("SHIPPED", "yamato", GOOD)
+    assert carriers_told(waiting) == [f"{waiting.number} 佐川急便 → ヤマト運輸 {GOOD}"]
+
+
+@pytest.mark.parametrize(("meant", "named"), [("", "yamato"), ("クロネコヤマト", "yamato"), ("佐川", "")])
+def test_the_same_carrier_in_other_words_or_none_is_no_change(desk, parcels, meant, named):
+    waiting, _gone = parcels
+    Delivery.objects.filter(pk=waiting.delivery_id).update(carrier=meant)
+    row = TrackingRow(2, waiting.number, GOOD, named)
+
+    [judged] = judge([row])
+    desk.post(
+        reverse("admin:orders_tracking"), {"rows": json.dumps([[2, waiting.number, GOOD, named, ""]]), "ship": "1"}
+    )
+
+    assert (judged.verdict, judged.carrier_before) == (Verdict.TAKE, "")
+    assert carriers_told(waiting) == []
 
 
 def test_rows_that_were_tampered_with_are_refused(desk, parcels):

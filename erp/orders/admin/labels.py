@@ -149,8 +149,10 @@ def tracking_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
             takes = any(
                 counts[verdict.value] for verdict in services.Verdict if verdict is not services.Verdict.REFUSED
             )
-            judged.sort(key=lambda each: _PLACES[each.verdict])
-            return _page(page, request, "tracking", title, judged=judged, kept=kept, counts=counts, takes=takes)
+            judged.sort(key=_place)
+            changes = sum(bool(each.carrier_before) for each in judged)
+            shown = {"judged": judged, "kept": kept, "counts": counts, "takes": takes, "changes": changes}
+            return _page(page, request, "tracking", title, **shown)
     return _page(page, request, "tracking", title, form=form)
 
 
@@ -161,6 +163,10 @@ _PLACES = {
     services.Verdict.TAKE: 2,
     services.Verdict.SAME: 3,
 }
+
+
+def _place(each: services.Judged) -> tuple[int, bool]:
+    return _PLACES[each.verdict], not each.carrier_before
 
 
 def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpResponse:
@@ -194,7 +200,7 @@ def _apply(page: ShipmentAdmin, request: HttpRequest, title: str) -> HttpRespons
                 results.append((replace(each, why=for_people(refusal)), "refused"))
                 continue
         results.append((each, outcome))
-    results.sort(key=lambda result: (result[1] != "refused", _PLACES[result[0].verdict]))
+    results.sort(key=lambda result: (result[1] != "refused", *_place(result[0])))
     refused = sum(outcome == "refused" or each.verdict is services.Verdict.REFUSED for each, outcome in results)
     told = gettext("%(done)d rows were taken in; %(refused)d could not be.") % {"done": done, "refused": refused}
     page.message_user(request, told, messages.SUCCESS if done else messages.WARNING)

@@ -65,6 +65,16 @@ def carrier_name(text: str) -> str:
     return known.name if known else text.strip()
 
 
+def is_another_carrier(before: str, after: str) -> bool:
+    """Whether both are said and name two carriers, however they are written."""
+    return bool(before.strip() and after.strip()) and carrier_of(before) != carrier_of(after)
+
+
+def carrier_and_before(before: str, after: str) -> str:
+    """What the history of an order says of a parcel's carrier; who was to carry it before, where that is another."""
+    return f"{carrier_name(before)} → {carrier_name(after)}" if is_another_carrier(before, after) else after
+
+
 def tracking_url(text: str, number: str) -> str:
     """Empty where nobody can say. Numbers are written with hyphens on slips and without them in addresses."""
     known, bare = known_carrier(text), number.replace("-", "").strip()

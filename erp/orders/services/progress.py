@@ -16,6 +16,7 @@ from erp.core.models import RevenueBasis
 from erp.core.use_case import use_case
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import OrderEvent, Shipment
+from erp.orders.selectors.carriers import carrier_and_before
 from erp.orders.services import letters, parcel_days, parcels, sales_reports
 from erp.orders.services.outside import Selling, sell, whatever_is_left
 from erp.orders.services.sales import announce_shipments
@@ -71,7 +72,7 @@ def set_tracking(*, shipment_id: int, carrier: str, tracking_number: str, at: dt
         return False
     row.update(carrier=after[0], tracking_number=after[1], version=F("version") + 1)
     batch = rows.Batch()
-    detail = " ".join([parcel.number, *after])
+    detail = " ".join([parcel.number, carrier_and_before(parcel.carrier, after[0]), after[1]])
     batch.insert(OrderEvent, EVENT_COLUMNS, [(parcel.order_id, "TRACKING", "", "", detail[:300], at, str(by))])
     announce_shipments([parcel], batch)
     batch.run()

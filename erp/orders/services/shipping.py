@@ -26,6 +26,7 @@ from erp.inventory.services import Issue, Issued, issue_reserved, lock_ahead_of_
 from erp.orders import postings
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Shipment, ShipmentLine
+from erp.orders.selectors.carriers import carrier_and_before, is_another_carrier
 from erp.orders.services import letters, parcel_days, parcels, sales
 from erp.orders.services.parcels import Parcel
 from erp.orders.services.recognition import recognise
@@ -275,12 +276,22 @@ def _write(
         )
     exposures = {item.order_id: item.order.exposure_amount for item in leaving if item.order.account_id}
     events = [(parcel.order_id, "SHIPPED", "", "", parcel.number, at, str(by)) for parcel in leaving]
+    events += [
+        (parcel.order_id, "TRACKING", "", "", _told_other_carrier(parcel, todo[parcel.id]), at, str(by))
+        for parcel in leaving
+        if is_another_carrier(parcel.carrier, todo[parcel.id].carrier)
+    ]
     batch.update(ShipmentLine, "id", _WRITTEN_TO_LINES, lines)
     batch.update(Shipment, "id", _WRITTEN_TO_SHIPMENTS, headers)
     batch.update(OrderLine, "id", ["shipped_quantity"], list(shipped.items()))
     batch.update(OrderFee, "id", ["shipment_id"], [(fee.id, parcel.id) for parcel in leaving for fee in parcel.fees])
     batch.update(Order, "id", ["exposure_amount"], list(exposures.items()))
     batch.insert(OrderEvent, EVENT_COLUMNS, events)
+
+
+def _told_other_carrier(parcel: Parcel, request: ShipRequest) -> str:
+    carrier = carrier_and_before(parcel.carrier, request.carrier)
+    return f"{parcel.number} {carrier} {request.tracking_number or parcel.tracking_number}".strip()[:300]
 
 
 def _cost_of(parcel: Parcel, issued: Mapping[int, Iterable[Issued]]) -> Decimal:

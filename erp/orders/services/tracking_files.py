@@ -22,7 +22,7 @@ from erp.core.use_case import use_case
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import OrderEvent, Shipment
 from erp.orders.models.carriers import Carrier
-from erp.orders.selectors.carriers import carrier_of
+from erp.orders.selectors.carriers import carrier_and_before, carrier_of, is_another_carrier
 from erp.orders.services import parcels
 from erp.orders.services.progress import set_tracking
 from erp.orders.services.shipping import ShipRequest, ship
@@ -66,12 +66,14 @@ class TrackingRow:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A row and what it means. ``shipment`` is the parcel it is for; ``why`` is for people."""
+    """A row and what it means. ``shipment`` is the parcel it is for; ``why`` is for people. ``carrier_before`` was to carry that parcel, where
+    the row is of another carrier."""
 
     row: TrackingRow
     verdict: Verdict
     shipment: Shipment | None = None
     why: str = ""
+    carrier_before: str = ""
 
 
 def read_tracking_file(content: bytes, *, carrier: str = "") -> list[TrackingRow]:
@@ -154,10 +156,10 @@ def take_tracking(
     if before == (carrier or before[0], tracking_number):
         return False
     row.update(carrier=carrier or before[0], tracking_number=tracking_number, version=F("version") + 1)
+    detail = " ".join(filter(None, (parcel.number, carrier_and_before(parcel.carrier, carrier), tracking_number)))
     OrderEvent.objects.create(
-        order_id=parcel.order_id, kind=OrderEvent.Kind.TRACKING, detail=f"{parcel.number} {carrier} {tracking_number}"[:300],
-        recorded_at=at, actor=str(by),
-    )  # fmt: skip
+        order_id=parcel.order_id, kind=OrderEvent.Kind.TRACKING, detail=detail[:300], recorded_at=at, actor=str(by)
+    )
     return True
 
 
@@ -170,7 +172,8 @@ def _judged(row: TrackingRow, parcels_: Sequence[Shipment], used: dict[str, str]
         told = _("The order has several shipments; name one: %(numbers)s")
         return Judged(row, Verdict.REFUSED, why=told % {"numbers": ", ".join(parcel.number for parcel in parcels_)})
     parcel = parcels_[0]
-    carrier = row.carrier or carrier_of(parcel.carrier or parcel.delivery.carrier)
+    before = parcel.carrier or parcel.delivery.carrier
+    carrier = row.carrier or carrier_of(before)
     if why := fault_of_number(row.tracking_number, carrier):
         return Judged(row, Verdict.REFUSED, parcel, why)
     if (first := seen.setdefault(row.tracking_number, row.line)) != row.line:
@@ -178,12 +181,13 @@ def _judged(row: TrackingRow, parcels_: Sequence[Shipment], used: dict[str, str]
     if used.get(row.tracking_number, parcel.number) != parcel.number:
         told = _("Shipment %(number)s has this tracking number already.")
         return Judged(row, Verdict.REFUSED, parcel, told % {"number": used[row.tracking_number]})
-    if parcel.tracking_number == row.tracking_number:
+    changed = before if is_another_carrier(before, carrier) else ""
+    if parcel.tracking_number == row.tracking_number and not changed:
         return Judged(row, Verdict.SAME, parcel, _("It has this number already."))
-    if parcel.tracking_number:
+    if parcel.tracking_number not in ("", row.tracking_number):
         told = _("It has another number: %(number)s")
-        return Judged(row, Verdict.OTHER, parcel, told % {"number": parcel.tracking_number})
-    return Judged(row, Verdict.TAKE, parcel)
+        return Judged(row, Verdict.OTHER, parcel, told % {"number": parcel.tracking_number}, changed)
+    return Judged(row, Verdict.TAKE, parcel, carrier_before=changed)
 
 
 def _row(
