@@ -27,6 +27,16 @@ class MailMovedOn(Conflict):
     code = "mail_moved_on"
 
 
+class WrittenMeanwhile(MailMovedOn):
+    """Somebody else wrote about the same document after the caller had begun to. ``mail_id`` is that mail: who has seen it may write all the same."""
+
+    code = "written_meanwhile"
+
+    def __init__(self, detail: str, *, mail_id: int) -> None:
+        super().__init__(detail)
+        self.mail_id = mail_id
+
+
 class ChannelDoesNotWrite(NotAllowedNow):
     """Nobody said in whose name mails of this channel go out."""
 

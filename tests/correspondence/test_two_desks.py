@@ -9,10 +9,11 @@ from django.urls import reverse
 from erp.core.actors import Actor
 from erp.core.models import StaffTask
 from erp.correspondence import selectors, services
-from erp.correspondence.exceptions import MailMovedOn
+from erp.correspondence.exceptions import MailMovedOn, WrittenMeanwhile
 from erp.correspondence.models import Mail, MailEvent
 from erp.correspondence.selectors import Seen
 from erp.correspondence.services import outbox
+from erp.orders.models import Order
 from tests.correspondence.factories import told
 from tests.correspondence.test_delivery import ordered
 from tests.correspondence.test_pages import seen_in, token_in
@@ -163,6 +164,101 @@ def test_a_draft_that_another_let_go_is_not_discarded_by_who_saw_a_draft():
 
     mail.refresh_from_db()
     assert mail.state == "DISCARDED"
+
+
+def written(record, by, *, seen=None, token=""):
+    subject = services.Subject(record.channel_id, "ORDER", record.pk, record.number)
+    words = services.Words("a@shop.example", f"{by.name} より", "本文")
+    return partial(
+        services.write_mail,
+        subject=subject,
+        kind="OTHER",
+        words=words,
+        token=token or by.name,
+        seen=seen,
+        at=NOON,
+        by=by,
+    )
+
+
+def an_order():
+    ordered(1, ORDER_RECEIVED="EC")
+    return Order.objects.get()
+
+
+def test_who_writes_about_an_order_is_told_what_another_wrote_meanwhile_and_sends_it_all_the_same():
+    record = an_order()
+    seen = selectors.seen_of_document("ORDER", record.pk)
+    first = written(record, AOI, seen=seen)()
+
+    with pytest.raises(WrittenMeanwhile) as refusal:
+        written(record, MIKA, seen=seen)()
+
+    assert str(refusal.value) == (
+        f"2026/11/23 12:00 に aoi がこの受注 ({record.number}) のメール「aoi より」を書いています (メール {first.pk}: 未送信)。"
+        "今の操作では何も送っていません。入力した内容は下に残してあります。それでも送るときは、もう一度ボタンを押してください。"
+    )
+    assert refusal.value.mail_id == first.pk
+    assert written(record, AOI, seen=seen)() == first
+    assert Mail.objects.count() == 1
+    written(record, MIKA, seen=Seen(newest_id=first.pk))()
+    assert set(Mail.objects.values_list("subject", flat=True)) == {"aoi より", "mika より"}
+
+
+def test_a_mail_sent_again_is_told_to_who_writes_and_one_by_rule_or_given_up_is_not():
+    mail = a_mail("UNKNOWN")
+    record = Order.objects.get()
+    begun = selectors.seen_of_document("ORDER", record.pk)
+    assert begun == Seen()
+    sent = again(mail, AOI)()
+
+    with pytest.raises(WrittenMeanwhile):
+        written(record, MIKA, seen=begun)()
+    services.discard_mail(mail_id=sent.pk, reason="電話で済んだ", at=NOON, by=AOI)
+    written(record, MIKA, seen=begun)()
+
+    assert Mail.objects.filter(occasion="hand:mika").count() == 1
+
+
+@KEEPS_ONE
+@fails_without("correspondence.by_hand.write_mail[mails by hand:]")
+def test_of_two_who_write_about_an_order_at_once_the_second_is_told():
+    record = an_order()
+    seen = selectors.seen_of_document("ORDER", record.pk)
+
+    # Both have read before either may write.
+    outcomes = race(written(record, AOI, seen=seen), written(record, MIKA, seen=seen), table="correspondence_mail")
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Mail", "WrittenMeanwhile"]
+    assert Mail.objects.count() == 1
+
+
+def test_the_page_keeps_what_the_second_person_typed_and_sends_it_when_asked_again(client):
+    record = an_order()
+    User.objects.create_superuser("aoi", last_name="鈴木", first_name="葵")
+    User.objects.create_superuser("mika")
+    page = reverse("admin:orders_order_mail", args=[record.pk])
+    typed = {}
+    for name in ("aoi", "mika"):
+        client.force_login(User.objects.get(username=name))
+        shown = client.get(page)
+        typed[name] = {
+            "recipient": "a@shop.example", "subject": f"{name} より", "body": f"{name} の本文",
+            "token": token_in(shown), "seen": seen_in(shown),
+        }  # fmt: skip
+    client.force_login(User.objects.get(username="aoi"))
+    assert client.post(page, typed["aoi"]).status_code == 302
+    client.force_login(User.objects.get(username="mika"))
+
+    refused = client.post(page, typed["mika"])
+
+    told = refused.content.decode()
+    assert f"鈴木 葵 がこの受注 ({record.number}) のメール「aoi より」を書いています" in told
+    assert "mika の本文" in told
+    assert Mail.objects.count() == 1
+    assert token_in(refused) == typed["mika"]["token"]
+    assert client.post(page, {**typed["mika"], "seen": seen_in(refused)}).status_code == 302
+    assert set(Mail.objects.values_list("body", flat=True)) == {"aoi の本文\n", "mika の本文\n"}
 
 
 def test_the_pages_tell_the_second_person_what_the_first_did(client):

@@ -28,7 +28,7 @@ class SeenField(forms.CharField):
         super().__init__(widget=forms.HiddenInput, max_length=40, required=False)
 
     def prepare_value(self, value: Any) -> Any:
-        return f"{value.event_id}.{value.again_id}" if isinstance(value, Seen) else value
+        return f"{value.event_id}.{value.newest_id}" if isinstance(value, Seen) else value
 
     def clean(self, value: Any) -> Seen:
         """Who says nothing has seen nothing."""
@@ -57,6 +57,10 @@ class WordsForm(forms.Form):
                 "seen": seen or Seen(),
             },
         )
+
+    def sees(self, mail_id: int) -> None:
+        """Whoever typed this is told of that mail now, and presses the button once more if it is to go out all the same."""
+        self.data = {**{name: self.data.get(name) for name in self.fields}, "seen": Seen(newest_id=mail_id)}
 
     def words(self) -> Words:
         return Words(*(self.cleaned_data[name] for name in ("recipient", "subject", "body")))

@@ -1,6 +1,7 @@
 """Questions about mails. Nothing here locks or writes."""
 
 from erp.correspondence.selectors.mails import (
+    BY_HAND,
     Seen,
     Written,
     as_it_goes_out,
@@ -14,12 +15,15 @@ from erp.correspondence.selectors.mails import (
     mails_in,
     mails_of,
     newest_again,
+    newest_by_hand,
     seen_of,
+    seen_of_document,
     setting_of,
     template_of,
     templates_for,
     told_of_again,
     told_of_event,
+    told_of_written,
     topic_of,
     write,
 )
@@ -36,6 +40,7 @@ from erp.correspondence.selectors.writers import (
 )
 
 __all__ = [
+    "BY_HAND",
     "Attachment",
     "Contents",
     "Placeholder",
@@ -58,15 +63,18 @@ __all__ = [
     "mails_in",
     "mails_of",
     "newest_again",
+    "newest_by_hand",
     "one_line",
     "placeholders_of",
     "register",
     "seen_of",
+    "seen_of_document",
     "setting_of",
     "template_of",
     "templates_for",
     "told_of_again",
     "told_of_event",
+    "told_of_written",
     "topic_of",
     "write",
     "writer_of",

@@ -36,12 +36,15 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What somebody who acts on a mail knew of it: the last thing that people had done with it, and the last mail that it was sent again as."""
+    """What somebody who acts on a mail knew of it: the last thing that people had done with it, and the last mail that it was sent again as.
+    Of a mail that is yet to be written: the last one that a person had written about the same document."""
 
     event_id: int = 0
-    again_id: int = 0
+    newest_id: int = 0
 
 
+# How the occasion of a mail begins that a person wrote.
+BY_HAND = "hand:"
 # What people do; what a server answers changes nothing that they decided.
 _BY_PEOPLE = (MailEvent.Kind.EDITED, MailEvent.Kind.APPROVED, MailEvent.Kind.DISCARDED)
 
@@ -53,6 +56,21 @@ def events_of(mail_id: int) -> list[MailEvent]:
 
 def newest_again(mail_id: int) -> Mail | None:
     return Mail.objects.filter(resend_of=mail_id).defer("body").order_by("-pk").first()
+
+
+def newest_by_hand(document_type: str, document_id: int) -> Mail | None:
+    """The last mail about a document that a person wrote, or sent again, and that is not given up."""
+    mails = Mail.objects.filter(document_type=document_type, document_id=document_id).exclude(
+        state=Mail.State.DISCARDED
+    )
+    by_hand = mails.filter(Q(occasion__startswith=BY_HAND) | Q(resend_of__isnull=False))
+    return by_hand.defer("body").order_by("-pk").first()
+
+
+def seen_of_document(document_type: str, document_id: int) -> Seen:
+    """For whoever begins to write about it."""
+    newest = newest_by_hand(document_type, document_id)
+    return Seen(newest_id=newest.pk if newest else 0)
 
 
 def seen_of(mail_id: int) -> Seen:
@@ -77,6 +95,22 @@ def told_of_again(again: Mail) -> str:
         "when": written_moment(again.owed_at),
         "id": again.pk,
         "state": again.get_state_display(),
+    }
+
+
+def told_of_written(mail: Mail) -> str:
+    """That somebody wrote about the same document, for whoever is about to do so."""
+    told = _(
+        "%(who)s wrote to the shopper about %(label)s at %(when)s: “%(subject)s” (mail %(id)s, %(state)s). Nothing was sent just now, and what you "
+        "typed is kept below. To send it all the same, press the button once more."
+    )
+    return told % {
+        "who": who.told(mail.actor),
+        "label": mail.document_label,
+        "when": written_moment(mail.owed_at),
+        "subject": mail.subject,
+        "id": mail.pk,
+        "state": mail.get_state_display(),
     }
 
 

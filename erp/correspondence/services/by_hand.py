@@ -1,7 +1,9 @@
-"""What people do with mails: write one, look at a draft and send or discard it, send one again. Takes the mail's row.
+"""What people do with mails: write one, look at a draft and send or discard it, send one again. Takes the mail's row, or the name of the document
+that a mail is written about.
 
 Two people may have the same mail before them. Each says what they saw of it (``seen``, from ``selectors.seen_of``); behind the lock of the row the
-second is refused and told what the first did, so that a shopper gets one mail and nobody's words are replaced unread.
+second is refused and told what the first did, so that a shopper gets one mail and nobody's words are replaced unread. Two who each write one of their
+own about a document are told likewise; the second may send it all the same.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
+from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.correspondence import selectors
-from erp.correspondence.exceptions import MailIsOver, MailMovedOn, MailNotFound
+from erp.correspondence.exceptions import MailIsOver, MailMovedOn, MailNotFound, WrittenMeanwhile
 from erp.correspondence.models import Mail, MailEvent, MailKind
 from erp.correspondence.selectors import Seen
 from erp.correspondence.selectors.templates import SUBJECT_LENGTH
@@ -51,31 +54,37 @@ class Subject:
 
 
 @use_case
-def write_mail(*, subject: Subject, kind: str, words: Words, token: str, at: dt.datetime, by: Actor) -> Mail:
+def write_mail(
+    *, subject: Subject, kind: str, words: Words, token: str, seen: Seen | None = None, at: dt.datetime, by: Actor
+) -> Mail:
     """Send a mail that a person wrote, whoever sends this kind by rule. The same ``token`` again is the same mail.
 
-    Raises InvalidInput naming every fault, ChannelDoesNotWrite.
+    Raises InvalidInput naming every fault, ChannelDoesNotWrite, WrittenMeanwhile if a person wrote about the document after what was ``seen``
+    (from ``selectors.seen_of_document``).
     """
+    locks.hold(f"mails by hand:{subject.document_type}:{subject.document_id}")
+    occasion = f"{selectors.BY_HAND}{token}"[:80]
+    same = {"document_type": subject.document_type, "document_id": subject.document_id, "kind": MailKind(kind)}
+    if mail := Mail.objects.filter(**same, occasion=occasion).first():
+        return mail
     selectors.setting_of(subject.channel_id)
     _refuse_bad(words)
-    mail, _is_new = Mail.objects.get_or_create(
-        document_type=subject.document_type,
-        document_id=subject.document_id,
-        kind=MailKind(kind),
-        occasion=f"hand:{token}"[:80],
-        defaults={
-            "channel_id": subject.channel_id,
-            "document_label": subject.document_label,
-            "about_type": subject.about_type,
-            "about_id": subject.about_id,
-            "state": State.WAITING,
-            "owed_at": at,
-            "due_at": at,
-            "actor": str(by),
-            **_texts(words),
-        },
+    newest = selectors.newest_by_hand(subject.document_type, subject.document_id)
+    if seen is not None and newest is not None and newest.pk > seen.newest_id:
+        raise WrittenMeanwhile(selectors.told_of_written(newest), mail_id=newest.pk)
+    return Mail.objects.create(
+        **same,
+        occasion=occasion,
+        channel_id=subject.channel_id,
+        document_label=subject.document_label,
+        about_type=subject.about_type,
+        about_id=subject.about_id,
+        state=State.WAITING,
+        owed_at=at,
+        due_at=at,
+        actor=str(by),
+        **_texts(words),
     )
-    return mail
 
 
 @use_case
@@ -142,7 +151,7 @@ def send_again(
     occasion = f"again:{mail.pk}:{token}"[:80]
     again = selectors.newest_again(mail.pk)
     if again is not None and not Mail.objects.filter(resend_of=mail, occasion=occasion).exists():
-        knows = mail.state == State.SENT and seen is not None and seen.again_id == again.pk
+        knows = mail.state == State.SENT and seen is not None and seen.newest_id == again.pk
         if not knows:
             raise _sent_by_another(again)
     if again is None:

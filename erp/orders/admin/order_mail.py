@@ -12,7 +12,7 @@ from erp.core.admin import ServiceAdmin
 from erp.correspondence import selectors as correspondence
 from erp.correspondence import services as mails
 from erp.correspondence.admin.forms import WordsForm
-from erp.correspondence.exceptions import ChannelDoesNotWrite
+from erp.correspondence.exceptions import ChannelDoesNotWrite, WrittenMeanwhile
 from erp.correspondence.models import MailKind
 from erp.correspondence.selectors import Topic
 from erp.orders.models import Order
@@ -32,12 +32,11 @@ def write(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespons
     except ChannelDoesNotWrite as refusal:
         page.message_user(request, str(refusal.detail), messages.ERROR)
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
-    form = WordsForm.of(written, request.POST or None)
+    form = WordsForm.of(written, request.POST or None, seen=correspondence.seen_of_document("ORDER", order.pk))
 
     def act() -> HttpResponse:
         subject = mails.Subject(order.channel_id, "ORDER", order.pk, order.number)
-        token = form.cleaned_data["token"]
-        page.serve(request, mails.write_mail, subject=subject, kind=kind, words=form.words(), token=token)
+        send(page, request, form, subject, kind)
         return page.done(request, gettext("It goes out now."), "admin:orders_order_change", order.pk)
 
     return page.service_page(
@@ -52,3 +51,13 @@ def write(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespons
         templates=offered,
         chosen=template,
     )
+
+
+def send(page: ServiceAdmin, request: HttpRequest, form: WordsForm, subject: mails.Subject, kind: str) -> None:
+    """Once for each button that is pressed. Who did not know what another wrote meanwhile is told, and sends it by pressing once more."""
+    told = {name: form.cleaned_data[name] for name in ("token", "seen")}
+    try:
+        page.serve(request, mails.write_mail, subject=subject, kind=kind, words=form.words(), **told)
+    except WrittenMeanwhile as refusal:
+        form.sees(refusal.mail_id)
+        raise

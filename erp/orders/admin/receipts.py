@@ -22,6 +22,7 @@ from erp.correspondence.admin.forms import WordsForm, fresh_token
 from erp.correspondence.models import MailKind
 from erp.correspondence.selectors import Topic
 from erp.orders import selectors, services
+from erp.orders.admin import order_mail
 from erp.orders.admin.channels import OfChannels
 from erp.orders.admin.papers import download
 from erp.orders.models import Order, Receipt
@@ -149,12 +150,11 @@ class ReceiptAdmin(OfChannels):
         except DomainError as refusal:
             self.message_user(request, for_people(refusal), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:orders_receipt_change", args=[receipt_id]))
-        form = WordsForm.of(written, request.POST or None)
+        form = WordsForm.of(written, request.POST or None, seen=correspondence.seen_of_document("ORDER", order.pk))
 
         def act() -> HttpResponse:
             about = mails.Subject(order.channel_id, "ORDER", order.pk, order.number, "RECEIPT", receipt.pk)
-            words, token = form.words(), form.cleaned_data["token"]
-            self.serve(request, mails.write_mail, subject=about, kind=MailKind.RECEIPT, words=words, token=token)
+            order_mail.send(self, request, form, about, MailKind.RECEIPT)
             return self.done(request, gettext("It goes out now."), "admin:orders_receipt_change", receipt_id)
 
         return self.service_page(
