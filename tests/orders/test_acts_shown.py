@@ -215,6 +215,30 @@ def test_confirming_a_refund_shows_what_is_paid(desk):
     assert figure("refunds_payable") == 0
 
 
+def test_a_second_transfer_is_offered_where_it_was_reported_and_shows_what_it_does(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    record = unpaid(channel, shirt)
+    payment = OrderPayment.objects.get()
+    page = reverse("admin:orders_order_change", args=[record.pk])
+    for key in ("P-1", "P-2"):
+        assert "book_second_transfer" not in desk.get(page).content.decode()
+        news = PaymentNews(key, "PAID", NOON, Decimal(1100))
+        services.record_payment_event(channel=channel.code, external_id="A-1", event=news, **HOW)
+    assert "book_second_transfer" in desk.get(page).content.decode()
+    before = everything()
+
+    seen = press(desk, record, "orderpayment", "book_second_transfer", payment.pk)
+
+    found = changes(seen)
+    assert found["1. 銀行振込(前払い) 1,100"] == ("入金済み、入金 1,100", "入金済み、入金 2,200")
+    assert everything() == before
+    confirm(desk, seen, record, "orderpayment", "book_second_transfer", payment.pk)
+    assert figure("deposits") == 2200
+    assert "book_second_transfer" not in desk.get(page).content.decode()
+
+
 def test_a_parcel_leaves_and_is_called_back_after_what_it_does_was_seen(desk):
     channel, place = shop()
     shirt = sku()

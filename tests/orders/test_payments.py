@@ -16,6 +16,7 @@ from erp.orders.services import (
     PaymentInput,
     PaymentNews,
     ShipRequest,
+    book_second_transfer,
     cancel_order,
     confirm_payment,
     confirm_refund,
@@ -137,6 +138,40 @@ def test_a_second_transfer_is_asked_about_and_not_booked():
     [task] = StaffTask.objects.filter(closed_at=None)
     assert (task.kind, task.detail.startswith("2,200 の振込の通知をもう一度受信しました")) == ("PAID_AGAIN", True)
     assert (figure("bank"), figure("deposits")) == (2200, 2200)
+    payment = OrderPayment.objects.get()
+
+    assert book_second_transfer(payment_id=payment.pk, **HOW) == 2200
+
+    assert (figure("bank"), figure("deposits"), tasks()) == (4400, 4400, ["REFUND_OF_DIFFERENCE"])
+    with pytest.raises(NotAllowedNow):
+        book_second_transfer(payment_id=payment.pk, **HOW)
+    assert confirm_refund(payment_id=payment.pk, **HOW) == 2200
+    assert (figure("bank"), figure("deposits"), tasks()) == (2200, 2200, [])
+
+
+def test_a_second_transfer_for_a_cancelled_order_is_owed_back():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(transfer(2200),)))
+    news(channel, "PAID", 2200, event_id="p-1")
+    cancel_order(channel=channel.code, external_id="A-1", **HOW)
+    news(channel, "PAID", 2200, event_id="p-2")
+
+    book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+    assert (figure("deposits"), figure("refunds_payable"), tasks()) == (0, 4400, ["REFUND_DUE"])
+
+
+def test_a_transfer_that_came_once_is_not_booked_a_second_time():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(transfer(2200),)))
+    news(channel, "PAID", 2200)
+
+    with pytest.raises(NotAllowedNow):
+        book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW)
+    with pytest.raises(NotFound):
+        book_second_transfer(payment_id=0, **HOW)
+
+    assert figure("bank") == 2200
 
 
 def test_what_the_desk_saw_and_the_channel_tells_too_is_one_transfer():

@@ -40,6 +40,7 @@ from erp.orders.services import (
     UnlinkedReturn,
     allocate_orders,
     assign_sku,
+    book_second_transfer,
     cancel_by_staff,
     cancel_order,
     collect_with,
@@ -278,6 +279,25 @@ def test_money_that_two_pay_back_at_once_goes_back_once(stocked):
     outcomes = race(paying_back, paying_back, hold=Order.objects.all())
 
     assert kinds(outcomes) == ["Decimal", "NotAllowedNow"]
+
+
+@fails_without("orders.second_transfers.book_second_transfer[rows]")
+def test_a_second_transfer_that_two_book_at_once_is_booked_once(stocked):
+    channel, _place, shirt = stocked
+    transfer = PaymentInput("BANK_TRANSFER", Decimal(2200), "PENDING")
+    placed(channel, order(line(shirt, 2), payments=(transfer,)))
+    for key in ("e-1", "e-2"):
+        news = PaymentNews(key, "PAID", NOON, Decimal(2200))
+        record_payment_event(channel=channel.code, external_id="A-1", event=news, **HOW)
+    payment = OrderPayment.objects.get()
+
+    def booking():
+        return book_second_transfer(payment_id=payment.pk, **HOW)
+
+    outcomes = race(booking, booking, hold=Order.objects.all())
+
+    assert kinds(outcomes) == ["Decimal", "NotAllowedNow"]
+    assert figure("deposits") == 4400
 
 
 @fails_without("orders.overdue._give_up[lock_orders()]")

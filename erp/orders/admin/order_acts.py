@@ -132,6 +132,10 @@ ACTS: dict[tuple[str, str], Act] = {
         _("Confirm that the refund was paid"),
         lambda payment, _said: partial(services.confirm_refund, payment_id=payment.pk),
     ),
+    ("orderpayment", "book_second_transfer"): Act(
+        _("Book the second transfer"),
+        lambda payment, _said: partial(services.book_second_transfer, payment_id=payment.pk),
+    ),
     ("shipment", "confirm"): Act(_("Confirm shipment"), _left),
     ("shipment", "track"): Act(
         _("Enter or correct the tracking number"),

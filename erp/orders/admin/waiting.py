@@ -117,7 +117,7 @@ class OrderPaymentAdmin(OfChannels):
     list_filter = ["status", "method"]
     search_fields = ["order__number__exact", "order__external_id__folded", "reference__folded"]
     ordering = ["-id"]
-    actions = ["confirm_payment", "confirm_refund"]
+    actions = ["confirm_payment", "confirm_refund", "book_second_transfer"]
 
     @admin.action(description=_("Confirm that the money is here"), permissions=["act"])
     def confirm_payment(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> HttpResponse | None:
@@ -126,6 +126,10 @@ class OrderPaymentAdmin(OfChannels):
     @admin.action(description=_("Confirm that the refund was paid"), permissions=["act"])
     def confirm_refund(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> HttpResponse | None:
         return many_acts.act_on_many(self, request, queryset, "confirm_refund", about=_payment)
+
+    @admin.action(description=_("Book the second transfer"), permissions=["act"])
+    def book_second_transfer(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "book_second_transfer", about=_payment)
 
 
 def _payment(payment: OrderPayment) -> str:

@@ -20,6 +20,7 @@ from erp.orders.models.prints import PrintRun, PrintRunLine
 from erp.orders.models.progress import (
     CANCEL_AFTER_PART_LEFT,
     CANCEL_WHILE_PICKING,
+    PAID_AGAIN,
     LateRevision,
     OrderEvent,
     OrderHold,
@@ -34,6 +35,7 @@ __all__ = [
     "CANCEL_AFTER_PART_LEFT",
     "CANCEL_WHILE_PICKING",
     "OVER",
+    "PAID_AGAIN",
     "AllocationRule",
     "Carrier",
     "CarrierAccount",

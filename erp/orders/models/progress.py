@@ -13,6 +13,7 @@ from erp.orders.models.orders import Order, OrderState
 # The kind of the task that a cancellation leaves while the warehouse picks. As long as one is open, no parcel of the order leaves.
 CANCEL_WHILE_PICKING = "CANCEL_WHILE_PICKING"
 CANCEL_AFTER_PART_LEFT = "CANCEL_AFTER_PART_LEFT"
+PAID_AGAIN = "PAID_AGAIN"
 
 
 class OrderHold(models.Model):

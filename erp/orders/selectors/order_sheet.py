@@ -14,6 +14,7 @@ from erp.correspondence.models import Mail
 from erp.inventory.selectors import PromisedPart, issued_values, place_names, promised, reserved
 from erp.orders.models import (
     OVER,
+    PAID_AGAIN,
     Delivery,
     LateRevision,
     Order,
@@ -232,6 +233,12 @@ def refund_is_owed(sheet: OrderSheet) -> bool:
     if any(row.received_amount > row.amount + row.surplus_refunded_amount for row in sheet.payments):
         return True
     return any(item.role == "refunds_payable" and item.remaining for item in books.items_of_documents(sheet.documents))
+
+
+def is_paid_again(order_id: int) -> bool:
+    """Whether somebody has to say if a transfer came twice."""
+    asked = StaffTask.objects.filter(kind=PAID_AGAIN, subject_type="ORDER", subject_id=order_id)
+    return asked.filter(closed_at__isnull=True).exists()
 
 
 def tasks_of(sheet: OrderSheet) -> list[StaffTask]:

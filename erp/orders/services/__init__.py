@@ -63,6 +63,7 @@ from erp.orders.services.return_parts import ReturnedLine, ReturnRequest
 from erp.orders.services.returns import record_refusal, record_return, record_returns
 from erp.orders.services.sale_outcomes import SaleOutcome
 from erp.orders.services.sales_reports import SoldUnits, report_sales
+from erp.orders.services.second_transfers import book_second_transfer
 from erp.orders.services.shipping import ShipRequest, ship
 from erp.orders.services.shop_sales import (
     find_sale_problems,
@@ -131,6 +132,7 @@ __all__ = [
     "allocate_waiting",
     "apply_late_revision",
     "assign_sku",
+    "book_second_transfer",
     "cancel_by_staff",
     "cancel_order",
     "cancel_release",

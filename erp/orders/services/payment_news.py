@@ -15,6 +15,9 @@ from erp.core.money import DECIMALS
 from erp.orders.models import PaymentEvent
 from erp.orders.services.validation import bad_time
 
+# News that the desk makes of what it saw has ids that begin so.
+BY_DESK = "desk:"
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentNews:

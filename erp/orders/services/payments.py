@@ -17,7 +17,7 @@ from erp.core.actors import Actor
 from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.messages import Message, store
 from erp.core.models import MessageLog
-from erp.core.money import ZERO, round_money, written
+from erp.core.money import ZERO, written
 from erp.core.use_case import use_case
 from erp.orders import selectors
 from erp.orders.exceptions import OrderConflict
@@ -32,17 +32,15 @@ from erp.orders.models import (
     PaymentMethod,
     PaymentStatus,
 )
-from erp.orders.services import letters, overdue, surplus, waiting
-from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
-from erp.orders.services.payment_news import PaymentNews, refuse_malformed
-from erp.orders.services.refunds import book_what_was_reported, hear_refund
+from erp.orders.services import letters, overdue, second_transfers, waiting
+from erp.orders.services.deposits import post_receipt
+from erp.orders.services.payment_news import BY_DESK, PaymentNews, refuse_malformed
+from erp.orders.services.refunds import hear_refund
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
 _RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
 _MONEY = (*_RECEIVED, PaymentEvent.Kind.REFUNDED)
-# News that the desk makes of what it saw has ids that begin so.
-_BY_DESK = "desk:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def confirm_payment(*, payment_id: int, at: dt.datetime, by: Actor) -> str | Non
     if payment.method == PaymentMethod.ON_ACCOUNT:
         raise NotAllowedNow(_("Sold on account: money is matched with the open item of the bill."))
     event = PaymentNews(
-        f"{_BY_DESK}{payment.pk}:PAID:{order.revision}", PaymentEvent.Kind.PAID, at, line_no=payment.line_no
+        f"{BY_DESK}{payment.pk}:PAID:{order.revision}", PaymentEvent.Kind.PAID, at, line_no=payment.line_no
     )
     return hear_payment_news(channel=channel.code, external_id=external_id, event=event, at=at, by=by).state
 
@@ -261,17 +259,10 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     if is_whole:
         _resolve_difference(order.pk, at=at, by=by)
         letters.tell_paid(payment, order, at=at, by=by)
-    if received and (owed := owe_back_what_no_sale_takes(order, at=at, by=by)):
-        detail = _("%(amount)s came in after the order was cancelled or its goods came back. It is owed back.")
-        finding = staff_tasks.Finding(
-            "REFUND_DUE", "ORDER", order.pk, order.number, detail % {"amount": f"{round_money(owed):,}"}
-        )
-        staff_tasks.open_tasks([finding], at=at, by=by)
-        book_what_was_reported([order], at=at, by=by)
-    if beyond:
-        surplus.tell(order.pk, at=at, by=by)
-    elif not received and _is_transferred_again(payment, event):
-        _ask_about_second_transfer(order, payment, event, at=at, by=by)
+    if received:
+        second_transfers.send_on(order, is_too_much=beyond > 0, at=at, by=by)
+    else:
+        second_transfers.ask(order, payment, event, at=at, by=by)
 
 
 def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:
@@ -281,27 +272,6 @@ def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:
     if event.amount is None or payment.carried_amount or told >= payment.amount or here > told:
         return ZERO
     return max(told + event.amount - payment.amount, ZERO)
-
-
-def _is_transferred_again(payment: OrderPayment, event: PaymentNews) -> bool:
-    """A transfer is seen by whoever looks at the bank account, so that a second one is a second transfer (二重入金); card companies and shops tell
-    of one payment several times. What the desk has confirmed is what a channel tells."""
-    if payment.method != PaymentMethod.BANK_TRANSFER or event.kind != PaymentEvent.Kind.PAID:
-        return False
-    told = payment.events.filter(kind=PaymentEvent.Kind.PAID)
-    return told.count() > 1 and not told.filter(event_id__startswith=_BY_DESK).exists()
-
-
-def _ask_about_second_transfer(
-    order: Order, payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor
-) -> None:
-    detail = _("A transfer of %(amount)s was reported again, and the %(due)s to be paid are here. %(reference)s") % {
-        "amount": written(payment.amount if event.amount is None else event.amount),
-        "due": written(payment.amount),
-        "reference": event.reference or event.event_id,
-    }
-    finding = staff_tasks.Finding("PAID_AGAIN", "ORDER", order.pk, order.number, detail)
-    staff_tasks.open_tasks([finding], at=at, by=by)
 
 
 def _settles(payment: OrderPayment, event: PaymentNews) -> bool:

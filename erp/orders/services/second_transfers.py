@@ -1,0 +1,84 @@
+"""Money beyond what an order asks for: what becomes of it, and transfers that came twice (二重入金). Level: open items."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from erp.core import rows, staff_tasks
+from erp.core.actors import Actor
+from erp.core.errors import NotAllowedNow, NotFound
+from erp.core.money import ZERO, round_money, written
+from erp.core.use_case import use_case
+from erp.orders import selectors
+from erp.orders.models import PAID_AGAIN, Order, OrderEvent, OrderPayment, PaymentEvent, PaymentMethod
+from erp.orders.services import refunds, surplus
+from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
+from erp.orders.services.payment_news import BY_DESK, PaymentNews
+from erp.orders.services.states import announce, move_states
+from erp.orders.services.writing import EVENT_COLUMNS
+
+
+def send_on(order: Order, *, is_too_much: bool, at: dt.datetime, by: Actor) -> None:
+    """Money came in, as a deposit: what no sale will take is owed back at once, what is too much when it goes back, and staff are told."""
+    if owed := owe_back_what_no_sale_takes(order, at=at, by=by):
+        detail = _("%(amount)s came in after the order was cancelled or its goods came back. It is owed back.")
+        finding = staff_tasks.Finding(
+            "REFUND_DUE", "ORDER", order.pk, order.number, detail % {"amount": f"{round_money(owed):,}"}
+        )
+        staff_tasks.open_tasks([finding], at=at, by=by)
+        refunds.book_what_was_reported([order], at=at, by=by)
+    if is_too_much:
+        surplus.tell(order.pk, at=at, by=by)
+
+
+def ask(order: Order, payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
+    """All of a payment is here, and its money is told once more. A transfer is told by whoever looks at the bank account, so that it may be a
+    second one; card companies and shops tell of one payment several times. What the desk has confirmed is what a channel tells, too."""
+    if payment.method != PaymentMethod.BANK_TRANSFER or event.kind != PaymentEvent.Kind.PAID:
+        return
+    told = payment.events.filter(kind=PaymentEvent.Kind.PAID)
+    if told.count() < 2 or told.filter(event_id__startswith=BY_DESK).exists():
+        return
+    detail = _("A transfer of %(amount)s was reported again, and the %(due)s to be paid are here. %(reference)s") % {
+        "amount": written(payment.amount if event.amount is None else event.amount),
+        "due": written(payment.amount),
+        "reference": event.reference or event.event_id,
+    }
+    staff_tasks.open_tasks([staff_tasks.Finding(PAID_AGAIN, "ORDER", order.pk, order.number, detail)], at=at, by=by)
+
+
+@use_case
+def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
+    """The desk saw on the bank account that the money came again: what was told and is not here becomes a deposit, to be paid back as a
+    difference. Returns the amount. Raises NotFound, NotAllowedNow when nobody is asked about it (any more)."""
+    payment = OrderPayment.objects.filter(pk=payment_id).first()
+    if payment is None:
+        raise NotFound(_("There is no such payment."))
+    order = (
+        Order.objects.select_related("channel", "account")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=payment.order_id)
+    )
+    payment.refresh_from_db()
+    amount = max(payment.told_amount - payment.received_amount, ZERO)
+    if not amount or not selectors.is_paid_again(order.pk):
+        raise NotAllowedNow(_("No second transfer of this payment was reported, or it is decided."))
+    OrderPayment.objects.filter(pk=payment.pk).update(received_amount=payment.received_amount + amount)
+    post_receipt(order, payment, amount, at=at, by=by)
+    send_on(order, is_too_much=True, at=at, by=by)
+    staff_tasks.close_open(
+        kind=PAID_AGAIN,
+        subject_type="ORDER",
+        subject_ids=[order.pk],
+        resolution=_("Booked as a deposit."),
+        at=at,
+        by=by,
+    )
+    detail = _("Transferred again: %(amount)s") % {"amount": written(amount)}
+    rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "PAYMENT", "", "", detail, at, str(by))])
+    move_states(order_ids=[order.pk], at=at, by=by)
+    announce(selectors.order_heads([order.pk]), topic="payment")
+    return amount
