@@ -261,8 +261,14 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
         letters.tell_paid(payment, order, at=at, by=by)
     if received:
         second_transfers.send_on(order, is_too_much=beyond > 0, at=at, by=by)
-    else:
-        second_transfers.ask(order, payment, event, at=at, by=by)
+    second_transfers.ask(
+        order,
+        payment,
+        here=payment.received_amount + received,
+        reference=event.reference or event.event_id,
+        at=at,
+        by=by,
+    )
 
 
 def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:

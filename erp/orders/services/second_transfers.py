@@ -16,7 +16,7 @@ from erp.orders import selectors
 from erp.orders.models import PAID_AGAIN, Order, OrderEvent, OrderPayment, PaymentEvent, PaymentMethod
 from erp.orders.services import refunds, surplus
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
-from erp.orders.services.payment_news import BY_DESK, PaymentNews
+from erp.orders.services.payment_news import BY_DESK
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -34,20 +34,25 @@ def send_on(order: Order, *, is_too_much: bool, at: dt.datetime, by: Actor) -> N
         surplus.tell(order.pk, at=at, by=by)
 
 
-def ask(order: Order, payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
-    """All of a payment is here, and its money is told once more. A transfer is told by whoever looks at the bank account, so that it may be a
-    second one; card companies and shops tell of one payment several times. What the desk has confirmed is what a channel tells, too."""
-    if payment.method != PaymentMethod.BANK_TRANSFER or event.kind != PaymentEvent.Kind.PAID:
+def ask(order: Order, payment: OrderPayment, *, here: Decimal, reference: str, at: dt.datetime, by: Actor) -> None:
+    """More transfers of a payment were told than are in the books, where ``here`` was received. A transfer is told by whoever looks at the bank
+    account, so that it may be a second one; card companies and shops tell of one payment several times. What the desk has confirmed is what a
+    channel tells, too."""
+    if payment.method != PaymentMethod.BANK_TRANSFER or payment.events.filter(event_id__startswith=BY_DESK).exists():
         return
-    told = payment.events.filter(kind=PaymentEvent.Kind.PAID)
-    if told.count() < 2 or told.filter(event_id__startswith=BY_DESK).exists():
+    told = _transferred(payment)
+    if told <= here:
         return
-    detail = _("A transfer of %(amount)s was reported again, and the %(due)s to be paid are here. %(reference)s") % {
-        "amount": written(payment.amount if event.amount is None else event.amount),
-        "due": written(payment.amount),
-        "reference": event.reference or event.event_id,
-    }
-    staff_tasks.open_tasks([staff_tasks.Finding(PAID_AGAIN, "ORDER", order.pk, order.number, detail)], at=at, by=by)
+    detail = _(
+        "Transfers of %(told)s were reported, and %(here)s is in the books. Look at the bank account. %(reference)s"
+    )
+    said = detail % {"told": written(told), "here": written(here), "reference": reference}
+    staff_tasks.open_tasks([staff_tasks.Finding(PAID_AGAIN, "ORDER", order.pk, order.number, said)], at=at, by=by)
+
+
+def _transferred(payment: OrderPayment) -> Decimal:
+    transfers = payment.events.filter(kind=PaymentEvent.Kind.PAID).values_list("amount", flat=True)
+    return sum((payment.amount if amount is None else amount for amount in transfers), ZERO)
 
 
 @use_case
@@ -63,7 +68,7 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
         .get(pk=payment.order_id)
     )
     payment.refresh_from_db()
-    amount = max(payment.told_amount - payment.received_amount, ZERO)
+    amount = max(_transferred(payment) - payment.received_amount, ZERO)
     if not amount or not selectors.is_paid_again(order.pk):
         raise NotAllowedNow(_("No second transfer of this payment was reported, or it is decided."))
     OrderPayment.objects.filter(pk=payment.pk).update(received_amount=payment.received_amount + amount)
