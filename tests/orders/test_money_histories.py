@@ -147,7 +147,7 @@ class History:
         tasks = set(StaffTask.objects.filter(closed_at=None).values_list("kind", flat=True))
         told = PaymentEvent.objects.filter(kind="PAID").aggregate(total=Sum("amount"))["total"] or 0
         not_booked = told - OrderPayment.objects.aggregate(total=Sum("received_amount"))["total"]
-        not_owed = max(-Order.objects.get().refund_gap_amount, 0)
+        not_owed = max(-Order.objects.get().refund_gap_amount, Decimal(0))
         story = (figure("bank"), self.bank, not_booked, not_owed, tasks, self.done)
         assert figure("bank") - self.bank == not_owed - not_booked, story
         assert (not_booked > 0) == ("PAID_AGAIN" in tasks), story
