@@ -66,7 +66,7 @@ class OfSite(ReadOnlyAdmin):
 @admin.register(SiteState)
 class SiteStateAdmin(OfSite):
     list_display = [
-        "channel", "connection", "open_until", "failures_in_row", "waiting_since", "last_success_at", "last_error_at", "why_not",
+        "channel", "connection", "silent_since", "open_until", "failures_in_row", "waiting_since", "last_success_at", "last_error_at", "why_not",
     ]  # fmt: skip
     list_filter = [TroubleFilter]
     search_fields = ["site__channel__code", "site__channel__name"]

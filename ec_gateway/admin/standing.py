@@ -35,7 +35,12 @@ def in_full(site: EcSite) -> str:
     state: SiteState | None = getattr(site, "state", None)
     if not site.platform or state is None:
         return "-"
-    return "\n".join([connection_of(state), *_reasons(site, state)])
+    return "\n".join([connection_of(state), *_since(state), *_reasons(site, state)])
+
+
+def _since(state: SiteState) -> Iterator[str]:
+    if state.silent_since is not None:
+        yield gettext("Since %(at)s.") % {"at": date_format(localtime(state.silent_since), "DATETIME_FORMAT")}
 
 
 def _reasons(site: EcSite, state: SiteState) -> Iterator[str]:

@@ -187,6 +187,10 @@ class Migration(migrations.Migration):
                 ("failures_in_row", models.PositiveIntegerField(default=0, verbose_name="failures in a row")),
                 ("open_until", models.DateTimeField(blank=True, null=True, verbose_name="paused until")),
                 ("is_paused_by_staff", models.BooleanField(default=False, verbose_name="paused by staff")),
+                (
+                    "silent_since",
+                    models.DateTimeField(blank=True, null=True, verbose_name="not talked to since"),
+                ),
                 ("last_error", models.TextField(blank=True, verbose_name="last error")),
                 ("last_error_at", models.DateTimeField(blank=True, null=True, verbose_name="last error at")),
                 ("last_success_at", models.DateTimeField(blank=True, null=True, verbose_name="last success at")),
@@ -210,7 +214,32 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("tokens__gt", -1000000000000.0), ("tokens__lt", 1000000000000.0)),
                         name="rate_budget_is_a_number",
-                    )
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("silent_since__isnull", True),
+                                models.Q(
+                                    ("is_paused_by_staff", True),
+                                    ("open_until__isnull", False),
+                                    models.Q(("setup_error", ""), _negated=True),
+                                    _connector="OR",
+                                    _negated=True,
+                                ),
+                            ),
+                            models.Q(
+                                ("silent_since__isnull", False),
+                                models.Q(
+                                    ("is_paused_by_staff", True),
+                                    ("open_until__isnull", False),
+                                    models.Q(("setup_error", ""), _negated=True),
+                                    _connector="OR",
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="silent_site_has_a_moment",
+                    ),
                 ],
             },
         ),

@@ -137,11 +137,16 @@ class Listing(models.Model):
         return f"{self.pk} {self.external_code}"
 
 
+# Why we do not talk to a site: somebody paused it, it does not answer, or its set-up cannot be used.
+NOT_TALKED_TO = Q(is_paused_by_staff=True) | Q(open_until__isnull=False) | ~Q(setup_error="")
+
+
 class SiteState(models.Model):
     """Whether we talk to a site now: the circuit breaker (連携一時停止) and the rate budget, shared by all activities.
 
     ``open_until`` in the future: nothing is sent until then, after which one call may try. ``tokens`` is what is left of the budget
-    at ``tokens_at``.
+    at ``tokens_at``. ``silent_since`` is when we stopped talking to it, for whatever of these reasons: paused, by staff or by failures, or a set-up
+    that cannot be used; further failures and reasons do not move it.
     """
 
     site = models.OneToOneField(
@@ -150,6 +155,7 @@ class SiteState(models.Model):
     failures_in_row = models.PositiveIntegerField(_("failures in a row"), default=0)
     open_until = models.DateTimeField(_("paused until"), null=True, blank=True)
     is_paused_by_staff = models.BooleanField(_("paused by staff"), default=False)
+    silent_since = models.DateTimeField(_("not talked to since"), null=True, blank=True)
     last_error = models.TextField(_("last error"), blank=True)
     last_error_at = models.DateTimeField(_("last error at"), null=True, blank=True)
     last_success_at = models.DateTimeField(_("last success at"), null=True, blank=True)
@@ -165,7 +171,11 @@ class SiteState(models.Model):
         verbose_name_plural = _("states of EC sites")
         constraints = [
             # A float also knows infinity and NaN, and with NaN no call would ever be let through or held back again.
-            models.CheckConstraint(condition=Q(tokens__gt=-1e12, tokens__lt=1e12), name="rate_budget_is_a_number")
+            models.CheckConstraint(condition=Q(tokens__gt=-1e12, tokens__lt=1e12), name="rate_budget_is_a_number"),
+            models.CheckConstraint(
+                condition=Q(silent_since__isnull=True) & ~NOT_TALKED_TO | Q(silent_since__isnull=False) & NOT_TALKED_TO,
+                name="silent_site_has_a_moment",
+            ),
         ]
 
     def __str__(self) -> str:

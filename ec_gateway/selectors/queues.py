@@ -29,7 +29,7 @@ def register_queues() -> None:
             "admin:ec_gateway_reconciliationrow_changelist", "open=1", worked_by="ec_gateway.change_reconciliationrun",
             since="run__finished_at",
         ),
-        _trouble("paused", _("Sites that are not talked to"), SiteState, paused_sites, since="last_error_at"),
+        _trouble("paused", _("Sites that are not talked to"), SiteState, paused_sites, since="silent_since"),
         _trouble("activities", _("Work for a site that fails"), SiteActivity, failing_activities, since="last_error_at"),
         _trouble("pushes", _("Stock that a site does not take"), SitePush, failed_pushes, since="dirty_since"),
         _trouble("shipments", _("Shipments that a site does not take"), ShipmentNotice, failed_notices, since="created_at"),

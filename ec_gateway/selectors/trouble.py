@@ -6,13 +6,15 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from ec_gateway.models import NOT_TALKED_TO
+
 # What failed once or twice is about to be tried again, and nobody's business.
 OFTEN = 3
 
 
 def paused_sites(states: QuerySet[Any]) -> QuerySet[Any]:
     """Sites that we do not talk to: paused, or set up in a way that cannot be used."""
-    return states.filter(Q(is_paused_by_staff=True) | Q(open_until__isnull=False) | ~Q(setup_error=""))
+    return states.filter(NOT_TALKED_TO)
 
 
 def failing_activities(activities: QuerySet[Any]) -> QuerySet[Any]:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from ec_gateway.models import EcSite, SiteState
@@ -37,7 +39,8 @@ SET failures_in_row = failures_in_row + 1, last_error = %(error)s, last_error_at
     open_until = CASE WHEN failures_in_row + 1 >= %(limit)s
         THEN %(at)s::timestamptz + make_interval(secs =>
             least(%(first)s * 2 ^ least(failures_in_row + 1 - %(limit)s, 20), %(longest)s) * (0.8 + 0.4 * %(jitter)s))
-        ELSE open_until END
+        ELSE open_until END,
+    silent_since = coalesce(silent_since, CASE WHEN failures_in_row + 1 >= %(limit)s THEN %(at)s::timestamptz END)
 WHERE site_id = %(site)s
 RETURNING failures_in_row, open_until
 """
@@ -67,7 +70,8 @@ def record_failure(
 
 _SUCCEED = """
 UPDATE ec_gateway_sitestate AS state
-SET failures_in_row = 0, open_until = NULL, last_success_at = %s
+SET failures_in_row = 0, open_until = NULL, last_success_at = %s,
+    silent_since = CASE WHEN is_paused_by_staff OR setup_error <> '' THEN silent_since END
 FROM (SELECT site_id, failures_in_row, open_until FROM ec_gateway_sitestate WHERE site_id = %s FOR NO KEY UPDATE) before
 WHERE state.site_id = before.site_id AND (before.failures_in_row > 0 OR before.open_until IS NOT NULL
     OR state.last_success_at IS NULL OR state.last_success_at < %s)
@@ -92,7 +96,8 @@ def record_success(*, site_id: int, at: dt.datetime, by: Actor) -> bool:
 @use_case
 def pause(*, site_id: int, at: dt.datetime, by: Actor) -> bool:
     """Stop talking to a site until somebody resumes. Returns whether anything changed."""
-    changed = SiteState.objects.filter(site_id=site_id, is_paused_by_staff=False).update(is_paused_by_staff=True)
+    going = SiteState.objects.filter(site_id=site_id, is_paused_by_staff=False)
+    changed = going.update(is_paused_by_staff=True, silent_since=Coalesce("silent_since", Value(at)))
     if changed:
         _file_task(site_id, _("Paused by staff."), at, by)
     return bool(changed)
@@ -103,7 +108,10 @@ def resume(*, site_id: int, at: dt.datetime, by: Actor) -> bool:
     """Talk to a site again at once, whoever or whatever paused it. Returns whether anything changed."""
     paused = SiteState.objects.filter(site_id=site_id)
     changed = paused.filter(is_paused_by_staff=True) | paused.filter(open_until__isnull=False)
-    was_paused = bool(changed.update(is_paused_by_staff=False, open_until=None, failures_in_row=0))
+    still_silent = Case(When(~Q(setup_error=""), then=F("silent_since")))
+    was_paused = bool(
+        changed.update(is_paused_by_staff=False, open_until=None, failures_in_row=0, silent_since=still_silent)
+    )
     if was_paused:
         pushes.release_backoff(site_id=site_id, at=at)
         _close_task(site_id, _("Resumed by staff."), at, by)

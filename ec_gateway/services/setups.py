@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from ec_gateway.models import EcSite, SiteState
@@ -23,7 +24,8 @@ def note_unusable(*, site: EcSite, why: str, at: dt.datetime, by: Actor) -> bool
     state = SiteState.objects.get_or_create(pk=site.pk)[0]
     if state.setup_error == why and _open_tasks(site.pk).exists():
         return False
-    SiteState.objects.filter(pk=site.pk).update(setup_error=why)
+    silent_since = Coalesce("silent_since", Value(at))
+    SiteState.objects.filter(pk=site.pk).update(setup_error=why, silent_since=silent_since)
     finding = staff_tasks.Finding(TASK_SETUP, SUBJECT, site.pk, str(site.channel), why)
     staff_tasks.open_tasks([finding], at=at, by=by)
     return True
@@ -32,7 +34,10 @@ def note_unusable(*, site: EcSite, why: str, at: dt.datetime, by: Actor) -> bool
 @use_case
 def note_usable(*, site: EcSite, at: dt.datetime, by: Actor) -> bool:
     """It can be connected again."""
-    changed = SiteState.objects.filter(pk=site.pk).exclude(setup_error="").update(setup_error="")
+    paused = Q(is_paused_by_staff=True) | Q(open_until__isnull=False)
+    still_silent = Case(When(paused, then=F("silent_since")))
+    unusable = SiteState.objects.filter(pk=site.pk).exclude(setup_error="")
+    changed = unusable.update(setup_error="", silent_since=still_silent)
     resolution = _("The set-up of the site can be used again.")
     _open_tasks(site.pk).update(closed_at=at, closed_by=str(by), resolution=resolution)
     return bool(changed)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.db import IntegrityError
 
 from ec_gateway.models import SiteState
-from ec_gateway.services import admission, breakers, budgets
+from ec_gateway.services import admission, breakers, budgets, setups
 from ec_gateway.services.admission import Reason, Refusal
 from erp.core.models import StaffTask
+from erp.core.work_queues import measure, named
 from tests.ec_gateway.factories import ROBOT, after, shop
 from tests.orders.factories import DESK
 from tests.racing import race
@@ -117,6 +119,60 @@ def test_staff_end_a_pause_of_the_machine_too():
 
     assert breakers.resume(site_id=site.pk, at=after(1), by=DESK) is True
     assert (ask(site, 1), open_tasks()) == (None, [])
+
+
+def silent_since(site):
+    return SiteState.objects.get(site=site).silent_since
+
+
+@pytest.mark.django_db
+def test_a_silent_site_counts_from_when_it_was_paused_and_not_from_its_latest_error():
+    site, _place = shop()
+    fail(site, 4)
+    assert silent_since(site) is None
+
+    fail(site, seconds=1)
+    fail(site, 3, seconds=600)
+    breakers.pause(site_id=site.pk, at=after(700), by=DESK)
+
+    assert silent_since(site) == after(1)
+    assert measure(named("ec_gateway.paused")).oldest == after(1)
+    succeed(site, 800)
+    assert silent_since(site) == after(1)
+    breakers.resume(site_id=site.pk, at=after(900), by=DESK)
+    assert silent_since(site) is None
+    fail(site, seconds=1000, is_hopeless=True)
+    assert silent_since(site) == after(1000)
+    succeed(site, 1001)
+    assert silent_since(site) is None
+
+
+@pytest.mark.django_db
+def test_a_site_that_cannot_be_used_counts_from_when_it_could_not():
+    site, _place = shop()
+    how = {"site": site, "by": ROBOT}
+    breakers.pause(site_id=site.pk, at=after(0), by=DESK)
+
+    setups.note_unusable(why="no address", at=after(1), **how)
+    breakers.resume(site_id=site.pk, at=after(2), by=DESK)
+    assert silent_since(site) == after(0)
+    setups.note_usable(at=after(3), **how)
+    assert silent_since(site) is None
+
+    setups.note_unusable(why="no address", at=after(4), **how)
+    setups.note_unusable(why="no key", at=after(5), **how)
+    breakers.pause(site_id=site.pk, at=after(6), by=DESK)
+    setups.note_usable(at=after(7), **how)
+    assert silent_since(site) == after(4)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fields", [{"open_until": after(0)}, {"setup_error": "x"}, {"silent_since": after(0)}])
+def test_the_database_keeps_since_when_a_site_is_silent(fields):
+    site, _place = shop()
+
+    with pytest.raises(IntegrityError, match="silent_site_has_a_moment"):
+        SiteState.objects.filter(site=site).update(**fields)
 
 
 @pytest.mark.django_db

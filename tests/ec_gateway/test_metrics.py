@@ -44,7 +44,7 @@ def test_each_figure_is_told_with_its_kind_and_its_help():
 
 def test_who_is_paused_and_what_expires():
     shop = site()
-    SiteState.objects.create(site=shop, failures_in_row=6, open_until=NOON + dt.timedelta(minutes=1))
+    SiteState.objects.create(site=shop, failures_in_row=6, open_until=NOON + dt.timedelta(minutes=1), silent_since=NOON)
     EcSite.objects.filter(pk=shop.pk).update(credentials_expire_on=dt.date(2026, 11, 25))
     key, _secret = api_key(shop, expiry_date=NOON - dt.timedelta(hours=1))
 
@@ -109,7 +109,7 @@ def test_readiness_tells_how_the_work_goes_and_sends_nobody_away_for_it(client, 
     monkeypatch.setattr(timezone, "now", lambda: now)
     monkeypatch.setattr("ec_gateway.health.queue_lengths", lambda: {"celery": 3, "ec_gateway": 0})
     shop = site(platform="generic")
-    SiteState.objects.create(site=shop, setup_error="settings")
+    SiteState.objects.create(site=shop, setup_error="settings", silent_since=NOON)
     SiteActivity.objects.create(site=shop, activity="POLL", failures_in_row=4)
     InboundEvent.objects.create(
         site=shop, event_id="e-1", kind="HINT", source="POLL", received_at=now - dt.timedelta(seconds=90)

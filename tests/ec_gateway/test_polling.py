@@ -114,7 +114,7 @@ def test_news_that_cannot_be_kept_stop_nothing_behind_them(spoilt):
 def test_a_paused_site_is_not_called():
     site, _place = shop()
     platform = FakePlatform(changes=hints(1))
-    SiteState.objects.filter(site=site).update(open_until=after(60))
+    SiteState.objects.filter(site=site).update(open_until=after(60), silent_since=after(0))
 
     outcome = run(site, platform)
 

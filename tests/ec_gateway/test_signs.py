@@ -27,8 +27,8 @@ def told(code: str, at: dt.datetime = NOON) -> dict[str, Reading]:
 def test_a_site_that_is_not_talked_to_is_in_trouble():
     fine, silent, unset = (site(platform="generic") for _number in range(3))
     SiteState.objects.create(site=fine, last_success_at=NOON - HOUR)
-    SiteState.objects.create(site=silent, open_until=NOON, last_error="connection refused")
-    SiteState.objects.create(site=unset, setup_error="no address")
+    SiteState.objects.create(site=silent, open_until=NOON, silent_since=NOON, last_error="connection refused")
+    SiteState.objects.create(site=unset, setup_error="no address", silent_since=NOON)
 
     found = told("connection")
 
@@ -106,7 +106,7 @@ def test_readiness_is_judged_by_the_limits_of_the_page(client, monkeypatch):
     monkeypatch.setattr("ec_gateway.health.queue_lengths", lambda: {"celery": 3, "ec_gateway": 20_000})
     monkeypatch.setattr(changes, "lag", lambda: changes.Lag(99.5, 12))
     shop = site(platform="generic")
-    SiteState.objects.create(site=shop, setup_error="settings")
+    SiteState.objects.create(site=shop, setup_error="settings", silent_since=NOON)
 
     states = client.get("/readyz").json()["states"]
 
