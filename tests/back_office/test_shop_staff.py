@@ -45,6 +45,29 @@ def aoi(client, town):
     return user
 
 
+def offered(client, *asked: int) -> set[int]:
+    page = client.get(reverse(f"admin:inventory_shopstaff_{'change' if asked else 'add'}", args=asked))
+    return set(page.context["adminform"].form.fields["location"].queryset.values_list("pk", flat=True))
+
+
+def test_staff_are_given_shops_and_a_row_of_another_place_stays_what_it_is(client, town):
+    stall, closed = location(), location("SHOP", is_active=False)
+    channel(stall, kind="SHOP")
+    client.force_login(User.objects.create_superuser("root"))
+    yui, mika = User.objects.create_user("yui"), User.objects.create_user("mika")
+    row = ShopStaff.objects.create(user=yui, location=town.warehouse)
+    shops = {town.ginza.pk, town.shibuya.pk, stall.pk}
+    page = reverse("admin:inventory_shopstaff_change", args=[row.pk])
+
+    assert offered(client) == shops
+    assert offered(client, row.pk) == shops | {town.warehouse.pk}
+    assert closed.pk not in shops
+    refused = client.post(reverse("admin:inventory_shopstaff_add"), {"user": mika.pk, "location": town.warehouse.pk})
+    assert "location" in refused.context["adminform"].form.errors
+    assert client.post(page, {"user": yui.pk, "location": town.warehouse.pk}).status_code == 302
+    assert list(ShopStaff.objects.values_list("user", "location")) == [(yui.pk, town.warehouse.pk)]
+
+
 def listed(client, name: str, **asked) -> list:
     return list(client.get(reverse(f"admin:{name}_changelist"), asked).context["cl"].result_list)
 

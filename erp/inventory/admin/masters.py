@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import MasterAdmin, PageLink
 from erp.imports.lists import Exchange
-from erp.inventory import services
+from erp.inventory import selectors, services
 from erp.inventory.admin.forms import ShelvesForm
 from erp.inventory.models import ChannelLocation, CostPool, Location, Reason, Shelf, ShopStaff
 
@@ -87,15 +88,28 @@ class ShelfAdmin(Exchange, MasterAdmin):
         return self.service_page(request, form=form, title=gettext("Enter shelves"), act=act, submit=gettext("Save"))
 
 
+class ShopStaffForm(forms.ModelForm):  # type: ignore[type-arg] # unsubscriptable at run time
+    """A row that is there keeps the place it names, whatever that has become."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "location" in self.fields:
+            field: Any = self.fields["location"]
+            field.queryset = selectors.shops(besides=self.instance.location_id).order_by("code")
+
+
 @admin.register(ShopStaff)
 class ShopStaffAdmin(MasterAdmin):
     """Whoever works in a shop only: without a row here such a user sees no stock at all."""
+
+    form = ShopStaffForm
 
     list_display = ["user", "location"]
     list_select_related = ["user", "location"]
     list_filter = ["location"]
     search_fields = ["user__username", "location__code"]
-    autocomplete_fields = ["user", "location"]
+    # Shops are few enough for a plain list.
+    autocomplete_fields = ["user"]
     ordering = ["user__username", "location__code"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

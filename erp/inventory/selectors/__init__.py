@@ -56,7 +56,7 @@ from erp.inventory.selectors.promises import (
 )
 from erp.inventory.selectors.purchases import UninvoicedReceipt, is_uninvoiced, uninvoiced_receipts
 from erp.inventory.selectors.snapshot_faults import skus_by_movements, snapshot_faults, unequal_as_of
-from erp.inventory.selectors.staff import place_names_of, places_of, shop_channels_of
+from erp.inventory.selectors.staff import place_names_of, places_of, shop_channels_of, shops
 from erp.inventory.selectors.valuation import PoolValue, stock_values
 from erp.inventory.selectors.worth import unit_worth
 
@@ -117,6 +117,7 @@ __all__ = [
     "shelves",
     "shop_channels_of",
     "shop_location_ids",
+    "shops",
     "skus_by_movements",
     "snapshot_faults",
     "stock_as_of",

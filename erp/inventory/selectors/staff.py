@@ -36,6 +36,13 @@ def shop_channels_of(user: Any) -> list[int] | None:
     return list(found.order_by("channel_id").values_list("channel_id", flat=True).distinct())
 
 
+def shops(*, besides: int | None = None) -> QuerySet[Location]:
+    """Places where somebody may work as shop staff (店舗担当): shops, and wherever a till sells from. ``besides`` is one more that is offered."""
+    sells = ChannelLocation.objects.filter(channel__kind=Channel.Kind.SHOP).values("location_id")
+    is_open_shop = Q(is_active=True) & (Q(kind=Location.Kind.SHOP) | Q(pk__in=sells))
+    return Location.objects.filter(is_open_shop | Q(pk=besides))
+
+
 def transfers_from(user: Any) -> QuerySet[Location]:
     """Places whose goods a user may ask a transfer of: own ones, and warehouses, which serve every shop. What another shop has, it gives itself."""
     return _open_places(user, Location.Kind.WAREHOUSE)
