@@ -300,7 +300,7 @@ def test_the_chart_is_a_picture_of_our_own_with_a_bar_per_row(staff, trade):
 
 def test_many_rows_end_in_one_of_all_others_and_still_add_up(staff, trade, monkeypatch):
     monkeypatch.setattr("erp.insights.admin.sales.ROWS_SHOWN", 1)
-    monkeypatch.setattr("erp.insights.admin.sales.COLUMNS_SHOWN", 1)
+    monkeypatch.setattr("erp.insights.admin.sales_sheet.COLUMNS_SHOWN", 1)
 
     rows = staff.get(URL, {**SPAN, "rows": "category", "measure": "sales"}).context["rows"]
     crossed = staff.get(URL, {**SPAN, "rows": "category", "columns": "channel", "measure": "sales"}).context

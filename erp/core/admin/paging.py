@@ -18,6 +18,12 @@ else:
     from unfold.views import ChangeList
 
 
+def page_number(request: HttpRequest) -> int:
+    """From 1; what is no number is the first page."""
+    text = request.GET.get("p", "1")
+    return max(int(text), 1) if text.isdecimal() and len(text) < 7 else 1
+
+
 class KeysFirst(ChangeList):
     """The rows of a list that is filtered or searched are found by their keys alone, in their order; what a page shows of them and of others is
     read for its own rows then, not for all that the filter finds."""

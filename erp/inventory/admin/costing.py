@@ -24,11 +24,12 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Brand, Category, Season
 from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin
+from erp.core.admin.paging import page_number
 from erp.core.money import ZERO
 from erp.imports.lists import Exchange
 from erp.inventory import services
 from erp.inventory.admin import reorder
-from erp.inventory.admin.sheets import FORMS, Row, Sheet, column_sum, file_of, page_number
+from erp.inventory.admin.sheets import FORMS, Row, Sheet, column_sum, file_of
 from erp.inventory.models import (
     CostPool,
     ReorderRule,

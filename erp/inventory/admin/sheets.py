@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Brand, Category, Season, Supplier
 from erp.core.admin import ServiceAdmin, for_people
+from erp.core.admin.paging import page_number
 from erp.core.errors import InvalidInput
 from erp.core.money import written
 from erp.imports.downloads import table_as_file
@@ -164,12 +165,6 @@ def answer(
             "after": _with(values, p=number + 1) if start + ROWS_A_PAGE < len(sheet.rows) else "",
         }  # fmt: skip
     return TemplateResponse(request, template, shared | context)
-
-
-def page_number(request: HttpRequest) -> int:
-    """From 1; what is no number is the first page."""
-    text = request.GET.get("p", "1")
-    return max(int(text), 1) if text.isdecimal() and len(text) < 7 else 1
 
 
 def _with(values: Any, **changed: Any) -> str:
