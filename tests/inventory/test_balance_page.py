@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -101,6 +102,26 @@ def test_every_figure_leads_to_what_it_is_made_of(client, shelf):
     assert "K-1" in page
     assert "4 時間" in page or "4時間" in page
     assert "うち期限切れ" in page
+
+
+def test_a_past_moment_is_asked_for_from_the_pages_of_a_balance_and_of_its_style(client, shelf):
+    place, item, _first = shelf
+    enter(client, "倉庫")
+    style = client.get(reverse("admin:inventory_product_stock", args=[item.product_id]))
+    asked = []
+
+    for answer in (page_of(client, item, place), style):
+        [form] = re.findall(
+            r'<form method="get" action="([^"]+)" class="act-bar">(.+?)</form>', answer.content.decode(), re.S
+        )
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form[1]))
+        assert client.get(form[0], fields).status_code == 200
+        asked.append((form[0], fields | {"at": ""}))
+
+    assert asked == [
+        (reverse("admin:inventory_stock_then_terms"), {"at": "", "sku": str(item.pk), "location": str(place.pk)}),
+        (reverse("admin:inventory_stock_then"), {"at": "", "by": "balance", "skus": item.product.code}),
+    ]
 
 
 def test_the_movements_of_a_month_lead_to_those_movements(client):

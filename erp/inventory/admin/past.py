@@ -18,11 +18,16 @@ from erp.core.admin import document_named
 from erp.core.clock import begin_of
 from erp.core.money import ZERO
 from erp.inventory import selectors
-from erp.inventory.admin.reports import MOST_LINES, SkusField
+from erp.inventory.admin.reports import MOST_LINES, SkusField, this_moment
 from erp.inventory.models import CostPool, Location, StockDocument
 
 BALANCE = "balance"
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1})
+
+
+def moment_form(url_name: str, **asked: Any) -> dict[str, Any]:
+    """What ``inventory/past_moment.html`` asks: which moment, of what is said here, at which page."""
+    return {"url": reverse(url_name), "now": this_moment(), "asked": asked}
 
 
 class StockThenForm(forms.Form):

@@ -29,7 +29,7 @@ from erp.inventory.admin import behind
 from erp.inventory.admin.acts import StockActs
 from erp.inventory.admin.age_pages import AgePages
 from erp.inventory.admin.forms import AvailabilityForm
-from erp.inventory.admin.past import StockThenForm, TermsForm
+from erp.inventory.admin.past import BALANCE, StockThenForm, TermsForm, moment_form
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels, limit_places
 from erp.inventory.admin.reports import ValuationForm, this_moment
 from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
@@ -121,7 +121,7 @@ class StockBalanceAdmin(StockActs):
             "title": str(product),
             "product": product,
             "at": at,
-            "now": this_moment(),
+            "past": moment_form("admin:inventory_stock_then", by=BALANCE, skus=product.code),
             "found": found,
             "channels": [(channel, self._sold(request, channel, found, names)) for channel in found.channels],
             "is_of_many": True,
@@ -183,7 +183,7 @@ class StockBalanceAdmin(StockActs):
             "balance": balance,
             "all_movements": f"{reverse('admin:inventory_stockmovement_changelist')}?{urlencode(sought)}",
             "at": at,
-            "now": this_moment(),
+            "past": moment_form("admin:inventory_stock_then_terms", sku=balance.sku_id, location=balance.location_id),
             **behind.context(request, [(balance.sku_id, balance.location_id)], at=at, limit=LAST_OF_BALANCE),
         }
         return TemplateResponse(request, "inventory/balance.html", context)
