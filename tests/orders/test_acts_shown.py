@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from accounting.models import JournalEntry
@@ -16,33 +15,12 @@ from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, OrderPaym
 from erp.orders.services import PaymentInput, PaymentNews, record_shop_sales
 from tests.customers.factories import account, bill_to
 from tests.inventory.factories import figures, sku, stock
+from tests.orders.desk import changes, of_role, press
 from tests.orders.factories import DESK, NOON, figure, line, order, placed, released, shop
 
 pytestmark = pytest.mark.django_db
 
 HOW = {"at": NOON, "by": DESK}
-
-
-@pytest.fixture
-def desk(client: Any) -> Any:
-    client.force_login(User.objects.create_superuser("hanako"))
-    return client
-
-
-def of_role(client: Any, role: str) -> Any:
-    user = User.objects.create_user(f"of-{role}", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client.force_login(user)
-    return client
-
-
-def press(client: Any, record: Order, page: str, action: str, key: int, **fields: Any) -> Any:
-    url = reverse("admin:orders_order_act", args=[record.pk])
-    return client.post(url, {"page": page, "action": action, "key": key, **fields}, follow=True)
-
-
-def changes(answer: Any) -> dict[str, tuple[str, str]]:
-    return {label: (now, then) for label, now, then in answer.context["found"].changes}
 
 
 def confirm(client: Any, answer: Any, record: Order, page: str, action: str, key: int, **fields: Any) -> Any:

@@ -17,12 +17,6 @@ from tests.orders.factories import DESK, NOON, figure, kinds, line, order, place
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def desk(client: Any) -> Any:
-    client.force_login(User.objects.create_superuser("hanako"))
-    return client
-
-
 def act(desk: Any, page: str, action: str, *rows: Any, **fields: Any) -> Any:
     """Run an action of a list on rows, as the form beside it does."""
     url = reverse(f"admin:orders_{page}_changelist")

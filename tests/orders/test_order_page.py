@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -18,22 +17,10 @@ from erp.inventory.models import StockBalance
 from erp.orders import selectors, services
 from erp.orders.models import Order, OrderEvent, OrderHold, OrderPayment, OrderState, Shipment
 from tests.inventory.factories import sku, stock
+from tests.orders.desk import changes, of_role, press
 from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def desk(client: Any) -> Any:
-    client.force_login(User.objects.create_superuser("hanako"))
-    return client
-
-
-def of_role(client: Any, role: str) -> Any:
-    user = User.objects.create_user(f"of-{role}", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client.force_login(user)
-    return client
 
 
 def address(record: Order) -> str:
@@ -46,21 +33,11 @@ def read(client: Any, record: Order) -> str:
     return answer.content.decode()
 
 
-def shown(client: Any, record: Order, page: str, action: str, key: int, **fields: Any) -> Any:
-    """What a form of the page leads to."""
-    url = reverse("admin:orders_order_act", args=[record.pk])
-    return client.post(url, {"page": page, "action": action, "key": key, **fields}, follow=True)
-
-
 def act(client: Any, record: Order, page: str, action: str, key: int, **fields: Any) -> Any:
     """The same, and what was shown is confirmed; where nothing was shown, what was answered."""
-    answer = shown(client, record, page, action, key, **fields)
+    answer = press(client, record, page, action, key, **fields)
     found = (answer.context or {}).get("found")
-    return shown(client, record, page, action, key, **fields, seen=found.fingerprint) if found else answer
-
-
-def changes(answer: Any) -> dict[str, tuple[str, str]]:
-    return {label: (now, then) for label, now, then in answer.context["found"].changes}
+    return press(client, record, page, action, key, **fields, seen=found.fingerprint) if found else answer
 
 
 def offered(client: Any, record: Order) -> list[str]:
@@ -350,7 +327,7 @@ def test_who_only_looks_leaves_no_memo(client):
 
 
 def foreseen(client: Any, record: Order, action: str, **fields: Any) -> Any:
-    return shown(client, record, "order", action, record.pk, **fields)
+    return press(client, record, "order", action, record.pk, **fields)
 
 
 def test_a_cancellation_is_shown_before_it_is_done_and_nothing_is_changed(desk):

@@ -20,12 +20,6 @@ from tests.orders.factories import DESK, NOON, card, line, order, placed, shop
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def desk(client: Any) -> Any:
-    client.force_login(User.objects.create_superuser("hanako"))
-    return client
-
-
 def plans_of(*orders: Order, in_part: bool = False) -> list[services.ReleasePlan]:
     return plan_releases(order_ids=[record.pk for record in orders], in_part=in_part, at=NOON)
 

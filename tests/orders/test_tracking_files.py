@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -129,12 +128,6 @@ def test_a_parcel_that_waits_keeps_its_number_until_it_leaves(parcels):
 
     waiting.refresh_from_db()
     assert (waiting.state, waiting.carrier, waiting.tracking_number) == ("SHIPPED", "yamato", GOOD)
-
-
-@pytest.fixture
-def desk(client: Any) -> Any:
-    client.force_login(User.objects.create_superuser("soko"))
-    return client
 
 
 def test_uploaded_looked_at_applied_and_again(desk, parcels):
