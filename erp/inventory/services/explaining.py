@@ -26,7 +26,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.facts import FOUND, count_wanted
-from erp.inventory.services.movements import Booking, Came
+from erp.inventory.services.movements import Booking, Came, open_booking, refuse_shortage
 from erp.inventory.services.posting import post_facts
 from erp.inventory.services.provisional import PROVISIONAL
 
@@ -136,6 +136,27 @@ def explain_counts(
     )
     staff_tasks.open_tasks(_findings(told, unseen, surpluses), at=at, by=by)
     return explained
+
+
+def open_for_leaving(
+    leaving: Sequence[Left],
+    *,
+    arriving: Iterable[BalanceKey] = (),
+    occurred_at: dt.datetime,
+    at: dt.datetime,
+    by: Actor,
+) -> Booking:
+    """Lock what free pieces leave and arrive on, put back what counts since then lacked of them, and see whether there are enough.
+
+    Raises InsufficientStock naming every SKU of which there are not.
+    """
+    wanted: dict[BalanceKey, int] = defaultdict(int)
+    for line in leaving:
+        wanted[line.key] += line.pieces
+    booking = open_booking(wanted, arriving=arriving, occurred_at=occurred_at, at=at)
+    explain_losses(booking, leaving, occurred_at=occurred_at, at=at, by=by)
+    refuse_shortage(wanted, booking)
+    return booking
 
 
 def explain_losses(

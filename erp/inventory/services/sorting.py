@@ -6,7 +6,6 @@ Takes these levels of the house's lock order: the document by name, balances by 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -19,10 +18,9 @@ from erp.core.use_case import use_case
 from erp.inventory.models import Location, Reason, StockDocument
 from erp.inventory.postings import Sums
 from erp.inventory.selectors.places import first_location_id
-from erp.inventory.services import documents, movements
-from erp.inventory.services.balances import BalanceKey
+from erp.inventory.services import documents
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import Left, explain_counts, explain_losses
+from erp.inventory.services.explaining import Left, explain_counts, open_for_leaving
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -82,15 +80,12 @@ def sort_inspected(
         by=by,
     )
     scrap = Reason.objects.get(code=SCRAP)
-    wanted: dict[BalanceKey, int] = defaultdict(int)
-    for line in lines:
-        wanted[line.sku_id, location_id] += line.pieces
+    leaving = [
+        Left(document_id, number, (line.sku_id, location_id), line.pieces) for number, line in enumerate(lines, 1)
+    ]
     arriving = [(line.sku_id, sellable_to_id) for line in lines if line.sellable]
     arriving += [(line.sku_id, defects) for line in lines if line.defective]
-    booking = movements.open_booking(wanted, arriving=arriving, occurred_at=occurred_at, at=at)
-    gone = [Left(document_id, number, (line.sku_id, location_id), line.pieces) for number, line in enumerate(lines, 1)]
-    explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
-    movements.refuse_shortage(wanted, booking)
+    booking = open_for_leaving(leaving, arriving=arriving, occurred_at=occurred_at, at=at, by=by)
     sums = Sums()
     for number, line in enumerate(lines, start=1):
         source = (line.sku_id, location_id)

@@ -6,7 +6,6 @@ Takes these levels of the house's lock order: the document by name, balances by 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -24,10 +23,9 @@ from erp.core.use_case import use_case
 from erp.inventory import postings
 from erp.inventory.models import StockDocument
 from erp.inventory.postings import Sums
-from erp.inventory.services import documents, movements
-from erp.inventory.services.balances import BalanceKey
+from erp.inventory.services import documents
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import Left, explain_losses
+from erp.inventory.services.explaining import Left, open_for_leaving
 from erp.inventory.services.invoices import SUPPLIER_INVOICE
 from erp.inventory.services.posting import post
 from erp.inventory.services.receipts import (
@@ -99,13 +97,8 @@ def return_to_supplier(
         at=at,
         by=by,
     )
-    wanted: dict[BalanceKey, int] = defaultdict(int)
-    for line in lines:
-        wanted[line.sku_id, location_id] += line.quantity
-    booking = movements.open_booking(wanted, occurred_at=occurred_at, at=at)
-    gone = [Left(document_id, line.line_no, (line.sku_id, location_id), line.quantity) for line in lines]
-    explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
-    movements.refuse_shortage(wanted, booking)
+    leaving = [Left(document_id, line.line_no, (line.sku_id, location_id), line.quantity) for line in lines]
+    booking = open_for_leaving(leaving, occurred_at=occurred_at, at=at, by=by)
     sums = Sums()
     for line, cost, tax_code in zip(lines, credited.costs, credited.tax_codes, strict=True):
         key = (line.sku_id, location_id)

@@ -21,9 +21,8 @@ from erp.core.use_case import use_case
 from erp.inventory.models import StockDocument, StockMovement
 from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements
-from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import Left, explain_counts, explain_losses
+from erp.inventory.services.explaining import Left, explain_counts, open_for_leaving
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -71,15 +70,9 @@ def transfer(
         at=at,
         by=by,
     )
-    wanted: dict[BalanceKey, int] = defaultdict(int)
-    for line in lines:
-        wanted[line.sku_id, from_location_id] += line.quantity
-    booking = movements.open_booking(
-        wanted, arriving=[(line.sku_id, to_location_id) for line in lines], occurred_at=occurred_at, at=at
-    )
-    gone = [Left(document_id, line.line_no, (line.sku_id, from_location_id), line.quantity) for line in lines]
-    explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
-    movements.refuse_shortage(wanted, booking)
+    leaving = [Left(document_id, line.line_no, (line.sku_id, from_location_id), line.quantity) for line in lines]
+    arriving = [(line.sku_id, to_location_id) for line in lines]
+    booking = open_for_leaving(leaving, arriving=arriving, occurred_at=occurred_at, at=at, by=by)
     sums = Sums()
     for line in lines:
         source, target = (line.sku_id, from_location_id), (line.sku_id, to_location_id)
