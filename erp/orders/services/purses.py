@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from accounting.selectors import open_items
@@ -31,12 +31,7 @@ class Purse:
         """
         parts: list[MoneyPart] = []
         left = gross
-        for payment in self.order.payments:
-            portion = min(left, payment.amount - self.applied[payment.id])
-            if portion <= 0 or not payment.role:
-                continue
-            # Parts that left before the money came are debts of the provider, so what was applied says nothing of the deposit.
-            from_deposit = min(portion, payment.received_amount, sum(self.deposits.values(), ZERO))
+        for payment, portion, from_deposit in self._portions(gross):
             parts += self._from_deposits(from_deposit)
             if portion > from_deposit:
                 parts.append(self._debt(payment, portion - from_deposit, on))
@@ -49,16 +44,21 @@ class Purse:
     def give_back(self, gross: Decimal) -> list[MoneyPart]:
         """The deposits that were meant for goods of ``gross`` which are not sold after all. What was never received is owed by nobody."""
         parts: list[MoneyPart] = []
+        for payment, _portion, from_deposit in self._portions(gross):
+            parts += self._from_deposits(from_deposit)
+            self.applied[payment.id] += from_deposit
+        return parts
+
+    def _portions(self, gross: Decimal) -> Iterator[tuple[Payment, Decimal, Decimal]]:
+        """How much of ``gross`` each payment pays in its turn, and how much of that lies there as a deposit. The caller takes it before the next."""
         left = gross
         for payment in self.order.payments:
             portion = min(left, payment.amount - self.applied[payment.id])
             if portion <= 0 or not payment.role:
                 continue
-            from_deposit = min(portion, payment.received_amount, sum(self.deposits.values(), ZERO))
-            parts += self._from_deposits(from_deposit)
-            self.applied[payment.id] += from_deposit
+            # Parts that left before the money came are debts of the provider, so what was applied says nothing of the deposit.
+            yield payment, portion, min(portion, payment.received_amount, sum(self.deposits.values(), ZERO))
             left -= portion
-        return parts
 
     def _from_deposits(self, amount: Decimal) -> list[MoneyPart]:
         parts = []
