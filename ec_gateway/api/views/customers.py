@@ -16,6 +16,7 @@ from customers.models import CustomerRecord
 from customers.selectors import AccountTerms, ChannelCustomer
 from customers.services import CustomerData, OrdererNews, register_customer
 from ec_gateway.api.frame import Answer, ApiView, json_answer, plain
+from ec_gateway.api.order_examples import ADDRESS as EXAMPLE_ADDRESS
 from ec_gateway.api.schema import Described, Example, operation, path, query
 from ec_gateway.json_reader import JsonReader
 from ec_gateway.models import ApiKey
@@ -132,14 +133,7 @@ _PERSON = {
     "email": "hanako@example.jp",
     "email_is_relay": False,
     "phone": "090-0000-0000",
-    "address": {
-        "country": "JP",
-        "postal_code": "150-0001",
-        "prefecture": "東京都",
-        "city": "渋谷区",
-        "street": "神宮前1-2-3",
-        "building": "",
-    },
+    "address": EXAMPLE_ADDRESS,
     "as_of": "2026-11-23T03:00:00Z",
 }
 _MANAGED = {"version": 1, "golden_id": 501, "account_codes": [], "segment": None, "rfm": None}
