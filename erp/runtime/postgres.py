@@ -12,8 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 import psutil
@@ -22,6 +20,7 @@ import psycopg
 from erp.runtime import leash, quarters, scratch
 from erp.runtime.installation import LONGEST_SOCKET_FOLDER, Installation
 from erp.runtime.quarters import SOCKET
+from erp.runtime.serving import Server
 
 SUPERUSER = "postgres"
 ROLE = "mamori"
@@ -45,7 +44,7 @@ class ServerFailed(RuntimeError):
     """PostgreSQL did not start; the message carries the end of its log."""
 
 
-class Cluster:
+class Cluster(Server):
     """One PostgreSQL server over one data folder, created when the folder is empty.
 
     >>> with Cluster(folder, durable=True) as cluster:
@@ -160,19 +159,6 @@ class Cluster:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"workers of the killed server are still there: {workers}")
             time.sleep(0.01)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _url(self, role: str, database: str) -> str:
         return f"postgresql://{role}@/{database}?host={quote(str(self.socket_dir), safe='/')}"

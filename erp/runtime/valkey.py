@@ -7,20 +7,19 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import redis
 
 from erp.runtime import leash, scratch
 from erp.runtime.installation import Installation
+from erp.runtime.serving import Server
 
 
 class ValkeyFailed(RuntimeError):
     """Valkey did not start; the message carries the end of its log."""
 
 
-class Broker:
+class Broker(Server):
     """One Valkey server that keeps its messages in a folder.
 
     >>> with Broker(folder) as broker:
@@ -82,19 +81,6 @@ class Broker:
         self._process.kill()
         self._process.wait(timeout=30)
         self._process = None
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _wait_until_ready(self, *, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
