@@ -144,6 +144,7 @@ def refund(stage: Stage, day: dt.date) -> None:
         returns.get(item.document_id, 0) if kind == "RETURN" else item.document_id
         for kind, ids in (("ORDER", wanted), ("RETURN", list(returns)))
         for item in open_items(document_type=kind, document_ids=ids, roles=["refunds_payable"])
+        if item.party.kind == "CUSTOMER"
     }
     payments = OrderPayment.objects.filter(order__in=owed, amount__gt=0).order_by("order_id", "-line_no")
     for payment_id in dict(payments.values_list("order_id", "pk")).values():

@@ -229,10 +229,13 @@ def items_of(sheet: OrderSheet) -> list[SheetItem]:
 
 
 def refund_is_owed(sheet: OrderSheet) -> bool:
-    """Whether money of the order is to go back: owed by a cancellation or a return, or more than is to be paid."""
+    """Whether money of the order is to go back to the customer: owed by a cancellation or a return, or more than is to be paid."""
     if any(row.received_amount > row.amount + row.surplus_refunded_amount for row in sheet.payments):
         return True
-    return any(item.role == "refunds_payable" and item.remaining for item in books.items_of_documents(sheet.documents))
+    return any(
+        item.role == "refunds_payable" and item.remaining and item.party.kind == "CUSTOMER"
+        for item in books.items_of_documents(sheet.documents)
+    )
 
 
 def is_paid_again(order_id: int) -> bool:

@@ -19,6 +19,7 @@ from erp.core.money import ZERO
 from erp.orders.models import Order, OrderHold, OrderPayment, PaymentMethod, PaymentStatus
 from erp.orders.services.documents import PaymentInput
 from erp.orders.services.drafting import Draft, PaymentDraft, Reason
+from erp.orders.services.funders import is_of_funder
 from erp.orders.services.parties import counterparty
 
 _RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
@@ -41,7 +42,7 @@ def carry_over(order: Order, draft: Draft) -> None:
 
 def _as_before(draft: Draft, recorded: Sequence[OrderPayment]) -> list[PaymentDraft]:
     """A revision that says nothing of payment changes nothing about it but the amount: the last payments take the difference."""
-    mine = [payment for payment in recorded if payment.line_no < OrderPayment.SET_ASIDE and not _is_of_funder(payment)]
+    mine = [payment for payment in recorded if payment.line_no < OrderPayment.SET_ASIDE and not is_of_funder(payment)]
     mine = mine or [payment for payment in recorded if payment.attached_amount]
     due = draft.priced.total - draft.priced.third_party if draft.priced else draft.order.total
     amounts = [payment.amount for payment in mine]
@@ -55,11 +56,6 @@ def _as_before(draft: Draft, recorded: Sequence[OrderPayment]) -> list[PaymentDr
         *(_unchanged(payment, amount, draft) for payment, amount in zip(mine, amounts, strict=True)),
         *draft.payments[len(draft.payments) - of_funders :],
     ]
-
-
-def _is_of_funder(payment: OrderPayment) -> bool:
-    """What a mall or a maker pays of a discount; the order's adjustments say it, not its payments."""
-    return payment.method == PaymentMethod.FUNDER or (payment.method, payment.provider) == (PaymentMethod.MALL, "mall")
 
 
 def _unchanged(payment: OrderPayment, amount: Decimal, draft: Draft) -> PaymentDraft:

@@ -22,6 +22,7 @@ from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderEvent, OrderPayment, PaymentEvent, PaymentStatus
 from erp.orders.postings import Document, MoneyPart
 from erp.orders.services import surplus
+from erp.orders.services.funders import is_of_funder
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.payment_news import PaymentNews
 from erp.orders.services.states import announce, move_states
@@ -164,13 +165,14 @@ def pay_refund(*, payment: OrderPayment, amount: Decimal | None, on: dt.date, at
 
 
 def _owed(order: Order) -> list[OpenItemView]:
+    """To the customer. What is owed to who paid for a discount goes into the next settlement with them."""
     documents = {"ORDER": [order.pk], "RETURN": list(order.returns.values_list("pk", flat=True))}
     return [
         item
         for kind, ids in documents.items()
         if ids
         for item in open_items(document_type=kind, document_ids=ids, roles=["refunds_payable"])
-        if item.remaining
+        if item.remaining and item.party.kind == "CUSTOMER"
     ]
 
 
@@ -195,7 +197,7 @@ def _refund_sources(order: Order, amount: Decimal, *, first: Sequence[int]) -> l
     )
     for payment in payments:
         party = counterparty(payment)
-        if party is None or not payment.role:
+        if party is None or not payment.role or is_of_funder(payment):
             continue
         for kind, ids in documents.items():
             for item in open_items(document_type=kind, document_ids=ids, roles=[payment.role]) if ids else []:

@@ -1,6 +1,7 @@
 """What a return changes in the books and what its 適格返還請求書 will print. Reads what is still owed; writes nothing.
 
-The rate and amount of the original sale are taken back; first what is still owed is lowered, the rest is owed to the customer.
+The rate and amount of the original sale are taken back from whoever paid it, the customer before a third party (``funders``): first what is
+still owed is lowered, the rest is owed to the customer, or to who paid their discount.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from erp.core.tax import rate_on
 from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderFee, OrderPayment, PaymentMethod, Return, SalesReportLine
 from erp.orders.postings import Freight, MoneyPart
+from erp.orders.services import funders
 from erp.orders.services.amounts import tax_inside
+from erp.orders.services.funders import Share
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.return_parts import Condition, Taking
 
@@ -38,16 +41,23 @@ def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.da
         items.setdefault(item.document_id, []).append(item)
     for key, found in _reported_items(takings).items():
         items.setdefault(key, []).extend(found)
-    payments = selectors.payments_of({taking.order.pk for taking in takings})
+    ids = {taking.order.pk for taking in takings}
+    payments = selectors.payments_of(ids)
     parties = _parties(payments)
     through = {(payment.order_id, payment.role) for payment in payments if payment.method in PAID_THROUGH}
     left = {item.id: item.remaining for found in items.values() for item in found}
+    payers = funders.payers_of(ids, payments, before=[taking.document.id for taking in takings])
     entries = []
     for taking in takings:
         gross = sum((part.net + part.tax for part in taking.sale_parts), ZERO)
         owed = [item for key in sorted(taking.shipment_ids) for item in items.get(key, [])]
-        money = _money_back(taking.order, gross, owed, left, parties.get(taking.order.pk, {}))
-        taking.taken_off = sum((part.amount for part in money if (taking.order.pk, part.role) in through), ZERO)
+        money = []
+        for share in payers[taking.order.pk].take_back(gross):
+            parts = _money_back(taking.order, share, owed, left, parties.get(taking.order.pk, {}))
+            if share.funder is None:
+                off = (part.amount for part in parts if (taking.order.pk, part.role) in through)
+                taking.taken_off += sum(off, ZERO)
+            money += parts
         entries.append(_entry(kind, taking, money, freight, on))
     return entries
 
@@ -83,21 +93,22 @@ def _parties(payments: Iterable[OrderPayment]) -> dict[int, dict[str, Party | No
 
 def _money_back(
     order: Order,
-    gross: Decimal,
+    share: Share,
     owed: Iterable[OpenItemView],
     left: dict[int, Decimal],
     parties: Mapping[str, Party | None],
 ) -> list[MoneyPart]:
-    """First what is still owed for these shipments is lowered, the rest we owe the customer (未払金・返金)."""
+    """First what this payer still owes for these shipments is lowered, the rest we owe to them (未払金・返金)."""
     parts = []
+    gross = share.amount
     for item in owed:
-        part = min(gross, left[item.id]) if item.side == "DEBIT" else ZERO
+        part = min(gross, left[item.id]) if item.side == "DEBIT" and share.is_of(item) else ZERO
         if part:
             parts.append(MoneyPart(part, item.role, parties.get(item.role) or item.party, settles=item.id))
             left[item.id] -= part
             gross -= part
     if gross:
-        parts.append(MoneyPart(gross, "refunds_payable", customer_party(order)))
+        parts.append(MoneyPart(gross, "refunds_payable", share.funder or customer_party(order)))
     return parts
 
 

@@ -1,0 +1,116 @@
+"""Who paid what of the sales of an order: the customer, and third parties (a mall, a maker, a provider) whose coupons and points were used.
+
+What comes back is taken from the customer first and from third parties last: as long as what is kept is worth as much as their discount, it stays
+what it was. So what a customer gets back is never more than what they paid, and what a receipt says is left (``selectors.receipts``). Pure
+but for ``payers_of``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from accounting.selectors import OpenItemView
+from accounting.services import Party
+from erp.core.money import ZERO
+from erp.orders.models import OrderFee, OrderPayment, PaymentMethod, ReturnLine, ShipmentLine
+from erp.orders.selectors.units import sold
+from erp.orders.services.parties import counterparty
+
+# What is owed is told apart by the role of its account and by who owes it.
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So much of a return is of one payer. ``funder`` is empty for the customer; ``others`` is owed by third parties alone."""
+
+    amount: Decimal
+    funder: Party | None = None
+    role: str = ""
+    others: frozenset[Key] = frozenset()
+
+    def is_of(self, item: OpenItemView) -> bool:
+        key = (item.role, item.party.kind, item.party.id)
+        if self.funder is None:
+            return key not in self.others
+        return key == (self.role, self.funder.kind, self.funder.id)
+
+
+@dataclass(slots=True)
+class Payers:
+    """The sales of an order so far, part by part in the order in which they are taken back, and how much of them was."""
+
+    parts: list[tuple[Decimal, Party | None, str]] = field(default_factory=list)
+    others: frozenset[Key] = frozenset()
+    done: Decimal = ZERO
+
+    def take_back(self, gross: Decimal) -> list[Share]:
+        """Who gets back, or owes less of, the next ``gross``. What nobody is known to have paid is the customer's."""
+        first, left, shares = self.done, gross, []
+        self.done += gross
+        for amount, funder, role in self.parts:
+            skipped = min(first, amount)
+            first -= skipped
+            part = min(amount - skipped, left)
+            if part > 0:
+                shares.append(Share(part, funder, role, self.others))
+                left -= part
+        return [*shares, Share(left, others=self.others)] if left else shares
+
+
+def is_of_funder(payment: OrderPayment) -> bool:
+    """What a mall or a maker pays of a discount; the order's adjustments say it, not its payments."""
+    return payment.method == PaymentMethod.FUNDER or (payment.method, payment.provider) == (PaymentMethod.MALL, "mall")
+
+
+def payers_of(
+    order_ids: Iterable[int], payments: Sequence[OrderPayment], *, before: Iterable[int]
+) -> dict[int, Payers]:
+    """By order, of its payments, as they were before the returns whose ids are given.
+
+    Nothing is asked where no third party paid for any of them. A third party without a name stays with the customer.
+    """
+    found = {order_id: Payers() for order_id in order_ids}
+    funded = {
+        payment.order_id for payment in payments if is_of_funder(payment) and payment.applied_amount and payment.role
+    }
+    if not funded:
+        return found
+    sales, backs = _sold(funded), _taken_back(funded, before)
+    for order_id in funded:
+        parts: list[tuple[Decimal, Party | None, str]] = []
+        keys: dict[bool, set[Key]] = {True: set(), False: set()}
+        for payment in (payment for payment in payments if payment.order_id == order_id):
+            party = counterparty(payment)
+            if party is None:
+                continue
+            keys[is_of_funder(payment)].add((payment.role, party.kind, party.id))
+            if is_of_funder(payment):
+                parts.append((payment.applied_amount, party, payment.role))
+        of_customer = sales.get(order_id, ZERO) - sum((amount for amount, _party, _role in parts), ZERO)
+        others = frozenset(keys[True] - keys[False])
+        found[order_id] = Payers([(of_customer, None, ""), *parts], others, backs.get(order_id, ZERO))
+    return found
+
+
+def _sold(order_ids: Iterable[int]) -> dict[int, Decimal]:
+    """What was posted as sold, with tax, whether or not it came back since."""
+    total: dict[int, Decimal] = {}
+    for line in ShipmentLine.objects.filter(shipment__order__in=order_ids).select_related("shipment"):
+        order_id = line.shipment.order_id
+        total[order_id] = total.get(order_id, ZERO) + sold(line, line.shipment).gross
+    fees = OrderFee.objects.filter(order__in=order_ids, shipment__revenue_date__isnull=False)
+    for order_id, gross in fees.values_list("order_id", "gross_amount"):
+        total[order_id] = total.get(order_id, ZERO) + (gross or ZERO)
+    return total
+
+
+def _taken_back(order_ids: Iterable[int], but: Iterable[int]) -> dict[int, Decimal]:
+    """What other returns took back of it."""
+    total: dict[int, Decimal] = {}
+    lines = ReturnLine.objects.filter(document__order__in=order_ids, is_unsold=False).exclude(document__in=list(but))
+    for order_id, gross in lines.values_list("document__order_id", "gross_amount"):
+        total[order_id] = total.get(order_id, ZERO) + gross
+    return total

@@ -1,0 +1,125 @@
+"""A discount that a third party pays: what comes back is the customer's first, and never more than they paid."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from accounting.models import Counterparty, OpenItem
+from accounting.services import Settling, record_payout
+from erp.core.errors import NotAllowedNow
+from erp.orders.models import Order, OrderPayment, ShipmentLine
+from erp.orders.selectors.order_sheet import order_sheet, refund_is_owed
+from erp.orders.services import (
+    AdjustmentInput,
+    ReturnedLine,
+    ReturnRequest,
+    confirm_refund,
+    record_return,
+    record_returns,
+)
+from tests.inventory.factories import sku, stock
+from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, shipped, shop
+
+pytestmark = pytest.mark.django_db
+
+HOW = {"at": NOON, "by": DESK}
+MAKER = "クーポン・ポイント負担者"
+
+
+def coupon(amount: int, funder: str = "MAKER") -> AdjustmentInput:
+    return AdjustmentInput("COUPON", funder, Decimal(amount))
+
+
+def sold(*payments, funder: str = "MAKER", **fields) -> tuple[Order, ShipmentLine]:
+    """Three shirts of 1,100 yen, 1,000 yen of which somebody else pays."""
+    channel, place = shop(**fields)
+    shirt = sku()
+    stock(shirt, place, 10)
+    sent = order(
+        line(shirt, 3), payments=payments, adjustments=(coupon(1000, funder),), amount_due=Decimal(2300), total=3300
+    )
+    record = placed(channel, sent)
+    shipped(record)
+    return record, ShipmentLine.objects.get()
+
+
+def back(record: Order, parcel_line: ShipmentLine, quantity: int, external_id: str = "R-1") -> None:
+    record_return(order_id=record.pk, external_id=external_id, lines=[ReturnedLine(parcel_line.pk, quantity)], **HOW)
+
+
+def left_of(kind: str, label: str = "") -> list[tuple[str, int]]:
+    found = OpenItem.objects.filter(party_kind=kind, remaining_amount__gt=0).order_by("pk")
+    return [(item.side, int(item.remaining_amount)) for item in found if not label or item.party_label == label]
+
+
+def pay(label: str) -> None:
+    item = OpenItem.objects.get(party_label=label)
+    record_payout(
+        counterparty_id=Counterparty.objects.get(name=label).pk, reference="P-1", paid_on=dt.date(2026, 11, 23),
+        items=[Settling(item.pk)], bank_amount=item.remaining_amount, **HOW,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("payment", [card(2300, "CAPTURED"), card(2300)], ids=["captured before", "charged with it"])
+def test_the_customer_gets_back_what_they_paid_before_the_maker_owes_less(payment):
+    record, parcel_line = sold(payment)
+    pay("クレジットカード決済")
+
+    back(record, parcel_line, 1)
+    assert left_of("CUSTOMER") == [("CREDIT", 1100)]
+    assert left_of("COUNTERPARTY", MAKER) == [("DEBIT", 1000)]
+
+    back(record, parcel_line, 2, "R-2")
+    assert left_of("CUSTOMER") == [("CREDIT", 1100), ("CREDIT", 1200)]
+    assert left_of("COUNTERPARTY", MAKER) == []
+
+
+def test_who_has_paid_a_discount_is_owed_it_back_and_not_the_customer():
+    record, parcel_line = sold(card(2300, "CAPTURED"))
+    pay(MAKER)
+
+    back(record, parcel_line, 3)
+
+    assert left_of("CUSTOMER") == [("CREDIT", 2300)]
+    assert left_of("COUNTERPARTY", MAKER) == [("CREDIT", 1000)]
+    payment = OrderPayment.objects.get(order=record, method="CARD")
+    assert confirm_refund(payment_id=payment.pk, **HOW) == 2300
+    assert left_of("COUNTERPARTY", MAKER) == [("CREDIT", 1000)]
+    assert not refund_is_owed(order_sheet(record))
+    with pytest.raises(NotAllowedNow):
+        confirm_refund(payment_id=payment.pk, **HOW)
+
+
+def test_a_refund_takes_no_money_of_who_paid_the_discount():
+    record, parcel_line = sold(card(2300, "CAPTURED"))
+    pay("クレジットカード決済")
+    back(record, parcel_line, 1)
+    before = figure("bank")
+
+    confirm_refund(payment_id=OrderPayment.objects.get(order=record, method="CARD").pk, **HOW)
+
+    assert left_of("COUNTERPARTY", MAKER) == [("DEBIT", 1000)]
+    assert figure("bank") == before - 1100
+
+
+def test_returns_of_one_call_follow_one_another():
+    record, parcel_line = sold(card(2300, "CAPTURED"))
+
+    asked = [ReturnRequest(record.pk, f"R-{number}", (ReturnedLine(parcel_line.pk, 1),)) for number in (1, 2, 3)]
+    record_returns(returns=asked, **HOW)
+
+    assert left_of("CUSTOMER") == [("CREDIT", 1100), ("CREDIT", 1100), ("CREDIT", 100)]
+    assert left_of("COUNTERPARTY", MAKER) == []
+
+
+def test_what_a_mall_owes_for_both_is_lowered_as_one():
+    record, parcel_line = sold(kind="MALL", funder="MALL")
+
+    back(record, parcel_line, 1)
+    assert left_of("COUNTERPARTY") == [("DEBIT", 1200), ("DEBIT", 1000)]
+
+    back(record, parcel_line, 2, "R-2")
+    assert (left_of("COUNTERPARTY"), left_of("CUSTOMER")) == ([], [])
