@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from accounting.selectors import open_items
@@ -11,17 +13,21 @@ from erp.core.models import MessageLog, StaffTask
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import Order, OrderHold, OrderState, ParkedMessage, Shipment
 from erp.orders.services import (
+    FeeInput,
+    PaymentNews,
     ReturnedLine,
     ShipRequest,
     cancel_by_staff,
     cancel_order,
+    deliver,
     place_order,
+    record_payment_event,
     record_return,
     release_orders,
     ship,
 )
 from tests.inventory.factories import figures, sku, stock
-from tests.orders.factories import DESK, NOON, card, figure, kinds, line, order, placed, released, shipped, shop
+from tests.orders.factories import DESK, NOON, TODAY, card, figure, kinds, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +190,42 @@ def test_what_staff_have_decided_of_a_part_that_left_is_not_asked_again():
     cancel(channel)
 
     assert StaffTask.objects.filter(kind="CANCEL_AFTER_PART_LEFT").count() == 1
+
+
+@pytest.mark.parametrize("is_captured_before", [True, False])
+def test_the_money_of_what_is_on_its_way_stays_until_it_is_sold(is_captured_before):
+    channel, place = shop(revenue_basis="DELIVERY")
+    shirt = sku()
+    stock(shirt, place, 10, unit_value=400)
+    sent = order(
+        line(shirt, 3, 1100), total=3630, fees=(FeeInput("SHIPPING", Decimal(330)),),
+        payments=(card(3630, "CAPTURED" if is_captured_before else "AUTHORIZED"),),
+    )  # fmt: skip
+    record = placed(channel, sent)
+    [parcel] = released(record)
+    [parcel_line] = parcel.lines.all()
+    ship(requests=[ShipRequest(parcel.pk, quantities={parcel_line.order_line_id: 1})], **HOW)
+
+    cancel(channel)
+    if not is_captured_before:
+        news = PaymentNews(event_id="c-1", kind="CAPTURED", occurred_at=NOON)
+        record_payment_event(channel=channel.code, external_id="A-1", event=news, **HOW)
+
+    assert (figure("deposits"), figure("refunds_payable"), figure("receivable.card")) == (1430, 2200, 3630)
+    deliver(shipment_ids=[parcel.pk], delivered_date=TODAY, **HOW)
+    assert (figure("deposits"), figure("refunds_payable"), figure("receivable.card")) == (0, 2200, 3630)
+
+
+def test_a_fee_that_goes_with_nothing_any_more_is_owed_back_too():
+    channel, place = shop(revenue_basis="DELIVERY")
+    shirt = sku()
+    stock(shirt, place, 10, unit_value=400)
+    fees = (FeeInput("SHIPPING", Decimal(330)),)
+    placed(channel, order(line(shirt, 1, 1100), total=1430, fees=fees, payments=(card(1430, "CAPTURED"),)))
+
+    cancel(channel)
+
+    assert (figure("deposits"), figure("refunds_payable")) == (0, 1430)
 
 
 def test_an_oversold_order_that_is_cancelled_is_no_exception_any_more():

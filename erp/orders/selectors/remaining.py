@@ -12,7 +12,7 @@ from erp.orders.selectors.units import outside
 
 
 def still_to_be_sold(order_id: int) -> Decimal:
-    """Gross, of an order that is not cancelled. What came back unsold is not in it, nor a fee that was given back.
+    """Gross. What came back unsold is not in it, nor a fee that was given back; of a cancelled order it is what is outside, with its fees.
 
     A parcel that was refused gives back its fees too, though nothing is written of fees that were never sold.
     """
@@ -26,9 +26,10 @@ def still_to_be_sold(order_id: int) -> Decimal:
     refused = ReturnLine.objects.filter(
         document__kind=Return.Kind.REFUSED, shipment_line__shipment=OuterRef("shipment"), is_unsold=True
     )
-    fees = OrderFee.objects.filter(
-        Q(shipment__isnull=True) | Q(shipment__revenue_date__isnull=True), order=order_id, refunds__isnull=True
-    ).exclude(Exists(refused))
+    not_sold = Q(shipment__isnull=True, order__cancelled_at__isnull=True) | Q(
+        shipment__isnull=False, shipment__revenue_date__isnull=True
+    )
+    fees = OrderFee.objects.filter(not_sold, order=order_id, refunds__isnull=True).exclude(Exists(refused))
     return total + sum((fee.gross_amount or ZERO for fee in fees), ZERO)
 
 
