@@ -16,12 +16,14 @@ from erp.core.errors import InvalidInput
 from erp.core.models import Channel, CompanyProfile
 from erp.orders.models import CarrierAccount, LabelRun, Order, Shipment
 from erp.orders.selectors.carriers import CARRIERS, carrier_name, carrier_of, tracking_url
+from erp.orders.selectors.collecting import collections
 from erp.orders.services import (
     DeliveryInput,
     PaymentInput,
     ShipRequest,
     collect_with,
     find_label_problems,
+    record_refusal,
     ship,
     write_label_file,
 )
@@ -305,6 +307,38 @@ def test_cash_is_collected_with_one_parcel_of_an_order_and_staff_say_with_which(
         collect_with(shipment_id=first.pk, at=NOON, by=DESK)
     assert second.number in refusal.value.problems[0].detail
     assert Shipment.objects.get(collects_cod=True) == second
+
+
+def test_what_is_sent_after_a_refused_parcel_is_collected_with_the_next_one():
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 4)
+    cod = (PaymentInput("COD", Decimal(13200), "PENDING", provider="yamato"),)
+    sent = DeliveryInput("d", **(SHIP_TO | {"carrier": "クロネコヤマト"}))
+    record = placed(channel, order(line(shirt, 4, 3300, delivery_ref="d"), deliveries=(sent,), payments=cod))
+
+    def left(pieces: int) -> Shipment:
+        Order.objects.filter(pk=record.pk).update(state="READY", ship_after=None)
+        [parcel] = released(record)
+        ship(requests=[ShipRequest(parcel.pk, {parcel.lines.get().order_line_id: pieces})], at=NOON, by=DESK)
+        return parcel
+
+    def collected(*parcels: Shipment) -> list[Decimal | None]:
+        found = collections(parcel.pk for parcel in parcels)
+        return [found[parcel.pk].here if parcel.pk in found else None for parcel in parcels]
+
+    first = left(2)
+    assert collected(first) == [13200]
+    second = left(1)
+    assert collected(first, second) == [13200, None]
+
+    record_refusal(shipment_id=first.pk, external_id="F-1", at=NOON, by=DESK)
+    Order.objects.filter(pk=record.pk).update(state="READY", ship_after=None)
+    [third] = released(record)
+    assert collected(first, second, third) == [None, None, 6600]
+
+    record_refusal(shipment_id=second.pk, external_id="F-2", at=NOON, by=DESK)
+    assert collected(third) == [3300]
 
 
 PHONES = {"yamato": ("お届け先電話番号", 8), "sagawa": ("お届け先電話番号", 2), "japanpost": ("お届け先 電話番号", 19)}

@@ -1,8 +1,11 @@
-"""代引: what the driver collects, and with which parcel of the order. Reads only."""
+"""代引: what the driver collects, and with which parcel of the order. Reads only.
+
+With a parcel that was refused (受取拒否) nothing was collected: what is sent after it is collected with the next one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,7 +17,7 @@ from erp.orders.models import OrderLine, OrderPayment, PaymentMethod, Shipment, 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Of one parcel of an order that is paid on delivery. ``amount`` is that of the whole order, in its currency.
+    """Of one parcel of an order that is paid on delivery. ``amount`` is that of the whole order less what was refused, in its currency.
 
     ``collector`` is the number of the parcel that collects all of it. ``parcels`` is how many the order has so far, ``is_rest_waiting``
     whether units of it are in none yet: then the driver collects for goods that come later.
@@ -38,7 +41,7 @@ class Collection:
 
 
 def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
-    """Of those parcels whose order is paid on delivery. Four queries, however many they are."""
+    """Of those parcels whose order is paid on delivery and which did not come back. Four queries, however many they are."""
     wanted = dict(Shipment.objects.filter(pk__in=list(shipment_ids)).values_list("pk", "order_id"))
     payments = OrderPayment.objects.filter(order__in=set(wanted.values()), method=PaymentMethod.COD, amount__gt=0)
     amounts: dict[int, Decimal] = {}
@@ -47,18 +50,33 @@ def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
     if not amounts:
         return {}
     parcels: dict[int, list[Shipment]] = {}
+    refused: dict[int, list[Shipment]] = {}
     for parcel in Shipment.objects.filter(order__in=amounts).exclude(state=Shipment.State.CANCELLED).order_by("pk"):
-        parcels.setdefault(parcel.order_id, []).append(parcel)
+        into = refused if parcel.state == Shipment.State.RETURNED else parcels
+        into.setdefault(parcel.order_id, []).append(parcel)
+    for order_id, back in refused.items():
+        amounts[order_id] = max(amounts[order_id] - sum((parcel.gross_amount for parcel in back), ZERO), ZERO)
     waiting = _waiting(amounts)
     found = {}
     for key, order_id in wanted.items():
         of_order = parcels.get(order_id, [])
-        if order_id in amounts and any(parcel.pk == key for parcel in of_order):
-            collector = next((parcel for parcel in of_order if parcel.collects_cod), of_order[0])
+        if amounts.get(order_id) and any(parcel.pk == key for parcel in of_order):
+            collector = _collector(of_order, refused.get(order_id, []))
             found[key] = Collection(
                 key, amounts[order_id], collector.pk, collector.number, len(of_order), order_id in waiting
             )
     return found
+
+
+def _collector(parcels: Sequence[Shipment], refused: Sequence[Shipment]) -> Shipment:
+    """The one that staff named, else the first. Where that one was refused, the next that has not left: the labels of those that have say
+    nothing to collect."""
+    named = next((parcel for parcel in parcels if parcel.collects_cod), None)
+    if named is not None:
+        return named
+    was_first = any(back.collects_cod or back.pk < parcels[0].pk for back in refused)
+    here = [parcel for parcel in parcels if parcel.state == Shipment.State.INSTRUCTED] if was_first else []
+    return (here or parcels)[0]
 
 
 def _waiting(order_ids: Iterable[int]) -> set[int]:
