@@ -21,20 +21,26 @@ from erp.orders.services import (
     cancel_order,
     cancel_release,
     confirm_refund,
+    deliver,
     place_order,
     record_payment_event,
+    record_refusal,
     record_return,
     release_orders,
     ship,
 )
 from tests.inventory.factories import sku, stock
-from tests.orders.factories import DESK, NOON, figure, line, order, placed, shop
+from tests.orders.factories import DESK, NOON, TODAY, figure, line, order, placed, shop
 
 pytestmark = pytest.mark.django_db
 
 HOW = {"at": NOON, "by": DESK}
 PIECES, PRICE = 3, 1100
-MOST_ACTS = 14
+MOST_ACTS = 16
+ACTS = (
+    "pay", "pay", "refund", "release", "ship", "ship", "deliver", "take_back", "refuse", "cancel", "call_back", "stop", "settle", "again",
+    "amend",
+)  # fmt: skip
 
 
 class History:
@@ -42,7 +48,7 @@ class History:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.channel, place = shop()
+        self.channel, place = shop(revenue_basis=self.chance.choice(["SHIPMENT", "DELIVERY"]))
         self.shirt = sku()
         stock(self.shirt, place, 20)
         self.record = placed(self.channel, self.document(PIECES))
@@ -54,23 +60,7 @@ class History:
         return order(line(self.shirt, pieces, PRICE), payments=(paid,), revision=revision)
 
     def act(self) -> None:
-        name = self.chance.choice(
-            [
-                "pay",
-                "pay",
-                "refund",
-                "release",
-                "ship",
-                "ship",
-                "take_back",
-                "cancel",
-                "call_back",
-                "stop",
-                "settle",
-                "again",
-                "amend",
-            ]
-        )
+        name = self.chance.choice(ACTS)
         try:
             told = getattr(self, name)()
         except DomainError as refusal:
@@ -103,6 +93,14 @@ class History:
         inside = parcel.lines.get()
         units = self.chance.randint(1, inside.quantity)
         return ship(requests=[ShipRequest(parcel.pk, {inside.order_line_id: units})], **HOW)
+
+    def deliver(self) -> object:
+        parcel = Shipment.objects.filter(state="SHIPPED").first()
+        return parcel and deliver(shipment_ids=[parcel.pk], delivered_date=TODAY, **HOW)
+
+    def refuse(self) -> object:
+        parcel = Shipment.objects.filter(shipped_at__isnull=False).exclude(state="RETURNED").first()
+        return parcel and record_refusal(shipment_id=parcel.pk, external_id=f"X-{parcel.pk}", **HOW)
 
     def take_back(self) -> object:
         out = [
