@@ -225,6 +225,17 @@ def test_the_same_carrier_in_other_words_or_none_is_no_change(desk, parcels, mea
     assert carriers_told(waiting) == []
 
 
+def test_a_carrier_that_no_parcel_can_hold_is_told_and_the_other_rows_are_taken(desk, parcels):
+    first, second = parcels
+    rows = [[2, first.number, GOOD, "運" * 31, ""], [3, second.number, OTHER, "運" * 30, ""]]
+
+    page = desk.post(reverse("admin:orders_tracking"), {"rows": json.dumps(rows)})
+
+    assert [each.verdict.name for each, _outcome in page.context["results"]] == ["REFUSED", "TAKE"]
+    assert "運送会社は30文字までです" in page.content.decode()
+    assert set(Shipment.objects.values_list("carrier", "tracking_number")) == {("", ""), ("運" * 30, OTHER)}
+
+
 def test_rows_that_were_tampered_with_are_refused(desk, parcels):
     assert desk.post(reverse("admin:orders_tracking"), {"rows": "[[1]]"}).status_code == 200
 
