@@ -69,9 +69,50 @@ def test_the_order_desk_settles_what_waits_and_releases(company: Company, desk: 
     juchu.open("/admin/orders/order/?state__exact=READY")
     juchu.mark(ready)
     juchu.act("出荷指示")
+    assert company.one("SELECT state FROM orders_order WHERE id = %s", ready) == "READY"
+    juchu.press("チェックした受注に出荷指示する")
 
     assert company.one("SELECT state FROM orders_order WHERE id = %s", ready) == "PICKING"
     assert company.ask("SELECT 1 FROM orders_shipment WHERE order_id = %s AND state = 'INSTRUCTED'", ready)
+
+
+def test_the_order_desk_sees_first_what_becomes_of_many_orders(company: Company, desk: Any) -> None:
+    juchu = desk("juchu")
+    going, staying = (
+        order
+        for (order,) in company.ask(
+            "SELECT id FROM orders_order WHERE state IN ('AWAITING_STOCK', 'AWAITING_SHIP_DATE', 'AWAITING_RELEASE_DATE', 'ON_HOLD')"
+            " ORDER BY id DESC LIMIT 2"
+        )
+    )
+    gone = company.one("SELECT id FROM orders_order WHERE state = 'SHIPPED' ORDER BY id DESC LIMIT 1")
+    state = "SELECT state FROM orders_order WHERE id = %s"
+    before = company.one(state, staying)
+
+    juchu.open(f"/admin/orders/order/?id__in={going},{staying},{gone}")
+    juchu.mark(going, staying)
+    juchu.act("引当する")
+    juchu.press("一覧に戻る")
+    juchu.mark(gone)
+    juchu.act("確認待ちにする")
+    assert "対象外です。受注は「出荷済み」です。" in juchu.text
+    assert "変わる受注はありません。" in juchu.text
+    juchu.press("一覧に戻る")
+    juchu.mark(going, staying)
+    juchu.act("キャンセルする(理由を入力)")
+    assert "キャンセルには理由の入力が必要です。" in juchu.text
+    juchu.act("キャンセルする(理由を入力)", reason="お客様のご都合")
+    assert company.one(state, going) != "CANCELLED"
+    juchu.picture("juchu-orders-shown")
+    juchu.page.locator(f"[name=seen][value^='{staying}:']").uncheck()
+    juchu.press("チェックした受注で「キャンセルする」を実行")
+
+    assert "1件を実行しました" in juchu.text
+    assert company.one("SELECT state, cancel_reason FROM orders_order WHERE id = %s", going) == (
+        "CANCELLED",
+        "お客様のご都合",
+    )
+    assert company.one(state, staying) == before
 
 
 def test_the_warehouse_ships_and_sees_no_costs(company: Company, desk: Any) -> None:
@@ -95,6 +136,19 @@ def test_the_warehouse_ships_and_sees_no_costs(company: Company, desk: Any) -> N
         " WHERE m.id > %s AND m.quantity < 0 AND d.actor = 'staff:soko'",
         before,
     )
+    number, part = company.one(
+        "SELECT s.number, l.id FROM orders_shipment s JOIN orders_shipmentline l ON l.shipment_id = s.id WHERE s.id = %s ORDER BY l.id LIMIT 1",
+        parcel,
+    )
+    soko.open(f"/admin/orders/shipmentline/?q={number}")
+    soko.mark(part)
+    soko.act("返品を受け付ける", quantity="1", reason="サイズ違い")
+    assert "返品、入庫" in soko.text
+    assert company.one("SELECT returned_quantity FROM orders_shipmentline WHERE id = %s", part) == 0
+    soko.picture("soko-return-shown")
+    soko.press("チェックした受注で「返品を受け付ける」を実行")
+    assert company.one("SELECT returned_quantity FROM orders_shipmentline WHERE id = %s", part) == 1
+    assert company.one("SELECT number FROM orders_return ORDER BY id DESC LIMIT 1") in soko.text
     soko.open("/admin/inventory/stockbalance/")
     soko.picture("soko-stock")
     soko.open("/admin/inventory/stockmovement/")
@@ -110,6 +164,7 @@ def test_the_warehouse_writes_labels_takes_their_numbers_in_and_the_parcels_leav
         juchu.open("/admin/orders/order/?state__exact=READY")
         juchu.mark(*(order for (order,) in ready))
         juchu.act("出荷指示")
+        juchu.press("チェックした受注に出荷指示する")
     found = company.ask(
         "SELECT s.id, s.number FROM orders_shipment s JOIN orders_delivery d ON d.id = s.delivery_id"
         " WHERE s.state = 'INSTRUCTED' AND s.tracking_number = '' AND d.carrier IN ('', 'yamato') AND NOT EXISTS (SELECT 1 FROM core_stafftask t"

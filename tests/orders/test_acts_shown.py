@@ -11,7 +11,17 @@ from django.urls import reverse
 from accounting.models import JournalEntry
 from erp.core.models import StaffTask
 from erp.orders import services
-from erp.orders.models import Order, OrderEvent, OrderHold, OrderLine, OrderPayment, PaymentEvent, Shipment
+from erp.orders.models import (
+    Order,
+    OrderEvent,
+    OrderHold,
+    OrderLine,
+    OrderPayment,
+    PaymentEvent,
+    Return,
+    Shipment,
+    ShipmentLine,
+)  # fmt: skip
 from erp.orders.services import PaymentInput, PaymentNews, record_shop_sales
 from tests.customers.factories import account, bill_to
 from tests.inventory.factories import figures, sku, stock
@@ -311,7 +321,7 @@ def choose(client: Any, page: str, action: str, *rows: Any, **fields: Any) -> An
 
 def ticked(answer: Any, *records: Order) -> dict[str, Any]:
     """The boxes of these orders, as the preview carries them."""
-    boxes = {row.order.pk: f"{row.order.pk}:{row.found.fingerprint}" for row in answer.context["rows"]}
+    boxes = {row.order.pk: f"{row.order.pk}:{row.found.fingerprint}" for row in answer.context["rows"] if row.found}
     return {"confirmed": "1", "seen": [boxes[record.pk] for record in records]}
 
 
@@ -422,6 +432,368 @@ def test_a_confirmation_of_another_list_or_of_nothing_does_nothing(desk):
         choose(desk, "orderhold", "resolve", hold, resolution="x", confirmed="1", seen=seen)
 
     assert everything() == before
+
+
+# The list of orders: whole orders are acted on.
+
+
+def ready(channel: Any, shirt: Any, external_id: str, **fields: Any) -> Order:
+    return placed(channel, order(line(shirt, 1), external_id=external_id, **fields))
+
+
+def overtaken(channel: Any, shirt: Any, external_id: str) -> Order:
+    """An order whose parcel was called back because a revision had come too late."""
+    record = ready(channel, shirt, external_id)
+    [parcel] = released(record)
+    placed(channel, order(line(shirt, 2), external_id=external_id, revision=2))
+    services.cancel_release(shipment_id=parcel.pk, reason="変更", **HOW)
+    return record
+
+
+def shown(answer: Any) -> list[dict[str, str]]:
+    """What each order of the list would be afterwards."""
+    return [
+        {label: then for label, _now, then in row.found.changes} if row.found else {} for row in answer.context["rows"]
+    ]
+
+
+WITH_REASON = {"reason": "お客様から電話"}
+
+
+@pytest.mark.parametrize(
+    ("action", "make", "afterwards"),
+    [
+        ("cancel", ready, "キャンセル"),
+        ("hold", ready, "確認待ち"),
+        ("make_final", lambda *named: ready(*named, is_provisional=True), "出荷指示待ち"),
+        ("apply_late_revision", overtaken, "出荷指示待ち"),
+    ],
+)
+def test_what_becomes_of_many_orders_is_shown_and_those_ticked_are_acted_on(desk, action, make, afterwards):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 20)
+    one, two, three = (make(channel, shirt, f"A-{number}") for number in (1, 2, 3))
+    before = everything()
+
+    seen = choose(desk, "order", action, one, two, three, **WITH_REASON)
+
+    assert everything() == before
+    assert [each["状態"] for each in shown(seen)] == [afterwards] * 3
+    assert seen.context["would"] == 3
+    answer = choose(desk, "order", action, one, two, three, **WITH_REASON, **ticked(seen, one, three))
+    assert outcomes(answer) == [(one.pk, True), (three.pk, True)]
+    states = {record.pk: record.get_state_display() for record in Order.objects.all()}
+    assert (states[one.pk], states[three.pk]) == (afterwards, afterwards)
+    assert states[two.pk] != afterwards
+    done = everything()
+    again = choose(desk, "order", action, one, three, **WITH_REASON, **ticked(seen, one, three))
+    assert outcomes(again) == [(one.pk, False), (three.pk, False)]
+    assert everything() == done
+
+
+def test_a_cancellation_of_many_shows_the_money_that_is_owed_back(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 5)
+    record = unpaid(channel, shirt)
+    paid = PaymentNews("P-1", "PAID", NOON)
+    services.record_payment_event(channel=channel.code, external_id="A-1", event=paid, **HOW)
+
+    [found] = shown(choose(desk, "order", "cancel", record, reason="お客様都合"))
+
+    assert found["返金する前受金"] == "1,100"
+    assert any("未払金" in words for words in found.values())
+    assert found["販売チャネルに伝わること"] == "受注、在庫"
+
+
+def test_an_order_that_changed_since_it_was_shown_is_left_and_shown_anew_and_harms_no_other(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    one, two = ready(channel, shirt, "A-1"), ready(channel, shirt, "A-2")
+    seen = choose(desk, "order", "cancel", one, two, reason="お客様都合")
+    placed(channel, order(line(shirt, 2), external_id="A-1", revision=2))
+
+    answer = choose(desk, "order", "cancel", one, two, reason="お客様都合", **ticked(seen, one, two))
+
+    assert outcomes(answer) == [(one.pk, False), (two.pk, True)]
+    assert "表示した後に変わりました" in answer.content.decode()
+    assert (Order.objects.get(pk=one.pk).state, Order.objects.get(pk=two.pk).state) == ("READY", "CANCELLED")
+    choose(desk, "order", "cancel", one, reason="お客様都合", **ticked(answer, one))
+    assert Order.objects.get(pk=one.pk).state == "CANCELLED"
+
+
+def test_orders_of_which_an_act_changes_nothing_say_why_and_one_that_is_refused_harms_no_other(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    gone, off, late = ready(channel, shirt, "A-1"), ready(channel, shirt, "A-2"), overtaken(channel, shirt, "A-4")
+    services.ship(requests=[services.ShipRequest(parcel.pk) for parcel in released(gone)], ship_date=NOON.date(), **HOW)
+    services.cancel_by_staff(order_id=off.pk, reason="x", **HOW)
+    never = ready(channel, shirt, "A-3")
+
+    seen = choose(desk, "order", "apply_late_revision", gone, off, never, late)
+
+    rows = {row.order.pk: row for row in seen.context["rows"]}
+    assert rows[gone.pk].idle == ("対象外です。受注は「出荷済み」です。",)
+    assert rows[off.pk].idle == ("対象外です。受注は「キャンセル」です。",)
+    assert len(rows[never.pk].found.refused) == 1
+    text = seen.content.decode()
+    assert (rows[gone.pk].idle[0] in text, rows[never.pk].found.refused[0][1] in text) == (True, True)
+    assert seen.context["would"] == 1
+    answer = choose(desk, "order", "apply_late_revision", gone, off, never, late, **ticked(seen, never, late))
+    assert outcomes(answer) == [(late.pk, True), (never.pk, False)]
+
+
+def test_acts_that_leave_a_reason_behind_ask_for_it_and_take_the_one_that_was_typed(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    record = ready(channel, shirt, "A-1")
+
+    assert told(choose(desk, "order", "cancel", record)) == [("error", "キャンセルには理由の入力が必要です。")]
+    assert told(choose(desk, "order", "make_final", record, reason=" "))[0][0] == "error"
+    seen = choose(desk, "order", "cancel", record, reason="お客様都合")
+    assert "理由: お客様都合" in seen.content.decode()
+    choose(desk, "order", "cancel", record, reason="お客様都合", **ticked(seen, record))
+
+    record.refresh_from_db()
+    assert (record.state, record.cancel_reason) == ("CANCELLED", "お客様都合")
+    assert record.events.get(kind="CANCELLED").actor == "staff:hanako"
+
+
+def test_more_orders_than_a_person_looks_through_wait_for_the_next_time(desk, monkeypatch):
+    monkeypatch.setattr("erp.orders.admin.many_acts.MOST_ROWS", 2)
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    records = [ready(channel, shirt, f"A-{number}") for number in (1, 2, 3)]
+
+    seen = choose(desk, "order", "hold", *records)
+
+    assert [row.order.pk for row in seen.context["rows"]] == [record.pk for record in records[:2]]
+    assert "最初の2行だけ" in seen.content.decode()
+
+
+@pytest.mark.parametrize("action", ["cancel", "hold", "make_final", "apply_late_revision", "allocate", "release"])
+def test_who_may_not_act_on_orders_is_shown_nothing_and_does_nothing(client, action):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    record = ready(channel, shirt, "A-1")
+    books = of_role(client, "経理")
+    before = everything()
+
+    for confirmed in ({}, {"confirmed": "1", "seen": [f"{record.pk}:x"]}):
+        answer = choose(books, "order", action, record, reason="x", **confirmed)
+        assert "rows" not in answer.context
+        assert "going" not in answer.context
+
+    assert everything() == before
+
+
+def test_a_filter_of_the_list_stays_behind_an_act(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 9)
+    record = ready(channel, shirt, "A-1")
+    url = reverse("admin:orders_order_changelist") + "?state=READY"
+    chosen = {"_selected_action": [record.pk], "reason": "お客様都合", "action": "cancel"}
+
+    seen = desk.post(url, chosen)
+    assert seen.content.decode().count(f'"{url}"') == 2
+    answer = desk.post(url, chosen | ticked(seen, record))
+
+    assert outcomes(answer) == [(record.pk, True)]
+    assert f'href="{url}"' in answer.content.decode()
+
+
+# Stock for many orders.
+
+
+def test_stock_is_shown_for_many_orders_at_once_and_reserved_for_those_ticked(desk):
+    channel, place = shop()
+    shirt = sku()
+    one, two, three = (ready(channel, shirt, f"A-{number}") for number in (1, 2, 3))
+    stock(shirt, place, 2)
+    before = everything()
+
+    seen = choose(desk, "order", "allocate", one, two, three)
+
+    assert everything() == before
+    rows = {row.order.pk: row for row in seen.context["rows"]}
+    assert [rows[key.pk].moves for key in (one, two, three)] == [True, True, False]
+    boxes = {key: f"{key}:{row.fingerprint}" for key, row in rows.items()}
+    answer = choose(desk, "order", "allocate", one, two, three, confirmed="1", seen=[boxes[two.pk]])
+    assert outcomes(answer) == [(two.pk, True)]
+    assert [Order.objects.get(pk=key.pk).state for key in (one, two, three)] == [
+        "AWAITING_STOCK", "READY", "AWAITING_STOCK",
+    ]  # fmt: skip
+    again = choose(desk, "order", "allocate", two, confirmed="1", seen=[boxes[two.pk]])
+    assert outcomes(again) == [(two.pk, False)]
+
+
+def test_stock_that_another_got_meanwhile_is_not_reserved_but_shown_anew(desk):
+    channel, place = shop()
+    shirt, cap = sku(), sku()
+    one = placed(channel, order(line(shirt, 2), external_id="A-1"))
+    two = placed(channel, order(line(cap, 1), external_id="A-2"))
+    stock(shirt, place, 2)
+    stock(cap, place, 1)
+    seen = choose(desk, "order", "allocate", one, two)
+    boxes = [f"{row.order.pk}:{row.fingerprint}" for row in seen.context["rows"]]
+    ready(channel, shirt, "A-3")
+
+    answer = choose(desk, "order", "allocate", one, two, confirmed="1", seen=boxes)
+
+    assert outcomes(answer) == [(one.pk, False), (two.pk, True)]
+    assert "表示した後に変わりました" in answer.content.decode()
+    assert not OrderEvent.objects.filter(order=one, kind="ALLOCATED").exists()
+    assert Order.objects.get(pk=two.pk).state == "READY"
+
+
+def test_an_order_that_lacks_no_stock_says_so(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 2)
+    record = ready(channel, shirt, "A-1")
+
+    [row] = choose(desk, "order", "allocate", record).context["rows"]
+
+    assert (row.moves, row.why) == (False, "引当が必要な状態ではありません。受注は「出荷指示待ち」です。")
+
+
+def test_what_is_reserved_so_far_is_shown_before_it_is_released(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 1)
+    record = placed(channel, order(line(shirt, 2)))
+
+    whole = choose(desk, "order", "release", record)
+    part = choose(desk, "order", "release_in_part", record)
+
+    assert (whole.context["going"], [plan.order.pk for plan in whole.context["staying"]]) == ([], [record.pk])
+    [plan] = part.context["going"]
+    assert (plan.parcels[0].lines[0].units, Shipment.objects.count()) == (1, 0)
+    box = {"in_part": "1", "seen": [f"{record.pk}:{plan.fingerprint}"]}
+    desk.post(reverse("admin:orders_release"), box)
+    assert Shipment.objects.get().lines.get().quantity == 1
+
+
+# What came back, in the lists of parcels and of what was in them.
+
+
+def gone_parcel(pieces: int = 3, **fields: Any) -> tuple[Order, Any, Any, ShipmentLine]:
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 5, unit_value=400)
+    record = placed(channel, order(line(shirt, pieces), **fields))
+    services.ship(
+        requests=[services.ShipRequest(parcel.pk) for parcel in released(record)], ship_date=NOON.date(), **HOW
+    )
+    return record, shirt, place, ShipmentLine.objects.get(shipment__order=record)
+
+
+def list_form(client: Any, page: str) -> dict[str, Any]:
+    """The hidden fields of a list, as a browser sends them back."""
+    beside = client.get(reverse(f"admin:orders_{page}_changelist")).context["action_form"]
+    return {field: beside[field].value() for field in ("form", "back")}
+
+
+def test_a_return_is_shown_with_its_stock_and_its_money_before_it_is_booked(desk):
+    record, shirt, place, part = gone_parcel()
+    form = list_form(desk, "shipmentline") | {"quantity": "2", "condition": "SELLABLE", "reason": "サイズ違い"}
+    before, kept = everything(), figures(shirt, place)
+
+    seen = choose(desk, "shipmentline", "take_back", part, **form)
+
+    [found] = shown(seen)
+    [(label, words)] = [each for each in found.items() if each[0].startswith("返品: ")]
+    assert (f"{shirt.code} " in label, "× 2 良品" in label) == (True, True)
+    assert words == f"返品、入庫 {place.name} 2、金額 2,200"
+    assert any("返品 2" in each for each in found.values())
+    assert any("売上原価" in each for each in found.values())
+    assert found["販売チャネルに伝わること"] == "受注、返品、在庫"
+    text = seen.content.decode()
+    assert ("商品の状態: 良品" in text, "数量: 2" in text, f">{form['form']}<" in text) == (True, True, False)
+    assert (everything(), figures(shirt, place), Return.objects.count()) == (before, kept, 0)
+
+    answer = choose(desk, "shipmentline", "take_back", part, **form, **ticked(seen, record))
+
+    document = Return.objects.get()
+    assert outcomes(answer) == [(record.pk, True)]
+    assert document.number in answer.content.decode()
+    assert (document.actor, document.reason, document.lines.get().quantity) == ("staff:hanako", "サイズ違い", 2)
+    assert figures(shirt, place) == (kept[0] + 2, kept[1])
+    again = choose(desk, "shipmentline", "take_back", part, **form, **ticked(seen, record))
+    assert (outcomes(again), Return.objects.count()) == ([(record.pk, False)], 1)
+
+
+def test_lines_of_one_order_come_back_as_one_return_and_too_many_of_another_harm_none(desk):
+    channel, place = shop()
+    shirt, cap = sku(), sku()
+    stock(shirt, place, 5)
+    stock(cap, place, 5)
+    one = placed(channel, order(line(shirt, 2), line(cap, 2), external_id="A-1"))
+    two = placed(channel, order(line(shirt, 1), external_id="A-2"))
+    parcels = [*released(one), *released(two)]
+    services.ship(requests=[services.ShipRequest(parcel.pk) for parcel in parcels], ship_date=NOON.date(), **HOW)
+    lines = list(ShipmentLine.objects.order_by("pk"))
+    form = list_form(desk, "shipmentline") | {"quantity": "2"}
+
+    seen = choose(desk, "shipmentline", "take_back", *lines, **form)
+
+    first, second = seen.context["rows"]
+    assert (len(first.about), first.found.refused, len(second.found.refused)) == (2, (), 1)
+    choose(desk, "shipmentline", "take_back", *lines, **form, **ticked(seen, one, two))
+    assert Return.objects.get().order == one
+    assert [row.returned_quantity for row in ShipmentLine.objects.order_by("pk")] == [2, 2, 0]
+
+
+def test_a_refused_parcel_is_shown_with_what_it_costs_before_it_is_taken_back(desk):
+    record, shirt, place, part = gone_parcel()
+    form = list_form(desk, "shipment") | {"freight": "1100", "condition": "DEFECTIVE"}
+    before = everything()
+
+    seen = choose(desk, "shipment", "refuse", part.shipment, **form)
+
+    [found] = shown(seen)
+    assert any("荷造運賃" in words for words in found.values())
+    assert "商品の状態: 不良品" in seen.content.decode()
+    assert (everything(), Return.objects.count()) == (before, 0)
+    choose(desk, "shipment", "refuse", part.shipment, **form, **ticked(seen, record))
+    assert (Return.objects.get().kind, figure("freight")) == ("REFUSED", 1000)
+    assert figures(shirt, place)[0] == 2
+
+
+@pytest.mark.parametrize("role", ["受注担当", "経理"])
+def test_who_may_not_take_goods_back_is_shown_nothing_and_books_nothing(client, role):
+    record, _shirt, _place, part = gone_parcel()
+    other = of_role(client, role)
+
+    for confirmed in ({}, {"confirmed": "1", "seen": [f"{record.pk}:x"]}):
+        for page, action, row in (("shipmentline", "take_back", part), ("shipment", "refuse", part.shipment)):
+            assert "rows" not in choose(other, page, action, row, quantity="1", **confirmed).context
+
+    assert not Return.objects.exists()
+
+
+@pytest.mark.parametrize(("page", "action", "fields"), [
+    ("shipmentline", "take_back", {"quantity": "many"}),
+    ("shipment", "refuse", {"freight": "many"}),
+    ("shipment", "refuse", {"act_date": "yesterday"}),
+])  # fmt: skip
+def test_what_cannot_be_read_is_told_wherever_it_is_sent(desk, page, action, fields):
+    record, _shirt, _place, part = gone_parcel()
+    row = part if page == "shipmentline" else part.shipment
+
+    in_list = choose(desk, page, action, row, **fields)
+    on_page = press(desk, record, page, action, row.pk, **fields)
+
+    assert [level for level, _text in told(in_list)] == ["error"]
+    assert [level for level, _text in told(on_page)] == ["error"]
+    assert not Return.objects.exists()
 
 
 # What is sold on account, and what goes back.

@@ -167,7 +167,7 @@ def test_chosen_orders_are_previewed_with_the_reasons_of_those_that_stay(desk):
     stock(shirt, place, 1)
     going = placed(channel, order(line(shirt, 1), external_id="A-1"))
     staying = placed(channel, order(line(shirt, 1), external_id="A-2"))
-    chosen = {"action": "preview_release", "_selected_action": [going.pk, staying.pk]}
+    chosen = {"action": "release", "_selected_action": [going.pk, staying.pk]}
 
     page = desk.post(reverse("admin:orders_order_changelist"), chosen)
 

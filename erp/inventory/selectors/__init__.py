@@ -30,6 +30,7 @@ from erp.inventory.selectors.ledger import (
     holders_of,
     issued_since,
     issued_values,
+    put_back,
     reserved,
     stock_documents_of,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "promisable_skus",
     "promised",
     "promised_documents",
+    "put_back",
     "question_of_code",
     "reserved",
     "rules",

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Max, Sum
+from django.db.models import Max, Min, Sum
 
 from erp.core import rows
-from erp.inventory.models import HoldLine, Reservation, StockDocument
+from erp.inventory.models import HoldLine, Reservation, StockDocument, StockMovement
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,15 @@ def issued_values(
 def stock_documents_of(source_type: str, source_id: int) -> list[StockDocument]:
     """What a document of another room moved, the earliest first."""
     return list(StockDocument.objects.filter(source_type=source_type, source_id=source_id).order_by("pk"))
+
+
+def put_back(source_type: str, source_id: int) -> dict[str, int]:
+    """Pieces that a document of another room (a return) brought, by the name of the place."""
+    found = StockMovement.objects.filter(
+        document__source_type=source_type, document__source_id=source_id, quantity__gt=0
+    )
+    arrived = found.values_list("location__name").annotate(pieces=Sum("quantity"), first=Min("pk")).order_by("first")
+    return {place: pieces for place, pieces, _first in arrived}
 
 
 @dataclass(frozen=True, slots=True)

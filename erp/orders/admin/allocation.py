@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +21,17 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from erp.core.actors import Actor
 from erp.core.admin import MasterAdmin
 from erp.inventory.selectors import holders_of
 from erp.orders import selectors, services
+from erp.orders.admin import foreseeing
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import AllocationRule, Order, OrderLine, OrderState, OrderWait
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     from erp.orders.admin.orders import OrderAdmin
 
 MOST_ORDERS = 200
@@ -64,18 +73,95 @@ class OrderWaitAdmin(OfChannels):
     ordering = ["-id"]
 
 
-def preview(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse:
-    """What 引当 would reserve for many orders, in the order in which they are served: it is done, looked at, and taken back."""
-    ids = list(chosen.order_by("priority", "pk").values_list("pk", flat=True)[:MOST_ORDERS])
-    now = _standing(ids)
-    then = page.try_out(request, partial(services.allocate_by_hand, order_ids=ids), lambda: _standing(ids))
-    rows = [
-        (order, now[order.pk], then[order.pk], then[order.pk] != now[order.pk])
-        for order in page.get_queryset(request).filter(pk__in=ids).order_by("priority", "pk")
-    ]
-    shared = {**page.admin_site.each_context(request), "opts": page.opts, "title": gettext("Allocate stock")}
-    context = {**shared, "rows": rows, "would": sum(moves for *_rest, moves in rows)}
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One order, how it stands now and afterwards; ``why`` says why nothing would change, or was done."""
+
+    order: Order
+    now: tuple[str, str]
+    then: tuple[str, str]
+    why: StrOrPromise = ""
+    is_done: bool = False
+
+    @property
+    def moves(self) -> bool:
+        return self.now != self.then
+
+    @property
+    def fingerprint(self) -> str:
+        told = json.dumps([self.order.revision, self.order.version, self.now, self.then], ensure_ascii=False)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+def allocate(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse:
+    """What 引当 would reserve for many orders, in the order in which they are served: it is done, looked at, and taken back. What was ticked, and
+    still is just that, is done order by order."""
+    is_result, seen = "confirmed" in request.POST, foreseeing.ticked(request.POST.getlist("seen"))
+    if is_result:
+        # Also those that the filters of the list show no more.
+        chosen = page.get_queryset(request).filter(pk__in=list(seen))
+    ids = list(chosen.order_by("priority", "pk").values_list("pk", flat=True)[: MOST_ORDERS + 1])
+    more, ids = len(ids) > MOST_ORDERS, ids[:MOST_ORDERS]
+    rows = (
+        [_done(page, request, key, seen[key]) for key in ids] if is_result else _foreseen_together(page, request, ids)
+    )
+    context = {
+        **page.admin_site.each_context(request),
+        "opts": page.opts,
+        "title": gettext("Allocate stock"),
+        "rows": rows,
+        "is_result": is_result,
+        "would": sum(row.moves and not row.is_done for row in rows),
+        "done": sum(row.is_done for row in rows),
+        "left": sum(not row.is_done for row in rows),
+        "more": MOST_ORDERS if more else 0,
+    }
     return TemplateResponse(request, "admin/orders/order/allocate.html", context)
+
+
+def _foreseen_together(page: OrderAdmin, request: HttpRequest, ids: list[int]) -> list[Row]:
+    """Tried at once, so that no two are promised the same pieces."""
+    if not ids:
+        return []
+    found = _tried(page, request, ids)
+    idle = selectors.nothing_to_do("allocate", [row.order for row in found])
+    return [replace(row, why=idle.get(row.order.pk, "")) for row in found]
+
+
+def _done(page: OrderAdmin, request: HttpRequest, key: int, seen: str) -> Row:
+    """It stays if it is what was seen. What is refused of one order harms no other."""
+    tried = list[Row]()
+    with page.refusals_as_messages(request):
+        tried += _tried(page, request, [key], stays=lambda rows: rows[0].moves and rows[0].fingerprint == seen)
+    if not tried:
+        order, stands = _read([key])[key]
+        return Row(order, stands, stands, why=gettext("Nothing was changed; see the message above."))
+    [row] = tried
+    if row.moves and row.fingerprint == seen:
+        return replace(row, is_done=True)
+    return replace(row, why=gettext("changed since it was shown") if row.moves else gettext("nothing changes"))
+
+
+def _tried(
+    page: OrderAdmin, request: HttpRequest, ids: list[int], *, stays: Callable[[list[Row]], bool] | None = None
+) -> list[Row]:
+    before: dict[int, tuple[Order, tuple[str, str]]] = {}
+
+    def done(*, at: dt.datetime, by: Actor) -> None:
+        before.clear()
+        before.update(_read(ids))
+        services.allocate_by_hand(order_ids=ids, at=at, by=by)
+
+    def look() -> list[Row]:
+        then = _standing(ids)
+        return [Row(*before[key], then[key]) for key in ids]
+
+    return page.try_out(request, done, look, stays=stays)
+
+
+def _read(ids: list[int]) -> dict[int, tuple[Order, tuple[str, str]]]:
+    told = _standing(ids)
+    return {order.pk: (order, told[order.pk]) for order in Order.objects.select_related("channel").filter(pk__in=ids)}
 
 
 def _standing(ids: list[int]) -> dict[int, tuple[str, str]]:

@@ -27,7 +27,7 @@ from erp.core.errors import DomainError
 from erp.core.money import ZERO
 from erp.core.permissions import SEE_AMOUNTS
 from erp.core.task_kinds import label_of
-from erp.inventory.selectors import claims_on
+from erp.inventory.selectors import claims_on, put_back
 from erp.orders import selectors
 from erp.orders.models import Delivery, Order
 
@@ -54,11 +54,12 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """``changes`` are what is changed, now, and afterwards; ``refused`` what is not done, and why."""
+    """``changes`` are what is changed, now, and afterwards; ``refused`` what is not done, and why; ``answers`` what the services gave back."""
 
     changes: tuple[tuple[str, str, str], ...]
     refused: tuple[tuple[str, str], ...]
     fingerprint: str
+    answers: tuple[object, ...] = ()
 
     def is_what_was_seen(self, fingerprint: str) -> bool:
         return bool(self.changes) and self.fingerprint == fingerprint
@@ -80,7 +81,7 @@ def foresee(page: ServiceAdmin, request: HttpRequest, deed: Deed, *, seen: str =
     What is refused of one call harms no other. What the order was is read just before the first call takes its lock; whatever comes between
     shows in what the calls lead to, which is compared too.
     """
-    before, refused = _Standing(), list[tuple[str, str]]()
+    before, refused, answers = _Standing(), list[tuple[str, str]](), list[object]()
 
     def done(*, at: dt.datetime, by: Actor) -> None:
         nonlocal before
@@ -92,10 +93,11 @@ def foresee(page: ServiceAdmin, request: HttpRequest, deed: Deed, *, seen: str =
             version=(order.revision, order.version),
         )
         refused.clear()
+        answers.clear()
         for what, service in deed.calls:
             try:
                 with transaction.atomic():
-                    service(at=at, by=by)
+                    answers.append(service(at=at, by=by))
             except DomainError as refusal:
                 refused.append((what, for_people(refusal)))
 
@@ -107,9 +109,16 @@ def foresee(page: ServiceAdmin, request: HttpRequest, deed: Deed, *, seen: str =
             *_news(order, before.announced),
         ]
         seal = json.dumps([before.version, before.told, differing, refused], ensure_ascii=False)
-        return Foreseen(tuple(differing), tuple(refused), hashlib.sha256(seal.encode()).hexdigest())
+        fingerprint = hashlib.sha256(seal.encode()).hexdigest()
+        return Foreseen(tuple(differing), tuple(refused), fingerprint, tuple(answers))
 
     return page.try_out(request, done, look, stays=lambda found: found.is_what_was_seen(seen))
+
+
+def ticked(values: Iterable[str]) -> dict[int, str]:
+    """Order and fingerprint as the boxes of a preview carry them."""
+    pairs = [value.partition(":")[::2] for value in values]
+    return {int(key): seen for key, seen in pairs if key.isdecimal() and len(key) <= 18}
 
 
 def _read(deed: Deed) -> Order:
@@ -162,6 +171,7 @@ def _told(request: HttpRequest, order: Order) -> Told:
         ("orders.view_orderline", partial(_lines, sees_amounts=may(SEE_AMOUNTS))),
         ("orders.view_delivery", _deliveries),
         ("orders.view_shipment", _parcels),
+        ("orders.view_return", partial(_returns, sees_amounts=may(SEE_AMOUNTS))),
         ("orders.view_orderpayment", _payments),
         ("accounting.view_openitem", _open_items),
         ("accounting.view_journalentry", _entries),
@@ -229,7 +239,9 @@ def _lines(sheet: selectors.OrderSheet, *, sees_amounts: bool) -> Told:
     def parts(line: selectors.SheetLine) -> Iterator[str]:
         row = line.row
         if row.sku_id and row.sku is not None:
-            yield f"{row.sku.code} {names.get(row.sku.code, '')}".strip()
+            # The line is called by the name that was ordered; it says another one where the SKU has it.
+            name = names.get(row.sku.code, "")
+            yield row.sku.code if name == row.name else f"{row.sku.code} {name}".strip()
         else:
             yield f"{gettext('Unknown SKU')} {row.sku_code or row.channel_item_code}".strip()
         yield gettext("ordered %(count)d") % {"count": row.quantity}
@@ -245,6 +257,7 @@ def _lines(sheet: selectors.OrderSheet, *, sees_amounts: bool) -> Told:
             (line.lacking, gettext("lacking %(count)d")),
             (row.shipped_quantity, gettext("shipped %(count)d")),
             (row.cancelled_quantity, gettext("cancelled %(count)d")),
+            (row.returned_quantity, gettext("returned %(count)d")),
         ):
             if count:
                 yield words % {"count": count}
@@ -272,6 +285,28 @@ def _parcel(parcel: selectors.SheetShipment) -> str:
     return _listed(part for part in (row.get_state_display(), left, row.tracking_number) if part)
 
 
+def _returns(sheet: selectors.OrderSheet, *, sees_amounts: bool) -> Told:
+    """By what came back: the number of one that does not exist yet is not known."""
+    return _joined((_return_name(back), _return(back, sees_amounts=sees_amounts)) for back in sheet.returns)
+
+
+def _return_name(back: selectors.SheetReturn) -> str:
+    contents = "、".join(
+        f"{line.sku.code if line.sku is not None else ''} {line.description} × {line.quantity} {line.get_condition_display()}".strip()
+        for line in back.lines
+    )
+    return gettext("return: %(contents)s") % {"contents": contents}
+
+
+def _return(back: selectors.SheetReturn, *, sees_amounts: bool) -> str:
+    """Where its pieces went, and what it amounts to."""
+    arrived, words = put_back("RETURN", back.row.pk), gettext("put into %(place)s %(count)d")
+    parts = [words % {"place": place, "count": count} for place, count in arrived.items()]
+    if sees_amounts:
+        parts.append(gettext("amount %(amount)s") % {"amount": _money(back.row.gross_amount)})
+    return _listed([back.row.get_kind_display(), *parts])
+
+
 def _name_of(row: Any) -> str:
     return f"{row.sku.code if row.sku_id else row.sku_code or row.channel_item_code} {row.name}"
 
@@ -293,13 +328,20 @@ def _payments(sheet: selectors.OrderSheet) -> Told:
 
 def _entries(sheet: selectors.OrderSheet) -> Told:
     """By what they say: the number of one that does not exist yet is not known."""
+    unknown = [back.row.number for back in sheet.returns]
     return _joined(
         (
-            f"{gettext('journal entry')}: {entry.head.description}",
+            f"{gettext('journal entry')}: {_without(entry.head.description, unknown)}",
             f"{_side((row.name, row.debit) for row in entry.sums)} / {_side((row.name, row.credit) for row in entry.sums)}",
         )
         for entry in selectors.entries_of(sheet)
     )
+
+
+def _without(description: str, numbers: Iterable[str]) -> str:
+    for number in numbers:
+        description = description.replace(number, "")
+    return description.strip()
 
 
 def _side(sums: Iterable[tuple[str, Decimal]]) -> str:

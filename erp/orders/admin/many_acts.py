@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 
 from erp.core.admin import ServiceAdmin
 from erp.orders.admin import foreseeing, order_acts
-from erp.orders.models import Order
+from erp.orders.models import Order, Return
 
 # What a person can look through; each is tried in a transaction of its own. The rows after them wait for the next time.
 MOST_ROWS = 50
@@ -23,12 +23,19 @@ MOST_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One order with what is asked of it. ``found`` is None where the database could not say; ``is_done`` in the result of what was confirmed."""
+    """One order with what is asked of it. ``found`` is None where nothing was tried: there is nothing to do (``idle`` says why), or the database
+    could not say. ``is_done`` in the result of what was confirmed, with the returns that were ``made``."""
 
     order: Order
     about: tuple[str, ...]
-    found: foreseeing.Foreseen | None
+    idle: tuple[str, ...] = ()
+    found: foreseeing.Foreseen | None = None
     is_done: bool = False
+
+    @property
+    def made(self) -> list[Return]:
+        answers = self.found.answers if self.is_done and self.found else ()
+        return [answer for answer in answers if isinstance(answer, Return)]
 
 
 def act_on_many(
@@ -40,19 +47,24 @@ def act_on_many(
     about: Callable[[Any], str],
 ) -> HttpResponse | None:
     """``about`` tells what a row is. Rows of one order are acted on together: one reason to wait less is another state when it was the last."""
-    act, said = order_acts.ACTS[str(page.opts.model_name), action], order_acts.said_in(request)
+    name = str(page.opts.model_name)
+    act, acted_on, said = order_acts.ACTS[name, action], order_acts.ACTED_ON[name], order_acts.said_in(request)
     if act.needs and not said[act.needs]:
         page.message_user(request, str(act.asks), messages.ERROR)
         return None
-    seen = dict(_ticked(request.POST.getlist("seen"))) if "confirmed" in request.POST else None
+    seen = foreseeing.ticked(request.POST.getlist("seen")) if "confirmed" in request.POST else None
     if seen is not None:
         # Also those that the filters of the list show no more: somebody else was faster, and that is told.
         named = [int(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if key.isdecimal() and len(key) <= 18]
-        chosen = page.get_queryset(request).filter(pk__in=named, order__in=list(seen))
-    found = list(chosen.select_related("order__channel").order_by("order_id", "pk")[: MOST_ROWS + 1])
+        chosen = page.get_queryset(request).filter(pk__in=named).filter(**{f"{acted_on.key}__in": list(seen)})
+    ordered = chosen.select_related(acted_on.read_along).order_by(acted_on.key, "pk")
+    found = list(ordered[: MOST_ROWS + 1])
     more, found = len(found) > MOST_ROWS, found[:MOST_ROWS]
-    groups = [list(rows) for _key, rows in groupby(found, key=lambda row: row.order_id)]
-    told = [_row(page, request, act, said, rows, about, seen) for rows in groups]
+    idle = act.idle(found)
+    told = [
+        _row(page, request, act, said, order, list(rows), about, idle, seen)
+        for order, rows in groupby(found, key=acted_on.order_of)
+    ]
     context = {
         **page.admin_site.each_context(request),
         "opts": page.opts,
@@ -60,7 +72,7 @@ def act_on_many(
         "action": action,
         "said": order_acts.to_say_again(said),
         "rows": told,
-        "keys": [row.pk for row in chain.from_iterable(groups)],
+        "keys": [row.pk for row in found],
         "is_result": seen is not None,
         "done": sum(row.is_done for row in told),
         "left": sum(not row.is_done for row in told),
@@ -75,22 +87,21 @@ def _row(
     request: HttpRequest,
     act: order_acts.Act,
     said: order_acts.Said,
+    order: Order,
     rows: Sequence[Any],
     about: Callable[[Any], str],
+    idle: Mapping[int, str],
     seen: dict[int, str] | None,
 ) -> Row:
-    order: Order = rows[0].order
-    calls = tuple((about(row), act.call_of(row, said)) for row in rows)
+    told, why = tuple(map(about, rows)), tuple(idle[row.pk] for row in rows if row.pk in idle)
+    rows = [row for row in rows if row.pk not in idle]
+    if not rows:
+        return Row(order, told, why)
     takes = tuple(sorted({sku for row in rows for sku in act.takes(row, said)}))
     fingerprint, tried = (seen or {}).get(order.pk, ""), list[foreseeing.Foreseen]()
     with page.refusals_as_messages(request, order.number):
-        tried.append(foreseeing.foresee(page, request, foreseeing.Deed(order.pk, calls, takes), seen=fingerprint))
+        deed = foreseeing.Deed(order.pk, act.calls_on(rows, said, about), takes)
+        tried.append(foreseeing.foresee(page, request, deed, seen=fingerprint))
     found = tried[0] if tried else None
     is_done = found is not None and found.is_what_was_seen(fingerprint)
-    return Row(order, tuple(what for what, _call in calls), found, is_done)
-
-
-def _ticked(values: Iterable[str]) -> list[tuple[int, str]]:
-    """Order and fingerprint as the boxes of the preview carry them."""
-    pairs = [value.partition(":")[::2] for value in values]
-    return [(int(key), seen) for key, seen in pairs if key.isdecimal() and len(key) <= 18]
+    return Row(order, told, why, found, is_done)

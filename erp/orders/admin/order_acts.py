@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,38 +20,90 @@ from django.utils.translation import gettext_lazy as _
 from catalog.selectors import sku_facts
 from erp.core.admin import ServiceAdmin
 from erp.core.clock import business_date
-from erp.orders import services
-from erp.orders.admin import foreseeing
-from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, Shipment
+from erp.core.errors import InvalidInput, Problem
+from erp.core.money import ZERO
+from erp.orders import selectors, services
+from erp.orders.admin import foreseeing, what_came_back
+from erp.orders.models import Order, OrderHold, OrderLine, OrderPayment, ReturnLine, Shipment, ShipmentLine
+from erp.orders.selectors import outside_numbers
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 Said = Mapping[str, str]
 Call = Callable[..., object]
-# What is filled in beside an act: what it is called, and how much of it counts.
-FIELDS: dict[str, tuple[StrOrPromise, int]] = {
-    "reason": (_("reason"), 200),
-    "resolution": (_("resolution"), 300),
-    "sku_code": (_("SKU"), 40),
-    "carrier": (_("carrier"), 30),
-    "tracking_number": (_("tracking number"), 60),
+Condition = ReturnLine.Condition
+_UNITS, _MONEY, _DAY = (
+    forms.IntegerField(required=False, min_value=1),
+    forms.DecimalField(required=False, min_value=0),
+    forms.DateField(required=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is filled in beside an act: how much of it counts, and how it is told. What has no label is not told, only carried along."""
+
+    label: StrOrPromise
+    longest: int
+    told: Callable[[str], StrOrPromise] = str
+
+
+def _condition(code: str) -> StrOrPromise:
+    return Condition(code).label if code in Condition else code
+
+
+FIELDS: dict[str, Field] = {
+    "reason": Field(_("reason"), 200),
+    "resolution": Field(_("resolution"), 300),
+    "sku_code": Field(_("SKU"), 40),
+    "carrier": Field(_("carrier"), 30),
+    "tracking_number": Field(_("tracking number"), 60),
+    "quantity": Field(_("quantity"), 9),
+    "condition": Field(_("condition"), 20, _condition),
+    "freight": Field(_("freight both ways (tax included)"), 20),
+    "act_date": Field(_("date"), 10),
+    "form": Field("", 40),
+    "back": Field("", 10_000),
 }
-# The models whose rows are acted on, and the way from them to the order.
-ACTED_ON: dict[str, tuple[type[Any], str]] = {
-    "order": (Order, "pk"),
-    "orderhold": (OrderHold, "order"),
-    "orderline": (OrderLine, "order"),
-    "orderpayment": (OrderPayment, "order"),
-    "shipment": (Shipment, "order"),
+
+
+@dataclass(frozen=True, slots=True)
+class ActedOn:
+    """A model whose rows are acted on. ``owner`` leads from a row to its order; empty where the row is the order itself."""
+
+    model: type[Any]
+    owner: str = "order"
+
+    @property
+    def key(self) -> str:
+        return f"{self.owner}_id" if self.owner else "pk"
+
+    @property
+    def read_along(self) -> str:
+        return f"{self.owner}__channel".removeprefix("__")
+
+    def order_of(self, row: Any) -> Order:
+        order: Order = reduce(getattr, filter(None, self.owner.split("__")), row)
+        return order
+
+
+ACTED_ON: dict[str, ActedOn] = {
+    "order": ActedOn(Order, owner=""),
+    "orderhold": ActedOn(OrderHold),
+    "orderline": ActedOn(OrderLine),
+    "orderpayment": ActedOn(OrderPayment),
+    "shipment": ActedOn(Shipment),
+    "shipmentline": ActedOn(ShipmentLine, owner="shipment__order"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """``call_of`` makes the one call of a service for a row, from what was filled in beside; the field ``needs`` has to be.
+    """``call_of`` makes the one call of a service for a row, from what was filled in beside; the field ``needs`` has to be. Where the act
+    ``is_joint``, it is one call for all chosen rows of an order.
 
-    ``takes`` says of which SKUs it may take pieces that others have.
+    ``takes`` says of which SKUs it may take pieces that others have, ``idle`` of which of many rows it would change nothing, and why.
     """
 
     title: StrOrPromise
@@ -58,6 +111,14 @@ class Act:
     needs: str = ""
     asks: StrOrPromise = ""
     takes: Callable[[Any, Said], tuple[int, ...]] = lambda _row, _said: ()
+    idle: Callable[[Sequence[Any]], Mapping[int, str]] = lambda _rows: {}
+    is_joint: bool = False
+
+    def calls_on(self, rows: Sequence[Any], said: Said, about: Callable[[Any], str]) -> tuple[tuple[str, Call], ...]:
+        """Each call on rows of one order with what it is about."""
+        if self.is_joint:
+            return (("、".join(map(about, rows)), self.call_of(rows, said)),) if rows else ()
+        return tuple((about(row), self.call_of(row, said)) for row in rows)
 
 
 def _resolved(hold: OrderHold, said: Said) -> Call:
@@ -83,6 +144,40 @@ def _pieces_of(line: OrderLine, said: Said) -> tuple[int, ...]:
     return tuple(sku_id for sku_id, _pieces in facts.components) if facts and line.shipped_quantity else ()
 
 
+def _read(field: forms.Field, text: str) -> Any:
+    try:
+        return field.clean(text)
+    except forms.ValidationError as fault:
+        raise InvalidInput([Problem("", "unreadable", " ".join(fault.messages))]) from fault
+
+
+def _taken_back(lines: Sequence[ShipmentLine], said: Said) -> Call:
+    """One return of all these lines. The same form pressed twice is the same return; what another booked of their parcels since is told."""
+    units, condition = _read(_UNITS, said["quantity"]) or 1, said["condition"] or Condition.SELLABLE
+    back = what_came_back.seen(said)
+    return partial(
+        services.record_return,
+        order_id=lines[0].shipment.order_id,
+        external_id=f"{outside_numbers.AT_A_DESK}{lines[0].pk}:{what_came_back.token(said)}",
+        lines=[services.ReturnedLine(line.pk, units, condition) for line in lines],
+        reason=said["reason"],
+        seen={line.shipment_id: back.get(line.shipment_id, 0) for line in lines},
+    )
+
+
+def _refused(parcel: Shipment, said: Said) -> Call:
+    """The freight is that of one parcel."""
+    return partial(
+        services.record_refusal,
+        shipment_id=parcel.pk,
+        external_id=f"{outside_numbers.REFUSED}{parcel.pk}",
+        freight=_read(_MONEY, said["freight"]) or ZERO,
+        condition=said["condition"] or Condition.SELLABLE,
+        return_date=_read(_DAY, said["act_date"]),
+        seen={parcel.pk: what_came_back.seen(said).get(parcel.pk, 0)},
+    )
+
+
 ACTS: dict[tuple[str, str], Act] = {
     ("order", "allocate"): Act(
         _("Allocate stock"), lambda order, _said: partial(services.allocate_by_hand, order_ids=[order.pk])
@@ -98,21 +193,25 @@ ACTS: dict[tuple[str, str], Act] = {
         pgettext_lazy("act", "Take as final"),
         lambda order, said: partial(services.make_final, order_id=order.pk, reason=said["reason"]),
         needs="reason",
-        asks=_("Give a reason."),
+        asks=_("Say who confirmed the order, and how."),
+        idle=partial(selectors.nothing_to_do, "make_final"),
     ),
     ("order", "apply_late_revision"): Act(
         _("Apply the revision that came late"),
         lambda order, _said: partial(services.apply_late_revision, order_id=order.pk),
+        idle=partial(selectors.nothing_to_do, "apply_late_revision"),
     ),
     ("order", "hold"): Act(
         pgettext_lazy("act", "Put on hold"),
         lambda order, said: partial(services.hold_order, order_id=order.pk, detail=said["reason"]),
+        idle=partial(selectors.nothing_to_do, "hold"),
     ),
     ("order", "cancel"): Act(
         pgettext_lazy("act", "Cancel the order"),
         lambda order, said: partial(services.cancel_by_staff, order_id=order.pk, reason=said["reason"]),
         needs="reason",
-        asks=_("Give a reason."),
+        asks=_("A cancellation needs its reason."),
+        idle=partial(selectors.nothing_to_do, "cancel"),
     ),
     ("orderhold", "resolve"): Act(
         pgettext_lazy("act", "Resolve"), _resolved, needs="resolution", asks=_("Say how it was resolved.")
@@ -147,16 +246,18 @@ ACTS: dict[tuple[str, str], Act] = {
         _("Call back from the warehouse"),
         lambda parcel, _said: partial(services.cancel_release, shipment_id=parcel.pk, reason=""),
     ),
+    ("shipment", "refuse"): Act(_("Take back a refused parcel"), _refused),
+    ("shipmentline", "take_back"): Act(_("Take back"), _taken_back, is_joint=True),
 }
 
 
 def said_in(request: HttpRequest) -> dict[str, str]:
-    return {name: request.POST.get(name, "").strip()[:most] for name, (_label, most) in FIELDS.items()}
+    return {name: request.POST.get(name, "").strip()[: field.longest] for name, field in FIELDS.items()}
 
 
-def to_say_again(said: Said) -> list[tuple[str, StrOrPromise, str]]:
-    """Name, label and text of what was filled in, for the form that confirms."""
-    return [(name, FIELDS[name][0], text) for name, text in said.items() if text]
+def to_say_again(said: Said) -> list[tuple[str, str, StrOrPromise, StrOrPromise]]:
+    """Name and text of what was filled in, for the form that confirms, and its label and words, for people."""
+    return [(name, text, FIELDS[name].label, FIELDS[name].told(text)) for name, text in said.items() if text]
 
 
 def act_on(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpResponse:
@@ -169,7 +270,7 @@ def act_on(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespon
         return back
     seen, tried = request.POST.get("seen", ""), list[foreseeing.Foreseen]()
     with page.refusals_as_messages(request, order.number):
-        deed = foreseeing.Deed(order.pk, ((str(act.title), act.call_of(row, said)),), act.takes(row, said))
+        deed = foreseeing.Deed(order.pk, act.calls_on([row], said, lambda _row: str(act.title)), act.takes(row, said))
         tried.append(foreseeing.foresee(page, request, deed, seen=seen))
     if not tried:
         return back
@@ -201,9 +302,9 @@ def _asked(page: ServiceAdmin, request: HttpRequest, order: Order, name: str, ac
     key, act = request.POST.get("key", ""), ACTS.get((name, action))
     if act is None or not key.isdecimal() or len(key) > 18:
         raise PermissionDenied
-    model, owner = ACTED_ON[name]
-    acting = page.admin_site._registry[model]
-    rows = acting.get_queryset(request).filter(pk=int(key)).filter(**{owner: order.pk})
+    acted_on = ACTED_ON[name]
+    acting = page.admin_site._registry[acted_on.model]
+    rows = acting.get_queryset(request).filter(pk=int(key)).filter(**{acted_on.key: order.pk})
     if action not in acting.get_actions(request) or (row := rows.first()) is None:
         raise PermissionDenied
     return act, row

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from erp.core.admin import ActionForm, PageLink
-from erp.orders import selectors, services
-from erp.orders.admin import allocation, from_hold, order_acts, order_mail, order_page, receipts, release
+from erp.orders import services
+from erp.orders.admin import allocation, from_hold, many_acts, order_acts, order_mail, order_page, receipts, release
 from erp.orders.admin.channels import OfChannels
 from erp.orders.models import Order
 
@@ -46,10 +46,8 @@ class OrderAdmin(OfChannels):
     action_form = ReasonForm
     list_links = [PageLink("admin:orders_release", _("Release orders"), "act")]
     actions = [
-        "preview_allocation",
         "allocate",
         "set_priority",
-        "preview_release",
         "release",
         "release_in_part",
         "make_final",
@@ -138,12 +136,8 @@ class OrderAdmin(OfChannels):
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
 
     @admin.action(description=_("Allocate stock"), permissions=["act"])
-    def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, "allocate")
-
-    @admin.action(description=_("Allocate stock, with a preview"), permissions=["act"])
-    def preview_allocation(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
-        return allocation.preview(self, request, queryset)
+    def allocate(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return allocation.allocate(self, request, queryset)
 
     @admin.action(description=_("Set the allocation priority (type it as the reason)"), permissions=["act"])
     def set_priority(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
@@ -156,58 +150,30 @@ class OrderAdmin(OfChannels):
         told = ngettext("%(count)d order done.", "%(count)d orders done.", done)
         self.message_user(request, told % {"count": done}, messages.SUCCESS if done else messages.WARNING)
 
-    @admin.action(description=_("Release, with a preview"), permissions=["act"])
-    def preview_release(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+    @admin.action(description=_("Release to the warehouse"), permissions=["act"])
+    def release(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
         return release.preview(self, request, queryset)
 
-    @admin.action(description=_("Release to the warehouse"), permissions=["act"])
-    def release(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, "release")
-
     @admin.action(description=_("Release what is reserved so far"), permissions=["act"])
-    def release_in_part(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, "release_in_part")
+    def release_in_part(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return release.preview(self, request, queryset, in_part=True)
 
     @admin.action(description=_("Take as final (give a reason)"), permissions=["act"])
-    def make_final(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        reason = request.POST.get("reason", "").strip()
-        if not reason:
-            self.message_user(request, _("Say who confirmed the order, and how."), messages.ERROR)
-            return
-        self._each(request, queryset, "make_final", reason)
+    def make_final(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "make_final", about=_order)
 
     @admin.action(description=_("Apply the revision that came late"), permissions=["act"])
-    def apply_late_revision(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, "apply_late_revision")
+    def apply_late_revision(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "apply_late_revision", about=_order)
 
     @admin.action(description=_("Put on hold"), permissions=["act"])
-    def hold(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        reason = request.POST.get("reason", "")
-        self._each(request, queryset, "hold", reason)
+    def hold(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "hold", about=_order)
 
     @admin.action(description=_("Cancel (give a reason)"), permissions=["act"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        reason = request.POST.get("reason", "").strip()
-        if not reason:
-            self.message_user(request, _("A cancellation needs its reason."), messages.ERROR)
-            return
-        self._each(request, queryset, "cancel", reason)
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "cancel", about=_order)
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Order], act: str, reason: str = "") -> None:
-        """One transaction per order, so that one refusal harms no other; the result of each is told."""
-        done, chosen = 0, list(queryset.order_by("pk"))
-        call_of = order_acts.ACTS["order", act].call_of
-        idle = selectors.nothing_to_do(act, chosen)
-        for order in chosen:
-            if why := idle.get(order.pk):
-                self.message_user(request, f"{order.number}: {why}", messages.WARNING)
-                continue
-            with self.refusals_as_messages(request, order.number):
-                self.serve(request, call_of(order, {"reason": reason}))
-                done += 1
-        told = ngettext("%(count)d order done.", "%(count)d orders done.", done) % {"count": done}
-        if left := len(chosen) - done:
-            not_done = ngettext("%(count)d order was left as it is.", "%(count)d orders were left as they are.", left)
-            told = f"{told} {not_done % {'count': left}}"
-        level = messages.SUCCESS if done == len(chosen) else messages.WARNING
-        self.message_user(request, told, level)
+
+def _order(order: Order) -> str:
+    return order.external_id

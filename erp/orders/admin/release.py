@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.models import Channel
 from erp.orders import services
+from erp.orders.admin import foreseeing
 from erp.orders.models import Order, OrderState, Shipment
 
 if TYPE_CHECKING:
@@ -38,10 +39,14 @@ class WaitingForm(forms.Form):
     in_part = forms.BooleanField(label=_("also what waits for the rest of its goods"), required=False)
 
 
-def preview(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order] | None = None) -> HttpResponse:
-    """What would be released: of ``chosen`` orders, or of all that wait for it, most urgent first."""
+def preview(
+    page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order] | None = None, *, in_part: bool = False
+) -> HttpResponse:
+    """What would be released: of ``chosen`` orders, or of all that wait for it, most urgent first. ``in_part`` takes those, too, that wait for
+    the rest of their goods."""
     form = WaitingForm(request.GET or None) if chosen is None else None
-    in_part = form is not None and form.is_valid() and form.cleaned_data["in_part"]
+    if form is not None:
+        in_part = form.is_valid() and form.cleaned_data["in_part"]
     found = _waiting(page, request, form) if chosen is None else chosen
     urgent = found.annotate(wished=Min("deliveries__wish_date")).order_by("priority", "wished", "pk")
     keys = list(urgent.values_list("pk", flat=True)[: MOST_ORDERS + 1])
@@ -60,7 +65,7 @@ def preview(page: OrderAdmin, request: HttpRequest, chosen: QuerySet[Order] | No
 
 def confirm(page: OrderAdmin, request: HttpRequest) -> HttpResponse:
     """Release what was ticked in the preview, chunk by chunk: what is done stays done, and every order is told about."""
-    seen = dict(_ticked(request.POST.getlist("seen")[:MOST_ORDERS]))
+    seen = foreseeing.ticked(request.POST.getlist("seen")[:MOST_ORDERS])
     orders = {order.pk: order for order in page.get_queryset(request).filter(pk__in=seen)}
     results: dict[int, services.ReleaseResult] = {}
     waiting = iter(sorted(orders))
@@ -87,12 +92,6 @@ def _waiting(page: OrderAdmin, request: HttpRequest, form: WaitingForm | None) -
     if asked.get("wished_until"):
         found = found.filter(deliveries__wish_date__lte=asked["wished_until"])
     return found
-
-
-def _ticked(values: list[str]) -> list[tuple[int, str]]:
-    """Order and fingerprint as the boxes of the preview carry them."""
-    pairs = [value.partition(":")[::2] for value in values]
-    return [(int(key), seen) for key, seen in pairs if key.isdecimal() and len(key) <= 18]
 
 
 def _parcels(orders: dict[int, Order]) -> dict[int, list[Shipment]]:

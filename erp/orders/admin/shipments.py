@@ -22,14 +22,12 @@ from accounting.selectors import entries_of_documents
 from erp.core import who
 from erp.core.admin import PageLink, ReadOnlyInline, document_link
 from erp.core.clock import business_date, written_day
-from erp.core.money import ZERO
 from erp.core.pdf import Paper
 from erp.orders import services
-from erp.orders.admin import labels, packing, papers, prints, sales_reports, taking_back, what_came_back
+from erp.orders.admin import labels, many_acts, packing, papers, prints, sales_reports, taking_back
 from erp.orders.admin.channels import AMOUNTS
 from erp.orders.admin.what_came_back import SeenForm, ShowsWhatCameBack
 from erp.orders.models import PrintRun, ReturnLine, Shipment, ShipmentLine
-from erp.orders.selectors import outside_numbers
 from erp.orders.selectors.carriers import carrier_name
 from erp.orders.selectors.prints import last_printed
 from erp.orders.selectors.queues import untracked
@@ -271,23 +269,8 @@ class ShipmentAdmin(ShowsWhatCameBack):
         self._each(request, queryset, lambda key, on: partial(services.cancel_release, shipment_id=key, reason=""))
 
     @admin.action(description=_("Take back a refused parcel"), permissions=["act"])
-    def refuse(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
-        """The freight is that of one parcel."""
-        try:
-            freight = forms.DecimalField(required=False, min_value=0).clean(request.POST.get("freight")) or ZERO
-        except forms.ValidationError as fault:
-            self.message_user(request, " ".join(fault.messages), messages.ERROR)
-            return
-        condition = request.POST.get("condition") or ReturnLine.Condition.SELLABLE
-        seen = what_came_back.seen(request)
-        self._each(
-            request,
-            queryset,
-            lambda key, on: partial(
-                services.record_refusal, shipment_id=key, external_id=f"{outside_numbers.REFUSED}{key}", freight=freight, condition=condition,
-                return_date=on, seen={key: seen.get(key, 0)},
-            ),
-        )  # fmt: skip
+    def refuse(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "refuse", about=_parcel)
 
     def _each(
         self, request: HttpRequest, queryset: QuerySet[Shipment], act: Callable[[int, dt.date], Callable[..., object]]
@@ -347,29 +330,8 @@ class ShipmentLineAdmin(ShowsWhatCameBack):
         return line.order_line.name
 
     @admin.action(description=_("Take back"), permissions=["act"])
-    def take_back(self, request: HttpRequest, queryset: QuerySet[ShipmentLine]) -> None:
-        form = TakeBackForm(request.POST)
-        form.fields["action"].choices = self.get_action_choices(request)  # type: ignore[attr-defined]
-        if not form.is_valid():
-            self.message_user(request, str(form.errors), messages.ERROR)
-            return
-        quantity = form.cleaned_data["quantity"] or 1
-        condition = form.cleaned_data["condition"] or ReturnLine.Condition.SELLABLE
-        seen = what_came_back.seen(request)
-        for line in queryset.select_related("shipment__order").order_by("pk"):
-            with self.refusals_as_messages(request, line.shipment):
-                document = self.serve(
-                    request,
-                    services.record_return,
-                    order_id=line.shipment.order_id,
-                    external_id=f"{outside_numbers.AT_A_DESK}{line.pk}:{what_came_back.token(request)}",
-                    lines=[services.ReturnedLine(line.pk, quantity, condition)],
-                    reason=form.cleaned_data["reason"],
-                    seen={line.shipment_id: seen.get(line.shipment_id, 0)},
-                )
-                # Another line of the same parcel is taken back behind this one.
-                seen[line.shipment_id] = seen.get(line.shipment_id, 0) + quantity
-                self.message_user(request, f"{line.shipment}: {document.number}", messages.SUCCESS)
+    def take_back(self, request: HttpRequest, queryset: QuerySet[ShipmentLine]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset.select_related("order_line"), "take_back", about=_sent)
 
     def has_report_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orders.add_salesreport")
@@ -391,3 +353,11 @@ class ShipmentLineAdmin(ShowsWhatCameBack):
             told = gettext("Choose shipment lines in the list first.")
             return self.done(request, told, "admin:orders_shipmentline_changelist")
         return sales_reports.report(self, request, keys)
+
+
+def _parcel(parcel: Shipment) -> str:
+    return f"{parcel.number} {parcel.get_state_display()}"
+
+
+def _sent(line: ShipmentLine) -> str:
+    return f"{line.shipment} {line.order_line.sku_code} {line.order_line.name} × {line.quantity}"

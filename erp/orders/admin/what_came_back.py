@@ -4,6 +4,7 @@ not booked once more."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -37,14 +38,14 @@ class ShowsWhatCameBack(OfChannels):
         return answer
 
 
-def token(request: HttpRequest) -> str:
+def token(said: Mapping[str, str]) -> str:
     """By which a form that comes again is known."""
-    return request.POST.get("form", "")[:40] or request.POST.get("back", "")[:40]
+    return said.get("form", "")[:40] or said.get("back", "")[:40]
 
 
-def seen(request: HttpRequest) -> dict[int, int]:
+def seen(said: Mapping[str, str]) -> dict[int, int]:
     """Units by parcel. Of what the list did not show, nothing had come back as far as anybody saw."""
-    pairs = (pair.partition(":") for pair in request.POST.get("back", "").split())
+    pairs = (pair.partition(":") for pair in said.get("back", "").split())
     return {int(key): int(units) for key, _colon, units in pairs if _is_number(key) and _is_number(units)}
 
 

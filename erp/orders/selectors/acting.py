@@ -30,8 +30,6 @@ def _why(act: str, order: Order, *, is_held: bool) -> str:
         return _("It is final already.")
     if act == "hold" and is_held:
         return _("It is on hold already.")
-    if act in ("release", "release_in_part") and state == OrderState.PICKING:
-        return _("It is being picked already.")
     if act == "allocate" and state not in MAY_LACK_STOCK:
         return _("It lacks no stock: the order is “%(state)s”.") % {"state": state.label}
     return ""
