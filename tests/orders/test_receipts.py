@@ -17,11 +17,11 @@ from erp.correspondence import services as mails
 from erp.correspondence.models import Mail
 from erp.orders import selectors, services
 from erp.orders.exceptions import NotReceiptable, ReceiptIssued
-from erp.orders.models import Order, OrderPayment, Receipt
-from erp.orders.services import AdjustmentInput, FeeInput, PaymentInput
+from erp.orders.models import Order, OrderPayment, Receipt, ShipmentLine
+from erp.orders.services import AdjustmentInput, FeeInput, PaymentInput, ShipRequest, ship
 from tests.correspondence.factories import mail_server, writes
 from tests.inventory.factories import sku, stock
-from tests.orders.factories import DESK, NOON, card, line, order, placed, shipped, shop
+from tests.orders.factories import DESK, NOON, card, line, order, placed, released, shipped, shop
 from tests.racing import race
 
 pytestmark = pytest.mark.django_db
@@ -315,3 +315,31 @@ def test_the_form_names_every_problem_at_once(client):
     errors = page.context["form"].errors
     assert errors["addressee"] == ["「上様」では発行できません。お名前を伺って、宛名に入れてください。"]
     assert "again_because" in errors
+
+
+def left_in_part(channel_and_place, *, pieces: int = 1, payment, **fields) -> Order:
+    """Two of 1,100 yen, paid; ``pieces`` of them have left."""
+    channel, place = channel_and_place
+    goods = sku()
+    stock(goods, place, 5)
+    record = placed(channel, order(line(goods, 2, 1100), payments=(payment,), orderer=BUYER, **fields))
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk, {parcel.lines.get().order_line_id: pieces})], at=NOON, by=DESK)
+    return record
+
+
+def test_what_came_back_before_it_was_sold_is_on_no_receipt():
+    fees = (FeeInput("SHIPPING", Decimal(330)),)
+    record = left_in_part(
+        shop(revenue_basis="DELIVERY"), pieces=2, payment=card(2530, "CAPTURED"), fees=fees, total=2530
+    )
+    [parcel_line] = ShipmentLine.objects.filter(shipment__order=record)
+
+    back = [services.ReturnedLine(parcel_line.pk, 1)]
+    services.record_return(order_id=record.pk, external_id="R-1", lines=back, at=NOON, by=DESK)
+    assert (sheet(record).amount, sheet(record).tax, why_not(record)) == (1430, 130, [])
+    services.confirm_refund(payment_id=record.payments.get().pk, at=NOON, by=DESK)
+    assert (sheet(record).amount, why_not(record)) == (1430, [])
+
+    services.record_refusal(shipment_id=parcel_line.shipment_id, external_id="F-1", at=NOON, by=DESK)
+    assert (sheet(record).amount, sheet(record).tax) == (0, 0)

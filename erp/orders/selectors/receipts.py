@@ -29,9 +29,12 @@ from erp.orders.models import (
     PaymentStatus,
     Receipt,
     ReturnLine,
+    ShipmentLine,
 )
 from erp.orders.selectors.honorifics import honorific_of
 from erp.orders.selectors.letters import DISCOUNTS, METHODS
+from erp.orders.selectors.remaining import given_back_unsold
+from erp.orders.selectors.units import unsold
 
 DEFAULT_PROVISO = "お品代として"
 NOBODY_IN_PARTICULAR = frozenset({"上様", "上", "うえさま"})
@@ -228,7 +231,7 @@ def receipt_pdf(receipt: Receipt) -> pdf.Paper:
 
 
 def _rates(order: Order) -> tuple[RateSum, ...]:
-    """The sale per rate: what was not cancelled, less what came back."""
+    """The sale per rate: what was not cancelled, less what came back, be it before or after its sale was posted."""
     sums: dict[str, list[Decimal]] = {}
 
     def add(code: str, net: Decimal, tax: Decimal) -> None:
@@ -244,9 +247,12 @@ def _rates(order: Order) -> tuple[RateSum, ...]:
         )
         add(line.tax_code, net, tax)
     nothing_was_sold = order.cancelled_at is not None and not order.shipments.filter(ship_date__isnull=False).exists()
-    for fee in OrderFee.objects.filter(order=order):
+    for fee in OrderFee.objects.filter(order=order).exclude(given_back_unsold()):
         if not nothing_was_sold:
             add(fee.tax_code, fee.net_amount or ZERO, fee.tax_amount or ZERO)
+    for part in ShipmentLine.objects.filter(shipment__order=order, unsold_quantity__gt=0).select_related("order_line"):
+        units = unsold(part)
+        add(part.order_line.tax_code, -units.net, -units.tax)
     for back in ReturnLine.objects.filter(document__order=order):
         add(back.tax_code, -back.net_amount, -back.tax_amount)
     known = {rate.code: rate for rate in TaxRate.objects.filter(code__in=sums)}

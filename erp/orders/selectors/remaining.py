@@ -12,10 +12,7 @@ from erp.orders.selectors.units import outside
 
 
 def still_to_be_sold(order_id: int) -> Decimal:
-    """Gross. What came back unsold is not in it, nor a fee that was given back; of a cancelled order it is what is outside, with its fees.
-
-    A parcel that was refused gives back its fees too, though nothing is written of fees that were never sold.
-    """
+    """Gross. What came back unsold is not in it, nor a fee that was given back; of a cancelled order it is what is outside, with its fees."""
     total = ZERO
     for line in OrderLine.objects.filter(order=order_id):
         done = line.shipped_quantity + line.cancelled_quantity
@@ -23,15 +20,20 @@ def still_to_be_sold(order_id: int) -> Decimal:
             total += amount - share_so_far(amount, done=done, of=line.quantity)
     for part in ShipmentLine.objects.filter(shipment__order=order_id).select_related("shipment"):
         total += outside(part, part.shipment).gross
-    refused = ReturnLine.objects.filter(
-        document__kind=Return.Kind.REFUSED, shipment_line__shipment=OuterRef("shipment"), is_unsold=True
-    )
     not_sold = Q(shipment__isnull=True, order__cancelled_at__isnull=True) | Q(
         shipment__isnull=False, shipment__revenue_date__isnull=True
     )
-    fees = OrderFee.objects.filter(not_sold, order=order_id, refunds__isnull=True).exclude(Exists(refused))
+    fees = OrderFee.objects.filter(not_sold, order=order_id, refunds__isnull=True).exclude(given_back_unsold())
     return total + sum((fee.gross_amount or ZERO for fee in fees), ZERO)
 
 
 def came_back_unsold(order_id: int) -> bool:
     return ShipmentLine.objects.filter(shipment__order=order_id, unsold_quantity__gt=0).exists()
+
+
+def given_back_unsold() -> Exists:
+    """Of a fee: a parcel that was refused gives back its fees too, though nothing is written of fees that were never sold."""
+    refused = ReturnLine.objects.filter(
+        document__kind=Return.Kind.REFUSED, shipment_line__shipment=OuterRef("shipment"), is_unsold=True
+    )
+    return Exists(refused)
