@@ -343,3 +343,20 @@ def test_what_came_back_before_it_was_sold_is_on_no_receipt():
 
     services.record_refusal(shipment_id=parcel_line.shipment_id, external_id="F-1", at=NOON, by=DESK)
     assert (sheet(record).amount, sheet(record).tax) == (0, 0)
+
+
+def test_of_an_order_whose_rest_was_cancelled_others_pay_only_what_the_money_did_not_reach_for():
+    """Three shirts, 1,000 yen of them paid by a maker: of the 2,300 that the shopper paid, 1,100 are for the shirt that left, the rest goes back."""
+    coupon = AdjustmentInput("COUPON", "MAKER", Decimal(1000))
+    record = sold(
+        quantity=3, payments=(card(2300, "CAPTURED"),), adjustments=(coupon,), amount_due=Decimal(2300), total=3300
+    )
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk, {record.lines.get().pk: 1})], at=NOON, by=DESK)
+    assert [amount for _label, amount in sheet(record).deductions] == [1000]
+
+    services.cancel_by_staff(order_id=record.pk, reason="残りは不要", at=NOON, by=DESK)
+
+    found = sheet(record)
+    assert (found.sale, found.deductions, found.amount) == (1100, (), 1100)
+    assert found.problems == ()

@@ -95,6 +95,11 @@ class OrderPayment(models.Model):
         return f"{self.pk}"
 
     @property
+    def is_of_funder(self) -> bool:
+        """What a mall or a maker pays of a discount; the order's adjustments say it, not its payments."""
+        return self.method == PaymentMethod.FUNDER or (self.method, self.provider) == (PaymentMethod.MALL, "mall")
+
+    @property
     def attached_amount(self) -> Decimal:
         """What was received in advance, less what went back because it was more than was to be paid."""
         return self.received_amount - self.surplus_refunded_amount

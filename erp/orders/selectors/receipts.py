@@ -7,7 +7,7 @@ and not more than came in. Tax is told per rate on the sale, as the 適格簡易
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -105,14 +105,10 @@ class ReceiptSheet:
 def receipt_sheet(order: Order) -> ReceiptSheet:
     """What a receipt of this order would say now. ``order`` was read with its channel."""
     rates = _rates(order)
-    others = OrderAdjustment.objects.filter(order=order).exclude(funded_by=OrderAdjustment.Funder.SHOP)
-    deductions = tuple(
-        (f"{DISCOUNTS[OrderAdjustment.Kind(item.kind)]}ご利用({item.get_funded_by_display()}負担)", item.amount)
-        for item in others.order_by("line_no")
-    )
+    payments = list(OrderPayment.objects.filter(order=order).order_by("line_no"))
+    deductions = _deductions(order, payments)
     sale = sum((rate.gross for rate in rates), ZERO)
     amount = max(sale - sum((each for _label, each in deductions), ZERO), ZERO)
-    payments = list(OrderPayment.objects.filter(order=order).order_by("line_no"))
     paid = [(item, kept_of(item)) for item in payments if item.method not in (PaymentMethod.FUNDER, PaymentMethod.NONE)]
     wish = order.receipt or {}
     return ReceiptSheet(
@@ -127,6 +123,22 @@ def receipt_sheet(order: Order) -> ReceiptSheet:
         issued=tuple(receipts_of(order)),
         problems=tuple(_why_not(order, amount, paid)),
     )
+
+
+def _deductions(order: Order, payments: Sequence[OrderPayment]) -> tuple[tuple[str, Decimal], ...]:
+    """What third parties pay of the sale. Where the rest of an order was cancelled, what had left was paid with the shopper's money first, and
+    they pay what it did not reach for."""
+    left = sum((item.applied_amount for item in payments if item.is_of_funder), ZERO)
+    found = []
+    for item in (
+        OrderAdjustment.objects.filter(order=order).exclude(funded_by=OrderAdjustment.Funder.SHOP).order_by("line_no")
+    ):
+        amount = item.amount if order.cancelled_at is None else min(item.amount, left)
+        left -= amount
+        if amount:
+            label = f"{DISCOUNTS[OrderAdjustment.Kind(item.kind)]}ご利用({item.get_funded_by_display()}負担)"
+            found.append((label, amount))
+    return tuple(found)
 
 
 def receipts_of(order: Order) -> list[Receipt]:

@@ -19,7 +19,6 @@ from erp.core.money import ZERO
 from erp.orders.models import Order, OrderHold, OrderPayment, PaymentMethod, PaymentStatus
 from erp.orders.services.documents import PaymentInput
 from erp.orders.services.drafting import Draft, PaymentDraft, Reason
-from erp.orders.services.funders import is_of_funder
 from erp.orders.services.parties import counterparty
 
 _RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
@@ -42,7 +41,7 @@ def carry_over(order: Order, draft: Draft) -> None:
 
 def _as_before(draft: Draft, recorded: Sequence[OrderPayment]) -> list[PaymentDraft]:
     """A revision that says nothing of payment changes nothing about it but the amount: the last payments take the difference."""
-    mine = [payment for payment in recorded if payment.line_no < OrderPayment.SET_ASIDE and not is_of_funder(payment)]
+    mine = [payment for payment in recorded if payment.line_no < OrderPayment.SET_ASIDE and not payment.is_of_funder]
     mine = mine or [payment for payment in recorded if payment.attached_amount]
     due = draft.priced.total - draft.priced.third_party if draft.priced else draft.order.total
     amounts = [payment.amount for payment in mine]

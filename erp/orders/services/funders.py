@@ -14,7 +14,7 @@ from decimal import Decimal
 from accounting.selectors import OpenItemView
 from accounting.services import Party
 from erp.core.money import ZERO
-from erp.orders.models import OrderFee, OrderPayment, PaymentMethod, ReturnLine, ShipmentLine
+from erp.orders.models import OrderFee, OrderPayment, ReturnLine, ShipmentLine
 from erp.orders.selectors.units import sold
 from erp.orders.services.parties import counterparty
 
@@ -60,11 +60,6 @@ class Payers:
         return [*shares, Share(left, others=self.others)] if left else shares
 
 
-def is_of_funder(payment: OrderPayment) -> bool:
-    """What a mall or a maker pays of a discount; the order's adjustments say it, not its payments."""
-    return payment.method == PaymentMethod.FUNDER or (payment.method, payment.provider) == (PaymentMethod.MALL, "mall")
-
-
 def payers_of(
     order_ids: Iterable[int], payments: Sequence[OrderPayment], *, before: Iterable[int]
 ) -> dict[int, Payers]:
@@ -74,7 +69,7 @@ def payers_of(
     """
     found = {order_id: Payers() for order_id in order_ids}
     funded = {
-        payment.order_id for payment in payments if is_of_funder(payment) and payment.applied_amount and payment.role
+        payment.order_id for payment in payments if payment.is_of_funder and payment.applied_amount and payment.role
     }
     if not funded:
         return found
@@ -86,8 +81,8 @@ def payers_of(
             party = counterparty(payment)
             if party is None:
                 continue
-            keys[is_of_funder(payment)].add((payment.role, party.kind, party.id))
-            if is_of_funder(payment):
+            keys[payment.is_of_funder].add((payment.role, party.kind, party.id))
+            if payment.is_of_funder:
                 parts.append((payment.applied_amount, party, payment.role))
         of_customer = sales.get(order_id, ZERO) - sum((amount for amount, _party, _role in parts), ZERO)
         others = frozenset(keys[True] - keys[False])

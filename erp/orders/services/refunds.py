@@ -22,7 +22,6 @@ from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderEvent, OrderPayment, PaymentEvent, PaymentStatus
 from erp.orders.postings import Document, MoneyPart
 from erp.orders.services import surplus
-from erp.orders.services.funders import is_of_funder
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.payment_news import PaymentNews
 from erp.orders.services.states import announce, move_states
@@ -197,7 +196,7 @@ def _refund_sources(order: Order, amount: Decimal, *, first: Sequence[int]) -> l
     )
     for payment in payments:
         party = counterparty(payment)
-        if party is None or not payment.role or is_of_funder(payment):
+        if party is None or not payment.role or payment.is_of_funder:
             continue
         for kind, ids in documents.items():
             for item in open_items(document_type=kind, document_ids=ids, roles=[payment.role]) if ids else []:
