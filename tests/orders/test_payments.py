@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from accounting.models import PaymentRoute
+from erp.core import staff_tasks
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound
 from erp.core.models import MessageLog, StaffTask
 from erp.core.verify import verify
@@ -20,13 +21,15 @@ from erp.orders.services import (
     cancel_order,
     confirm_payment,
     confirm_refund,
+    deliver,
+    place_order,
     record_payment_event,
     release_orders,
     resolve_hold,
     ship,
 )
 from tests.inventory.factories import sku, stock
-from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, shipped, shop
+from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -136,7 +139,10 @@ def test_a_second_transfer_is_asked_about_and_not_booked():
     news(channel, "PAID", 2200, event_id="p-2")
 
     [task] = StaffTask.objects.filter(closed_at=None)
-    assert (task.kind, task.detail.split("。")[0]) == ("PAID_AGAIN", "振込 4,400 の通知のうち、記帳済みは 2,200 です")
+    assert (task.kind, task.detail.split("。")[0]) == (
+        "PAID_AGAIN",
+        "記帳済みの入金のほかに、振込 2,200 の通知を受信しました",
+    )
     assert (figure("bank"), figure("deposits")) == (2200, 2200)
     payment = OrderPayment.objects.get()
 
@@ -172,6 +178,63 @@ def test_a_transfer_that_came_once_is_not_booked_a_second_time():
         book_second_transfer(payment_id=0, **HOW)
 
     assert figure("bank") == 2200
+
+
+def test_a_transfer_that_staff_took_for_the_same_is_not_booked_with_the_next_one():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(transfer(2200),)))
+    news(channel, "PAID", 2200, event_id="p-1")
+    news(channel, "PAID", 2200, event_id="p-2")
+    staff_tasks.close_task(task_id=StaffTask.objects.get(closed_at=None).pk, resolution="同じ入金", **HOW)
+    news(channel, "PAID", 700, event_id="p-3")
+
+    assert book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW) == 700
+
+    assert (figure("bank"), figure("deposits")) == (2900, 2900)
+
+
+def test_the_whole_told_after_a_part_is_no_further_money():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(konbini(2200),)))
+    news(channel, "PAID", 1100, event_id="p-1")
+
+    assert news(channel, "PAID", 2200, event_id="p-2") == OrderState.READY
+
+    assert (figure("deposits"), tasks()) == (2200, [])
+
+
+def test_news_without_an_amount_counts_what_was_to_be_paid_when_it_came():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 1, 1100), payments=(transfer(1100),)))
+    news(channel, "PAID", event_id="p-1")
+    more = order(line(shirt, 2, 1100), payments=(transfer(2200),), revision=2)
+    place_order(channel=channel.code, order=more, **HOW)
+
+    news(channel, "PAID", 1100, event_id="p-2", when=NOON + HOUR)
+
+    assert (figure("bank"), tasks()) == (2200, [])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_money_of_goods_on_their_way_is_no_difference_to_be_paid_back(again):
+    """Sold on delivery: one of two has left, the rest is cancelled, and too much was transferred, or all of it twice."""
+    channel, shirt = stocked_shop(revenue_basis="DELIVERY")
+    record = placed(channel, order(line(shirt, 2, 1100), payments=(transfer(2200),)))
+    news(channel, "PAID", 2200 if again else 3000, event_id="p-1")
+    release_orders(order_ids=[record.pk], **HOW)
+    ship(requests=[ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 1})], **HOW)
+    cancel_order(channel=channel.code, external_id="A-1", **HOW)
+    if again:
+        news(channel, "PAID", 2200, event_id="p-2")
+        book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+    assert (figure("deposits"), figure("refunds_payable")) == (1100, 3300 if again else 1900)
+    assert "REFUND_OF_DIFFERENCE" not in tasks()
+    confirm_refund(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+    assert (figure("bank"), figure("deposits")) == (1100, 1100)
+    deliver(shipment_ids=[Shipment.objects.get(state="SHIPPED").pk], delivered_date=TODAY, **HOW)
+    assert (figure("bank"), figure("deposits"), figure("sales.ec")) == (1100, 0, 1000)
 
 
 def test_what_the_desk_saw_and_the_channel_tells_too_is_one_transfer():

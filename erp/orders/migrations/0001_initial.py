@@ -1518,6 +1518,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "not_booked_amount",
+                    erp.core.fields.FiniteDecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        editable=False,
+                        max_digits=16,
+                        verbose_name="told and not booked",
+                    ),
+                ),
+                (
                     "carried_amount",
                     erp.core.fields.FiniteDecimalField(
                         db_default=0,

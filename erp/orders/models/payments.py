@@ -75,6 +75,10 @@ class OrderPayment(models.Model):
     told_amount = FiniteDecimalField(
         _("told as received"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
     )
+    # Of transfers: what was told and is not in the books, as long as somebody is asked whether it came.
+    not_booked_amount = FiniteDecimalField(
+        _("told and not booked"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
+    )
     # Where a revision asked for more than was here: what was here, and when it came. Late news of just that is no further money.
     carried_amount = FiniteDecimalField(
         _("received under earlier revisions"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False

@@ -261,23 +261,19 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
         letters.tell_paid(payment, order, at=at, by=by)
     if received:
         second_transfers.send_on(order, is_too_much=beyond > 0, at=at, by=by)
-    second_transfers.ask(
-        order,
-        payment,
-        here=payment.received_amount + received,
-        reference=event.reference or event.event_id,
-        at=at,
-        by=by,
-    )
+    if event.kind == PaymentEvent.Kind.PAID:
+        of_shipped = min(told, owed_for_shipped) - min(payment.told_amount, owed_for_shipped)
+        heard = payment.amount if event.amount is None else event.amount
+        second_transfers.ask(order, payment, event, amount=heard - received - of_shipped, at=at, by=by)
 
 
 def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:
-    """What news of further money tells beyond what is to be paid. Once all of it is here, or where a revision asks for more, nobody knows whether
-    the next news is of further money or tells of the whole again."""
+    """What news of further money tells beyond what is to be paid. Once all of it is here, where a revision asks for more, and where the news is of
+    just the whole, nobody knows whether it is further money or tells of the same again."""
     told, here = payment.told_amount, payment.attached_amount
-    if event.amount is None or payment.carried_amount or told >= payment.amount or here > told:
+    if event.amount in (None, payment.amount) or payment.carried_amount or told >= payment.amount or here > told:
         return ZERO
-    return max(told + event.amount - payment.amount, ZERO)
+    return max(told + (event.amount or ZERO) - payment.amount, ZERO)
 
 
 def _settles(payment: OrderPayment, event: PaymentNews) -> bool:

@@ -13,10 +13,10 @@ from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.money import ZERO, round_money, written
 from erp.core.use_case import use_case
 from erp.orders import selectors
-from erp.orders.models import PAID_AGAIN, Order, OrderEvent, OrderPayment, PaymentEvent, PaymentMethod
+from erp.orders.models import PAID_AGAIN, Order, OrderEvent, OrderPayment, PaymentMethod
 from erp.orders.services import refunds, surplus
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
-from erp.orders.services.payment_news import BY_DESK
+from erp.orders.services.payment_news import BY_DESK, PaymentNews
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -34,25 +34,24 @@ def send_on(order: Order, *, is_too_much: bool, at: dt.datetime, by: Actor) -> N
         surplus.tell(order.pk, at=at, by=by)
 
 
-def ask(order: Order, payment: OrderPayment, *, here: Decimal, reference: str, at: dt.datetime, by: Actor) -> None:
-    """More transfers of a payment were told than are in the books, where ``here`` was received. A transfer is told by whoever looks at the bank
-    account, so that it may be a second one; card companies and shops tell of one payment several times. What the desk has confirmed is what a
-    channel tells, too."""
-    if payment.method != PaymentMethod.BANK_TRANSFER or payment.events.filter(event_id__startswith=BY_DESK).exists():
+def ask(
+    order: Order, payment: OrderPayment, event: PaymentNews, *, amount: Decimal, at: dt.datetime, by: Actor
+) -> None:
+    """``amount`` of what was told is not in the books. A transfer is told by whoever looks at the bank account, so that it may be a second one; card
+    companies and shops tell of one payment several times. What the desk has confirmed is what a channel tells, too. What somebody has decided
+    about is not asked again."""
+    is_desk_s = payment.events.filter(event_id__startswith=BY_DESK)
+    if payment.method != PaymentMethod.BANK_TRANSFER or amount <= 0 or is_desk_s.exists():
         return
-    told = _transferred(payment)
-    if told <= here:
-        return
-    detail = _(
-        "Transfers of %(told)s were reported, and %(here)s is in the books. Look at the bank account. %(reference)s"
-    )
-    said = detail % {"told": written(told), "here": written(here), "reference": reference}
+    amount += payment.not_booked_amount if selectors.is_paid_again(order.pk) else ZERO
+    OrderPayment.objects.filter(pk=payment.pk).update(not_booked_amount=amount)
+    said = _(
+        "Transfers of %(amount)s were reported beside those in the books. Look at the bank account. %(reference)s"
+    ) % {
+        "amount": written(amount),
+        "reference": event.reference or event.event_id,
+    }
     staff_tasks.open_tasks([staff_tasks.Finding(PAID_AGAIN, "ORDER", order.pk, order.number, said)], at=at, by=by)
-
-
-def _transferred(payment: OrderPayment) -> Decimal:
-    transfers = payment.events.filter(kind=PaymentEvent.Kind.PAID).values_list("amount", flat=True)
-    return sum((payment.amount if amount is None else amount for amount in transfers), ZERO)
 
 
 @use_case
@@ -68,10 +67,12 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
         .get(pk=payment.order_id)
     )
     payment.refresh_from_db()
-    amount = max(_transferred(payment) - payment.received_amount, ZERO)
+    amount = payment.not_booked_amount
     if not amount or not selectors.is_paid_again(order.pk):
         raise NotAllowedNow(_("No second transfer of this payment was reported, or it is decided."))
-    OrderPayment.objects.filter(pk=payment.pk).update(received_amount=payment.received_amount + amount)
+    OrderPayment.objects.filter(pk=payment.pk).update(
+        received_amount=payment.received_amount + amount, not_booked_amount=ZERO
+    )
     post_receipt(order, payment, amount, at=at, by=by)
     send_on(order, is_too_much=True, at=at, by=by)
     staff_tasks.close_open(
