@@ -38,7 +38,7 @@ class Cancellation(OrderNews):
         summary="Cancel an order",
         tag="orders",
         description=(
-            "What has not left the house is cancelled: stock is released, money received is owed back. 202 while the warehouse picks it (a task for"
+            "What has not left the house is cancelled: stock is released, its money is owed back. 202 while the warehouse picks it (a task for"
             " staff) or before the order has come (parked); 409 `not_cancellable` when everything left: that is a return. Of an order that"
             " left in part the rest is cancelled; `state` is then SHIPPED, and staff are told what is out. 200 `replayed` when it is"
             " cancelled already, or staff have decided on this very cancellation (the same `message_id` and `reason`); then `state` says how."

@@ -1,4 +1,7 @@
-"""Cancellation. Takes the levels document, credit group, balances, open items. The goods go back, the deposit becomes a refund we owe."""
+"""Cancellation. Takes the levels document, credit group, balances, open items.
+
+The goods go back; the deposit becomes a refund we owe, but for that of goods that have left and are not sold yet.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from accounting.services import post_entries
 from erp.core import staff_tasks
 from erp.core.actors import Actor
 from erp.core.money import ZERO
-from erp.orders import postings
+from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderPayment, PaymentStatus
 from erp.orders.postings import Document, MoneyPart
 from erp.orders.services.parties import customer_party, dimensions_of
@@ -31,19 +31,28 @@ class Surplus:
 
 
 def find(order_id: int) -> list[Surplus]:
-    """By payment; never more than is still a deposit, since a cancellation turns all of it into a refund."""
+    """By payment; never more than is still a deposit and no sale will take. What no sale takes of an order that is cancelled, or of which goods
+    came back before they were sold, is owed as a refund already."""
     above = OrderPayment.objects.filter(
         order=order_id, received_amount__gt=F("amount") + F("surplus_refunded_amount")
     ).exclude(role="")
     found = []
     payments = list(above.order_by("line_no"))
-    left = sum((item.remaining for item in _deposits(order_id)), ZERO) if payments else ZERO
+    left = _free_deposits(order_id) if payments else ZERO
     for payment in payments:
         part = min(payment.attached_amount - payment.amount, left)
         if part > 0:
             found.append(Surplus(payment, part))
             left -= part
     return found
+
+
+def _free_deposits(order_id: int) -> Decimal:
+    deposits = sum((item.remaining for item in _deposits(order_id)), ZERO)
+    is_cancelled = Order.objects.filter(pk=order_id, cancelled_at__isnull=False).exists()
+    if not (is_cancelled or selectors.came_back_unsold(order_id)):
+        return deposits
+    return max(deposits - selectors.still_to_be_sold(order_id), ZERO)
 
 
 def tell(order_id: int, *, at: dt.datetime, by: Actor) -> None:
