@@ -14,6 +14,7 @@ from erp.orders.models import Order, OrderPayment, ShipmentLine
 from erp.orders.selectors.order_sheet import order_sheet, refund_is_owed
 from erp.orders.services import (
     AdjustmentInput,
+    PaymentInput,
     ReturnedLine,
     ReturnRequest,
     confirm_refund,
@@ -123,3 +124,17 @@ def test_what_a_mall_owes_for_both_is_lowered_as_one():
 
     back(record, parcel_line, 2, "R-2")
     assert (left_of("COUNTERPARTY"), left_of("CUSTOMER")) == ([], [])
+
+
+def test_money_goes_back_from_no_other_who_owes_on_the_same_account():
+    """A convenience store's agent and the maker of a coupon both owe on the account of agents; the agent has paid."""
+    konbini = PaymentInput("CONVENIENCE_STORE", Decimal(2300), "PAID")
+    record, parcel_line = sold(konbini)
+    for item in OpenItem.objects.filter(remaining_amount__gt=0, side="DEBIT").exclude(party_label=MAKER):
+        pay(item.party_label)
+    before = left_of("COUNTERPARTY", MAKER)
+
+    back(record, parcel_line, 1)
+    confirm_refund(payment_id=OrderPayment.objects.order_by("line_no").first().pk, **HOW)
+
+    assert left_of("COUNTERPARTY", MAKER) == before == [("DEBIT", 1000)]

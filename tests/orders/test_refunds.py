@@ -189,6 +189,18 @@ def test_what_staff_have_settled_in_another_way_is_not_set_off_against_a_later_r
     assert (figure("refunds_payable"), not_owed()) == (0, [])
 
 
+def test_what_the_desk_paid_and_the_channel_tells_too_is_not_taken_from_what_becomes_owed_next():
+    channel, record, parcel = sold(2, "CAPTURED")
+    back(record, parcel, external_id="B-1")
+    assert confirm_refund(payment_id=OrderPayment.objects.get().pk, at=NOON, by=DESK) == 1100
+    told(channel, 1100)
+    assert not_owed() == ["1,100"]
+
+    back(record, parcel, external_id="B-2")
+
+    assert (figure("refunds_payable"), not_owed()) == (1100, ["1,100"])
+
+
 def test_what_nobody_is_paid_back_for_explains_no_refund():
     """A carrier owes less for a parcel that came back; the shopper had not paid."""
     channel, record, parcel = sold(1, "PENDING", method=cod)

@@ -71,9 +71,21 @@ def book_what_was_reported(
 def _explain(order: Order, taken_off: Decimal, *, at: dt.datetime, by: Actor) -> None:
     gap = _gap_of(order) + taken_off
     news = PaymentEvent.objects.filter(order=order, kind=PaymentEvent.Kind.REFUNDED).select_related("payment")
-    if gap < 0 and (last := news.order_by("pk").last()) is not None:
-        gap += pay_refund(payment=last.payment, amount=-gap, on=business_date(at), at=at, by=by)
+    if gap < 0 and (last := news.order_by("pk").last()) is not None and (wanted := min(-gap, _not_counted(order.pk))):
+        gap += pay_refund(payment=last.payment, amount=wanted, on=business_date(at), at=at, by=by)
     _keep_gap(order, gap, at=at, by=by)
+
+
+def _not_counted(order_id: int) -> Decimal:
+    """What was reported beyond all that was paid back, by news or by the desk: news of what the desk has paid may be late, and is no reason to take
+    what becomes owed next for paid."""
+    payments = OrderPayment.objects.filter(order=order_id).in_bulk()
+    news = PaymentEvent.objects.filter(order=order_id, kind=PaymentEvent.Kind.REFUNDED)
+    reported = ZERO
+    for amount, payment_id in news.values_list("amount", "payment"):
+        payment = payments[payment_id]
+        reported += max(payment.amount, payment.received_amount) if amount is None else amount
+    return max(reported - sum((payment.refunded_amount for payment in payments.values()), ZERO), ZERO)
 
 
 def _gap_of(order: Order) -> Decimal:
@@ -200,8 +212,9 @@ def _refund_sources(order: Order, amount: Decimal, *, first: Sequence[int]) -> l
             continue
         for kind, ids in documents.items():
             for item in open_items(document_type=kind, document_ids=ids, roles=[payment.role]) if ids else []:
-                # Two payments of one way share the receivables of that way.
-                part = min(left, item.remaining) if item.id not in taken else ZERO
+                # Two payments of one way share the receivables of that way; others may owe on the same account.
+                is_theirs = (item.party.kind, item.party.id) == (party.kind, party.id) and item.id not in taken
+                part = min(left, item.remaining) if is_theirs else ZERO
                 if part:
                     parts.append(MoneyPart(part, payment.role, party, settles=item.id))
                     taken.add(item.id)
