@@ -360,3 +360,12 @@ def test_of_an_order_whose_rest_was_cancelled_others_pay_only_what_the_money_did
     found = sheet(record)
     assert (found.sale, found.deductions, found.amount) == (1100, (), 1100)
     assert found.problems == ()
+
+
+def test_a_difference_that_went_back_leaves_what_was_to_be_paid():
+    record = sold(quantity=2, payments=(transfer(2200, "PENDING"),))
+    news = services.PaymentNews("p-1", "PAID", NOON, Decimal(3000))
+    services.record_payment_event(channel=record.channel.code, external_id="A-1", event=news, at=NOON, by=DESK)
+    services.confirm_refund(payment_id=OrderPayment.objects.get().pk, at=NOON, by=DESK)
+
+    assert (sheet(record).amount, why_not(record)) == (2200, [])

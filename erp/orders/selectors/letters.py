@@ -276,7 +276,10 @@ def _arrivals(order: Order, _topic: Topic) -> dict[str, str]:
 
 
 def _cancelled(order: Order, _topic: Topic) -> dict[str, str]:
-    return {"キャンセル明細": _table(order, _cancelled_lines(order)), "返金のご案内": _money_back(order)}
+    # What has left is the shopper's until it comes back.
+    has_left = OrderLine.objects.filter(order=order, shipped_quantity__gt=0).exists()
+    told = _money_back(order, "キャンセルした分の金額") if has_left else _money_back(order)
+    return {"キャンセル明細": _table(order, _cancelled_lines(order)), "返金のご案内": told}
 
 
 def _returned(order: Order, topic: Topic) -> dict[str, str]:
@@ -314,16 +317,14 @@ def _cancelled_lines(order: Order) -> list[tuple[OrderLine, int]]:
     return [(line, line.cancelled_quantity) for line in found]
 
 
-def _money_back(order: Order) -> str:
+def _money_back(order: Order, what: str = "お支払いいただいた金額") -> str:
     """Only where money is here, or a provider has it, is there something to give back."""
     paid = [item for item in _payments(order) if max(item.received_amount, item.applied_amount) > 0]
     if not paid:
         return ""
     if all(item.method in GOES_BACK_BY_ITSELF for item in paid):
-        return "お支払いいただいた金額は、ご利用のお支払方法を通じて返金いたします。"
-    return (
-        "お支払いいただいた金額は、銀行振込で返金いたします。お振込先の口座を、このメールへのご返信でお知らせください。"
-    )
+        return f"{what}は、ご利用のお支払方法を通じて返金いたします。"
+    return f"{what}は、銀行振込で返金いたします。お振込先の口座を、このメールへのご返信でお知らせください。"
 
 
 def _table(order: Order, lines: Iterable[tuple[OrderLine, int]], *, priced: bool = False) -> str:

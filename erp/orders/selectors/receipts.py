@@ -169,7 +169,8 @@ def kept_of(payment: OrderPayment) -> Decimal:
         payment.amount if payment.status in _SETTLED else ZERO,
         payment.applied_amount if payment.method in _CHARGED_WITH_THE_SALE else ZERO,
     )
-    return max(came - payment.refunded_amount, ZERO)
+    # A difference that went back is in neither of them.
+    return max(came - (payment.refunded_amount - payment.surplus_refunded_amount), ZERO)
 
 
 def content_of(sheet: ReceiptSheet, *, medium: str) -> dict[str, Any]:
