@@ -341,6 +341,25 @@ def test_what_is_sent_after_a_refused_parcel_is_collected_with_the_next_one():
     assert collected(third) == [3300]
 
 
+def test_of_a_refused_parcel_only_what_would_have_been_collected_is_left_off_the_next():
+    """A gift card of 3,000 paid for the first parcel and goes back with it; the second is to be collected in full."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    paid = (
+        PaymentInput("GIFT_CARD", Decimal(3000), "CAPTURED", provider="gift"),
+        PaymentInput("COD", Decimal(8000), "PENDING", provider="yamato"),
+    )
+    record = placed(channel, order(line(shirt, 10, 1100), payments=paid))
+    [first] = released(record)
+    ship(requests=[ShipRequest(first.pk, {first.lines.get().order_line_id: 6})], at=NOON, by=DESK)
+    record_refusal(shipment_id=first.pk, external_id="F-1", at=NOON, by=DESK)
+    Order.objects.filter(pk=record.pk).update(state="READY", ship_after=None)
+    [second] = released(record)
+
+    assert collections([second.pk])[second.pk].here == 4400
+
+
 PHONES = {"yamato": ("お届け先電話番号", 8), "sagawa": ("お届け先電話番号", 2), "japanpost": ("お届け先 電話番号", 19)}
 
 

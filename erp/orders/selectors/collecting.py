@@ -43,19 +43,25 @@ class Collection:
 def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
     """Of those parcels whose order is paid on delivery and which did not come back. Four queries, however many they are."""
     wanted = dict(Shipment.objects.filter(pk__in=list(shipment_ids)).values_list("pk", "order_id"))
-    payments = OrderPayment.objects.filter(order__in=set(wanted.values()), method=PaymentMethod.COD, amount__gt=0)
+    payments = OrderPayment.objects.filter(order__in=set(wanted.values()), amount__gt=0).order_by("order_id", "line_no")
     amounts: dict[int, Decimal] = {}
-    for order_id, amount in payments.values_list("order_id", "amount"):
-        amounts[order_id] = amounts.get(order_id, ZERO) + amount
+    before: dict[int, Decimal] = {}
+    for order_id, method, amount in payments.values_list("order_id", "method", "amount"):
+        if method == PaymentMethod.COD:
+            amounts[order_id] = amounts.get(order_id, ZERO) + amount
+        elif order_id not in amounts:
+            before[order_id] = before.get(order_id, ZERO) + amount
     if not amounts:
         return {}
+    every: dict[int, list[Shipment]] = {}
     parcels: dict[int, list[Shipment]] = {}
     refused: dict[int, list[Shipment]] = {}
     for parcel in Shipment.objects.filter(order__in=amounts).exclude(state=Shipment.State.CANCELLED).order_by("pk"):
         into = refused if parcel.state == Shipment.State.RETURNED else parcels
         into.setdefault(parcel.order_id, []).append(parcel)
-    for order_id, back in refused.items():
-        amounts[order_id] = max(amounts[order_id] - sum((parcel.gross_amount for parcel in back), ZERO), ZERO)
+        every.setdefault(parcel.order_id, []).append(parcel)
+    for order_id in refused:
+        amounts[order_id] = max(amounts[order_id] - _refused(every[order_id], before.get(order_id, ZERO)), ZERO)
     waiting = _waiting(amounts)
     found = {}
     for key, order_id in wanted.items():
@@ -66,6 +72,18 @@ def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
                 key, amounts[order_id], collector.pk, collector.number, len(of_order), order_id in waiting
             )
     return found
+
+
+def _refused(parcels: Sequence[Shipment], before: Decimal) -> Decimal:
+    """What would have been collected for those that were refused: parcels are paid in the order in which they were made, first by what comes
+    ``before`` the collection (a gift card, points), which goes back to the customer with them."""
+    total = ZERO
+    for parcel in parcels:
+        paid = min(parcel.gross_amount, before)
+        before -= paid
+        if parcel.state == Shipment.State.RETURNED:
+            total += parcel.gross_amount - paid
+    return total
 
 
 def _collector(parcels: Sequence[Shipment], refused: Sequence[Shipment]) -> Shipment:
