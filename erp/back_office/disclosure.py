@@ -35,6 +35,8 @@ PERSONAL = frozenset({
     "customers.account", "customers.billto", "customers.contact", "customers.customerrecord", "customers.goldencustomer",
     "customers.mergeevent", "customers.shipto", "ec_gateway.inboundevent", "ec_gateway.orderseen", "insights.customerrfm", "inventory.hold",
     "access.accesslog", "access.staffsession", "access.signinlock", "imports.importrun",
+    # Their acts are shown first, with the names of the orders they change.
+    "orders.orderline", "orders.shipmentline",
     "orders.order", "orders.orderhold", "orders.orderpayment", "orders.parkedmessage", "orders.return", "orders.shipment",
 })  # fmt: skip
 COSTS = frozenset(
@@ -113,7 +115,7 @@ class Disclosure:
         page = page_of(name, sees_costs=request.user.has_perm(SEE_COSTS), kind=request.GET.get("kind", ""))
         if disposition.startswith("attachment"):
             self._note(request, AccessLog.Kind.TAKEN_OUT, page, file_name(disposition))
-        elif request.method == "GET" and (page.is_personal or page.is_cost):
+        elif request.method in ("GET", "POST") and (page.is_personal or page.is_cost):
             self._note(request, AccessLog.Kind.OPENED, page, "")
         return answer
 

@@ -57,7 +57,7 @@ def act_on_many(
         # Also those that the filters of the list show no more: somebody else was faster, and that is told.
         named = [int(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if key.isdecimal() and len(key) <= 18]
         chosen = page.get_queryset(request).filter(pk__in=named).filter(**{f"{acted_on.key}__in": list(seen)})
-    ordered = chosen.select_related(acted_on.read_along).order_by(acted_on.key, "pk")
+    ordered = chosen.select_related(*acted_on.read_along).order_by(acted_on.key, "pk")
     found = list(ordered[: MOST_ROWS + 1])
     more, found = len(found) > MOST_ROWS, found[:MOST_ROWS]
     idle = act.idle(found)

@@ -70,18 +70,20 @@ FIELDS: dict[str, Field] = {
 
 @dataclass(frozen=True, slots=True)
 class ActedOn:
-    """A model whose rows are acted on. ``owner`` leads from a row to its order; empty where the row is the order itself."""
+    """A model whose rows are acted on. ``owner`` leads from a row to its order; empty where the row is the order itself. ``beside`` is what is told
+    of a row and stands in another table."""
 
     model: type[Any]
     owner: str = "order"
+    beside: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         return f"{self.owner}_id" if self.owner else "pk"
 
     @property
-    def read_along(self) -> str:
-        return f"{self.owner}__channel".removeprefix("__")
+    def read_along(self) -> tuple[str, ...]:
+        return (f"{self.owner}__channel".removeprefix("__"), *self.beside)
 
     def order_of(self, row: Any) -> Order:
         order: Order = reduce(getattr, filter(None, self.owner.split("__")), row)
@@ -94,7 +96,7 @@ ACTED_ON: dict[str, ActedOn] = {
     "orderline": ActedOn(OrderLine),
     "orderpayment": ActedOn(OrderPayment),
     "shipment": ActedOn(Shipment),
-    "shipmentline": ActedOn(ShipmentLine, owner="shipment__order"),
+    "shipmentline": ActedOn(ShipmentLine, owner="shipment__order", beside=("order_line",)),
 }
 
 

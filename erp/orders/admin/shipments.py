@@ -331,7 +331,7 @@ class ShipmentLineAdmin(ShowsWhatCameBack):
 
     @admin.action(description=_("Take back"), permissions=["act"])
     def take_back(self, request: HttpRequest, queryset: QuerySet[ShipmentLine]) -> HttpResponse | None:
-        return many_acts.act_on_many(self, request, queryset.select_related("order_line"), "take_back", about=_sent)
+        return many_acts.act_on_many(self, request, queryset, "take_back", about=_sent)
 
     def has_report_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orders.add_salesreport")
