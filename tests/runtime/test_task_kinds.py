@@ -3,6 +3,8 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -17,11 +19,16 @@ KIND = re.compile(r"[A-Z][A-Z_]{5,}")
 
 
 def test_both_pages_name_every_kind_of_task_and_no_other():
-    used = {kind for path in sources() for kind in kinds_opened_in(ast.parse(path.read_text(encoding="utf-8")))}
+    used = {kind for path in sources() for kind in kinds_opened_in(parsed(path))}
 
     assert {"OVERSOLD", "STOCKTAKE", "INBOX_FAILED", "LISTINGS_DIFFER", A_BROKEN_PROMISE} <= used
     assert kinds_told("docs/models/core.md", r"^Kinds of tasks: .*?\n\n") == used
     assert kinds_told("docs/manual/ja/README.md", r"^## 要対応の種別\n.*", cell=True) == used
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def sources():
@@ -55,9 +62,9 @@ def constants_imported_by(module: ast.Module, *, within: str = "") -> Iterator[t
             names = {each.name for each in node.names}
             found: list[tuple[str, str]] = []
             if (path := place.with_suffix(".py")).is_file():
-                found += constants_of(ast.parse(path.read_text(encoding="utf-8")))
+                found += constants_of(parsed(path))
             elif (path := place / "__init__.py").is_file() and not within:
-                there = ast.parse(path.read_text(encoding="utf-8"))
+                there = parsed(path)
                 found += [*constants_of(there), *constants_imported_by(there, within=f"{node.module}.")]
             yield from (each for each in found if each[0] in names)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -25,7 +25,7 @@ BALANCE = "balance"
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1})
 
 
-def moment_form(url_name: str, **asked: Any) -> dict[str, Any]:
+def moment_form(url_name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What ``inventory/past_moment.html`` asks: which moment, of what is said here, at which page."""
     return {"url": reverse(url_name), "now": this_moment(), "asked": asked}
 

@@ -121,7 +121,7 @@ class StockBalanceAdmin(StockActs):
             "title": str(product),
             "product": product,
             "at": at,
-            "past": moment_form("admin:inventory_stock_then", by=BALANCE, skus=product.code),
+            "past": moment_form("admin:inventory_stock_then", {"by": BALANCE, "skus": product.code}),
             "found": found,
             "channels": [(channel, self._sold(request, channel, found, names)) for channel in found.channels],
             "is_of_many": True,
@@ -183,7 +183,9 @@ class StockBalanceAdmin(StockActs):
             "balance": balance,
             "all_movements": f"{reverse('admin:inventory_stockmovement_changelist')}?{urlencode(sought)}",
             "at": at,
-            "past": moment_form("admin:inventory_stock_then_terms", sku=balance.sku_id, location=balance.location_id),
+            "past": moment_form(
+                "admin:inventory_stock_then_terms", {"sku": balance.sku_id, "location": balance.location_id}
+            ),
             **behind.context(request, [(balance.sku_id, balance.location_id)], at=at, limit=LAST_OF_BALANCE),
         }
         return TemplateResponse(request, "inventory/balance.html", context)

@@ -146,11 +146,12 @@ def _tried(
     page: OrderAdmin, request: HttpRequest, ids: list[int], *, stays: Callable[[list[Row]], bool] | None = None
 ) -> list[Row]:
     before: dict[int, tuple[Order, tuple[str, str]]] = {}
+    service = partial(services.allocate_by_hand, order_ids=ids)
 
     def done(*, at: dt.datetime, by: Actor) -> None:
         before.clear()
         before.update(_read(ids))
-        services.allocate_by_hand(order_ids=ids, at=at, by=by)
+        service(at=at, by=by)
 
     def look() -> list[Row]:
         then = _standing(ids)
