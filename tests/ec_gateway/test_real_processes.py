@@ -100,6 +100,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_push_leaves_it_to_the_next(p
         programs.end_all()
 
 
+@pytest.mark.slow
 def test_a_doubled_beat_runs_each_slot_once(programs):
     with telling() as (counterpart, _site, _place, goods):
         _worker, log = programs.worker()

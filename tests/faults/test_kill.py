@@ -22,7 +22,7 @@ from erp.runtime import leash, quarters, scratch
 from erp.runtime.postgres import Cluster
 
 # One cluster for all of them, also where tests are shared out to several processes.
-pytestmark = pytest.mark.xdist_group("faults")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 GIVE_UP_AFTER_S = 120.0
 KILLED = -9

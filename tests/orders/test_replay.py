@@ -391,6 +391,7 @@ def test_two_months_in_both_orders_give_the_same_totals(tmp_path):
     assert forwards["4110"] < 0
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_first_rows_of_december(tmp_path):
     printed = replay(cut(tmp_path / "december.csv", DECEMBER, count=3000))

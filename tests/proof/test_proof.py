@@ -183,6 +183,7 @@ def test_a_hand_that_comes_back_finishes_what_was_under_way_and_only_that(worked
     assert sorted(judging._ask(judging._ON_HAND)) == sorted(before)
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("faults")
 def test_a_short_proof_with_real_processes_is_clean_and_leaves_nothing_behind(tmp_path):
     folder = Path(tempfile.mkdtemp(prefix="np-", dir="/tmp"))
