@@ -179,6 +179,9 @@ class Run:
         sweep_expired_holds(limit=100_000, at=at, by=stage.BY)
         self._call_back_what_lost_its_pieces(at)
         self._call_back_what_was_cancelled(at)
+        # As the job does from minute to minute: each time those come first that were not looked at.
+        for _time in range(StaffTask.objects.filter(kind="RESERVATION_LOST", closed_at=None).count() // CHUNK + 1):
+            reconsider_lost_reservations(at=at, by=stage.BY)
         while reconsider_lost_reservations(at=at, by=stage.BY):
             pass
         allocate_waiting(at=at, by=stage.BY)

@@ -23,6 +23,7 @@ from erp.orders.services import (
     advance_due_orders,
     allocate_orders,
     allocate_waiting,
+    allocation,
     assign_sku,
     cancel_order,
     cancel_release,
@@ -210,6 +211,23 @@ def test_pieces_lost_to_a_physical_fact_and_found_again():
 
     assert state(record) == OrderState.READY
     assert StaffTask.objects.get(kind="RESERVATION_LOST").resolution == "allocated"
+
+
+def test_orders_that_await_stock_keep_no_other_from_being_looked_at(monkeypatch):
+    """Of many that lost pieces only so many are looked at in one run; those that were are not in the way of the rest."""
+    monkeypatch.setattr(allocation, "CHUNK", 1)
+    channel, place, shirt = stocked_shop(pieces=2)
+    records = [placed(channel, order(line(shirt, 1, 1100), external_id=f"L-{number}")) for number in range(2)]
+    record_physical_fact(
+        source_type="DAMAGE", external_id="D-1", location_id=place.pk, lines=[PhysicalLine(1, shirt.pk, 2)], reason_code="DAMAGE",
+        occurred_at=NOON, **HOW,
+    )  # fmt: skip
+    assert [state(record) for record in records] == [OrderState.READY, OrderState.READY]
+
+    for _run in records:
+        reconsider_lost_reservations(**HOW)
+
+    assert [state(record) for record in records] == [OrderState.AWAITING_STOCK, OrderState.AWAITING_STOCK]
 
 
 def test_pieces_lost_from_a_parcel_that_is_picked_stay_a_task_until_they_are_found():

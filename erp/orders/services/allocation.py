@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
@@ -73,10 +73,13 @@ def advance_due_orders(*, at: dt.datetime, by: Actor) -> int:
 def reconsider_lost_reservations(*, at: dt.datetime, by: Actor) -> int:
     """Orders that lost pieces to a physical fact go back to awaiting stock, are served again where possible, and stay a task until they are.
 
-    Whether they are is asked of their pieces: an order that is picked, or waits for something else, does not await stock and lacks it.
+    Whether they are is asked of their pieces: an order that is picked, or waits for something else, does not await stock and lacks it. Those that
+    await stock come last: they are served with all others that do, and must not keep any from being looked at.
     """
     tasks = StaffTask.objects.filter(kind="RESERVATION_LOST", subject_type="ORDER", closed_at__isnull=True)
-    ids = lock_orders(tasks.order_by("subject_id").values_list("subject_id", flat=True)[:CHUNK])
+    awaiting = Order.objects.filter(pk=OuterRef("subject_id"), state=OrderState.AWAITING_STOCK)
+    in_turn = tasks.annotate(is_awaiting=Exists(awaiting)).order_by("is_awaiting", "subject_id")
+    ids = lock_orders(in_turn.values_list("subject_id", flat=True)[:CHUNK])
     allocate_locked(ids, at=at, by=by)
     move_states(order_ids=ids, at=at, by=by)
     whole = selectors.whole_orders(ids)
