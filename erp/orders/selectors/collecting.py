@@ -53,25 +53,27 @@ def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
             before[order_id] = before.get(order_id, ZERO) + amount
     if not amounts:
         return {}
-    every: dict[int, list[Shipment]] = {}
     parcels: dict[int, list[Shipment]] = {}
-    refused: dict[int, list[Shipment]] = {}
     for parcel in Shipment.objects.filter(order__in=amounts).exclude(state=Shipment.State.CANCELLED).order_by("pk"):
-        into = refused if parcel.state == Shipment.State.RETURNED else parcels
-        into.setdefault(parcel.order_id, []).append(parcel)
-        every.setdefault(parcel.order_id, []).append(parcel)
-    for order_id in refused:
-        amounts[order_id] = max(amounts[order_id] - _refused(every[order_id], before.get(order_id, ZERO)), ZERO)
+        parcels.setdefault(parcel.order_id, []).append(parcel)
+    for order_id, of_order in parcels.items():
+        amounts[order_id] = max(amounts[order_id] - _refused(of_order, before.get(order_id, ZERO)), ZERO)
     waiting = _waiting(amounts)
     found = {}
     for key, order_id in wanted.items():
-        of_order = parcels.get(order_id, [])
-        if amounts.get(order_id) and any(parcel.pk == key for parcel in of_order):
-            collector = _collector(of_order, refused.get(order_id, []))
+        kept, refused = _parted(parcels.get(order_id, []))
+        if amounts.get(order_id) and any(parcel.pk == key for parcel in kept):
+            collector = _collector(kept, refused)
             found[key] = Collection(
-                key, amounts[order_id], collector.pk, collector.number, len(of_order), order_id in waiting
+                key, amounts[order_id], collector.pk, collector.number, len(kept), order_id in waiting
             )
     return found
+
+
+def _parted(parcels: Sequence[Shipment]) -> tuple[list[Shipment], list[Shipment]]:
+    """Those that are here, under way or delivered, and those that were refused."""
+    refused = [parcel for parcel in parcels if parcel.state == Shipment.State.RETURNED]
+    return [parcel for parcel in parcels if parcel not in refused], refused
 
 
 def _refused(parcels: Sequence[Shipment], before: Decimal) -> Decimal:

@@ -271,9 +271,11 @@ def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:
     """What news of further money tells beyond what is to be paid. Once all of it is here, where a revision asks for more, and where the news is of
     just the whole, nobody knows whether it is further money or tells of the same again."""
     told, here = payment.told_amount, payment.attached_amount
-    if event.amount in (None, payment.amount) or payment.carried_amount or told >= payment.amount or here > told:
+    if event.amount is None or event.amount == payment.amount:
         return ZERO
-    return max(told + (event.amount or ZERO) - payment.amount, ZERO)
+    if payment.carried_amount or told >= payment.amount or here > told:
+        return ZERO
+    return max(told + event.amount - payment.amount, ZERO)
 
 
 def _settles(payment: OrderPayment, event: PaymentNews) -> bool:

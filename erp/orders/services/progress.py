@@ -40,7 +40,7 @@ def accept(*, shipment_ids: Sequence[int], accepted_date: dt.date, at: dt.dateti
     _progress(shipment_ids, Shipment.State.ACCEPTED, accepted_date, at=at, by=by)
 
 
-_LONGEST = {"carrier": 30, "tracking_number": 60}
+LONGEST = {"carrier": 30, "tracking_number": 60}
 
 
 @use_case
@@ -52,9 +52,9 @@ def set_tracking(*, shipment_id: int, carrier: str, tracking_number: str, at: dt
     """
     texts = {"carrier": carrier.strip(), "tracking_number": plain(tracking_number)}
     problems = [
-        Problem(f"/{name}", "too_long", _("At most %(most)d characters.") % {"most": _LONGEST[name]})
+        Problem(f"/{name}", "too_long", _("At most %(most)d characters.") % {"most": LONGEST[name]})
         for name, text in texts.items()
-        if len(text) > _LONGEST[name]
+        if len(text) > LONGEST[name]
     ]
     if problems:
         raise InvalidInput(problems)

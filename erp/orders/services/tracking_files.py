@@ -24,12 +24,11 @@ from erp.orders.models import OrderEvent, Shipment
 from erp.orders.models.carriers import Carrier
 from erp.orders.selectors.carriers import carrier_and_before, carrier_of, is_another_carrier
 from erp.orders.services import parcels
-from erp.orders.services.progress import set_tracking
+from erp.orders.services.progress import LONGEST, set_tracking
 from erp.orders.services.shipping import ShipRequest, ship
 from erp.orders.services.tracking_numbers import fault_of_number, refuse_bad_number
 
 MOST_ROWS = 5_000
-LONGEST_CARRIER = 30
 NUMBER_NAMES = ("お客様管理番号", "お客様側管理番号", "出荷番号", "受注番号", "shipment", "shipment_number")
 TRACKING_NAMES = (
     "伝票番号", "送り状番号", "お問い合せ送り状No.", "お問い合せ送り状No", "お問い合わせ送り状No.", "お問い合わせ番号", "お問合せ番号",
@@ -175,9 +174,9 @@ def _judged(row: TrackingRow, parcels_: Sequence[Shipment], used: dict[str, str]
     parcel = parcels_[0]
     before = parcel.carrier or parcel.delivery.carrier
     carrier = row.carrier or carrier_of(before)
-    if len(row.carrier) > LONGEST_CARRIER:
+    if len(row.carrier) > LONGEST["carrier"]:
         told = _("A carrier has at most %(most)d characters: %(text)s")
-        return Judged(row, Verdict.REFUSED, parcel, told % {"most": LONGEST_CARRIER, "text": row.carrier})
+        return Judged(row, Verdict.REFUSED, parcel, told % {"most": LONGEST["carrier"], "text": row.carrier})
     if why := fault_of_number(row.tracking_number, carrier):
         return Judged(row, Verdict.REFUSED, parcel, why)
     if (first := seen.setdefault(row.tracking_number, row.line)) != row.line:
