@@ -69,7 +69,7 @@ from erp.orders.selectors.receipts import (
     receipt_sheet,
     receipts_of,
 )
-from erp.orders.selectors.remaining import came_back_unsold, still_to_be_sold
+from erp.orders.selectors.remaining import is_rest_owed_back, still_to_be_sold
 from erp.orders.selectors.standings import Standing, orders_placed_since, standings
 from erp.orders.selectors.taken_back import told_of_returns, units_returned
 
@@ -96,7 +96,6 @@ __all__ = [
     "arrival_dates",
     "ask_open_needs",
     "ask_order_heads",
-    "came_back_unsold",
     "changed_orders",
     "channel_id_of",
     "channel_with_currency",
@@ -108,6 +107,7 @@ __all__ = [
     "find_word_problems",
     "honorific_of",
     "is_paid_again",
+    "is_rest_owed_back",
     "items_of",
     "lacking_of",
     "lacking_of_line",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Exists, OuterRef, Q
 
 from erp.core.money import ZERO, share_so_far
-from erp.orders.models import OrderFee, OrderLine, Return, ReturnLine, ShipmentLine
+from erp.orders.models import Order, OrderFee, OrderLine, Return, ReturnLine, ShipmentLine
 from erp.orders.selectors.units import outside
 
 
@@ -27,8 +27,10 @@ def still_to_be_sold(order_id: int) -> Decimal:
     return total + sum((fee.gross_amount or ZERO for fee in fees), ZERO)
 
 
-def came_back_unsold(order_id: int) -> bool:
-    return ShipmentLine.objects.filter(shipment__order=order_id, unsold_quantity__gt=0).exists()
+def is_rest_owed_back(order_id: int) -> bool:
+    """Whether all deposits but those of what is still to be sold go back: the order is cancelled, or goods of it came back before they were sold."""
+    unsold = ShipmentLine.objects.filter(shipment__order=OuterRef("pk"), unsold_quantity__gt=0)
+    return Order.objects.filter(Q(cancelled_at__isnull=False) | Exists(unsold), pk=order_id).exists()
 
 
 def given_back_unsold() -> Exists:

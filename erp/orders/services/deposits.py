@@ -64,7 +64,7 @@ def owe_deposits_back(order: Order, *, keep: Decimal = ZERO, at: dt.datetime, by
 
 def owe_back_what_no_sale_takes(order: Order, *, at: dt.datetime, by: Actor) -> Decimal:
     """Money came in after the order was cancelled, or after goods of it came back before they were sold. Returns how much of it we owe back."""
-    if order.cancelled_at is None and not selectors.came_back_unsold(order.pk):
+    if not selectors.is_rest_owed_back(order.pk):
         return ZERO
     return owe_deposits_back(order, keep=selectors.still_to_be_sold(order.pk), at=at, by=by)
 

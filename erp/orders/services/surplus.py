@@ -49,8 +49,7 @@ def find(order_id: int) -> list[Surplus]:
 
 def _free_deposits(order_id: int) -> Decimal:
     deposits = sum((item.remaining for item in _deposits(order_id)), ZERO)
-    is_cancelled = Order.objects.filter(pk=order_id, cancelled_at__isnull=False).exists()
-    if not (is_cancelled or selectors.came_back_unsold(order_id)):
+    if not selectors.is_rest_owed_back(order_id):
         return deposits
     return max(deposits - selectors.still_to_be_sold(order_id), ZERO)
 
