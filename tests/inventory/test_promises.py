@@ -8,10 +8,11 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError
 
+from erp.core.models import StaffTask
 from erp.inventory import selectors, services
 from erp.inventory.models import Hold, Promise
 from erp.inventory.selectors import HeldSku, WantedPieces
-from erp.inventory.services import ExpectedLine, HoldDemand, ReceiptLine
+from erp.inventory.services import ExpectedLine, HoldDemand, PhysicalLine, ReceiptLine
 from tests.inventory.factories import CLERK, NOON, channel, figures, location, sku, stock
 
 pytestmark = pytest.mark.django_db
@@ -195,3 +196,29 @@ def test_a_hold_runs_as_long_as_its_kind_where_nobody_says_how_long(shop, settin
     )
 
     assert kept.expires_at == NOON + settings.HOLD_LIFETIMES[kind]
+
+
+def lose(place, item, pieces, number="D-1"):
+    services.record_physical_fact(
+        source_type="DAMAGE", external_id=number, location_id=place.pk, lines=[PhysicalLine(1, item.pk, pieces)],
+        reason_code="DAMAGE", occurred_at=NOON, at=NOON, by=CLERK,
+    )  # fmt: skip
+
+
+def open_losses():
+    return list(StaffTask.objects.filter(kind="HOLD_LOST", closed_at=None).values_list("subject_label", flat=True))
+
+
+def test_of_customer_orders_the_least_important_loses_its_pieces_and_is_no_task_once_it_has_them_again(shop):
+    site, warehouse, shirt = shop
+    stock(shirt, warehouse, 2)
+    customer_order(site, shirt, 1, "K-1")
+    customer_order(site, shirt, 1, "K-2", priority=10)
+    services.fill_customer_orders(at=NOON, by=CLERK)
+
+    lose(warehouse, shirt, 1)
+    assert open_losses() == ["K-1"]
+    stock(shirt, warehouse, 1)
+    services.fill_customer_orders(at=NOON, by=CLERK)
+
+    assert (open_losses(), figures(shirt, warehouse)) == ([], (2, 2))

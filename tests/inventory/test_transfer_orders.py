@@ -13,9 +13,17 @@ from erp.core.errors import Conflict, InvalidInput, NotAllowedNow
 from erp.core.models import StaffTask
 from erp.inventory import services
 from erp.inventory.exceptions import InsufficientStock
-from erp.inventory.models import Location, StockDocument, TransferOrder
-from erp.inventory.services import PhysicalLine, ReceiptLine, SortedLine, TransferRequest
-from tests.inventory.factories import CLERK, NOON, entries, figures, location, pool, sku, statements, worth
+from erp.inventory.models import Location, ProvisionalReceipt, StockDocument, TransferOrder
+from erp.inventory.services import (
+    HoldDemand,
+    PhysicalLine,
+    ReceiptLine,
+    SortedLine,
+    TransferLine,
+    TransferRequest,
+    WriteDownLine,
+)
+from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, pool, sku, statements, worth
 from tests.racing import race
 from tests.unlocked import fails_without
 
@@ -307,3 +315,80 @@ def test_whoever_received_a_part_or_reported_it_first_does_not_approve_the_loss_
     services.write_off_missing(order_id=order_id, at=NOON, by=CHIEF)
 
     assert line_of(order_id).lost == 3
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_goods_that_are_written_down_on_the_road_arrive_or_are_lost_at_what_is_left(lost):
+    warehouse, shop, shirt = location(), location("SHOP"), sku()
+    receive(warehouse, shirt, 3, 100)
+    order_id = ask(warehouse, shop, {shirt: 3})
+    ship(order_id)
+    services.write_down(
+        external_id="W-1", location_id=road().pk, lines=[WriteDownLine(1, shirt.pk, Decimal(150))], occurred_at=NOON, at=NOON,
+        by=CLERK,
+    )  # fmt: skip
+    take_in(order_id, {line_of(order_id).pk: 1})
+
+    if lost:
+        services.report_missing(order_id=order_id, at=NOON, by=CLERK)
+        services.write_off_missing(order_id=order_id, at=NOON, by=CHIEF)
+    else:
+        take_in(order_id, {line_of(order_id).pk: 2}, name="IN-2")
+
+    assert worth(shirt) == ((1, 100) if lost else (3, 150))
+    assert worth(shirt, "IN_TRANSIT") == (0, 0)
+    assert no_faults() == []
+
+
+def test_what_had_left_before_anybody_noted_that_it_came_is_not_there_once_more():
+    """Two of ten leave out of the box before it is scanned, and come in provisionally: the arrival brings eight."""
+    warehouse, shop, shirt = location(), location("SHOP"), sku()
+    receive(warehouse, shirt, 10, 100)
+    order_id = ask(warehouse, shop, {shirt: 10})
+    ship(order_id)
+    services.record_physical_fact(
+        source_type="DAMAGE", external_id="D-1", location_id=shop.pk, lines=[PhysicalLine(1, shirt.pk, 2)], reason_code="DAMAGE",
+        occurred_at=NOON, at=NOON, by=CLERK,
+    )  # fmt: skip
+
+    assert take_in(order_id, {line_of(order_id).pk: 6}) is False
+    assert take_in(order_id, {line_of(order_id).pk: 4}, name="IN-2") is True
+
+    row = ProvisionalReceipt.objects.get()
+    assert (figures(shirt, shop), row.settled_quantity, worth(shirt)) == ((8, 0), 2, (8, 800))
+    assert no_faults() == []
+
+
+def test_a_transfer_in_one_step_explains_what_had_left_beyond_the_books_too():
+    warehouse, shop, shirt = location(), location("SHOP"), sku()
+    receive(warehouse, shirt, 10, 100)
+    services.record_physical_fact(
+        source_type="DAMAGE", external_id="D-1", location_id=shop.pk, lines=[PhysicalLine(1, shirt.pk, 2)], reason_code="DAMAGE",
+        occurred_at=NOON, at=NOON, by=CLERK,
+    )  # fmt: skip
+
+    services.transfer(
+        external_id="T-1", from_location_id=warehouse.pk, to_location_id=shop.pk, lines=[TransferLine(1, shirt.pk, 5)],
+        occurred_at=NOON, at=NOON, by=CLERK,
+    )  # fmt: skip
+
+    assert (figures(shirt, shop), worth(shirt)) == ((3, 0), (8, 800))
+    assert no_faults() == []
+
+
+def test_what_is_kept_for_a_customer_is_lost_after_what_is_to_go_to_another_shop():
+    warehouse, shop, shirt = location(), location("SHOP"), sku()
+    receive(warehouse, shirt, 2)
+    order_id = ask(warehouse, shop, {shirt: 1})
+    services.place_hold(
+        channel_id=channel(warehouse).pk, ref="K-1", kind="KEEP", lines=[HoldDemand(shirt.pk, 1)], at=NOON, by=CLERK
+    )  # fmt: skip
+
+    services.record_physical_fact(
+        source_type="DAMAGE", external_id="D-1", location_id=warehouse.pk, lines=[PhysicalLine(1, shirt.pk, 1)],
+        reason_code="DAMAGE", occurred_at=NOON, at=NOON, by=CLERK,
+    )  # fmt: skip
+
+    lost = StaffTask.objects.filter(kind__in=["RESERVATION_LOST", "HOLD_LOST"])
+    assert list(lost.values_list("kind", "subject_id")) == [("RESERVATION_LOST", order_id)]
+    assert no_faults() == []

@@ -15,7 +15,7 @@ from customers.models import CreditGroup
 from erp.core.errors import Conflict
 from erp.core.verify import verify
 from erp.inventory.models import Location
-from erp.inventory.services import ReceiptLine, receive
+from erp.inventory.services import Count, ReceiptLine, WriteDownLine, receive, record_count, write_down
 from erp.orders.exceptions import NotReportable, NotReturnable, NotShippable
 from erp.orders.models import Order, OrderPayment, Return, SalesReport, Shipment, ShipmentLine
 from erp.orders.services import (
@@ -390,3 +390,59 @@ def test_verify_sees_what_a_report_did_not_post_and_what_a_line_miscounts():
         transaction.set_rollback(True)
 
     assert found == {("P6", "SHIPMENT")}
+
+
+def held_in_two(costs: tuple[int, int]):
+    """Two parcels of three pieces with one account, bought at two costs."""
+    channel, place = shop(kind="WHOLESALE", revenue_basis="SALES_REPORT")
+    account("AC1", bill_to=bill_to("B1", credit_group=credit_group(limit=10_000_000)))
+    goods = sku()
+    for number, cost in enumerate(costs):
+        lines = [ReceiptLine(1, goods.pk, 3, Decimal(cost))]
+        receive(external_id=f"R-{number}", location_id=place.pk, lines=lines, occurred_at=NOON, **HOW)
+        sent = order(
+            line(goods, 3, 1100), account_code="AC1", payments=(), prices_include_tax=True, external_id=f"A-{number}"
+        )
+        shipped(placed(channel, sent))
+    return channel, goods, list(ShipmentLine.objects.order_by("pk")), Location.objects.get(kind="CONSIGNED")
+
+
+@pytest.mark.parametrize("units", [(3, 2), (2, 3)], ids=["the cheap ones first", "the dear ones"])
+def test_what_a_count_with_the_account_lacked_leaves_no_value_and_no_report_behind(units):
+    """Of six pieces at 100 and 200 one is missing, which cost 150 at the average: all that is reported, the rest of the value goes along."""
+    channel, goods, parcel_lines, held = held_in_two((100, 200))
+    record_count(external_id="C-1", location_id=held.pk, counts=[Count(1, goods.pk, 5)], occurred_at=NOON, **HOW)
+
+    documents = [
+        report(channel, parcel_line, count, f"SR-{parcel_line.pk}")
+        for parcel_line, count in zip(parcel_lines, units, strict=True)
+    ]
+
+    assert [int(document.cost_amount) for document in documents] == [units[0] * 100, units[1] * 200]
+    assert (outside_figures(), figure("cost_of_sales"), worth(goods, "CONSIGNED")) == ((0, 0), 750, (0, Decimal(0)))
+
+
+def test_consigned_goods_that_are_written_down_are_sold_and_come_home_at_what_is_left():
+    channel, place, goods, record, parcel_line = on_account(4, 1_100, 400, basis="SALES_REPORT")
+    held = Location.objects.get(kind="CONSIGNED")
+    lines = [WriteDownLine(1, goods.pk, Decimal(250))]
+    write_down(external_id="W-1", location_id=held.pk, lines=lines, occurred_at=NOON, **HOW)
+
+    report(channel, parcel_line, 1)
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(parcel_line.pk, 3)], **HOW)
+
+    # Of 150 yen the first piece takes the 100 it left with; what comes home is worth the rest.
+    assert (outside_figures(), figure("cost_of_sales")) == ((0, 0), 100)
+    assert (figures(goods, place), worth(goods)) == ((3, 0), (3, Decimal(50)))
+
+
+def test_defective_goods_that_come_home_are_worth_nothing_whatever_was_written_down():
+    _channel, _place, goods, record, parcel_line = on_account(2, 1_100, 200, basis="SALES_REPORT")
+    held = Location.objects.get(kind="CONSIGNED")
+    lines = [WriteDownLine(1, goods.pk, Decimal(50))]
+    write_down(external_id="W-1", location_id=held.pk, lines=lines, occurred_at=NOON, **HOW)
+
+    back = [ReturnedLine(parcel_line.pk, 2, "DEFECTIVE")]
+    record_return(order_id=record.pk, external_id="R-1", lines=back, **HOW)
+
+    assert (outside_figures(), worth(goods, "DEFECT")) == ((0, 0), (2, Decimal(0)))

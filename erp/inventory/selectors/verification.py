@@ -161,7 +161,8 @@ LEFT JOIN LATERAL (
     SELECT -sum(m.quantity) FILTER (WHERE m.document_id = o.document_id) AS left_,
            -sum(m.quantity) FILTER (WHERE m.document_id <> o.document_id) AS off_road
     FROM inventory_stockdocument d JOIN inventory_stockmovement m ON m.document_id = d.id
-    WHERE m.quantity < 0 AND m.document_line = l.id
+    LEFT JOIN inventory_reason why ON why.id = m.reason_id
+    WHERE m.quantity < 0 AND m.document_line = l.id AND why.code IS DISTINCT FROM 'PROVISIONAL'
       AND (d.id = o.document_id OR d.source_type IN ('TRANSFER_ARRIVAL', 'TRANSFER_LOSS') AND d.source_id = o.document_id)
 ) m ON true
 WHERE o.document_id IS NOT NULL AND (l.shipped <> coalesce(m.left_, 0) OR l.received + l.lost <> coalesce(m.off_road, 0))

@@ -16,15 +16,16 @@ from erp.inventory.services.balances import BalanceKey
 RESERVATION_LOST = "RESERVATION_LOST"
 HOLD_LOST = "HOLD_LOST"
 
-# What is given up first: carts, then other holds, then documents, the least important and newest first.
+# What is given up first: carts, what is to go to another place of ours, other holds, then documents; of each the least important and newest first.
 _CLAIMS = """
 SELECT * FROM (
     SELECT h.sku_id, h.location_id, h.quantity, 'HOLD' AS subject, h.hold_id AS subject_id, h.id, hold.ref AS label,
-           CASE hold.kind WHEN 'CART' THEN 0 ELSE 1 END AS rank, 0 AS priority
+           CASE hold.kind WHEN 'CART' THEN 0 ELSE 2 END AS rank, hold.priority
     FROM inventory_holdline h JOIN inventory_hold hold ON hold.id = h.hold_id
     WHERE h.released_at IS NULL AND (h.sku_id, h.location_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))
     UNION ALL
-    SELECT r.sku_id, r.location_id, r.quantity, r.document_type, r.document_id, r.id, '', 2, r.priority
+    SELECT r.sku_id, r.location_id, r.quantity, r.document_type, r.document_id, r.id, '',
+           CASE r.document_type WHEN 'TRANSFER_ORDER' THEN 1 ELSE 3 END, r.priority
     FROM inventory_reservation r
     WHERE r.quantity > 0 AND (r.sku_id, r.location_id) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))
 ) AS claim ORDER BY rank, priority DESC, id DESC

@@ -50,7 +50,12 @@ def _fill(*, hold_id: int, at: dt.datetime, by: Actor) -> bool:
     if kept != before:
         promises.let_go_promises(document_type="HOLD", document_ids=[hold_id])
     promises.forget_arrived(document_type="HOLD", document_ids=[hold_id])
-    if kept < sum(pieces for _sku, pieces in hold.wanted) or hold.filled_at is not None:
+    if kept < sum(pieces for _sku, pieces in hold.wanted):
+        return False
+    staff_tasks.close_open(
+        kind=HOLD_LOST, subject_type="HOLD", subject_ids=[hold_id], resolution="allocated", at=at, by=by
+    )
+    if hold.filled_at is not None:
         return False
     until = at + settings.HOLD_PICKUP
     Hold.objects.filter(pk=hold_id).update(filled_at=at, expires_at=until)
@@ -60,9 +65,6 @@ def _fill(*, hold_id: int, at: dt.datetime, by: Actor) -> bool:
     }  # fmt: skip
     finding = staff_tasks.Finding(ARRIVED, "HOLD", hold_id, hold.ref, told.strip(), due_at=until)
     staff_tasks.open_tasks([finding], at=at, by=by)
-    staff_tasks.close_open(
-        kind=HOLD_LOST, subject_type="HOLD", subject_ids=[hold_id], resolution="allocated", at=at, by=by
-    )
     return True
 
 

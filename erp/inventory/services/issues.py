@@ -1,7 +1,7 @@
 """Pieces that leave: issues of reserved stock, of stock in transit, and returns to stock at the value they left with.
 
 Takes these levels of the house's lock order: balances by primary key, cost rows by SKU. Whoever owns the event (a shipment, a return) posts it:
-the values come back for that.
+the values come back for that. Where goods outside are not worth any more what they left with, the difference is posted here.
 """
 
 from __future__ import annotations
@@ -13,17 +13,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
+from erp.inventory import postings
 from erp.inventory.exceptions import NotReserved, Uncovered
 from erp.inventory.models import StockDocument
+from erp.inventory.postings import Sums
 from erp.inventory.services import balances, documents, movements
 from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
 from erp.inventory.services.explaining import Left, explain_counts, explain_losses
 from erp.inventory.services.movements import Booking
+from erp.inventory.services.posting import post_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ def lock_ahead_of_issues(
 
 def lock_ahead(*, leaving: Iterable[BalanceKey] = (), arriving: Iterable[BalanceKey] = (), at: dt.datetime) -> None:
     """The same before several calls that name their balances themselves: what pieces leave, and what they arrive on (created where missing)."""
-    movements.open_booking(leaving, arriving=arriving, occurred_at=at, at=at)
+    movements.open_booking(leaving, arriving=arriving, occurred_at=at, at=at).write()
 
 
 def _is_of_another_day(occurred_at: dt.datetime, at: dt.datetime) -> bool:
@@ -269,7 +274,8 @@ def issue_from_transit(
     at: dt.datetime,
     by: Actor,
 ) -> None:
-    """Take pieces out of transit (or of an account's consigned stock) at exactly the value they went in with. Posts nothing.
+    """Take pieces out of transit (or of an account's consigned stock) at exactly the value they went in with. Posts nothing but what a count or a
+    write-down out there made of that value: it is cost of sales, and the last piece takes the rest.
 
     Raises:
         InsufficientStock: names every SKU of which the place holds less.
@@ -296,15 +302,48 @@ def issue_from_transit(
         booking, gone, occurred_at=occurred_at, is_day_only=_is_of_another_day(occurred_at, at), at=at, by=by
     )
     movements.refuse_shortage(wanted, booking)
+    outside = _Outside(booking, on=business_date(occurred_at))
     for issue in issues:
-        booking.move(
+        outside.leave(
             (issue.sku_id, transit_location_id),
-            -issue.quantity,
-            value=-issue.value,
-            document_id=headers[issue.source_id],
-            document_line=issue.source_line,
+            issue.quantity,
+            issue.value,
+            headers[issue.source_id],
+            issue.source_line,
         )
     booking.write()
+    outside.post(at=at, by=by)
+
+
+class _Outside:
+    """Goods that leave a place outside. Their document posts what they went in with; what they are worth now may differ from it."""
+
+    def __init__(self, booking: Booking, *, on: dt.date) -> None:
+        self._booking, self._on = booking, on
+        self._sums: dict[tuple[int, dt.date], Sums] = defaultdict(Sums)
+
+    def leave(self, key: BalanceKey, pieces: int, value: Decimal, document_id: int, line: int) -> Decimal:
+        """Returns by how much more (or less) than ``value`` the pieces took along."""
+        worth = self._booking.value_within(key, pieces, value)
+        self._booking.move(key, -pieces, value=-worth, document_id=document_id, document_line=line)
+        self._differ(key, document_id, value - worth)
+        return worth - value
+
+    def arrive(self, key: BalanceKey, pieces: int, worth: Decimal, more: Decimal, document_id: int, line: int) -> None:
+        """What is worth something takes the difference along; what is worth nothing stays so."""
+        taken = max(more, -worth) if worth else ZERO
+        self._booking.move(key, pieces, value=worth + taken, document_id=document_id, document_line=line)
+        self._differ(key, document_id, taken)
+
+    def _differ(self, key: BalanceKey, document_id: int, amount: Decimal) -> None:
+        sums = self._sums[document_id, self._on]
+        sums.debit(self._booking.account_role(key), amount)
+        sums.credit(postings.COST_OF_SALES, amount)
+
+    def post(self, *, at: dt.datetime, by: Actor) -> None:
+        told = {key: sums for key, sums in self._sums.items() if sums.lines()}
+        if told:
+            post_facts(told, description=_("Goods outside were worth another value"), at=at, by=by)
 
 
 @use_case
@@ -378,7 +417,8 @@ def bring_back(
     at: dt.datetime,
     by: Actor,
 ) -> None:
-    """Move pieces that were outside back into the house, at exactly the value they left with (key of the source → its lines). Posts nothing.
+    """Move pieces that were outside back into the house, at exactly the value they left with (key of the source → its lines). Posts nothing but
+    what a count or a write-down out there made of that value.
 
     Raises:
         InsufficientStock: names every SKU of which the place outside holds less.
@@ -411,10 +451,12 @@ def bring_back(
         booking, gone, occurred_at=occurred_at, is_day_only=_is_of_another_day(occurred_at, at), at=at, by=by
     )
     movements.refuse_shortage(wanted, booking)
+    outside = _Outside(booking, on=business_date(occurred_at))
     for source_id, pieces in lines.items():
         for line in pieces:
-            place: dict[str, Any] = {"document_id": headers[source_id], "document_line": line.source_line}
-            booking.move((line.sku_id, line.from_location_id), -line.quantity, value=-line.value, **place)
-            booking.move((line.sku_id, line.to_location_id), line.quantity, value=line.worth, **place)
+            place = (headers[source_id], line.source_line)
+            more = outside.leave((line.sku_id, line.from_location_id), line.quantity, line.value, *place)
+            outside.arrive((line.sku_id, line.to_location_id), line.quantity, line.worth, more, *place)
     explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
+    outside.post(at=at, by=by)

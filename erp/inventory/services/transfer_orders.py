@@ -199,7 +199,7 @@ def ask_again(*, order_id: int, at: dt.datetime, by: Actor) -> int:
             for key, part in had.items()
         ]
         promises.claim(TRANSFER_ORDER, again, at=at, by=by)
-        booking.write()
+    booking.write()
     left = sum(lacking.values()) - sum(had.values())
     if not left:
         _want_no_more([order], _("Its pieces are claimed again."), at=at, by=by)
@@ -399,7 +399,8 @@ def write_off_missing(*, order_id: int, at: dt.datetime, by: Actor) -> None:
         before = arrived.get(line_no, 0)
         if missing := line.quantity - before:
             key = (line.sku_id, line.location_id)
-            value = line.value - share_so_far(line.value, done=before, of=line.quantity)
+            sent_with = line.value - share_so_far(line.value, done=before, of=line.quantity)
+            value = booking.value_within(key, missing, sent_with)
             booking.move(
                 key, -missing, value=-value, document_id=document_id, document_line=line_no, reason_id=reason.pk
             )

@@ -9,6 +9,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -20,10 +21,12 @@ from erp.core.money import share_of_next
 from erp.core.use_case import use_case
 from erp.inventory.models import StockDocument, StockMovement
 from erp.inventory.postings import Sums
-from erp.inventory.services import documents, movements
+from erp.inventory.services import documents, movements, provisional
+from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.explaining import Left, explain_counts, open_for_leaving
 from erp.inventory.services.figures import faults_of_pieces
+from erp.inventory.services.movements import Booking
 from erp.inventory.services.posting import post
 
 TRANSFER, ARRIVAL, TRANSFER_LOSS = "TRANSFER", "TRANSFER_ARRIVAL", "TRANSFER_LOSS"
@@ -80,7 +83,7 @@ def transfer(
         booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)
         sums.credit(booking.account_role(source), value)
         sums.debit(booking.account_role(target), value)
-    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
+    _settle(booking, sums, document_id, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     _post(sums, TRANSFER, document_id, external_id, occurred_at, at=at, by=by)
     return documents.booked(document_id)
@@ -135,16 +138,32 @@ def arrive(
         origin = sent[line.line_no]
         source, target = (line.sku_id, origin.location_id), (line.sku_id, to_location_id)
         before = arrived.get(line.line_no, 0)
-        value = share_of_next(origin.value, line.quantity, done=before, of=origin.quantity)
+        sent_with = share_of_next(origin.value, line.quantity, done=before, of=origin.quantity)
+        # Unless goods on the road were counted or written down meanwhile.
+        value = booking.value_within(source, line.quantity, sent_with)
         arrived[line.line_no] = before + line.quantity
         booking.move(source, -line.quantity, value=-value, document_id=document_id, document_line=line.line_no)
         booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)
         sums.credit(booking.account_role(source), value)
         sums.debit(booking.account_role(target), value)
-    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
+    _settle(booking, sums, document_id, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     _post(sums, ARRIVAL, document_id, external_id, occurred_at, at=at, by=by)
     return documents.booked(document_id)
+
+
+def _settle(
+    booking: Booking, sums: Sums, document_id: int, *, occurred_at: dt.datetime, at: dt.datetime, by: Actor
+) -> None:
+    """What was found of the pieces by a count, or had left beyond the books before anybody noted that they came, is not there once more."""
+    received: dict[BalanceKey, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    for line in booking.came:
+        received[line.key][0] += line.pieces
+        received[line.key][1] += line.value
+    for key, (pieces, worth) in explain_counts(booking, occurred_at=occurred_at, at=at, by=by).items():
+        received[key][0] -= pieces
+        received[key][1] -= worth
+    provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
 
 
 def _post(
@@ -172,8 +191,9 @@ def arrived_before(transfer_id: int) -> dict[int, int]:
     arrival is under way."""
     found = StockMovement.objects.filter(
         document__source_type__in=[ARRIVAL, TRANSFER_LOSS], document__source_id=transfer_id, quantity__lt=0
-    ).values_list("document_line")
-    return {line_no: -pieces for line_no, pieces in found.annotate(Sum("quantity"))}
+    )
+    by_line = found.exclude(reason__code=provisional.PROVISIONAL).values_list("document_line")
+    return {line_no: -pieces for line_no, pieces in by_line.annotate(Sum("quantity"))}
 
 
 def _refuse_more_than_sent(
