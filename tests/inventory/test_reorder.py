@@ -9,7 +9,7 @@ import pytest
 
 from catalog.models import Supplier
 from erp.inventory import services
-from erp.inventory.models import ExpectedReceipt, ReorderRule
+from erp.inventory.models import ExpectedReceipt, ReorderRule, TransferOrderLine
 from erp.inventory.selectors.reorder import candidates
 from erp.inventory.selectors.stock_value import Scope
 from erp.inventory.services import ExpectedLine, PutBack
@@ -84,3 +84,23 @@ def test_what_customer_orders_wait_for_is_owed_too(shirt):
     [one] = candidates(TODAY, scope=Scope(supplier_id=supplier.pk))
 
     assert (one.on_hand, one.claimed, one.backorder, one.position) == (12, 12, 3, -3)
+
+
+def test_what_goes_from_one_place_to_another_is_still_ours(shirt):
+    item, warehouse, _site, supplier = shirt
+    shop = location("SHOP")
+
+    def positions():
+        scopes = [Scope(supplier_id=supplier.pk), Scope(location_id=warehouse.pk), Scope(location_id=shop.pk)]
+        return [[one.position for one in candidates(TODAY, scope=scope, only_due=False)] for scope in scopes]
+
+    assert positions() == [[12], [12], [0]]
+    how = {"at": noon("2026-11-23"), "by": CLERK}
+    asked = services.TransferRequest("M-1", warehouse.pk, shop.pk, {item.pk: 5})
+    [transfer] = services.request_transfers(requests=[asked], **how)
+    assert positions() == [[12], [7], [5]]
+    services.ship_transfer(order_id=transfer, occurred_at=None, **how)
+    assert positions() == [[12], [7], [5]]
+    line = TransferOrderLine.objects.get()
+    services.receive_transfer(external_id="IN", order_id=transfer, pieces={line.pk: 2}, occurred_at=None, **how)
+    assert positions() == [[12], [7], [5]]

@@ -14,7 +14,7 @@ from erp.inventory import services
 from erp.inventory.models import CostPool, WriteDownReview, WriteDownRule
 from erp.inventory.selectors.stock_age import dead_stock, sell_through, turnover
 from erp.inventory.selectors.stock_value import By
-from erp.inventory.services import Count, PutBack, ReceiptLine
+from erp.inventory.services import AdjustmentLine, Count, PutBack, ReceiptLine
 from tests.inventory.factories import CLERK, channel, entries, location, pool, sku, worth
 from tests.inventory.test_valuation import sell
 from tests.worked_examples.stage import noon
@@ -167,3 +167,54 @@ def test_what_came_after_the_proposal_loses_nothing(autumn):
     # Ten coats lose half of 10,010; the ten that came keep what they cost.
     assert worth(coat) == (20, Decimal(15_015))
     assert no_faults() == []
+
+
+def take(place, item, pieces, day):
+    at = noon(day)
+    services.adjust(
+        external_id=f"A-{day}", location_id=place.pk, lines=[AdjustmentLine(1, item.pk, -pieces)], reason_code="SAMPLE",
+        occurred_at=at, at=at, by=CLERK,
+    )  # fmt: skip
+
+
+def test_what_is_taken_back_is_of_the_pieces_that_were_there_when_it_was_posted(autumn):
+    """Six of ten have left before 2,002 yen are posted for the other four: all of it comes back, since those are there still."""
+    place, coat, _shirt = autumn
+    CostPool.objects.filter(pk=pool().pk).update(write_downs_reverse=True)
+    review = propose()
+    take(place, coat, 6, "2026-10-31")
+    services.post_write_down(review_id=review.pk, at=noon("2026-10-31"), by=CLERK)
+    assert worth(coat) == (4, 2_002)
+
+    services.take_back_due_write_downs(at=noon("2026-11-02"), by=CHIEF)
+
+    back = WriteDownReview.objects.get().reversal_id
+    assert entries("WRITE_DOWN_BACK", back) == {("1210", "DEBIT"): 2_002, ("5160", "CREDIT"): 2_002}
+    assert worth(coat) == (4, 4_004)
+    assert no_faults() == []
+
+
+def test_never_more_is_posted_than_was_proposed_whatever_came_and_left_since(autumn):
+    """Ten dearer coats come and ten leave: those that are there are worth more, and still lose the 5,005 that were proposed."""
+    place, coat, _shirt = autumn
+    review = propose()
+    receive(place, coat, 10, 3_001, "2026-11-01")
+    take(place, coat, 10, "2026-11-01")
+    assert worth(coat) == (10, 20_010)
+
+    services.post_write_down(review_id=review.pk, at=noon("2026-11-02"), by=CLERK)
+
+    assert worth(coat) == (10, 15_005)
+    assert no_faults() == []
+
+
+def test_of_two_proposals_of_the_same_goods_one_is_posted(autumn):
+    place, coat, _shirt = autumn
+    review, other = propose(), propose()
+    receive(place, coat, 10, 1_001, "2026-11-01")
+    services.post_write_down(review_id=review.pk, at=noon("2026-11-02"), by=CLERK)
+
+    with pytest.raises(NotAllowedNow):
+        services.post_write_down(review_id=other.pk, at=noon("2026-11-02"), by=CLERK)
+
+    assert worth(coat) == (20, 15_015)

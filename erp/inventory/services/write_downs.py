@@ -7,6 +7,7 @@ Takes these levels of the house's lock order: the proposal by name, balances by 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -145,7 +146,8 @@ def post_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownR
     so that never more is posted than was proposed. Again: the same answer.
 
     Raises:
-        NotAllowedNow: discarded, nothing left to write down, or above the limit of the pool and posted by who proposed it.
+        NotAllowedNow: discarded, nothing left to write down, above the limit of the pool and posted by who proposed it, or another proposal of
+            the same goods was posted since this one was made.
         PeriodClosed: the month of the valuation is closed.
     """
     locks.hold(f"write-down:{review_id}")
@@ -167,13 +169,14 @@ def post_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownR
         occurred_at=occurred_at, at=at, by=by,
     )  # fmt: skip
     booking = movements.open_booking(keys.values(), occurred_at=occurred_at, at=at)
+    _refuse_overtaken(review, keys)
     sums = Sums()
     for number, line in enumerate(lines, start=1):
         key = keys.get(line.sku_id)
         quantity, value = booking.stock_of_pool((line.sku_id, review.cost_pool_id)) if key else (0, ZERO)
         target = round_fraction(Fraction(line.proposed_value) * quantity / line.quantity)
         share = Fraction(line.value - line.proposed_value) * min(quantity, line.quantity) / line.quantity
-        lost = min(value - target, round_fraction(share)) if quantity > line.quantity else value - target
+        lost = min(value - target, Decimal(math.ceil(share)))
         if key is None or lost <= 0:
             continue
         booking.move(key, 0, value=-lost, document_id=document_id, document_line=number)
@@ -206,7 +209,7 @@ def take_back_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> Write
         raise NotAllowedNow(_("This write-down is not to be taken back."))
     occurred_at = _moment_of(on, at)
     written = [line for line in documents.booked(review.document_id).lines if line.value < 0]
-    pieces = dict(review.lines.values_list("sku_id", "quantity"))
+    pieces = _written_down(review)
     document_id = documents.new_document(
         kind=StockDocument.Kind.REVALUATION, source_type=REVERSAL, external_id=f"WD-{review.pk}", content=[review.pk],
         occurred_at=occurred_at, at=at, by=by,
@@ -245,6 +248,16 @@ def take_back_due_write_downs(*, at: dt.datetime, by: Actor) -> int:
     return taken
 
 
+def _refuse_overtaken(review: WriteDownReview, sku_ids: Iterable[int]) -> None:
+    """Behind the lock of the cost rows: what another proposal has taken is not to be taken once more."""
+    others = WriteDownReview.objects.filter(
+        cost_pool=review.cost_pool, state=State.POSTED, posted_at__gte=review.made_at, lines__sku__in=list(sku_ids)
+    )
+    if (other := others.order_by("pk").first()) is not None:
+        told = _("%(id)s has written the same goods down since this was proposed. Discard it and propose anew.")
+        raise NotAllowedNow(told % {"id": f"WD-{other.pk}"})
+
+
 def _moment_of(day: dt.date, at: dt.datetime) -> dt.datetime:
     """Now, or the last moment of a day that is over: after all that moved on it."""
     if business_date(at) <= day:
@@ -254,6 +267,23 @@ def _moment_of(day: dt.date, at: dt.datetime) -> dt.datetime:
 
 def _next_month(day: dt.date) -> dt.date:
     return (day.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
+
+
+# Of how many pieces the value was taken: those of the proposal that were still there. Whoever moves value holds the cost row, so what the pool held
+# before a movement are the movements of the SKU with a lower number.
+_WRITTEN_DOWN = """
+SELECT line.sku_id, least(line.quantity, (
+    SELECT sum(before.quantity) FROM inventory_stockmovement before JOIN inventory_location place ON place.id = before.location_id
+    WHERE before.sku_id = line.sku_id AND place.cost_pool_id = %s AND before.id < taken.id))::int
+FROM inventory_writedownline line JOIN inventory_stockmovement taken ON taken.document_id = %s AND taken.sku_id = line.sku_id
+WHERE line.review_id = %s
+"""
+
+
+def _written_down(review: WriteDownReview) -> dict[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITTEN_DOWN, [review.cost_pool_id, review.document_id, review.pk])
+        return dict(cursor.fetchall())
 
 
 # For each SKU the balance with the most pieces in the pool carries the movement.
