@@ -174,3 +174,53 @@ def test_sweeping_tidies_what_has_expired_and_nothing_else(shop):
 
     assert figures(shirt, warehouse) == (3, 1)
     assert not selectors.hold(channel_id=site.pk, ref="b").is_closed
+
+
+def test_of_two_documents_that_name_one_hold_the_first_one_gets_it(shop):
+    site, warehouse, _shirt, hat = shop
+    place(site, (hat, 1))
+
+    granted = reserve(
+        site, Demand(1, 11, hat.pk, 1, 50), Demand(2, 21, hat.pk, 1, 50), hold_refs={1: "cart-9", 2: "cart-9"}
+    )
+
+    assert granted == [Granted(1, 11, hat.pk, warehouse.pk, 1)]
+    assert figures(hat, warehouse) == (1, 1)
+
+
+def _move(start, end, item):
+    line = [services.TransferLine(1, item.pk, 1)]
+    services.transfer(
+        external_id="T", from_location_id=start.pk, to_location_id=end.pk, lines=line, occurred_at=LATER, at=LATER, by=CLERK
+    )  # fmt: skip
+
+
+def _ask(start, end, item):
+    asked = services.TransferRequest("M", start.pk, end.pk, {item.pk: 1})
+    services.request_transfers(requests=[asked], at=LATER, by=CLERK)
+
+
+def _adjust(start, _end, item):
+    line = [services.AdjustmentLine(1, item.pk, -1)]
+    services.adjust(
+        external_id="A", location_id=start.pk, lines=line, reason_code="SAMPLE", occurred_at=LATER, at=LATER, by=CLERK
+    )  # fmt: skip
+
+
+def _sort(start, end, item):
+    line = [services.SortedLine(item.pk, sellable=1)]
+    services.sort_inspected(
+        external_id="S", location_id=start.pk, sellable_to_id=end.pk, lines=line, occurred_at=LATER, at=LATER, by=CLERK
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("act", [_move, _ask, _adjust, _sort])
+def test_whoever_takes_free_pieces_finds_those_of_an_expired_hold_though_nobody_swept(shop, act):
+    site, warehouse, _shirt, hat = shop
+    place(site, (hat, 1))
+
+    act(warehouse, location(), hat)
+
+    assert figures(hat, warehouse)[1] == (1 if act is _ask else 0)
+    assert services.sweep_expired_holds(at=LATER, by=CLERK) == 1
+    assert figures(hat, warehouse)[1] == (1 if act is _ask else 0)

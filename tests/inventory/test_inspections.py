@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from catalog.models import SkuCode
-from erp.core.errors import InvalidInput
+from erp.core.errors import Conflict, InvalidInput
 from erp.inventory.models import ExpectedReceipt, Location, Reason, StockBalance
 from erp.inventory.services import ExpectedLine, InspectedLine, expect_receipt, receive_inspected
 from tests.inventory.factories import figures, location, sku
@@ -121,3 +121,17 @@ def test_stock_forms_take_scanned_codes(client, delivery):
 
     assert client.post(reverse("admin:inventory_adjust"), form).status_code == 302
     assert figures(shirt, place)[0] == 8
+
+
+def test_other_counts_under_the_same_slip_are_a_conflict_whatever_they_were_sorted_into(delivery):
+    """Ten wait to be looked at; whoever goes back on the page and says that they are sellable has not received ten more."""
+    place, _shirt, key = delivery
+    inspection = location("INSPECTION")
+    book(key, waiting=10)
+
+    for counts in ({"sellable": 10}, {"sellable": 10, "waiting": 10}, {"waiting": 9}):
+        with pytest.raises(Conflict):
+            book(key, **counts)
+
+    assert [balance.on_hand for balance in StockBalance.objects.filter(location__in=[place, inspection])] == [10]
+    assert ExpectedReceipt.objects.get().received_quantity == 10

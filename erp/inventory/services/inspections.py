@@ -17,7 +17,7 @@ from catalog.selectors import cost_on
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput, Problem
+from erp.core.errors import Conflict, InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import ExpectedReceipt, Location, StockDocument
 from erp.inventory.selectors.places import first_location_id
@@ -60,16 +60,17 @@ def receive_inspected(
         InvalidInput: names every line that was counted wrongly, costs nobody knows what, or brings more than is expected while
             ``accepts_more`` was not said.
         NotFound: there is no place for defective or waiting pieces.
+        Conflict: ``external_id`` was booked with other counts.
     """
     locks.hold(f"expected:{purchase}")
     counted = [line for line in lines if line.pieces]
     expected = ExpectedReceipt.objects.select_related("sku").in_bulk([line.expected_receipt_id for line in counted])
     known = {key: row for key, row in expected.items() if row.external_id == purchase}
-    is_repeat = StockDocument.objects.filter(source_type=RECEIPT, external_id__in=_names(external_id)).exists()
+    before = _booked_before(external_id, purchase)
     costs = _costs(known, on=business_date(occurred_at or at))
-    _refuse(counted, known, costs, accepts_more=accepts_more or is_repeat)
+    _refuse(counted, known, costs, accepts_more=accepts_more or bool(before))
 
-    booked = []
+    receipts: dict[str, tuple[int, int | None, list[ReceiptLine]]] = {}
     for name, kind, pieces_of in zip(_names(external_id), _KINDS, _PARTS, strict=True):
         by_place: dict[tuple[int, int | None], list[ReceiptLine]] = {}
         for number, line in enumerate(counted, start=1):
@@ -79,19 +80,23 @@ def receive_inspected(
                 part = ReceiptLine(number, row.sku_id, pieces, costs[row.pk], row.pk)
                 by_place.setdefault((place, row.supplier_id), []).append(part)
         for index, ((place, supplier), parts) in enumerate(sorted(by_place.items(), key=lambda item: str(item[0]))):
-            booked.append(
-                receive(
-                    external_id=f"{name}#{index + 1}" if index else name,
-                    location_id=place,
-                    lines=parts,
-                    supplier_id=supplier,
-                    books=books if supplier else PurchaseBooks.PAYABLE,
-                    occurred_at=occurred_at,
-                    at=at,
-                    by=by,
-                )
-            )
-    return booked
+            receipts[f"{name}#{index + 1}" if index else name] = (place, supplier, parts)
+    # Each receipt knows its own content; that there are no others is for the slip as a whole to say.
+    if before and before != receipts.keys():
+        raise Conflict(_("%(id)s was booked before with other content.") % {"id": external_id})
+    return [
+        receive(
+            external_id=name,
+            location_id=place,
+            lines=parts,
+            supplier_id=supplier,
+            books=books if supplier else PurchaseBooks.PAYABLE,
+            occurred_at=occurred_at,
+            at=at,
+            by=by,
+        )
+        for name, (place, supplier, parts) in receipts.items()
+    ]
 
 
 _KINDS = (None, Location.Kind.DEFECT, Location.Kind.INSPECTION)
@@ -100,6 +105,14 @@ _PARTS = tuple(map(attrgetter, ("sellable", "defective", "waiting")))
 
 def _names(external_id: str) -> tuple[str, str, str]:
     return external_id, f"{external_id}:defective", f"{external_id}:inspection"
+
+
+def _booked_before(external_id: str, purchase: str) -> set[str]:
+    """The receipts of this slip. One that goes to several places, or comes of several suppliers, has several."""
+    parts = ExpectedReceipt.objects.filter(external_id=purchase).values("location", "supplier").distinct().count()
+    names = [*_names(external_id), *(f"{name}#{n}" for name in _names(external_id) for n in range(2, parts + 1))]
+    booked = StockDocument.objects.filter(source_type=RECEIPT, external_id__in=names)
+    return set(booked.values_list("external_id", flat=True))
 
 
 def _costs(known: dict[int, ExpectedReceipt], *, on: dt.date) -> dict[int, Decimal]:

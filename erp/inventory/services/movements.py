@@ -260,19 +260,24 @@ def open_booking(
     channel_id: int | None = None,
     claiming: Collection[int] = (),
 ) -> Booking:
-    """Lock the balances that pieces leave (``keys``) and arrive on (created where missing), then their cost rows.
+    """Lock the balances that pieces leave (``keys``) and arrive on (created where missing), then their cost rows. Expired holds on them are
+    released, so whoever opens a booking writes it.
 
     ``claiming``: SKUs of which the caller will claim pieces too, so that quotas are locked before cost rows.
     """
     arrivals = list(arriving)
     balances.ensure(arrivals)
     locked = balances.lock([*keys, *arrivals], at=at)
+    expired = balances.release_expired_holds(locked.values(), at=at)
     if claiming:
         balances.lock_quotas(claiming)
     costs = balances.lock_costs(
         {(key[0], row.cost_pool_id) for key, row in locked.items()}, create=bool(arrivals), on=business_date(at)
     )
-    return Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
+    booking = Booking(locked, costs, occurred_at=occurred_at, at=at, channel_id=channel_id)
+    for key, pieces in expired.items():
+        booking.claim(key, -pieces)
+    return booking
 
 
 def refuse_shortage(wanted: Mapping[BalanceKey, int], booking: Booking) -> None:

@@ -58,7 +58,11 @@ def reserve(
         return []
     columns = zip(*[(d.document_id, d.document_line, d.sku_id, d.quantity, d.priority) for d in demands], strict=True)
     named = [rows.array(column) for column in columns]
-    held = [rows.array(hold_refs), rows.array(hold_refs.values())]
+    # A hold becomes the reservation of one document: of several that name it, the first one.
+    owners: dict[str, int] = {}
+    for document_id, ref in hold_refs.items():
+        owners.setdefault(ref, document_id)
+    held = [rows.array(owners.values()), rows.array(owners)]
     asked = in_one_statement(
         _RESERVE, [channel_id, balances.NOT_FOR_SALE_KINDS, document_type, *named, *held, at], by=by
     )
