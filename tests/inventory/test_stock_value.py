@@ -21,8 +21,11 @@ from erp.inventory.selectors.stock_value import INWARD, OUTWARD, By, Flow, Scope
 from erp.inventory.services import (
     AdjustmentLine,
     Count,
+    CountEntry,
+    CountScope,
     PhysicalLine,
     ReceiptLine,
+    SortedLine,
     SupplierReturnLine,
     TransferLine,
     WriteDownLine,
@@ -242,3 +245,49 @@ def test_what_moved_stands_under_what_it_was_and_a_place_has_the_share_of_its_pi
     assert [(held.pieces, held.value) for held in places] == [(6, 420), (4, 280)]
     assert of_second[0].flows == {Flow.MOVED_IN: (4, 400), Flow.REVALUED: (0, -120)}
     assert of_second[0].closing == (4, 280)
+
+
+@pytest.mark.django_db
+def test_what_is_scrapped_at_inspection_is_no_move():
+    inspection, shop, goods, on = location("INSPECTION"), location(), sku(), dt.date(2026, 11, 2)
+    how = {"occurred_at": noon(on), "at": noon(on), "by": CLERK}
+    services.receive(
+        external_id="R", location_id=inspection.pk, lines=[ReceiptLine(1, goods.pk, 3, Decimal(100))], **how
+    )
+    lines = [SortedLine(goods.pk, sellable=2, scrapped=1)]
+    services.sort_inspected(
+        external_id="S", location_id=inspection.pk, sellable_to_id=shop.pk, lines=lines, **how
+    )  # fmt: skip
+
+    [row] = reports.flows_between(on, on)
+
+    assert row.flows == {
+        Flow.PURCHASED: (3, 300), Flow.MOVED_IN: (2, 200), Flow.MOVED_OUT: (-2, -200), Flow.ADJUSTED_DOWN: (-1, -100),
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_stocktake_in_the_night_of_a_month_that_is_closed_before_its_differences_are_posted():
+    """棚卸 at the end of October: one SKU is counted before midnight, the other after it."""
+    shop, early, late = location("SHOP"), sku(), sku()
+    night = dt.datetime(2026, 10, 31, 14, tzinfo=dt.UTC)
+    for goods in (early, late):
+        how = {"occurred_at": noon(dt.date(2026, 10, 1)), "at": noon(dt.date(2026, 10, 1)), "by": CLERK}
+        services.receive(
+            external_id=f"R-{goods.pk}", location_id=shop.pk, lines=[ReceiptLine(1, goods.pk, 5, Decimal(100))], **how
+        )
+    stocktake = services.open_count(external_id="T", location_id=shop.pk, scope=CountScope(), at=night, by=CLERK)
+    services.start_count(count_id=stocktake, at=night, by=CLERK)
+    for goods, seen_at in ((early, night), (late, night + dt.timedelta(hours=2))):
+        seen = [CountEntry(goods.code, goods.pk, 4, seen_at)]
+        services.enter_counts(count_id=stocktake, sheet="A", entries=seen, at=seen_at, by=CLERK)
+    close(dt.date(2026, 10, 31))
+    how = {"count_id": stocktake, "at": noon(LAST), "by": CLERK}
+    services.close_count(uncounted="LEAVE", **how)
+    assert not services.request_posting(**how)
+    while services.post_count_chunk(**how):
+        pass
+
+    days = [dt.date(2026, 10, 30), dt.date(2026, 10, 31), dt.date(2026, 11, 1), LAST]
+    assert [proof for day in days for proof in reports.proofs(day) if proof.difference] == []
+    assert [row.amount for row in reports.booked_later(dt.date(2026, 10, 31))] == [-100]

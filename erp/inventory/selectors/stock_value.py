@@ -145,7 +145,7 @@ FLOW = """CASE
     WHEN d.kind = 'REVALUATION' OR held.quantity = 0 THEN 'REVALUED'
     WHEN held.reason_id IS NULL AND d.kind = 'ISSUE' AND d.source_type = 'SUPPLIER_RETURN' THEN 'SENT_BACK'
     WHEN held.reason_id IS NULL AND d.kind = 'ISSUE' AND held.quantity < 0 THEN 'SOLD'
-    WHEN d.kind = 'TRANSFER' THEN CASE WHEN held.quantity > 0 THEN 'MOVED_IN' ELSE 'MOVED_OUT' END
+    WHEN held.reason_id IS NULL AND d.kind = 'TRANSFER' THEN CASE WHEN held.quantity > 0 THEN 'MOVED_IN' ELSE 'MOVED_OUT' END
     WHEN held.reason_id IS NULL AND d.kind = 'RECEIPT' AND held.quantity > 0
         THEN CASE d.source_type WHEN 'RETURN' THEN 'RETURNED' ELSE 'PURCHASED' END
     WHEN held.quantity > 0 THEN 'ADJUSTED_UP' ELSE 'ADJUSTED_DOWN' END"""

@@ -65,7 +65,8 @@ def post_counts(*, at: dt.datetime, by: Actor) -> int:
 
 def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime, by: Actor) -> None:
     moments = {line.sku_id: line.counted_at for line in lines if line.counted_at is not None}
-    last = max(moments.values())
+    # As of the first of them: by the day of a document what it moved in a closed month is found.
+    first = min(moments.values())
     document_id = documents.new_document(
         kind=StockDocument.Kind.ADJUSTMENT,
         source_type=STOCK_COUNT,
@@ -73,13 +74,13 @@ def _post(count: StockCount, lines: Sequence[StockCountLine], *, at: dt.datetime
         external_id=f"{count.external_id}#{count.chunks + 1}",
         content=[count.pk, [(line.sku_id, line.counted, line.counted_at) for line in lines]],
         note=_("Stocktake %(number)s") % {"number": count.external_id},
-        occurred_at=last,
+        occurred_at=first,
         at=at,
         by=by,
     )
     reasons = {reason.code: reason for reason in Reason.objects.filter(code__in=[LOSS, FOUND])}
     fact = Fact(count.location_id, None, at=at, by=by)
-    booking = fact.lock(moments, occurred_at=last)
+    booking = fact.lock(moments, occurred_at=first)
     since = moved_since(count.location_id, moments)
     differences, seen = {}, []
     for line in lines:
