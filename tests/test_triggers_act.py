@@ -209,6 +209,12 @@ def standard_outside(trigger: Trigger) -> list[Attempt]:
     ]
 
 
+def kit_with_stock(trigger: Trigger) -> list[Attempt]:
+    there = (trigger.table, filled(trigger.table, id=1, code="A-1", is_kit=False))
+    pieces = ("inventory_stockbalance", filled("inventory_stockbalance", sku_id=1, on_hand=1))
+    return [Attempt(f"UPDATE {trigger.table} SET is_kit = true", rows=[there, pieces])]
+
+
 def approval_by_who_counted(trigger: Trigger) -> list[Attempt]:
     count = (trigger.table, filled(trigger.table, id=1, approved_by=""))
     entry = ("inventory_stockcountentry", filled("inventory_stockcountentry", count_id=1, actor="staff:hanako"))
@@ -237,6 +243,7 @@ ATTEMPTS: dict[str, Callable[[Trigger], list[Attempt]]] = {
     "inventory_promises_fit": promises_beyond,
     "inventory_promises_trimmed": promises_of_less,
     "inventory_standard_in_house": standard_outside,
+    "inventory_kit_without_stock": kit_with_stock,
     "inventory_count_approver": approval_by_who_counted,
     "inventory_snapshot_is_true": forged_sums,
 }

@@ -69,6 +69,9 @@ class InventoryConfig(AppConfig):
             "EXPECTED_RECEIPT", label=_("Expected receipt"), url_name="admin:inventory_expectedreceipt_change"
         )
         guards.register("promised_within_receipt", _("More would be promised than the expected receipt brings."))
+        guards.register(
+            "kit_without_stock", _("A SKU that has stock becomes no kit. Take its pieces out of stock first.")
+        )
         guards.register("standard_cost_in_house", _("Goods on the road or at accounts are not kept at standard cost."))
         documents.register(
             "STOCK_COUNT", label=pgettext_lazy("document", "Stocktake"), url_name="admin:inventory_stockcount_change"

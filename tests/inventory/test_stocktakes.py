@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog.services import define_kit
 from erp.core import checks
 from erp.core.actors import Actor
 from erp.core.errors import Conflict, InvalidInput, NotAllowedNow
@@ -26,7 +27,7 @@ from erp.inventory.models import (
     StockDocument,
     StockMovement,
 )
-from erp.inventory.services import Count, CountEntry, CountScope, Demand, PhysicalLine, ReceiptLine
+from erp.inventory.services import AdjustmentLine, Count, CountEntry, CountScope, Demand, PhysicalLine, ReceiptLine
 from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, statements
 from tests.racing import race
 from tests.unlocked import fails_without
@@ -571,4 +572,79 @@ def test_many_sales_before_counts_are_each_found_at_the_first_count_that_missed_
     assert (figures(shirt, shop), figures(hat, shop)) == ((5, 0), (9, 0))
     found = StockMovement.objects.filter(reason__code="FOUND").order_by("occurred_at")
     assert list(found.values_list("quantity", "occurred_at")) == [(3, after(3)), (1, after(6))]
+    assert no_faults() == []
+
+
+def kit_of(part):
+    kit = sku()
+    define_kit(sku_code=kit.code, components={part.code: 2}, at=NOON, by=CLERK)
+    return kit
+
+
+def test_a_kit_is_counted_and_adjusted_by_what_is_in_it():
+    place, part = location(), sku()
+    kit = kit_of(part)
+    receive(place, part, 10)
+    count_id = started(place, CountScope("PRODUCTS", product_ids=(part.product_id, kit.product_id)))
+    entries_of_kit = [CountEntry("1", kit.pk, 1, NOON), CountEntry("2", part.pk, 10, NOON)]
+
+    refused = services.take_in_counts(count_id=count_id, sheet="A", entries=entries_of_kit, at=NOON, by=CLERK)
+    with pytest.raises(InvalidInput):
+        enter(count_id, kit, 1, at=NOON)
+    with pytest.raises(InvalidInput):
+        services.record_count(
+            external_id="C", location_id=place.pk, counts=[Count(1, kit.pk, 1)], occurred_at=NOON, at=NOON, by=CLERK
+        )
+    with pytest.raises(InvalidInput):
+        services.adjust(
+            external_id="A", location_id=place.pk, lines=[AdjustmentLine(1, kit.pk, 1)], reason_code="FOUND", occurred_at=NOON,
+            at=NOON, by=CLERK,
+        )  # fmt: skip
+
+    assert list(refused) == ["1"]
+    assert list(StockCountLine.objects.filter(count=count_id).values_list("sku", flat=True)) == [part.pk]
+    assert not StockBalance.objects.filter(sku=kit).exists()
+
+
+def test_a_sku_that_has_stock_becomes_no_kit_before_that_is_gone():
+    place, part, item = location(), sku(), sku()
+    receive(place, item, 1)
+    with pytest.raises(IntegrityError, match="becomes no kit"), transaction.atomic():
+        define_kit(sku_code=item.code, components={part.code: 1}, at=NOON, by=CLERK)
+
+    services.adjust(
+        external_id="A", location_id=place.pk, lines=[AdjustmentLine(1, item.pk, -1)], reason_code="SAMPLE", occurred_at=NOON,
+        at=NOON, by=CLERK,
+    )  # fmt: skip
+    assert define_kit(sku_code=item.code, components={part.code: 1}, at=NOON, by=CLERK).is_kit
+
+
+def test_nothing_is_counted_or_moved_that_has_not_happened():
+    """A count of next year by a slip of the hand would know better than every count until then."""
+    place, item = location(), sku()
+    receive(place, item, 10)
+    ahead = {"occurred_at": NOON + dt.timedelta(days=300), "at": NOON, "by": CLERK}
+
+    with pytest.raises(InvalidInput):
+        services.record_count(external_id="C", location_id=place.pk, counts=[Count(1, item.pk, 9)], **ahead)
+    with pytest.raises(InvalidInput):
+        services.receive(external_id="R", location_id=place.pk, lines=[ReceiptLine(1, item.pk, 5, Decimal(1))], **ahead)
+
+    assert (figures(item, place), StockBalance.objects.get().last_counted_at) == ((10, 0), None)
+
+
+def test_a_sale_of_a_till_whose_clock_runs_ahead_is_gone_once():
+    """It says noon and ten minutes, and is told at noon; five minutes later nine of ten are seen."""
+    place, item = location("SHOP"), sku()
+    receive(place, item, 10)
+    sold = services.CounterSale(1, after(10), (PhysicalLine(1, item.pk, 1),))
+    services.take_sold(
+        source_type="SHIPMENT", location_id=place.pk, sales=[sold], channel_id=channel(place).pk, at=NOON, by=CLERK
+    )  # fmt: skip
+
+    services.record_count(
+        external_id="C", location_id=place.pk, counts=[Count(1, item.pk, 9)], occurred_at=after(5), at=after(5), by=CLERK
+    )  # fmt: skip
+
+    assert figures(item, place) == (9, 0)
     assert no_faults() == []

@@ -42,6 +42,22 @@ DROP TRIGGER inventory_location_standard ON inventory_location; DROP TRIGGER inv
 DROP FUNCTION inventory_standard_in_house;
 """
 
+# A kit has no stock of its own: what lies there under its number would be sold by nobody.
+KIT_WITHOUT_STOCK = """
+CREATE FUNCTION inventory_kit_without_stock() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF EXISTS (SELECT FROM inventory_stockbalance WHERE sku_id = NEW.id AND on_hand > 0) THEN
+        RAISE EXCEPTION 'SKU % has stock and becomes no kit', NEW.code
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'kit_without_stock', TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER inventory_sku_becomes_kit AFTER UPDATE OF is_kit ON catalog_sku
+FOR EACH ROW WHEN (NEW.is_kit AND NOT OLD.is_kit) EXECUTE FUNCTION inventory_kit_without_stock();
+"""
+NOT_KIT_WITHOUT_STOCK = """
+DROP TRIGGER inventory_sku_becomes_kit ON catalog_sku; DROP FUNCTION inventory_kit_without_stock;
+"""
+
 # How far a comparison has come is no event.
 OF_STOCKTAKE = (
     "external_id", "location_id", "scope", "asked", "state", "uncounted", "note", "created_at", "opened_by", "frozen_at", "started_by",
@@ -97,4 +113,5 @@ class Migration(migrations.Migration):
         audited("inventory_writedownline", inserts=False),
         migrations.RunSQL(APPROVED_BY_ANOTHER, NOT_APPROVED_BY_ANOTHER),
         migrations.RunSQL(IN_HOUSE, NOT_IN_HOUSE),
+        migrations.RunSQL(KIT_WITHOUT_STOCK, NOT_KIT_WITHOUT_STOCK),
     ]

@@ -27,7 +27,7 @@ from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.explaining import Left, explain_counts, explain_losses
-from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
+from erp.inventory.services.figures import faults_of_cost, faults_of_kits, faults_of_pieces
 from erp.inventory.services.posting import post
 
 ADJUSTMENT, WRITE_DOWN, LATE_COST = "ADJUSTMENT", "WRITE_DOWN", "LATE_COST"
@@ -133,6 +133,7 @@ def _refuse_against_direction(lines: Sequence[AdjustmentLine], reason: Reason) -
             )
         problems += faults_of_pieces(index, line.quantity)
         problems += faults_of_cost(index, line.unit_cost, line.quantity)
+    problems += faults_of_kits([(line.sku_id, line.quantity) for line in lines])
     if not lines:
         problems.append(Problem("/lines", "invalid", _("An adjustment needs lines.")))
     if problems:

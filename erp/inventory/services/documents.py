@@ -13,9 +13,12 @@ from django.utils.translation import gettext as _
 
 from erp.core import locks, messages, rows
 from erp.core.actors import Actor
-from erp.core.clock import refuse_unbookable
-from erp.core.errors import Conflict
+from erp.core.clock import refuse_unbookable, written_moment
+from erp.core.errors import Conflict, InvalidInput, Problem
 from erp.inventory.models import StockDocument, StockMovement
+
+# A clock may run ahead by so much.
+CLOCKS_DIFFER = dt.timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,8 @@ def new_document(
     note: str = "",
 ) -> int:
     refuse_unbookable({"occurred_at": occurred_at}, at=at)
+    if kind != StockDocument.Kind.REVALUATION:
+        _refuse_to_come(occurred_at, at=at)
     with connection.cursor() as cursor:
         cursor.execute(
             _NEW_DOCUMENT,
@@ -150,6 +155,14 @@ def new_document(
         )
         document_id: int = cursor.fetchone()[0]
     return document_id
+
+
+def _refuse_to_come(occurred_at: dt.datetime, *, at: dt.datetime) -> None:
+    """Pieces are on hand as soon as they are booked. With a later moment they would not be in the books of a count until then, and be found once
+    more; and a count of a later moment would know better than every one until then. What is owed or worth may be dated ahead."""
+    if occurred_at > at + CLOCKS_DIFFER:
+        told = _("%(moment)s has not come yet.") % {"moment": written_moment(occurred_at)}
+        raise InvalidInput([Problem("/occurred_at", "bad_time", told)])
 
 
 def booked(document_id: int, *, is_replay: bool = False) -> Booked:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from catalog.models import Sku
 from erp.core.errors import Problem
 
 # Far below what the column of a quantity holds, so that what was there before and the other lines still fit beside it.
@@ -21,6 +23,21 @@ def faults_of_pieces(index: int, pieces: int) -> list[Problem]:
         return []
     detail = _("Pieces: at most %(most)s.") % {"most": f"{MOST_PIECES:,}"}
     return [Problem(f"/lines/{index}/quantity", "too_large", detail)]
+
+
+def kits_among(sku_ids: Iterable[int]) -> set[int]:
+    """Those of these SKUs that have no stock of their own."""
+    return set(Sku.objects.filter(pk__in=set(sku_ids), is_kit=True).values_list("pk", flat=True))
+
+
+def faults_of_kits(lines: Sequence[tuple[int, int]]) -> list[Problem]:
+    """Pieces of a kit, by line (SKU, pieces), that are said to be there: its components are. What it had before it became one may go."""
+    kits = kits_among(sku_id for sku_id, _pieces in lines)
+    return [
+        Problem(f"/lines/{index}/sku", "unknown_sku", _("This SKU has no stock of its own."))
+        for index, (sku_id, pieces) in enumerate(lines)
+        if sku_id in kits and pieces > 0
+    ]
 
 
 def faults_of_cost(index: int, cost: Decimal | None, pieces: int) -> list[Problem]:

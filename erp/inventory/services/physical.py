@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -18,13 +18,14 @@ from django.utils.translation import gettext as _
 
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
+from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import CountRecord, Reason, StockBalance, StockDocument
 from erp.inventory.services import documents, provisional
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.facts import FOUND, STOCKTAKE, Fact, Touched
-from erp.inventory.services.figures import faults_of_pieces
+from erp.inventory.services.figures import faults_of_kits, faults_of_pieces
 from erp.inventory.services.issues import Issued
 from erp.inventory.services.stocktake_review import PROVISIONALLY, SUPERSEDED
 
@@ -118,7 +119,7 @@ def take_sold(
         InvalidInput: a line without pieces.
     """
     _refuse_senseless([line.quantity for sale in sales for line in sale.lines], at_least=1)
-    with_pieces = [sale for sale in sales if sale.lines]
+    with_pieces = [replace(sale, occurred_at=_not_ahead(sale.occurred_at, at)) for sale in sales if sale.lines]
     if not with_pieces:
         return []
     headers = documents.new_documents(
@@ -148,6 +149,12 @@ def take_sold(
     ]
 
 
+def _not_ahead(sold_at: dt.datetime, at: dt.datetime) -> dt.datetime:
+    """The clock of a till may run ahead. What it has told is gone by then, or a count in between would lose it once more. A sale of another day
+    stays there, where its entry stands."""
+    return min(sold_at, at) if business_date(sold_at) == business_date(at) else sold_at
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """How many pieces were seen of a SKU."""
@@ -175,10 +182,11 @@ def record_count(
     counted stays on record (``CountRecord``), also where nothing differs. Repeatable by ``external_id``.
 
     Raises:
-        InvalidInput: a negative count.
+        InvalidInput: a negative count, or pieces of a kit.
         Conflict: ``external_id`` was booked with other content.
     """
     _refuse_senseless([count.counted for count in counts], at_least=0)
+    _refuse_problems(faults_of_kits([(count.sku_id, count.counted) for count in counts]))
     content = [location_id, occurred_at, [asdict(count) for count in counts]]
     if earlier := documents.replay(source_type=COUNT, external_id=external_id, content=content):
         return earlier
@@ -333,5 +341,9 @@ def _refuse_senseless(quantities: Sequence[int], *, at_least: int) -> None:
     ]
     for index, quantity in enumerate(quantities):
         problems += faults_of_pieces(index, quantity)
+    _refuse_problems(problems)
+
+
+def _refuse_problems(problems: list[Problem]) -> None:
     if problems:
         raise InvalidInput(problems)

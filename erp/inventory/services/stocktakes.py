@@ -7,7 +7,7 @@ never wait for each other and nobody counts into a list that was closed meanwhil
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from erp.core.errors import Conflict, InvalidInput, NotAllowedNow, NotFound, Pro
 from erp.core.use_case import use_case
 from erp.inventory.models import Location, StockCount, StockCountEntry, StockCountLine
 from erp.inventory.selectors.stocktakes import sheet_totals
-from erp.inventory.services.figures import faults_of_pieces
+from erp.inventory.services.figures import faults_of_pieces, kits_among
 
 State, Scope = StockCount.State, StockCount.Scope
 # A reader's device may lag behind, a clock may run ahead by so much.
@@ -128,10 +128,11 @@ _LYING = (
 _LISTED = {
     Scope.WHOLE.value: _LYING,
     Scope.PRODUCTS.value: """SELECT sku.id AS sku_id FROM catalog_sku sku WHERE sku.product_id = ANY(%(products)s) AND sku.id > %(last)s
-        AND (sku.is_active OR EXISTS (SELECT FROM inventory_stockbalance b
+        AND NOT sku.is_kit AND (sku.is_active OR EXISTS (SELECT FROM inventory_stockbalance b
              WHERE b.sku_id = sku.id AND b.location_id = %(location)s AND b.on_hand > 0))""",
     Scope.SHELVES.value: """SELECT sku_id FROM inventory_shelf WHERE location_id = %(location)s AND sku_id > %(last)s
-        AND upper(code) BETWEEN upper(%(first)s) AND upper(%(until)s)""",
+        AND upper(code) BETWEEN upper(%(first)s) AND upper(%(until)s)
+        AND NOT EXISTS (SELECT FROM catalog_sku kit WHERE kit.id = sku_id AND kit.is_kit)""",
     Scope.SAMPLE.value: f"{_LYING} ORDER BY random() LIMIT %(sample)s",
 }
 
@@ -199,9 +200,9 @@ def enter_counts(*, count_id: int, sheet: str, entries: Sequence[CountEntry], at
     state, frozen_at = _shared_count(count_id)
     if state not in (State.COUNTING, State.REVIEW):
         raise NotAllowedNow(_("This stocktake is not being counted."))
-    problems = _faults_of_sheet(sheet)
+    problems, kits = _faults_of_sheet(sheet), kits_among(entry.sku_id for entry in entries)
     for index, entry in enumerate(entries):
-        problems += _faults_of_entry(index, entry, frozen_at, only_recounts=state == State.REVIEW, at=at)
+        problems += _faults_of_entry(index, entry, frozen_at, kits, only_recounts=state == State.REVIEW, at=at)
     if problems:
         raise InvalidInput(problems)
     wanted = {entry.key: entry for entry in entries}
@@ -228,6 +229,7 @@ def take_in_counts(
         raise InvalidInput(problems)
     known = _known_keys(count_id, [entry.key for entry in entries])
     left = sheet_totals(count_id, sheet.strip(), [entry.sku_id for entry in entries])
+    kits = kits_among(entry.sku_id for entry in entries)
     refused: dict[str, str] = {}
     new: dict[str, CountEntry] = {}
     for index, entry in enumerate(entries):
@@ -239,7 +241,7 @@ def take_in_counts(
             )
             refused[entry.key] = told
             continue
-        problems = _faults_of_entry(index, entry, frozen_at, only_recounts=state == State.REVIEW, at=at)
+        problems = _faults_of_entry(index, entry, frozen_at, kits, only_recounts=state == State.REVIEW, at=at)
         total = entry.quantity if entry.is_recount else left.get(entry.sku_id, 0) + entry.quantity
         if not problems and entry.quantity < 0 and total < 0:
             problems = [Problem(f"/entries/{index}", "invalid", _("The sheet has not so many pieces to take away."))]
@@ -279,10 +281,18 @@ def _faults_of_sheet(sheet: str) -> list[Problem]:
 
 
 def _faults_of_entry(
-    index: int, entry: CountEntry, frozen_at: dt.datetime, *, only_recounts: bool, at: dt.datetime
+    index: int,
+    entry: CountEntry,
+    frozen_at: dt.datetime,
+    kits: Collection[int],
+    *,
+    only_recounts: bool,
+    at: dt.datetime,
 ) -> list[Problem]:
     pointer = f"/entries/{index}"
     problems = faults_of_pieces(index, entry.quantity)
+    if entry.sku_id in kits:
+        problems.append(Problem(pointer, "kit", _("A kit is counted by what is in it.")))
     if not entry.key or len(entry.key) > 60:
         problems.append(Problem(pointer, "required", _("Every entry needs a key of its own.")))
     if entry.is_recount and entry.quantity < 0:
