@@ -259,3 +259,38 @@ def test_a_hold_becomes_an_order_that_takes_its_pieces_whatever_the_rule_says(th
     record = Order.objects.get(pk=outcome.order_id)
     assert (record.total, outcome.lines[0].reserved_quantity, figures(shirt, place)) == (3300, 3, (3, 3))
     assert (waits(record), hold(channel_id=channel.pk, ref="T-1").is_closed) == ([], True)
+
+
+def test_a_revision_keeps_what_an_order_has_once_its_day_has_come_though_it_lacks_some(there):
+    channel, place, shirt = there
+    AllocationRule.objects.create(channel=channel, mode="BEFORE_WISHED_DATE", days_before=5)
+    wished = (DeliveryInput(wish_date=TODAY + 9 * DAY),)
+    record = placed(channel, order(line(shirt, 5), deliveries=wished))
+    allocate_waiting(at=NOON + 4 * DAY, by=DESK)
+    assert (figures(shirt, place), waits(record)) == ((3, 3), ["WISHED_DATE"])
+
+    revision = order(line(shirt, 5), deliveries=wished, revision=2)
+    place_order(channel=channel.code, order=revision, at=NOON + 4 * DAY, by=DESK)
+
+    assert (figures(shirt, place), waits(record)) == ((3, 3), [])
+
+
+@pytest.mark.parametrize(
+    ("due_at", "kept", "left"),
+    [(NOON + DAY, 0, ["PAYMENT_OVERDUE"]), (NOON + 9 * DAY, 2, [])],
+    ids=["due as before", "due later"],
+)
+def test_a_revision_gives_no_stock_to_an_order_whose_money_is_overdue_still(there, due_at, kept, left):
+    channel, place, shirt = there
+    AllocationRule.objects.create(channel=channel, overdue="RELEASE")
+    record = unpaid(channel, shirt)
+    give_up_overdue(at=NOON + 2 * DAY, by=DESK)
+
+    revision = order(line(shirt, 2), payments=transfer(2200, due_at), revision=2)
+    place_order(channel=channel.code, order=revision, at=NOON + 2 * DAY, by=DESK)
+
+    assert (figures(shirt, place), waits(record)) == ((3, kept), left)
+    assert give_up_overdue(at=NOON + 10 * DAY, by=DESK) == (1 if kept else 0)
+    assert figures(shirt, place) == (3, 0)
+    assert pay(channel, record, NOON + 11 * DAY) == OrderState.READY
+    assert figures(shirt, place) == (3, 2)

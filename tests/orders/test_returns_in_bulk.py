@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from accounting.selectors import open_items
 from erp.core.errors import Conflict
+from erp.inventory.selectors.stock_value import proofs, values_on
 from erp.orders.exceptions import NotReturnable
 from erp.orders.models import Order, OrderLine, Return, ReturnLine, ShipmentLine
 from erp.orders.services import (
@@ -149,3 +152,16 @@ def test_statements_do_not_grow_with_the_number_of_unlinked_returns():
         record_unlinked_returns(channel=channel.code, returns=returns, location_id=place.pk, at=NOON, by=DESK)
 
     assert len(statements(lambda: record([1]))) == len(statements(lambda: record(range(2, 8))))
+
+
+def test_unlinked_returns_of_several_days_arrive_on_the_day_on_which_their_value_is_posted():
+    channel, place = shop()
+    shirt = sku()
+    days = [TODAY - dt.timedelta(days=3), TODAY - dt.timedelta(days=1)]
+    returns = [replace(unlinked(number, shirt), return_date=day) for number, day in enumerate(reversed(days), 1)]
+
+    record_unlinked_returns(channel=channel.code, returns=returns, location_id=place.pk, at=NOON, by=DESK)
+
+    between = [TODAY - dt.timedelta(days=ago) for ago in (3, 2, 1, 0)]
+    assert [sum(row.value for row in values_on(day)) for day in between] == [600, 600, 1_200, 1_200]
+    assert [proof for day in between for proof in proofs(day) if proof.difference] == []

@@ -68,7 +68,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
         return replace(describe([order_id])[order_id], is_task=True, why_staff=blocker)
     draft.order_id, draft.number = order.pk, order.number
     carrying.carry_over(order, draft)
-    waiting.carry_over(order, draft)
+    waiting.carry_over(order, draft, at=at)
     placing.register_customers([draft], at=at, by=by)
     _end_exposure(order, at=at, by=by)
     exposures = placing.judge_credit([draft], on=business_date(at), at=at, by=by)

@@ -96,11 +96,13 @@ class Draft:
     own_priority: int | None = None
     # An order that was allocated by hand, or when its day had come, is not put back by a revision.
     was_allocated: bool = False
+    # Its reservation was given up for money that is overdue, and is by this revision too.
+    is_overdue: bool = False
 
     @property
     def may_reserve(self) -> bool:
-        """A credit stop keeps goods from being promised; every other reason to wait keeps them for the order."""
-        return Reason.CREDIT_EXCEEDED not in self.holds and self.waits_for is None
+        """A credit stop keeps goods from being promised, and so does money that is overdue; every other reason to wait keeps them for the order."""
+        return Reason.CREDIT_EXCEEDED not in self.holds and self.waits_for is None and not self.is_overdue
 
     @property
     def waits_for(self) -> tuple[str, dt.date | None] | None:

@@ -16,6 +16,7 @@ from erp.core.money import ZERO
 from erp.inventory.services import BroughtBack, PutBack, bring_back, lock_ahead, put_back_all
 from erp.orders.exceptions import OrderConflict
 from erp.orders.models import Return, ReturnLine
+from erp.orders.services.sales import moment_of
 
 HEADER_COLUMNS = (
     "id", "number", "kind", "channel_id", "external_id", "fingerprint", "order_id", "customer_record_id", "has_original",
@@ -119,20 +120,31 @@ def write(documents: Sequence[NewReturn], *, at: dt.datetime, by: Actor) -> None
         rows.insert(ReturnLine, LINE_COLUMNS, lines)
 
 
-def restock(
+def restock(documents: Sequence[NewReturn], *, channel_id: int, at: dt.datetime, by: Actor) -> None:
+    """The pieces of each document arrive on its day, on which their value is posted. What several calls touch is locked before the first."""
+    back = [piece for item in documents for line in item.lines for piece in line.back]
+    outside = [piece for item in documents for line in item.lines for piece in line.outside]
+    by_day: dict[dt.date, list[NewReturn]] = {}
+    for item in documents:
+        by_day.setdefault(item.on, []).append(item)
+    if len(by_day) > 1 or (back and outside):
+        lock_ahead(
+            leaving=[(piece.sku_id, piece.from_location_id) for piece in outside],
+            arriving=[
+                *((piece.sku_id, piece.location_id) for piece in back),
+                *((piece.sku_id, piece.to_location_id) for piece in outside),
+            ],
+            at=at,
+        )
+    for day, of_day in sorted(by_day.items()):
+        _restock(of_day, channel_id=channel_id, occurred_at=moment_of(day, at), at=at, by=by)
+
+
+def _restock(
     documents: Sequence[NewReturn], *, channel_id: int, occurred_at: dt.datetime, at: dt.datetime, by: Actor
 ) -> None:
     back = {item.id: [piece for line in item.lines for piece in line.back] for item in documents}
     outside = {item.id: [piece for line in item.lines for piece in line.outside] for item in documents}
-    if any(back.values()) and any(outside.values()):
-        lock_ahead(
-            leaving=[(piece.sku_id, piece.from_location_id) for pieces in outside.values() for piece in pieces],
-            arriving=[
-                *((piece.sku_id, piece.location_id) for pieces in back.values() for piece in pieces),
-                *((piece.sku_id, piece.to_location_id) for pieces in outside.values() for piece in pieces),
-            ],
-            at=at,
-        )
     if any(back.values()):
         put_back_all(
             source_type="RETURN",

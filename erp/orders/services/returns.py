@@ -28,7 +28,7 @@ from erp.orders.services import left_in_part, letters, parcel_days, refunds, ret
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
-from erp.orders.services.sales import announce_of, hold_credit_of, moment_of, reduced_codes
+from erp.orders.services.sales import announce_of, hold_credit_of, reduced_codes
 from erp.orders.services.states import announce
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -133,7 +133,7 @@ def _take_back(
         _count_returned(fresh)
         outside = unsold.lock_parcels(fresh)
         unsold.end_exposure_of(fresh, outside, at=at, by=by)
-        return_documents.restock(documents, channel_id=channel.pk, occurred_at=moment_of(on, at), at=at, by=by)
+        return_documents.restock(documents, channel_id=channel.pk, at=at, by=by)
         entries = [*entries_of(kind, fresh, freight, on), *unsold.entries_of(kind, fresh, outside, freight, on)]
         post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
         reduced = reduced_codes()

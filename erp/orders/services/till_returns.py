@@ -37,7 +37,6 @@ from erp.orders.services.placing import register_customers
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_parts import DEFECT_LOCATION, Condition
 from erp.orders.services.sale_outcomes import SaleOutcome, kept_as, refuse_currencies, report_outcomes, tell_apart
-from erp.orders.services.sales import moment_of
 from erp.orders.services.shop_sales import as_charged, find_sale_problems
 
 KIND = "RETURN_TO_CHECK"
@@ -164,11 +163,8 @@ def _record(
     }  # fmt: skip
     _add_lines(list(taken.values()), ids[ReturnLine], counter_location_id(context.channel.pk))
     return_documents.write([item.document for item in taken.values()], at=at, by=by)
-    by_day: dict[dt.date, list[NewReturn]] = {}
-    for item in taken.values():
-        by_day.setdefault(item.draft.order_date, []).append(item.document)
-    for day, documents in sorted(by_day.items()):
-        return_documents.restock(documents, channel_id=context.channel.pk, occurred_at=moment_of(day, at), at=at, by=by)
+    documents = [item.document for item in taken.values()]
+    return_documents.restock(documents, channel_id=context.channel.pk, at=at, by=by)
     entries = [_entry(item) for item in taken.values()]
     post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
     keys = [item.document.number for item in taken.values()]

@@ -23,7 +23,6 @@ from erp.orders.models import Return, ReturnLine
 from erp.orders.postings import Dimensions, Document, MoneyPart, SalePart
 from erp.orders.services import return_documents
 from erp.orders.services.return_documents import NewLine, NewReturn
-from erp.orders.services.sales import moment_of
 
 Condition = ReturnLine.Condition
 
@@ -62,9 +61,9 @@ class UnlinkedReturn:
 def record_unlinked_returns(
     *, channel: str, returns: Sequence[UnlinkedReturn], location_id: int, at: dt.datetime, by: Actor
 ) -> list[Return]:
-    """Record returns without an original sale, in a constant number of statements. Again = first answer.
+    """Record returns without an original sale, in a constant number of statements for each day. Again = first answer.
 
-    Tax at the rate of the return date, since no other date is known. The pieces arrive at the moment of ``at``, whatever the dates.
+    Tax at the rate of the return date, since no other date is known. On that day the pieces arrive, and on it their value is posted.
     Raises Conflict for other content under the same id, InvalidInput naming every date that cannot be booked.
     """
     if problems := [
@@ -84,9 +83,7 @@ def record_unlinked_returns(
     if fresh:
         documents = _documents(shop, fresh, fingerprints, location_id)
         return_documents.write(documents, at=at, by=by)
-        return_documents.restock(
-            documents, channel_id=shop.pk, occurred_at=moment_of(fresh[0].return_date, at), at=at, by=by
-        )
+        return_documents.restock(documents, channel_id=shop.pk, at=at, by=by)
         entries = [_entry(shop, item, document) for item, document in zip(fresh, documents, strict=True)]
         post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
         changes.record(topic="return", keys=[document.number for document in documents], audience=shop.code)

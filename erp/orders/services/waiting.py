@@ -9,13 +9,14 @@ from collections.abc import Collection, Sequence
 from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.orders.models import Order, OrderEvent, OrderWait
-from erp.orders.services.drafting import Draft
+from erp.orders.models import Order, OrderEvent, OrderWait, PaymentStatus
+from erp.orders.services.drafting import Draft, PaymentDraft
 from erp.orders.services.writing import WAIT_COLUMNS, wait_rows
 
 Reason = OrderWait.Reason
 # With one of these stock is not reserved by itself.
 KEEP_BACK = (Reason.BY_HAND, Reason.WISHED_DATE, Reason.PAYMENT_OVERDUE)
+_UNPAID = (PaymentStatus.PENDING, PaymentStatus.FAILED)
 
 
 def kept_back(order_ids: Collection[int], *, at: dt.datetime) -> set[int]:
@@ -25,9 +26,10 @@ def kept_back(order_ids: Collection[int], *, at: dt.datetime) -> set[int]:
 
 
 def begin(draft: Draft, *, at: dt.datetime, by: Actor) -> None:
-    """After a revision: the order waits for what its rule says now, and goes on waiting for its money."""
+    """After a revision: the order waits for what its rule says now, and goes on waiting for its money, unless that came with it or is due later."""
     mine = OrderWait.objects.filter(order=draft.order_id, closed_at__isnull=True)
-    mine.filter(reason__in=(Reason.BY_HAND, Reason.WISHED_DATE)).update(closed_at=at, closed_by=str(by))
+    ended = (Reason.BY_HAND, Reason.WISHED_DATE) if draft.is_overdue else KEEP_BACK
+    mine.filter(reason__in=ended).update(closed_at=at, closed_by=str(by))
     rows.insert(OrderWait, WAIT_COLUMNS, wait_rows(draft, at=at, by=by))
 
 
@@ -45,9 +47,21 @@ def is_open(order_id: int, reason: str) -> bool:
     return OrderWait.objects.filter(order=order_id, reason=reason, closed_at__isnull=True).exists()
 
 
-def carry_over(order: Order, draft: Draft) -> None:
-    """What was decided about the order before its revision came: its own priority, and that it was allocated."""
+def carry_over(order: Order, draft: Draft, *, at: dt.datetime) -> None:
+    """What was decided about the order before its revision came: its own priority, that it was allocated, or that its reservation was given up."""
     if OrderEvent.objects.filter(order=order, kind=OrderEvent.Kind.PRIORITY).exists():
         draft.own_priority = order.priority
     waited = OrderWait.objects.filter(order=order, reason__in=(Reason.BY_HAND, Reason.WISHED_DATE))
-    draft.was_allocated = waited.exists() and not waited.filter(closed_at__isnull=True).exists()
+    # Its day has come, though it may still lack pieces: those that it has by now are its own.
+    keeps_back = waited.filter(closed_at__isnull=True).exclude(due_on__lte=business_date(at))
+    draft.was_allocated = waited.exists() and not keeps_back.exists()
+    draft.is_overdue = is_open(order.pk, Reason.PAYMENT_OVERDUE) and any(
+        _is_overdue(item, at=at) for item in draft.payments
+    )
+
+
+def _is_overdue(item: PaymentDraft, *, at: dt.datetime) -> bool:
+    if not item.must_be_paid_first or not item.payment.amount or item.payment.status not in _UNPAID:
+        return False
+    due_at = item.payment.due_at or (item.goes_on.due_at if item.goes_on else None)
+    return due_at is None or due_at <= at
