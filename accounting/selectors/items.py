@@ -90,7 +90,7 @@ def items_of_documents(documents: Iterable[tuple[str, int]]) -> list[OpenItemVie
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """What lowered an open item: money that came, a return, a correction."""
+    """What lowered an open item: money that came, a return, a correction. ``source_type`` is the kind of document that did."""
 
     item_id: int
     entry_id: int
@@ -98,10 +98,11 @@ class Reduction:
     entry_date: date
     description: str
     amount: Decimal
+    source_type: str
 
 
 _REDUCTIONS = """
-SELECT i.id, e.id, e.number, e.entry_date, e.description, p.amount
+SELECT i.id, e.id, e.number, e.entry_date, e.description, p.amount, e.source_type
 FROM accounting_openitem i JOIN accounting_posting p ON p.open_item_id = i.id AND p.side <> i.side
 JOIN accounting_journalentry e ON e.id = p.entry_id WHERE i.id = ANY(%s) ORDER BY e.id, p.line_no
 """

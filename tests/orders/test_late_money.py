@@ -13,6 +13,7 @@ from erp.core.verify import verify
 from erp.inventory.services import ReceiptLine, receive
 from erp.orders.models import Order, OrderPayment, Shipment, ShipmentLine
 from erp.orders.services import (
+    AdjustmentInput,
     FeeInput,
     PaymentNews,
     ReturnedLine,
@@ -28,7 +29,7 @@ from erp.orders.services import (
     ship,
 )
 from tests.inventory.factories import sku
-from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, shipped, shop
+from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
 HOW: dict[str, Any] = {"at": NOON, "by": DESK}
@@ -147,6 +148,29 @@ def test_a_fee_that_was_not_given_back_is_not_owed():
     captured(record)
 
     assert owed() == (550, 1100)
+
+
+def test_of_what_a_maker_pays_a_part_for_the_customer_gets_back_what_came_for_the_refused_parcel():
+    """Three shirts of 1,100, 1,000 of which a maker pays: one is refused before the card is captured, and the coupon is used for the others."""
+    channel, place = shop(revenue_basis="DELIVERY")
+    shirt = sku()
+    stock(shirt, place, 3)
+    coupon = AdjustmentInput("COUPON", "MAKER", Decimal(1000))
+    sent = order(
+        line(shirt, 3), payments=(card(2300),), adjustments=(coupon,), amount_due=Decimal(2300), total=3300
+    )  # fmt: skip
+    record = placed(channel, sent)
+    [first] = released(record)
+    ship(requests=[ShipRequest(first.pk, {first.lines.get().order_line_id: 1})], **HOW)
+    record_refusal(shipment_id=first.pk, external_id="X-1", **HOW)
+
+    captured(record)
+    assert owed() == (1200, 1100)
+
+    [second] = shipped(record)
+    deliver(shipment_ids=[second.pk], delivered_date=TODAY, **HOW)
+    assert owed() == (0, 1100)
+    assert (figure("receivable.card"), figure("receivable.agent")) == (2300, 1000)
 
 
 def test_money_for_goods_on_their_way_is_a_deposit_and_no_task():

@@ -1507,6 +1507,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "unsold_amount",
+                    erp.core.fields.FiniteDecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        editable=False,
+                        max_digits=16,
+                        verbose_name="not to be paid any more, came back unsold",
+                    ),
+                ),
+                (
                     "told_amount",
                     erp.core.fields.FiniteDecimalField(
                         db_default=0,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.fields import FiniteDecimalField
 from erp.core.folding import Folded
+from erp.core.money import ZERO
 from erp.orders.models.orders import Order
 
 
@@ -71,6 +72,15 @@ class OrderPayment(models.Model):
     surplus_refunded_amount = FiniteDecimalField(
         _("refunded, being more than was to be paid"), max_digits=16, decimal_places=2, default=0, db_default=0
     )
+    # Of what came back before it was sold: what was to be paid for it and had not come. Nobody owes it, and sales that follow begin behind it.
+    unsold_amount = FiniteDecimalField(
+        _("not to be paid any more, came back unsold"),
+        max_digits=16,
+        decimal_places=2,
+        default=0,
+        db_default=0,
+        editable=False,
+    )
     # What news of money add up to, the same money told twice included; begins with what is here when a revision amends the order.
     told_amount = FiniteDecimalField(
         _("told as received"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
@@ -107,6 +117,11 @@ class OrderPayment(models.Model):
     def attached_amount(self) -> Decimal:
         """What was received in advance, less what went back because it was more than was to be paid."""
         return self.received_amount - self.surplus_refunded_amount
+
+    @property
+    def to_be_applied(self) -> Decimal:
+        """What is left of it to pay for sales to come."""
+        return max(self.amount - self.applied_amount - self.unsold_amount, ZERO)
 
 
 class PaymentEvent(models.Model):

@@ -1,16 +1,18 @@
 """代引: what the driver collects, and with which parcel of the order. Reads only.
 
-With a parcel that was refused (受取拒否) nothing was collected: what is sent after it is collected with the next one.
+With a parcel that was refused (受取拒否) nothing was collected: what is sent after it is collected with the next one. What is left of the amount
+is what the books expect of the carrier, be the sale posted when goods leave or when they arrive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import F, Sum
 
+from accounting.selectors import open_items, reductions
 from erp.core.money import ZERO
 from erp.orders.models import OrderLine, OrderPayment, PaymentMethod, Shipment, ShipmentLine
 
@@ -41,28 +43,24 @@ class Collection:
 
 
 def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
-    """Of those parcels whose order is paid on delivery and which did not come back. Four queries, however many they are."""
+    """Of those parcels whose order is paid on delivery and which did not come back. Six queries, however many they are."""
     wanted = dict(Shipment.objects.filter(pk__in=list(shipment_ids)).values_list("pk", "order_id"))
-    payments = OrderPayment.objects.filter(order__in=set(wanted.values()), amount__gt=0).order_by("order_id", "line_no")
+    payments = OrderPayment.objects.filter(order__in=set(wanted.values()), method=PaymentMethod.COD, amount__gt=0)
     amounts: dict[int, Decimal] = {}
-    before: dict[int, Decimal] = {}
-    for order_id, method, amount in payments.values_list("order_id", "method", "amount"):
-        if method == PaymentMethod.COD:
-            amounts[order_id] = amounts.get(order_id, ZERO) + amount
-        elif order_id not in amounts:
-            before[order_id] = before.get(order_id, ZERO) + amount
+    for payment in payments:
+        amounts[payment.order_id] = amounts.get(payment.order_id, ZERO) + payment.amount - payment.unsold_amount
     if not amounts:
         return {}
     parcels: dict[int, list[Shipment]] = {}
     for parcel in Shipment.objects.filter(order__in=amounts).exclude(state=Shipment.State.CANCELLED).order_by("pk"):
         parcels.setdefault(parcel.order_id, []).append(parcel)
-    for order_id, of_order in parcels.items():
-        amounts[order_id] = max(amounts[order_id] - _refused(of_order, before.get(order_id, ZERO)), ZERO)
+    for order_id, amount in _taken_back(payments, parcels).items():
+        amounts[order_id] -= amount
     waiting = _waiting(amounts)
     found = {}
     for key, order_id in wanted.items():
         kept, refused = _parted(parcels.get(order_id, []))
-        if amounts.get(order_id) and any(parcel.pk == key for parcel in kept):
+        if amounts.get(order_id, ZERO) > 0 and any(parcel.pk == key for parcel in kept):
             collector = _collector(kept, refused)
             found[key] = Collection(
                 key, amounts[order_id], collector.pk, collector.number, len(kept), order_id in waiting
@@ -76,15 +74,28 @@ def _parted(parcels: Sequence[Shipment]) -> tuple[list[Shipment], list[Shipment]
     return [parcel for parcel in parcels if parcel not in refused], refused
 
 
-def _refused(parcels: Sequence[Shipment], before: Decimal) -> Decimal:
-    """What would have been collected for those that were refused: parcels are paid in the order in which they were made, first by what comes
-    ``before`` the collection (a gift card, points), which goes back to the customer with them."""
-    total = ZERO
-    for parcel in parcels:
-        paid = min(parcel.gross_amount, before)
-        before -= paid
-        if parcel.state == Shipment.State.RETURNED:
-            total += parcel.gross_amount - paid
+def _taken_back(payments: Iterable[OrderPayment], parcels: Mapping[int, Iterable[Shipment]]) -> dict[int, Decimal]:
+    """By order: what carriers owed for goods that were sold and came back."""
+    sold = {
+        parcel.pk: order_id
+        for order_id, found in parcels.items()
+        for parcel in found
+        if parcel.revenue_date is not None
+    }
+    if not sold:
+        return {}
+    owing = {(payment.order_id, payment.role, payment.counterparty_id) for payment in payments}
+    items = {
+        item.id: sold[item.document_id]
+        for item in open_items(
+            document_type="SHIPMENT", document_ids=sold, roles=sorted({role for _order, role, _party in owing}), with_settled=True
+        )
+        if (sold[item.document_id], item.role, item.party.id) in owing
+    }  # fmt: skip
+    total: dict[int, Decimal] = {}
+    for lowered in reductions(items):
+        if lowered.source_type == "RETURN":
+            total[items[lowered.item_id]] = total.get(items[lowered.item_id], ZERO) + lowered.amount
     return total
 
 

@@ -7,12 +7,13 @@ from decimal import Decimal
 from django.db.models import Exists, OuterRef, Q
 
 from erp.core.money import ZERO, share_so_far
-from erp.orders.models import Order, OrderFee, OrderLine, Return, ReturnLine, ShipmentLine
+from erp.orders.models import Order, OrderFee, OrderLine, OrderPayment, Return, ReturnLine, ShipmentLine
 from erp.orders.selectors.units import outside
 
 
 def still_to_be_sold(order_id: int) -> Decimal:
-    """Gross. What came back unsold is not in it, nor a fee that was given back; of a cancelled order it is what is outside, with its fees."""
+    """Gross, as far as the customer is to pay it. What came back unsold is not in it, nor a fee that was given back; of a cancelled order it is
+    what is outside, with its fees."""
     total = ZERO
     for line in OrderLine.objects.filter(order=order_id):
         done = line.shipped_quantity + line.cancelled_quantity
@@ -24,7 +25,9 @@ def still_to_be_sold(order_id: int) -> Decimal:
         shipment__isnull=False, shipment__revenue_date__isnull=True
     )
     fees = OrderFee.objects.filter(not_sold, order=order_id, refunds__isnull=True).exclude(given_back_unsold())
-    return total + sum((fee.gross_amount or ZERO for fee in fees), ZERO)
+    total += sum((fee.gross_amount or ZERO for fee in fees), ZERO)
+    payments = OrderPayment.objects.filter(order=order_id).exclude(role="")
+    return min(total, sum((paid.to_be_applied for paid in payments if not paid.is_of_funder), ZERO))
 
 
 def is_rest_owed_back(order_id: int) -> bool:

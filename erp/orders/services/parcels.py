@@ -47,7 +47,8 @@ class ParcelOrder:
 
 @dataclass(slots=True)
 class Payment:
-    """One way in which the order is paid, and how far it is used up. ``received_amount`` is without what went back as a surplus."""
+    """One way in which the order is paid, and how far it is used up. ``received_amount`` is without what went back as a surplus,
+    ``unsold_amount`` is not to be paid any more."""
 
     id: int
     order_id: int
@@ -58,6 +59,7 @@ class Payment:
     counterparty_id: int | None
     received_amount: Decimal
     applied_amount: Decimal
+    unsold_amount: Decimal
 
 
 @dataclass(slots=True)
@@ -197,7 +199,7 @@ WHERE fee.order_id IN (SELECT order_id FROM orders_shipment WHERE id = ANY(%s::b
 
 _PAYMENTS = """
 SELECT pay.id, pay.order_id, pay.method, pay.provider, pay.amount, pay.role, pay.counterparty_id,
-       pay.received_amount - pay.surplus_refunded_amount, pay.applied_amount
+       pay.received_amount - pay.surplus_refunded_amount, pay.applied_amount, pay.unsold_amount
 FROM orders_orderpayment pay
 WHERE pay.order_id IN (SELECT order_id FROM orders_shipment WHERE id = ANY(%s::bigint[])) ORDER BY pay.order_id, pay.line_no
 """

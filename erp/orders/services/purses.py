@@ -22,6 +22,7 @@ class Purse:
     def __init__(self, order: ParcelOrder, deposits: Iterable[tuple[int, Decimal]]) -> None:
         self.order = order
         self.applied = {payment.id: payment.applied_amount for payment in order.payments}
+        self.unsold = {payment.id: payment.unsold_amount for payment in order.payments}
         self.deposits = dict(deposits)
 
     def take(self, gross: Decimal, *, on: dt.date) -> list[MoneyPart]:
@@ -42,18 +43,20 @@ class Purse:
         return parts
 
     def give_back(self, gross: Decimal) -> list[MoneyPart]:
-        """The deposits that were meant for goods of ``gross`` which are not sold after all. What was never received is owed by nobody."""
+        """The deposits that were meant for goods of ``gross`` which are not sold after all. What was never received is owed by nobody, and what is
+        sold later is paid by what follows: the customer has no more to pay for the rest because goods came back."""
         parts: list[MoneyPart] = []
-        for payment, _portion, from_deposit in self._portions(gross):
+        for payment, portion, from_deposit in self._portions(gross):
             parts += self._from_deposits(from_deposit)
             self.applied[payment.id] += from_deposit
+            self.unsold[payment.id] += portion - from_deposit
         return parts
 
     def _portions(self, gross: Decimal) -> Iterator[tuple[Payment, Decimal, Decimal]]:
         """How much of ``gross`` each payment pays in its turn, and how much of that lies there as a deposit. The caller takes it before the next."""
         left = gross
         for payment in self.order.payments:
-            portion = min(left, payment.amount - self.applied[payment.id])
+            portion = min(left, payment.amount - self.applied[payment.id] - self.unsold[payment.id])
             if portion <= 0 or not payment.role:
                 continue
             # Parts that left before the money came are debts of the provider, so what was applied says nothing of the deposit.
@@ -97,9 +100,9 @@ def open_purses(orders: Iterable[ParcelOrder]) -> dict[int, Purse]:
 
 def save_purses(purses: Iterable[Purse], *, batch: rows.Batch) -> None:
     changed = [
-        (payment.id, purse.applied[payment.id])
+        (payment.id, purse.applied[payment.id], purse.unsold[payment.id])
         for purse in purses
         for payment in purse.order.payments
-        if purse.applied[payment.id] != payment.applied_amount
+        if (purse.applied[payment.id], purse.unsold[payment.id]) != (payment.applied_amount, payment.unsold_amount)
     ]
-    batch.update(OrderPayment, "id", ["applied_amount"], changed)
+    batch.update(OrderPayment, "id", ["applied_amount", "unsold_amount"], changed)
