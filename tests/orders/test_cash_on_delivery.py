@@ -14,9 +14,11 @@ from erp.orders.services import (
     AdjustmentInput,
     FeeInput,
     PaymentInput,
+    ReturnedLine,
     ShipRequest,
     deliver,
     record_refusal,
+    record_return,
     ship,
 )
 from tests.inventory.factories import sku
@@ -109,3 +111,16 @@ def test_a_gift_card_pays_for_what_left_first_and_goes_back_with_it(basis):
     arrive(second)
 
     assert figure("receivable.cod") == 2200
+
+
+def test_a_fee_that_a_parcel_keeps_is_collected_with_the_next_one():
+    record = ordered("DELIVERY", cod(7150), fee=550)
+    first = left(record, 2)
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(first.lines.get().pk, 2)], **HOW)
+    assert (figure("receivable.cod"), figure("sales.shipping_fee")) == (550, 500)
+
+    second = left(record, 4)
+    assert label(second) == 4950
+    arrive(second)
+
+    assert figure("receivable.cod") == 4950

@@ -12,7 +12,15 @@ from catalog.models import Price
 from catalog.services import define_kit
 from erp.inventory.selectors.valuation import GoodsSales, sales_of_group
 from erp.orders.models import ShipmentLine
-from erp.orders.services import AdjustmentInput, ReturnedLine, SoldUnits, record_return, report_sales
+from erp.orders.services import (
+    AdjustmentInput,
+    FeeInput,
+    ReturnedLine,
+    SoldUnits,
+    deliver,
+    record_return,
+    report_sales,
+)
 from tests.catalog.factories import standard_list
 from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import sku, stock
@@ -83,6 +91,21 @@ def test_goods_at_an_account_are_sold_when_it_reports_them():
     report_sales(channel=channel.code, external_id="SR-1", lines=[SoldUnits(part.pk, 1)], **HOW)
 
     assert sales(goods).paid == 1000 == figure("sales.wholesale")
+
+
+def test_what_came_back_before_its_sale_was_sold_for_nothing():
+    """Of three at 100 one comes back before the sale; of another parcel all, and only its fee is sold."""
+    channel, place = shop(revenue_basis="DELIVERY")
+    goods = sku()
+    stock(goods, place, 4)
+    record, [part] = sold(channel, line(goods, 3, 110))
+    take_back(record, "R-1", ReturnedLine(part.pk, 1))
+    deliver(shipment_ids=[part.shipment_id], delivered_date=TODAY, **HOW)
+    fees = (FeeInput("SHIPPING", Decimal(550)),)
+    other, [whole] = sold(channel, line(goods, 1, 110), external_id="A-2", total=660, fees=fees)
+    take_back(other, "R-2", ReturnedLine(whole.pk, 1))
+
+    assert sales(goods).paid == 200 == figure("sales.ec")
 
 
 def test_a_component_has_its_share_of_a_kit_by_standard_prices_else_by_pieces(shelf):

@@ -147,7 +147,8 @@ def test_a_fee_that_was_not_given_back_is_not_owed():
 
     captured(record)
 
-    assert owed() == (550, 1100)
+    assert owed() == (0, 1100)
+    assert (figure("sales.shipping_fee"), figure("receivable.card")) == (500, 1650)
 
 
 def test_of_what_a_maker_pays_a_part_for_the_customer_gets_back_what_came_for_the_refused_parcel():

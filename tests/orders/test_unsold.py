@@ -35,7 +35,20 @@ from erp.orders.services import (
 )
 from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import figures, sku, worth
-from tests.orders.factories import DESK, NOON, TODAY, card, figure, kinds, line, order, placed, shipped, shop
+from tests.orders.factories import (
+    DESK,
+    NOON,
+    TODAY,
+    card,
+    figure,
+    kinds,
+    line,
+    order,
+    placed,
+    released,
+    shipped,
+    shop,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +140,111 @@ def test_what_was_paid_for_a_refused_parcel_is_owed_back_with_its_fees():
     [owed] = open_items(document_type="RETURN", document_ids=[document.pk])
     assert (owed.role, owed.remaining) == ("refunds_payable", 1650)
     assert OrderPayment.objects.get().applied_amount == 1650
+
+
+def with_fee(pieces: int, *, status: str = "CAPTURED", basis: str = "DELIVERY") -> tuple[Order, ShipmentLine]:
+    """Shirts of 1,100 yen in one parcel, 送料 550, paid by card."""
+    channel, place = shop(revenue_basis=basis)
+    shirt = sku()
+    stock(shirt, place, pieces)
+    total = 1100 * pieces + 550
+    fees = (FeeInput("SHIPPING", Decimal(550)),)
+    record = placed(channel, order(line(shirt, pieces, 1100), total=total, fees=fees, payments=(card(total, status),)))
+    shipped(record)
+    return record, ShipmentLine.objects.get()
+
+
+def take_back(record: Order, parcel_line: ShipmentLine, units: int, external_id: str = "R-1", **fields) -> Return:
+    lines = [ReturnedLine(parcel_line.pk, units)]
+    return record_return(order_id=record.pk, external_id=external_id, lines=lines, **fields, **HOW)
+
+
+MONEY = ("deposits", "refunds_payable", "receivable.card", "sales.shipping_fee", "output_tax")
+
+
+def money() -> tuple[int, ...]:
+    return tuple(map(figure, MONEY))
+
+
+@pytest.mark.parametrize("basis", ["DELIVERY", "ACCEPTANCE"])
+def test_a_fee_that_is_kept_is_earned_when_all_of_its_parcel_came_back(basis):
+    """前受金 550 / 送料収入 500, 仮受消費税 50: no sale will follow with which it could be posted."""
+    record, parcel_line = with_fee(2, basis=basis)
+
+    take_back(record, parcel_line, 1)
+    assert money() == (1650, 1100, 2750, 0, 0)
+    take_back(record, parcel_line, 1, "R-2")
+
+    assert money() == (0, 2200, 2750, 500, 50)
+    parcel = Shipment.objects.get()
+    assert (parcel.state, parcel.revenue_date, figure("sales.ec")) == ("RETURNED", TODAY, 0)
+    assert [(bill.kind, bill.gross_amount) for bill in BillableItem.objects.all()] == [("FEE", 550)]
+
+
+def test_a_fee_that_is_kept_is_owed_by_the_card_company_where_nothing_was_captured():
+    record, parcel_line = with_fee(1, status="AUTHORIZED")
+
+    take_back(record, parcel_line, 1)
+
+    assert money() == (0, 0, 550, 500, 50)
+    payment = OrderPayment.objects.get()
+    assert (payment.applied_amount, payment.unsold_amount) == (550, 1100)
+
+
+def test_no_deposit_is_left_of_a_cancelled_order_of_which_a_parcel_came_back():
+    channel, place = shop(revenue_basis="DELIVERY")
+    shirt = sku()
+    stock(shirt, place, 2)
+    fees = (FeeInput("SHIPPING", Decimal(550)),)
+    record = placed(
+        channel, order(line(shirt, 2, 1100), total=2750, fees=fees, payments=(card(2750, "CAPTURED"),))
+    )  # fmt: skip
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk, {parcel.lines.get().order_line_id: 1})], **HOW)
+    cancel_by_staff(order_id=record.pk, reason="残りは不要", **HOW)
+    assert money() == (1650, 1100, 2750, 0, 0)
+
+    take_back(record, ShipmentLine.objects.get(), 1)
+
+    assert money() == (0, 2200, 2750, 500, 50)
+
+
+def test_a_fee_of_consigned_goods_that_all_came_back_is_billed():
+    channel, place = shop(kind="WHOLESALE", revenue_basis="SALES_REPORT")
+    account("AC1", bill_to=bill_to("B1", credit_group=credit_group()))
+    goods = sku()
+    stock(goods, place, 2)
+    fees = (FeeInput("SHIPPING", Decimal(550)),)
+    sent = order(line(goods, 2, 1100), total=2750, fees=fees, account_code="AC1", payments=())
+    record = placed(channel, sent)
+    shipped(record)
+
+    take_back(record, ShipmentLine.objects.get(), 2)
+
+    assert (figure("receivable.account"), figure("sales.shipping_fee"), exposure()) == (550, 500, 550)
+    assert outside_figures() == (0, 0)
+
+
+@pytest.mark.parametrize("then", ["return", "refusal", "delivery"])
+def test_a_fee_is_given_back_once(then):
+    """With the first shirt; with the second, be it taken back, refused or sold, nothing becomes of the fee any more."""
+    record, parcel_line = with_fee(2)
+
+    document = take_back(record, parcel_line, 1, refund_fees=True)
+    assert [(row.fee_id is None, row.is_unsold, row.gross_amount) for row in document.lines.order_by("pk")] == [
+        (True, True, 0), (False, True, 0),
+    ]  # fmt: skip
+    assert money() == (1100, 1650, 2750, 0, 0)
+
+    if then == "return":
+        take_back(record, parcel_line, 1, "R-2", refund_fees=True)
+    elif then == "refusal":
+        record_refusal(shipment_id=parcel_line.shipment_id, external_id="X-1", **HOW)
+    else:
+        deliver(shipment_ids=[parcel_line.shipment_id], delivered_date=TODAY, **HOW)
+
+    assert money() == (0, 1650, 2750, 0, 100) if then == "delivery" else (0, 2750, 2750, 0, 0)
+    assert (figure("sales.ec"), OrderPayment.objects.get().applied_amount) == (1000 if then == "delivery" else 0, 2750)
 
 
 def test_a_refused_parcel_leaves_the_money_of_the_other_one_alone():

@@ -17,20 +17,23 @@ from erp.core import rows
 from erp.core.money import COMPANY_CURRENCY, round_fraction
 from erp.inventory.selectors.valuation import GoodsSales
 
-# On the day on which it was posted: parcels, what accounts report of the goods they hold, and what was taken back or made cheaper. Of a price that
-# was lowered afterwards (売上値引) no goods came back: what was asked stays. ``asked`` is what a line was before its discounts.
+# On the day on which it was posted: parcels, less what came back before (its share is what the others leave, selectors.units), what accounts
+# report of the goods they hold, and what was taken back or made cheaper. Of a price that was lowered afterwards (売上値引) no goods came back: what
+# was asked stays. ``asked`` is what a line was before its discounts.
 _SOLD = """
 WITH sold AS (
-    SELECT part.order_line_id AS line_id, part.net_amount AS net, true AS is_goods
+    SELECT part.order_line_id AS line_id, true AS is_goods,
+           CASE WHEN part.unsold_quantity = 0 THEN part.net_amount
+                ELSE trunc(part.net_amount * (part.quantity - part.unsold_quantity) / part.quantity) END AS net
     FROM orders_shipment parcel JOIN orders_shipmentline part ON part.shipment_id = parcel.id
     WHERE parcel.revenue_date BETWEEN %(first)s AND %(last)s AND parcel.revenue_basis <> 'SALES_REPORT'
     UNION ALL
-    SELECT part.order_line_id, told.net_amount, true
+    SELECT part.order_line_id, true, told.net_amount
     FROM orders_salesreport report JOIN orders_salesreportline told ON told.report_id = report.id
     JOIN orders_shipmentline part ON part.id = told.shipment_line_id
     WHERE report.report_date BETWEEN %(first)s AND %(last)s
     UNION ALL
-    SELECT part.order_line_id, -back.net_amount, back.condition <> 'NOT_RETURNED'
+    SELECT part.order_line_id, back.condition <> 'NOT_RETURNED', -back.net_amount
     FROM orders_return document JOIN orders_returnline back ON back.document_id = document.id
     JOIN orders_shipmentline part ON part.id = back.shipment_line_id
     WHERE document.return_date BETWEEN %(first)s AND %(last)s AND NOT back.is_unsold AND back.fee_id IS NULL

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Exists, OuterRef, Q
 
 from erp.core.money import ZERO, share_so_far
-from erp.orders.models import Order, OrderFee, OrderLine, OrderPayment, Return, ReturnLine, ShipmentLine
+from erp.orders.models import Order, OrderFee, OrderLine, OrderPayment, ReturnLine, ShipmentLine
 from erp.orders.selectors.units import outside
 
 
@@ -24,7 +24,7 @@ def still_to_be_sold(order_id: int) -> Decimal:
     not_sold = Q(shipment__isnull=True, order__cancelled_at__isnull=True) | Q(
         shipment__isnull=False, shipment__revenue_date__isnull=True
     )
-    fees = OrderFee.objects.filter(not_sold, order=order_id, refunds__isnull=True).exclude(given_back_unsold())
+    fees = OrderFee.objects.filter(not_sold, order=order_id, refunds__isnull=True)
     total += sum((fee.gross_amount or ZERO for fee in fees), ZERO)
     payments = OrderPayment.objects.filter(order=order_id).exclude(role="")
     return min(total, sum((paid.to_be_applied for paid in payments if not paid.is_of_funder), ZERO))
@@ -37,8 +37,5 @@ def is_rest_owed_back(order_id: int) -> bool:
 
 
 def given_back_unsold() -> Exists:
-    """Of a fee: a parcel that was refused gives back its fees too, though nothing is written of fees that were never sold."""
-    refused = ReturnLine.objects.filter(
-        document__kind=Return.Kind.REFUSED, shipment_line__shipment=OuterRef("shipment"), is_unsold=True
-    )
-    return Exists(refused)
+    """Of a fee: it came back with goods of its parcel before their sale was posted."""
+    return Exists(ReturnLine.objects.filter(fee=OuterRef("pk"), is_unsold=True))

@@ -11,11 +11,11 @@ from django.utils.translation import gettext_noop
 from accounting.selectors import DocumentSums, open_items, sums_by_document
 from erp.core import rows
 from erp.core.checks import Check, Fault, register
-from erp.core.models import RevenueBasis
 from erp.core.money import ZERO
 from erp.inventory.selectors import issued_values, reserved
-from erp.orders.models import Order, OrderLine, OrderPayment, SalesReport, Shipment, ShipmentLine
+from erp.orders.models import Order, OrderFee, OrderLine, OrderPayment, SalesReport, Shipment, ShipmentLine
 from erp.orders.selectors.orders import open_needs
+from erp.orders.selectors.remaining import given_back_unsold
 from erp.orders.selectors.units import unsold
 
 CHUNK = 500
@@ -85,11 +85,13 @@ def _postings_of(shipment_ids: list[int]) -> Iterator[Fault]:
     """Revenue, tax and cost of sales stand in the books exactly when the revenue basis was met."""
     posted = sums_by_document(source_type="SHIPMENT", source_ids=shipment_ids)
     unsold_of = _unsold_of(shipment_ids)
+    consigned = ShipmentLine.objects.filter(shipment__in=shipment_ids, reported_quantity__gt=0)
+    reported = set(consigned.values_list("shipment_id", flat=True))
     for shipment in Shipment.objects.filter(pk__in=shipment_ids).order_by("pk"):
         found = posted.get(shipment.pk, NOTHING)
         wanted = NOTHING
-        # The sale of consigned goods is posted by their reports.
-        if shipment.revenue_date is not None and shipment.revenue_basis != RevenueBasis.SALES_REPORT:
+        # The sale of consigned goods is posted by their reports, with the fees. Where all of them came back, the fees stand alone.
+        if shipment.revenue_date is not None and shipment.pk not in reported:
             back = unsold_of.get(shipment.pk, NOTHING)
             wanted = DocumentSums(
                 shipment.net_amount - back.revenue, shipment.tax_amount - back.tax, shipment.cost_amount - back.cost
@@ -115,6 +117,10 @@ def _unsold_of(shipment_ids: list[int]) -> dict[int, DocumentSums]:
         units, so_far = unsold(line), found.get(line.shipment_id, NOTHING)
         cost = units.cost(issued.get(line.pk, ()))
         found[line.shipment_id] = DocumentSums(so_far.revenue + units.net, so_far.tax + units.tax, so_far.cost + cost)
+    fees = OrderFee.objects.filter(given_back_unsold(), shipment__in=[*found])
+    for shipment_id, net, tax in fees.values_list("shipment_id", "net_amount", "tax_amount"):
+        so_far = found[shipment_id]
+        found[shipment_id] = DocumentSums(so_far.revenue + (net or ZERO), so_far.tax + (tax or ZERO), so_far.cost)
     return found
 
 

@@ -188,13 +188,16 @@ FROM orders_shipmentline part JOIN orders_orderline line ON line.id = part.order
 WHERE part.shipment_id = ANY(%s::bigint[]) ORDER BY part.shipment_id, line.line_no
 """
 
+# One that was given back before it was sold belongs to no sale any more.
 _FEES = """
 SELECT fee.id, fee.order_id, fee.delivery_id, fee.shipment_id, fee.line_no, fee.kind, coalesce(fee.amount, 0), fee.tax_included,
        fee.tax_code, coalesce(fee.tax_percent, 0),
        EXISTS (SELECT FROM core_taxrate rate WHERE rate.code = fee.tax_code AND rate.is_reduced),
        coalesce(fee.net_amount, 0), coalesce(fee.tax_amount, 0), coalesce(fee.gross_amount, 0)
 FROM orders_orderfee fee
-WHERE fee.order_id IN (SELECT order_id FROM orders_shipment WHERE id = ANY(%s::bigint[])) ORDER BY fee.order_id, fee.line_no
+WHERE fee.order_id IN (SELECT order_id FROM orders_shipment WHERE id = ANY(%s::bigint[]))
+  AND NOT EXISTS (SELECT FROM orders_returnline back WHERE back.fee_id = fee.id AND back.is_unsold)
+ORDER BY fee.order_id, fee.line_no
 """
 
 _PAYMENTS = """

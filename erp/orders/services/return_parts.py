@@ -90,6 +90,11 @@ class Taking:
         return {part.line.shipment_id for part in self.parts}
 
     @property
+    def all_fees(self) -> list[tuple[OrderFee, bool]]:
+        """What is given back of fees, and whether it was not sold yet. Each stands on the return, so that it is given back once."""
+        return [*((fee, False) for fee in self.fees), *((fee, True) for fee in self.unsold_fees)]
+
+    @property
     def sold_parts(self) -> list[Part]:
         """What takes a sale back. The others only come back from outside."""
         return [part for part in self.parts if not part.is_unsold]

@@ -148,7 +148,7 @@ def _take_back(
         _match_reported_refunds(fresh, batch, at=at, by=by)
         letters.tell_returned(kind, documents, {t.order.pk: t.order.number for t in fresh}, batch, at=at, by=by)
         batch.run()
-        unsold.close_empty_parcels(fresh)
+        unsold.sell_kept_fees(unsold.close_empty_parcels(fresh), on=on, at=at, by=by)
         left_in_part.close_returned([taking.order for taking in fresh], at=at, by=by)
         changes.record(topic="return", keys=[taking.document.number for taking in fresh], audience=channel.code)
         announce(selectors.order_heads({taking.order.pk for taking in fresh}))
@@ -205,7 +205,7 @@ def _fingerprint(kind: str, request: ReturnRequest, freight: Decimal) -> str:
 
 def _documents(kind: str, takings: Sequence[Taking], on: dt.date) -> list[NewReturn]:
     """Number the documents and key their lines."""
-    lines = sum(len(taking.parts) + len(taking.fees) for taking in takings)
+    lines = sum(len(taking.parts) + len(taking.all_fees) for taking in takings)
     ids = rows.allocate_ids({Return: len(takings), ReturnLine: lines})
     numbers = numbering.next_numbers(numbering.RETURN, len(takings))
     documents = []
@@ -214,7 +214,7 @@ def _documents(kind: str, takings: Sequence[Taking], on: dt.date) -> list[NewRet
         taking.document = Document("RETURN", next(ids[Return]), number)
         for part in taking.parts:
             part.key = next(ids[ReturnLine])
-        taking.fee_keys = [next(ids[ReturnLine]) for _fee in taking.fees]
+        taking.fee_keys = [next(ids[ReturnLine]) for _fee in taking.all_fees]
         documents.append(
             NewReturn(
                 taking.document.id, number, kind, order.channel_id, request.external_id, taking.fingerprint, on,
@@ -237,9 +237,10 @@ def _lines(taking: Taking) -> list[NewLine]:
     fees = [
         NewLine(
             key, None, str(OrderFee.Kind(fee.kind).label), Condition.NOT_RETURNED, 1, fee.tax_code, fee.tax_percent or ZERO,
-            fee.net_amount or ZERO, fee.tax_amount or ZERO, fee_id=fee.pk,
+            ZERO if is_unsold else fee.net_amount or ZERO, ZERO if is_unsold else fee.tax_amount or ZERO, fee_id=fee.pk,
+            is_unsold=is_unsold,
         )
-        for fee, key in zip(taking.fees, taking.fee_keys, strict=True)
+        for (fee, is_unsold), key in zip(taking.all_fees, taking.fee_keys, strict=True)
     ]  # fmt: skip
     return [*goods, *fees]
 

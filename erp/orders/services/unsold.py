@@ -6,7 +6,8 @@ Part of ``returns``' transaction, which holds the orders and has written the doc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from django.db.models import F, Q
@@ -22,6 +23,7 @@ from erp.orders.services.outside import end_exposure
 from erp.orders.services.parcels import Parcel
 from erp.orders.services.parties import customer_party
 from erp.orders.services.purses import open_purses, save_purses
+from erp.orders.services.recognition import recognise
 from erp.orders.services.return_money import freight_of
 from erp.orders.services.return_parts import Condition, Taking
 from erp.orders.services.sales import announce_of, outside_role
@@ -80,11 +82,11 @@ def entries_of(
     return entries
 
 
-def close_empty_parcels(takings: Sequence[Taking]) -> None:
-    """A parcel of which nothing was sold and nothing is outside any more has come back as a whole."""
+def close_empty_parcels(takings: Sequence[Taking]) -> set[int]:
+    """A parcel of which nothing was sold and nothing is outside any more has come back as a whole. Returns those that have."""
     keys = {part.line.shipment_id for taking in takings for part in taking.unsold_parts}
     if not keys:
-        return
+        return keys
     waiting = _with_units_outside(sorted(keys))
     sold = set(
         ShipmentLine.objects.filter(shipment__in=keys, reported_quantity__gt=0).values_list("shipment_id", flat=True)
@@ -94,6 +96,18 @@ def close_empty_parcels(takings: Sequence[Taking]) -> None:
     done = (keys - waiting) & sold
     Shipment.objects.filter(pk__in=done).update(state=Shipment.State.ACCEPTED, version=F("version") + 1)
     announce_of(back | done)
+    return back
+
+
+def sell_kept_fees(shipment_ids: Collection[int], *, on: dt.date, at: dt.datetime, by: Actor) -> None:
+    """Of parcels that came back unsold as a whole: no sale will follow with which their fees (送料, 手数料) could be posted. What was not given back
+    is earned by the way there, on the day on which that is certain: now."""
+    found = parcels.lock(shipment_ids) if shipment_ids else {}
+    fees = {key: sum((fee.gross_amount for fee in parcel.fees), ZERO) for key, parcel in found.items()}
+    kept = [replace(found[key], lines=[], gross_amount=gross) for key, gross in fees.items() if gross]
+    batch = rows.Batch()
+    recognise(kept, cost_roles={}, batch=batch, on=on, at=at, by=by)
+    batch.run()
 
 
 def _with_units_outside(shipment_ids: Sequence[int]) -> set[int]:
