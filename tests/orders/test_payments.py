@@ -12,7 +12,9 @@ from erp.core import staff_tasks
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound
 from erp.core.models import MessageLog, StaffTask
 from erp.core.verify import verify
-from erp.orders.models import OrderPayment, OrderState, ParkedMessage, Shipment
+from erp.correspondence.models import Mail
+from erp.inventory.services import release
+from erp.orders.models import Order, OrderHold, OrderPayment, OrderState, OrderWait, ParkedMessage, Shipment
 from erp.orders.services import (
     PaymentInput,
     PaymentNews,
@@ -27,7 +29,9 @@ from erp.orders.services import (
     release_orders,
     resolve_hold,
     ship,
+    waiting,
 )
+from tests.correspondence.factories import writes
 from tests.inventory.factories import sku, stock
 from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, shipped, shop
 
@@ -153,6 +157,58 @@ def test_a_second_transfer_is_asked_about_and_not_booked():
         book_second_transfer(payment_id=payment.pk, **HOW)
     assert confirm_refund(payment_id=payment.pk, **HOW) == 2200
     assert (figure("bank"), figure("deposits"), tasks()) == (2200, 2200, [])
+
+
+def short_and_told_again(channel, shirt, pieces: int) -> OrderPayment:
+    """1,100 is here when a revision asks for more; the same figure is told again, with the hour of the first."""
+    placed(channel, order(line(shirt, 1, 1100), payments=(transfer(1100),)))
+    news(channel, "PAID", 1100, event_id="p-1")
+    more = order(line(shirt, pieces, 1100), payments=(transfer(1100 * pieces),), revision=2)
+    place_order(channel=channel.code, order=more, **HOW)
+    news(channel, "PAID", 1100, event_id="p-2")
+    assert tasks() == ["PAID_AGAIN", "PAYMENT_SHORT"]
+    return OrderPayment.objects.get()
+
+
+def test_a_second_transfer_that_was_what_was_missing_pays_the_order():
+    channel, shirt = stocked_shop()
+    writes(channel)
+    payment = short_and_told_again(channel, shirt, 2)
+
+    assert book_second_transfer(payment_id=payment.pk, **HOW) == 1100
+
+    payment.refresh_from_db()
+    record = Order.objects.get()
+    assert (payment.status, record.state, tasks()) == ("PAID", OrderState.READY, [])
+    assert not OrderHold.objects.filter(resolved_at=None).exists()
+    assert (figure("bank"), figure("deposits")) == (2200, 2200)
+    told = Mail.objects.filter(kind="PAYMENT_RECEIVED", occasion=f"payment:{payment.pk}:2")
+    assert told.count() == 1
+    news(channel, "PAID", 2200, event_id="p-3", when=NOON + HOUR)
+    assert (figure("bank"), told.count()) == (2200, 1)
+
+
+def test_a_second_transfer_that_is_not_all_that_was_missing_leaves_the_order_short():
+    channel, shirt = stocked_shop()
+    payment = short_and_told_again(channel, shirt, 3)
+
+    book_second_transfer(payment_id=payment.pk, **HOW)
+
+    payment.refresh_from_db()
+    [task] = StaffTask.objects.filter(closed_at=None)
+    assert (payment.status, Order.objects.get().state) == ("PENDING", OrderState.ON_HOLD)
+    assert (task.kind, task.detail) == ("PAYMENT_SHORT", "3,300 のうち 2,200 が入金されました。")
+
+
+def test_a_second_transfer_that_pays_an_order_takes_up_its_stock_again():
+    channel, shirt = stocked_shop()
+    payment = short_and_told_again(channel, shirt, 2)
+    release(document_type="ORDER", document_ids=[payment.order_id], **HOW)
+    waiting.open_wait(payment.order_id, OrderWait.Reason.PAYMENT_OVERDUE, **HOW)
+
+    book_second_transfer(payment_id=payment.pk, **HOW)
+
+    assert Order.objects.get().state == OrderState.READY
 
 
 def test_a_second_transfer_for_a_cancelled_order_is_owed_back():

@@ -26,21 +26,18 @@ from erp.orders.models import (
     OrderEvent,
     OrderHold,
     OrderPayment,
-    OrderWait,
     ParkedMessage,
     PaymentEvent,
     PaymentMethod,
-    PaymentStatus,
 )
-from erp.orders.services import letters, overdue, second_transfers, waiting
+from erp.orders.services import paid, second_transfers
 from erp.orders.services.deposits import post_receipt
 from erp.orders.services.payment_news import BY_DESK, PaymentNews, refuse_malformed
 from erp.orders.services.refunds import hear_refund
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
-_RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
-_MONEY = (*_RECEIVED, PaymentEvent.Kind.REFUNDED)
+_MONEY = (*paid.RECEIVED, PaymentEvent.Kind.REFUNDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +160,13 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
     )
     if event.kind in _MONEY and (words := _why_not_booked(payment, event)):
         _ask_about_money(order_id, event, words, at=at, by=by)
-    elif event.kind in _RECEIVED:
-        if _settles(payment, event) and waiting.is_open(order_id, OrderWait.Reason.PAYMENT_OVERDUE):
-            overdue.pay_late(order_id=order_id, at=at, by=by)
+    elif event.kind in paid.RECEIVED:
+        if _settles(payment, event):
+            paid.take_up(order_id, at=at, by=by)
         _receive(payment, event, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
         hear_refund(payment, event, at=at, by=by)
-    elif payment.status not in _RECEIVED:
+    elif payment.status not in paid.RECEIVED:
         _note_credit(payment, event, at=at, by=by)
     announce(selectors.order_heads([order_id]), topic="payment")
     return True
@@ -187,7 +184,7 @@ def _why_not_booked(payment: OrderPayment, event: PaymentNews) -> str:
     """
     if _waits_for_currency(payment.order_id):
         return _("%(kind)s %(amount)s %(currency)s is not booked: the order waits for its currency. %(reference)s")
-    if event.kind in _RECEIVED and payment.method == PaymentMethod.ON_ACCOUNT:
+    if event.kind in paid.RECEIVED and payment.method == PaymentMethod.ON_ACCOUNT:
         return _(
             "%(kind)s %(amount)s %(currency)s is not booked: sold on account, match it with the bill. %(reference)s"
         )
@@ -219,13 +216,7 @@ def _note_credit(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, 
             defaults={"detail": event.reference[:300], "opened_at": at, "opened_by": str(by)},
         )
     else:
-        _resolve_failure(payment.order_id, at=at, by=by)
-
-
-def _resolve_failure(order_id: int, *, at: dt.datetime, by: Actor) -> None:
-    OrderHold.objects.filter(
-        order_id=order_id, reason=OrderHold.Reason.PAYMENT_FAILED, resolved_at__isnull=True
-    ).update(resolved_at=at, resolved_by=str(by), resolution=_("Payment succeeded."))
+        paid.resolve_failure(payment.order_id, at=at, by=by)
 
 
 def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
@@ -235,7 +226,7 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     told again may be the same money, and for a transfer a person looks. What comes for goods that will not be sold any more is owed back at once.
     """
     order = Order.objects.select_related("channel", "account").get(pk=payment.order_id)
-    _resolve_failure(order.pk, at=at, by=by)
+    paid.resolve_failure(order.pk, at=at, by=by)
     told = payment.told_amount + _amount_told(payment, event)
     here = payment.attached_amount
     owed_for_shipped = max(payment.applied_amount - here, ZERO)
@@ -244,12 +235,7 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     received = min(max(told - here - owed_for_shipped, ZERO), unshipped) + beyond
     is_whole = max(told, here + received) >= payment.amount
     if not is_whole:
-        detail = _("%(paid)s of %(amount)s was paid.") % {
-            "paid": written(max(told, here)),
-            "amount": written(payment.amount),
-        }
-        finding = staff_tasks.Finding("PAYMENT_SHORT", "ORDER", order.pk, order.number, detail)
-        staff_tasks.open_tasks([finding], at=at, by=by)
+        paid.tell_short(order, payment, paid=max(told, here), at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(
         status=event.kind if is_whole else payment.status,
         received_amount=F("received_amount") + received,
@@ -257,8 +243,7 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     )
     post_receipt(order, payment, received, at=at, by=by)
     if is_whole:
-        _resolve_difference(order.pk, at=at, by=by)
-        letters.tell_paid(payment, order, at=at, by=by)
+        paid.go_on(order, payment, at=at, by=by)
     if received:
         second_transfers.send_on(order, is_too_much=beyond > 0, at=at, by=by)
     if event.kind == PaymentEvent.Kind.PAID:
@@ -293,18 +278,3 @@ def _amount_told(payment: OrderPayment, event: PaymentNews) -> Decimal:
     is_rest = event.amount == payment.amount - payment.told_amount
     is_later = payment.carried_at is not None and event.occurred_at > payment.carried_at
     return event.amount if is_rest and is_later else ZERO
-
-
-def _resolve_difference(order_id: int, *, at: dt.datetime, by: Actor) -> None:
-    """What was paid in part is paid in whole now, unless another payment of the order is not."""
-    paid_in_part = OrderPayment.objects.filter(
-        order=order_id, received_amount__gt=F("surplus_refunded_amount"), amount__gt=0
-    )
-    if paid_in_part.exclude(status__in=_RECEIVED).exists():
-        return
-    staff_tasks.close_open(
-        kind="PAYMENT_SHORT", subject_type="ORDER", subject_ids=[order_id], resolution="paid", at=at, by=by
-    )
-    OrderHold.objects.filter(
-        order_id=order_id, reason=OrderHold.Reason.PAYMENT_DIFFERENCE, resolved_at__isnull=True
-    ).update(resolved_at=at, resolved_by=str(by), resolution=_("Payment succeeded."))

@@ -13,8 +13,8 @@ from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.money import ZERO, round_money, written
 from erp.core.use_case import use_case
 from erp.orders import selectors
-from erp.orders.models import PAID_AGAIN, Order, OrderEvent, OrderPayment, PaymentMethod
-from erp.orders.services import refunds, surplus
+from erp.orders.models import PAID_AGAIN, Order, OrderEvent, OrderPayment, PaymentMethod, PaymentStatus
+from erp.orders.services import paid, refunds, surplus
 from erp.orders.services.deposits import owe_back_what_no_sale_takes, post_receipt
 from erp.orders.services.payment_news import BY_DESK, PaymentNews
 from erp.orders.services.states import announce, move_states
@@ -56,8 +56,9 @@ def ask(
 
 @use_case
 def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
-    """The desk saw on the bank account that the money came again: what was told and is not here becomes a deposit, to be paid back as a
-    difference. Returns the amount. Raises NotFound, NotAllowedNow when nobody is asked about it (any more)."""
+    """The desk saw on the bank account that the money came again: what was told and is not here becomes a deposit. Where it is what was missing of
+    the payment, that is paid; the rest is to be paid back as a difference. Returns the amount. Raises NotFound, NotAllowedNow when nobody is asked
+    about it (any more)."""
     payment = OrderPayment.objects.filter(pk=payment_id).first()
     if payment is None:
         raise NotFound(_("There is no such payment."))
@@ -70,10 +71,21 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
     amount = payment.not_booked_amount
     if not amount or not selectors.is_paid_again(order.pk):
         raise NotAllowedNow(_("No second transfer of this payment was reported, or it is decided."))
+    here = payment.attached_amount + amount
+    was_short = payment.attached_amount < payment.amount
+    if is_paid_now := was_short and here >= payment.amount:
+        paid.take_up(order.pk, at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(
-        received_amount=payment.received_amount + amount, not_booked_amount=ZERO
+        received_amount=payment.received_amount + amount,
+        not_booked_amount=ZERO,
+        status=PaymentStatus.PAID if is_paid_now else payment.status,
     )
     post_receipt(order, payment, amount, at=at, by=by)
+    paid.resolve_failure(order.pk, at=at, by=by)
+    if is_paid_now:
+        paid.go_on(order, payment, at=at, by=by)
+    elif was_short:
+        paid.tell_short(order, payment, paid=here, at=at, by=by)
     send_on(order, is_too_much=True, at=at, by=by)
     staff_tasks.close_open(
         kind=PAID_AGAIN,
