@@ -17,12 +17,14 @@ from erp.orders.services import (
     PaymentInput,
     ReturnedLine,
     ReturnRequest,
+    ShipRequest,
     confirm_refund,
     record_return,
     record_returns,
+    ship,
 )
 from tests.inventory.factories import sku, stock
-from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, shipped, shop
+from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +116,27 @@ def test_returns_of_one_call_follow_one_another():
 
     assert left_of("CUSTOMER") == [("CREDIT", 1100), ("CREDIT", 1100), ("CREDIT", 100)]
     assert left_of("COUNTERPARTY", MAKER) == []
+
+
+def test_a_maker_owes_nothing_when_all_parcels_came_back_whichever_its_part_paid_for():
+    """Its part of 1,000 stands in the second parcel, and the first comes back last."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    sent = order(
+        line(shirt, 3), payments=(card(2300),), adjustments=(coupon(1000),), amount_due=Decimal(2300), total=3300
+    )  # fmt: skip
+    record = placed(channel, sent)
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk, {parcel.lines.get().order_line_id: 1})], **HOW)
+    shipped(record)
+    first, second = ShipmentLine.objects.order_by("pk")
+
+    back(record, second, 2)
+    assert (left_of("COUNTERPARTY"), left_of("CUSTOMER")) == ([("DEBIT", 100), ("DEBIT", 1000)], [])
+
+    back(record, first, 1, "R-2")
+    assert (left_of("COUNTERPARTY"), left_of("CUSTOMER")) == ([], [])
 
 
 def test_what_a_mall_owes_for_both_is_lowered_as_one():

@@ -17,7 +17,7 @@ from erp.core.money import ZERO, Rounding
 from erp.core.selectors import tax_rates
 from erp.core.tax import rate_on
 from erp.orders import postings, selectors
-from erp.orders.models import Order, OrderFee, OrderPayment, PaymentMethod, Return, SalesReportLine
+from erp.orders.models import Order, OrderFee, OrderPayment, PaymentMethod, Return, SalesReportLine, Shipment
 from erp.orders.postings import Freight, MoneyPart
 from erp.orders.services import funders
 from erp.orders.services.amounts import tax_inside
@@ -36,21 +36,24 @@ PAID_THROUGH = frozenset(
 def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.date) -> list[EntryDraft | None]:
     takings = [taking for taking in takings if taking.sold_parts]
     shipments = {part.line.shipment_id for taking in takings for part in taking.sold_parts}
+    ids = {taking.order.pk for taking in takings}
+    payments = selectors.payments_of(ids)
+    payers = funders.payers_of(ids, payments, before=[taking.document.id for taking in takings])
+    besides = _parcels_sold(order_id for order_id in ids if payers[order_id].others)
     items: dict[int, list[OpenItemView]] = {}
-    for item in open_items(document_type="SHIPMENT", document_ids=sorted(shipments)):
+    for item in open_items(document_type="SHIPMENT", document_ids=sorted(shipments.union(*besides.values()))):
         items.setdefault(item.document_id, []).append(item)
     for key, found in _reported_items(takings).items():
         items.setdefault(key, []).extend(found)
-    ids = {taking.order.pk for taking in takings}
-    payments = selectors.payments_of(ids)
     parties = _parties(payments)
     through = {(payment.order_id, payment.role) for payment in payments if payment.method in PAID_THROUGH}
     left = {item.id: item.remaining for found in items.values() for item in found}
-    payers = funders.payers_of(ids, payments, before=[taking.document.id for taking in takings])
     entries = []
     for taking in takings:
         gross = sum((part.net + part.tax for part in taking.sale_parts), ZERO)
-        owed = [item for key in sorted(taking.shipment_ids) for item in items.get(key, [])]
+        own = taking.shipment_ids
+        keys = [*sorted(own), *(key for key in besides.get(taking.order.pk, []) if key not in own)]
+        owed = [item for key in keys for item in items.get(key, [])]
         money = []
         for share in payers[taking.order.pk].take_back(gross):
             parts = _money_back(taking.order, share, owed, left, parties.get(taking.order.pk, {}))
@@ -60,6 +63,16 @@ def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.da
             money += parts
         entries.append(_entry(kind, taking, money, freight, on))
     return entries
+
+
+def _parcels_sold(order_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Of orders for which a third party pays: who is the next to be paid back for one parcel may still owe for another."""
+    found: dict[int, list[int]] = {}
+    if funded := list(order_ids):
+        sold = Shipment.objects.filter(order__in=funded, revenue_date__isnull=False).order_by("pk")
+        for order_id, key in sold.values_list("order_id", "pk"):
+            found.setdefault(order_id, []).append(key)
+    return found
 
 
 def _reported_items(takings: Sequence[Taking]) -> dict[int, list[OpenItemView]]:
@@ -98,7 +111,7 @@ def _money_back(
     left: dict[int, Decimal],
     parties: Mapping[str, Party | None],
 ) -> list[MoneyPart]:
-    """First what this payer still owes for these shipments is lowered, the rest we owe to them (未払金・返金)."""
+    """First what this payer still owes is lowered, the rest we owe to them (未払金・返金)."""
     parts = []
     gross = share.amount
     for item in owed:
