@@ -48,6 +48,7 @@ MONEY_TASKS = {
     "REFUND_OF_DIFFERENCE": _("Refund of a difference"),
     "REFUND_NOT_OWED": _("Refund that is not owed"),
     "MONEY_NOT_BOOKED": _("Money that is not booked"),
+    "COD_DIFFERENCE": _("Cash on delivery: too much or too little"),
 }
 CLOSING_TASKS = {"SALE_IN_CLOSED_PERIOD": _("Shop sale of a closed month")}
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from erp.core.models import StaffTask
+from erp.core.staff_tasks import close_task
 from erp.core.verify import verify
 from erp.inventory.services import ReceiptLine, receive
 from erp.orders.models import Order, Shipment
@@ -16,6 +18,8 @@ from erp.orders.services import (
     PaymentInput,
     ReturnedLine,
     ShipRequest,
+    cancel_by_staff,
+    collecting,
     deliver,
     record_refusal,
     record_return,
@@ -124,3 +128,72 @@ def test_a_fee_that_a_parcel_keeps_is_collected_with_the_next_one():
     arrive(second)
 
     assert figure("receivable.cod") == 4950
+
+
+def told() -> list[tuple[str, bool]]:
+    found = StaffTask.objects.filter(kind="COD_DIFFERENCE").order_by("pk")
+    return [(task.detail, task.closed_at is None) for task in found]
+
+
+@BASES
+def test_a_label_that_has_left_collects_for_what_is_refused_afterwards_and_staff_are_told(basis):
+    record = ordered(basis, cod(6600))
+    first, second = left(record, 2), left(record, 4)
+    assert (label(first), label(second)) == (6600, None)
+
+    refuse(second)
+
+    assert label(first) == 6600
+    assert told() == [("代引の集金は 6,600、支払うべき額は 2,200 です。4,400 をお客様に返金してください。", True)]
+
+
+@BASES
+def test_a_label_that_has_left_collects_for_what_is_cancelled_afterwards_and_staff_are_told(basis):
+    record = ordered(basis, cod(6600))
+    first = left(record, 2)
+
+    cancel_by_staff(order_id=record.pk, reason="残りは不要", **HOW)
+    assert told() == [("代引の集金は 6,600、支払うべき額は 2,200 です。4,400 をお客様に返金してください。", True)]
+
+    refuse(first)
+    assert [is_open for _detail, is_open in told()] == [False]
+    assert figure("receivable.cod") == 0
+
+
+@BASES
+def test_what_no_driver_collects_since_the_parcel_that_does_was_refused_is_told(basis):
+    record = ordered(basis, cod(6600))
+    first = left(record, 2)
+    left(record, 4)
+
+    refuse(first)
+
+    assert told() == [("代引の集金は 0、支払うべき額は 4,400 です。4,400 をお客様に請求してください。", True)]
+
+
+@BASES
+def test_what_a_label_asks_for_that_has_left_is_asked_by_no_other(basis):
+    record = ordered(basis, cod(6600))
+    refuse(left(record, 2))
+    second = left(record, 1)
+    third = left(record, 3)
+
+    assert (label(second), label(third)) == (4400, None)
+    assert told() == []
+    refuse(second)
+    assert told() == [("代引の集金は 0、支払うべき額は 3,300 です。3,300 をお客様に請求してください。", True)]
+
+
+def test_what_staff_have_decided_is_asked_again_when_its_figures_change():
+    record = ordered("SHIPMENT", cod(6600))
+    first = left(record, 6)
+    inside = first.lines.get()
+    arrive(first)
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(inside.pk, 1)], **HOW)
+    close_task(task_id=StaffTask.objects.get(closed_at=None).pk, resolution="返金した", **HOW)
+
+    collecting.tell([record.pk], **HOW)
+    assert [is_open for _detail, is_open in told()] == [False]
+
+    record_return(order_id=record.pk, external_id="R-2", lines=[ReturnedLine(inside.pk, 1)], **HOW)
+    assert told()[1:] == [("代引の集金は 6,600、支払うべき額は 4,400 です。2,200 をお客様に返金してください。", True)]

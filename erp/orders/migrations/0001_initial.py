@@ -533,6 +533,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "cod_amount",
+                    erp.core.fields.FiniteDecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        editable=False,
+                        max_digits=16,
+                        verbose_name="to be collected",
+                    ),
+                ),
+                (
                     "net_amount",
                     erp.core.fields.FiniteDecimalField(
                         decimal_places=2, default=0, max_digits=16, verbose_name="net amount"

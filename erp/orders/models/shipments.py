@@ -40,6 +40,10 @@ class Shipment(models.Model):
     tracking_number = models.CharField(_("tracking number"), max_length=60, blank=True)
     # 代引 of the whole order is collected with this parcel; where none says so, with the first.
     collects_cod = models.BooleanField(_("cash on delivery is collected with it"), default=False, db_default=False)
+    # What its label asked for when it left: what the driver collects, whatever becomes of the order afterwards.
+    cod_amount = FiniteDecimalField(
+        _("to be collected"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
+    )
     net_amount = FiniteDecimalField(_("net amount"), max_digits=16, decimal_places=2, default=0)
     tax_amount = FiniteDecimalField(_("tax"), max_digits=16, decimal_places=2, default=0)
     gross_amount = FiniteDecimalField(_("gross amount"), max_digits=16, decimal_places=2, default=0)

@@ -1,11 +1,13 @@
 """代引: what the driver collects, and with which parcel of the order. Reads only.
 
 With a parcel that was refused (受取拒否) nothing was collected: what is sent after it is collected with the next one. What is left of the amount
-is what the books expect of the carrier, be the sale posted when goods leave or when they arrive.
+is what the books expect of the carrier, be the sale posted when goods leave or when they arrive. A label that has left asks for what it says,
+whatever comes back or is cancelled afterwards.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection as Keys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,11 +17,13 @@ from django.db.models import F, Sum
 from accounting.selectors import open_items, reductions
 from erp.core.money import ZERO
 from erp.orders.models import OrderLine, OrderPayment, PaymentMethod, Shipment, ShipmentLine
+from erp.orders.selectors.remaining import all_still_to_be_sold
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Of one parcel of an order that is paid on delivery. ``amount`` is that of the whole order less what was refused, in its currency.
+    """Of one parcel of an order that is paid on delivery. ``amount`` is that of the whole order less what came back, in its currency; or what the
+    label said that has left.
 
     ``collector`` is the number of the parcel that collects all of it. ``parcels`` is how many the order has so far, ``is_rest_waiting``
     whether units of it are in none yet: then the driver collects for goods that come later.
@@ -51,20 +55,77 @@ def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
         amounts[payment.order_id] = amounts.get(payment.order_id, ZERO) + payment.amount - payment.unsold_amount
     if not amounts:
         return {}
-    parcels: dict[int, list[Shipment]] = {}
-    for parcel in Shipment.objects.filter(order__in=amounts).exclude(state=Shipment.State.CANCELLED).order_by("pk"):
-        parcels.setdefault(parcel.order_id, []).append(parcel)
-    for order_id, amount in _taken_back(payments, parcels).items():
-        amounts[order_id] -= amount
-    waiting = _waiting(amounts)
+    parcels = _parcels(amounts)
+    sold, waiting = _sold_for(payments, parcels), _waiting(amounts)
     found = {}
     for key, order_id in wanted.items():
         kept, refused = _parted(parcels.get(order_id, []))
-        if amounts.get(order_id, ZERO) > 0 and any(parcel.pk == key for parcel in kept):
-            collector = _collector(kept, refused)
-            found[key] = Collection(
-                key, amounts[order_id], collector.pk, collector.number, len(kept), order_id in waiting
+        if not any(parcel.pk == key for parcel in kept):
+            continue
+        collector = _collector(kept, refused)
+        amount = collector.cod_amount or amounts[order_id] - sold.get(order_id, NOTHING).taken_back
+        if amount > 0:
+            found[key] = Collection(key, amount, collector.pk, collector.number, len(kept), order_id in waiting)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """What drivers collect for an order by the labels that have left, and what its shopper has to pay to them by the books: for what is kept and
+    for what will still be sold. ``is_over``: nothing is to be sent with which more could be collected."""
+
+    order_id: int
+    number: str
+    asked: Decimal
+    due: Decimal
+    is_over: bool
+
+
+def asked_and_due(order_ids: Keys[int]) -> list[Collecting]:
+    """Of orders that are paid on delivery, but for those of which money was told in another way. A constant number of queries."""
+    paid = OrderPayment.objects.filter(order__in=order_ids, amount__gt=0).select_related("order").order_by("line_no")
+    payments: dict[int, list[OrderPayment]] = {}
+    for payment in paid:
+        payments.setdefault(payment.order_id, []).append(payment)
+    cod = [payment for of_order in payments.values() for payment in of_order if payment.method == PaymentMethod.COD]
+    ids = {payment.order_id for payment in cod} - {payment.order_id for payment in cod if payment.attached_amount}
+    if not ids:
+        return []
+    parcels = _parcels(ids)
+    sold, waiting, to_come = _sold_for(cod, parcels), _waiting(ids), all_still_to_be_sold(ids)
+    found = []
+    for order_id in sorted(ids):
+        mine = parcels.get(order_id, [])
+        books = sold.get(order_id, NOTHING)
+        found.append(
+            Collecting(
+                order_id,
+                payments[order_id][0].order.number,
+                sum((parcel.cod_amount for parcel in _parted(mine)[0]), ZERO),
+                books.owed - books.taken_back + _part_of_drivers(payments[order_id], to_come[order_id]),
+                order_id not in waiting and all(parcel.state != Shipment.State.INSTRUCTED for parcel in mine),
             )
+        )
+    return found
+
+
+def _part_of_drivers(payments: Iterable[OrderPayment], to_come: Decimal) -> Decimal:
+    """How much of sales to come is paid on delivery: in its turn, behind a gift card that stands before it."""
+    total = ZERO
+    for payment in payments:
+        if payment.is_of_funder:
+            continue
+        portion = min(to_come, payment.to_be_applied)
+        to_come -= portion
+        total += portion if payment.method == PaymentMethod.COD else ZERO
+    return total
+
+
+def _parcels(order_ids: Iterable[int]) -> dict[int, list[Shipment]]:
+    found: dict[int, list[Shipment]] = {}
+    rows = Shipment.objects.filter(order__in=list(order_ids)).exclude(state=Shipment.State.CANCELLED)
+    for parcel in rows.order_by("pk"):
+        found.setdefault(parcel.order_id, []).append(parcel)
     return found
 
 
@@ -74,37 +135,48 @@ def _parted(parcels: Sequence[Shipment]) -> tuple[list[Shipment], list[Shipment]
     return [parcel for parcel in parcels if parcel not in refused], refused
 
 
-def _taken_back(payments: Iterable[OrderPayment], parcels: Mapping[int, Iterable[Shipment]]) -> dict[int, Decimal]:
-    """By order: what carriers owed for goods that were sold and came back."""
+@dataclass(slots=True)
+class _Sold:
+    """What carriers owed for what was sold of an order, and how much of it was taken back by returns."""
+
+    owed: Decimal = ZERO
+    taken_back: Decimal = ZERO
+
+
+NOTHING = _Sold()
+
+
+def _sold_for(payments: Iterable[OrderPayment], parcels: Mapping[int, Iterable[Shipment]]) -> dict[int, _Sold]:
     sold = {
         parcel.pk: order_id
-        for order_id, found in parcels.items()
-        for parcel in found
+        for order_id, of_order in parcels.items()
+        for parcel in of_order
         if parcel.revenue_date is not None
     }
     if not sold:
         return {}
     owing = {(payment.order_id, payment.role, payment.counterparty_id) for payment in payments}
-    items = {
-        item.id: sold[item.document_id]
-        for item in open_items(
-            document_type="SHIPMENT", document_ids=sold, roles=sorted({role for _order, role, _party in owing}), with_settled=True
-        )
-        if (sold[item.document_id], item.role, item.party.id) in owing
-    }  # fmt: skip
-    total: dict[int, Decimal] = {}
+    roles = sorted({role for _order_id, role, _party_id in owing})
+    items: dict[int, int] = {}
+    found: dict[int, _Sold] = {}
+    for item in open_items(document_type="SHIPMENT", document_ids=sold, roles=roles, with_settled=True):
+        order_id = sold[item.document_id]
+        if (order_id, item.role, item.party.id) in owing:
+            items[item.id] = order_id
+            found.setdefault(order_id, _Sold()).owed += item.amount
     for lowered in reductions(items):
         if lowered.source_type == "RETURN":
-            total[items[lowered.item_id]] = total.get(items[lowered.item_id], ZERO) + lowered.amount
-    return total
+            found[items[lowered.item_id]].taken_back += lowered.amount
+    return found
 
 
 def _collector(parcels: Sequence[Shipment], refused: Sequence[Shipment]) -> Shipment:
-    """The one that staff named, else the first. Where that one was refused, the next that has not left: the labels of those that have say
-    nothing to collect."""
+    """The one whose label asks for it and has left, else the one that staff named, else the first. Where that one was refused, the next that has
+    not left: the labels of those that have say nothing to collect."""
+    collects = next((parcel for parcel in parcels if parcel.cod_amount), None)
     named = next((parcel for parcel in parcels if parcel.collects_cod), None)
-    if named is not None:
-        return named
+    if (chosen := collects or named) is not None:
+        return chosen
     was_first = any(back.collects_cod or back.pk < parcels[0].pk for back in refused)
     here = [parcel for parcel in parcels if parcel.state == Shipment.State.INSTRUCTED] if was_first else []
     return (here or parcels)[0]

@@ -32,7 +32,9 @@ ORDERS, SHIPMENTS, TASKS = (
     "admin:core_stafftask_changelist",
 )
 OVERSOLD = ("OVERSOLD", "RESERVATION_LOST")
-MONEY_ODD = ("REFUND_DUE", "PAYMENT_SHORT", "PAID_AGAIN", "UNKNOWN_PAYMENT", "REFUND_NOT_OWED", "MONEY_NOT_BOOKED")
+MONEY_ODD = (
+    "REFUND_DUE", "PAYMENT_SHORT", "PAID_AGAIN", "UNKNOWN_PAYMENT", "REFUND_NOT_OWED", "MONEY_NOT_BOOKED", "COD_DIFFERENCE",
+)  # fmt: skip
 # Whose work an order is, by its state; everything else is the desk's.
 WORKED_BY = {OrderState.AWAITING_PAYMENT: MONEY, OrderState.PICKING: WAREHOUSE}
 # Parcels without a number are asked for as long as somebody still asks where they are.

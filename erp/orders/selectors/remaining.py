@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, Q
@@ -14,20 +15,26 @@ from erp.orders.selectors.units import outside
 def still_to_be_sold(order_id: int) -> Decimal:
     """Gross, as far as the customer is to pay it. What came back unsold is not in it, nor a fee that was given back; of a cancelled order it is
     what is outside, with its fees."""
-    total = ZERO
-    for line in OrderLine.objects.filter(order=order_id):
+    return all_still_to_be_sold([order_id])[order_id]
+
+
+def all_still_to_be_sold(order_ids: Collection[int]) -> dict[int, Decimal]:
+    """The same of many orders, in four queries."""
+    total, to_pay = dict.fromkeys(order_ids, ZERO), dict.fromkeys(order_ids, ZERO)
+    for line in OrderLine.objects.filter(order__in=order_ids):
         done = line.shipped_quantity + line.cancelled_quantity
         for amount in (line.net_amount or ZERO, line.tax_amount or ZERO):
-            total += amount - share_so_far(amount, done=done, of=line.quantity)
-    for part in ShipmentLine.objects.filter(shipment__order=order_id).select_related("shipment"):
-        total += outside(part, part.shipment).gross
+            total[line.order_id] += amount - share_so_far(amount, done=done, of=line.quantity)
+    for part in ShipmentLine.objects.filter(shipment__order__in=order_ids).select_related("shipment"):
+        total[part.shipment.order_id] += outside(part, part.shipment).gross
     not_sold = Q(shipment__isnull=True, order__cancelled_at__isnull=True) | Q(
         shipment__isnull=False, shipment__revenue_date__isnull=True
     )
-    fees = OrderFee.objects.filter(not_sold, order=order_id, refunds__isnull=True)
-    total += sum((fee.gross_amount or ZERO for fee in fees), ZERO)
-    payments = OrderPayment.objects.filter(order=order_id).exclude(role="")
-    return min(total, sum((paid.to_be_applied for paid in payments if not paid.is_of_funder), ZERO))
+    for fee in OrderFee.objects.filter(not_sold, order__in=order_ids, refunds__isnull=True):
+        total[fee.order_id] += fee.gross_amount or ZERO
+    for payment in OrderPayment.objects.filter(order__in=order_ids).exclude(role=""):
+        to_pay[payment.order_id] += ZERO if payment.is_of_funder else payment.to_be_applied
+    return {key: min(total[key], to_pay[key]) for key in order_ids}
 
 
 def is_rest_owed_back(order_id: int) -> bool:

@@ -25,7 +25,7 @@ from erp.inventory.services import let_go_promises, release
 from erp.orders import selectors
 from erp.orders.exceptions import NotCancellable, OrderNotFound
 from erp.orders.models import CANCEL_WHILE_PICKING, Order, OrderEvent, OrderHold, OrderLine, ParkedMessage, Shipment
-from erp.orders.services import late_revisions, left_in_part, letters, refunds, surplus, waiting
+from erp.orders.services import collecting, late_revisions, left_in_part, letters, refunds, surplus, waiting
 from erp.orders.services.allocation import close_shortages
 from erp.orders.services.deposits import owe_deposits_back
 from erp.orders.services.sales import announce_of
@@ -154,6 +154,7 @@ def cancel_unshipped(*, order_id: int, reason: str, at: dt.datetime, by: Actor) 
     owe_deposits_back(order, keep=selectors.still_to_be_sold(order.pk), at=at, by=by)
     refunds.book_what_was_reported([order], at=at, by=by)
     surplus.tell(order.pk, at=at, by=by)
+    collecting.tell([order.pk], at=at, by=by)
     late_revisions.close(order.pk, resolution=_("Order cancelled."), at=at, by=by)
     staff_tasks.close_open(
         kind=CANCEL_WHILE_PICKING,

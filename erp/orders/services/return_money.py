@@ -47,10 +47,12 @@ def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.da
         items.setdefault(key, []).extend(found)
     parties = _parties(payments)
     through = {(payment.order_id, payment.role) for payment in payments if payment.method in PAID_THROUGH}
+    on_delivery = {payment.order_id for payment in payments if payment.method == PaymentMethod.COD}
     left = {item.id: item.remaining for found in items.values() for item in found}
     entries = []
     for taking in takings:
         gross = sum((part.net + part.tax for part in taking.sale_parts), ZERO)
+        taking.is_on_delivery = taking.order.pk in on_delivery
         own = taking.shipment_ids
         keys = [*sorted(own), *(key for key in besides.get(taking.order.pk, []) if key not in own)]
         owed = [item for key in keys for item in items.get(key, [])]

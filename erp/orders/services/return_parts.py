@@ -84,6 +84,8 @@ class Taking:
     document: Document = field(default_factory=lambda: Document("RETURN", 0, ""))
     # By so much the debt of whoever pays the shopper back (card, wallet, mall …) is lowered.
     taken_off: Decimal = ZERO
+    # 代引: a driver collects for the order, whatever comes back.
+    is_on_delivery: bool = False
 
     @property
     def shipment_ids(self) -> set[int]:

@@ -24,7 +24,7 @@ from erp.orders import selectors
 from erp.orders.exceptions import AlreadyTakenBack, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
-from erp.orders.services import left_in_part, letters, parcel_days, refunds, return_documents, unsold
+from erp.orders.services import collecting, left_in_part, letters, parcel_days, refunds, return_documents, unsold
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
@@ -99,6 +99,7 @@ def record_refusal(
     unopened = Shipment.objects.filter(pk=shipment_id).exclude(state=Shipment.State.RETURNED)
     if unopened.update(state=Shipment.State.RETURNED, version=F("version") + 1):
         announce_of([shipment_id])
+    collecting.tell([shipment.order_id], at=at, by=by)
     return document
 
 
@@ -149,6 +150,9 @@ def _take_back(
         letters.tell_returned(kind, documents, {t.order.pk: t.order.number for t in fresh}, batch, at=at, by=by)
         batch.run()
         unsold.sell_kept_fees(unsold.close_empty_parcels(fresh), on=on, at=at, by=by)
+        on_delivery = {taking.order.pk for taking in fresh if taking.is_on_delivery}
+        if on_delivery and kind == Return.Kind.RETURN:
+            collecting.tell(on_delivery, at=at, by=by)
         left_in_part.close_returned([taking.order for taking in fresh], at=at, by=by)
         changes.record(topic="return", keys=[taking.document.number for taking in fresh], audience=channel.code)
         announce(selectors.order_heads({taking.order.pk for taking in fresh}))

@@ -27,7 +27,7 @@ from erp.orders import postings
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Shipment, ShipmentLine
 from erp.orders.selectors.carriers import carrier_and_before, is_another_carrier
-from erp.orders.services import letters, parcel_days, parcels, sales
+from erp.orders.services import collecting, letters, parcel_days, parcels, sales
 from erp.orders.services.parcels import Parcel
 from erp.orders.services.recognition import recognise
 from erp.orders.services.states import move_states
@@ -69,13 +69,14 @@ def ship(
     if not todo:
         return states
     leaving = [parcel for key, parcel in found.items() if key in todo]
+    asked = collecting.asked_by_labels(leaving)
     batch = rows.Batch()
     _apply_partial(leaving, todo, batch)
     _take_fees(leaving)
     _share_amounts(leaving)
     sales.move_exposure(_exposure_moves(leaving), at=at, by=by)
     issued = _issue(leaving, batch, on=on, at=at, by=by)
-    _write(leaving, todo, issued, batch, on=on, at=at, by=by)
+    _write(leaving, todo, issued, asked, batch, on=on, at=at, by=by)
     sold = [parcel for parcel in leaving if parcel.order.revenue_basis == RevenueBasis.SHIPMENT]
     recognise(sold, cost_roles=_cost_by_role(issued), batch=batch, on=on, at=at, by=by)
     _post_transit([parcel for parcel in leaving if parcel not in sold], issued, batch, on=on, at=at, by=by)
@@ -240,7 +241,7 @@ def _places_outside(leaving: Sequence[Parcel], *, at: dt.datetime, by: Actor) ->
 _WRITTEN_TO_LINES = ("net_amount", "tax_amount", "gross_amount", "cost_amount")
 _WRITTEN_TO_SHIPMENTS = (
     "state", "shipped_at", "ship_date", "carrier", "tracking_number", "net_amount", "tax_amount", "gross_amount",
-    "cost_amount", "version", "revenue_date",
+    "cost_amount", "version", "revenue_date", "cod_amount",
 )  # fmt: skip
 
 
@@ -248,6 +249,7 @@ def _write(
     leaving: Sequence[Parcel],
     todo: Mapping[int, ShipRequest],
     issued: Mapping[int, Sequence[Issued]],
+    asked: Mapping[int, Decimal],
     batch: rows.Batch,
     *,
     on: dt.date,
@@ -271,9 +273,9 @@ def _write(
         request = todo[parcel.id]
         sent = (Shipment.State.SHIPPED.value, at, on, request.carrier or parcel.carrier)
         tracking = request.tracking_number or parcel.tracking_number
-        headers.append(
-            (parcel.id, *sent, tracking, net, gross - net, gross, cost, parcel.version + 1, parcel.revenue_date)
-        )
+        amounts = (net, gross - net, gross, cost)
+        state = (parcel.version + 1, parcel.revenue_date, asked.get(parcel.id, ZERO))
+        headers.append((parcel.id, *sent, tracking, *amounts, *state))
     exposures = {item.order_id: item.order.exposure_amount for item in leaving if item.order.account_id}
     events = [(parcel.order_id, "SHIPPED", "", "", parcel.number, at, str(by)) for parcel in leaving]
     events += [

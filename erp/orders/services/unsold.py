@@ -17,7 +17,7 @@ from erp.core import rows
 from erp.core.actors import Actor
 from erp.core.money import ZERO
 from erp.orders import postings
-from erp.orders.models import Return, Shipment, ShipmentLine
+from erp.orders.models import PaymentMethod, Return, Shipment, ShipmentLine
 from erp.orders.services import parcels
 from erp.orders.services.outside import end_exposure
 from erp.orders.services.parcels import Parcel
@@ -63,6 +63,7 @@ def entries_of(
         gross = sum((part.unsold_gross for part in taking.unsold_parts), ZERO)
         gross += sum((fee.gross_amount or ZERO for fee in taking.unsold_fees), ZERO)
         is_refused = kind == Return.Kind.REFUSED and not taking.sold_parts
+        taking.is_on_delivery = any(paid.method == PaymentMethod.COD for paid in orders[taking.order.pk].payments)
         entries.append(
             postings.unsold_return(
                 document=taking.document,
