@@ -10,7 +10,18 @@ from django.urls import reverse
 
 from erp.inventory.models import ExpectedReceipt, Hold, Location, ShopStaff, StockDocument, StockMovement
 from erp.inventory.selectors import places_of, shop_channels_of
-from erp.inventory.services import ExpectedLine, HoldDemand, expect_receipt, place_hold
+from erp.inventory.services import (
+    ExpectedLine,
+    HoldDemand,
+    TransferLine,
+    TransferRequest,
+    expect_receipt,
+    place_hold,
+    receive_transfer,
+    request_transfers,
+    ship_transfer,
+)
+from erp.inventory.services import transfer as send
 from erp.orders.models import Order
 from erp.orders.services import PaymentInput, record_shop_sales
 from tests.inventory.factories import channel, figures, location, sku, stock
@@ -147,6 +158,37 @@ def test_a_shop_sends_its_own_pieces_away_and_no_others(client, aoi, town):
     assert own.status_code == 302
     assert foreign.context["form"].errors.keys() == {"from_location"}
     assert (figures(town.shirt, town.ginza)[0], figures(town.shirt, town.warehouse)[0]) == (8, 12)
+
+
+def test_a_shop_takes_no_pieces_of_another_shop_by_noting_an_arrival(client, aoi, town):
+    """What went straight to 渋谷 is on no road any more, and what 渋谷 asked for is received there."""
+    [asked_for] = request_transfers(
+        requests=[TransferRequest("M-1", town.warehouse.pk, town.shibuya.pk, {town.shirt.pk: 3})], **HOW
+    )
+    on_the_road = ship_transfer(order_id=asked_for, occurred_at=NOON, **HOW)
+    line_no = StockMovement.objects.get(document=on_the_road, quantity__gt=0).document_line
+    sent = send(
+        external_id="T-1", from_location_id=town.warehouse.pk, to_location_id=town.shibuya.pk, lines=[TransferLine(1, town.shirt.pk, 4)],
+        occurred_at=NOON, **HOW,
+    )  # fmt: skip
+
+    for number, document in enumerate((sent.document_id, on_the_road)):
+        asked = {**count(town, town.ginza, 3), "external_id": f"A-{number}", "transfer": document, "to_location": town.ginza.pk}
+        answer = client.post(reverse("admin:inventory_arrive"), asked)
+        assert answer.status_code == 200
+
+    assert (figures(town.shirt, town.ginza)[0], figures(town.shirt, town.shibuya)[0]) == (10, 14)
+    assert receive_transfer(external_id="IN", order_id=asked_for, pieces={line_no: 3}, occurred_at=NOON, **HOW)
+
+
+def test_a_shop_sends_nothing_to_what_others_hold_for_us(client, aoi, town):
+    mall, road = location("MALL_HELD", holder_channel=town.site), Location.objects.get(code="TRANSIT")
+
+    refused = client.post(reverse("admin:inventory_transfer"), transfer(town, town.ginza, mall))
+    over_the_road = client.post(reverse("admin:inventory_transfer"), transfer(town, town.ginza, road))
+
+    assert refused.context["form"].errors.keys() == {"to_location"}
+    assert over_the_road.status_code == 302
 
 
 def test_a_shop_counts_its_own_stock_and_no_other(client, aoi, town):

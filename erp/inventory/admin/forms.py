@@ -204,6 +204,7 @@ class ShelvesForm(forms.Form):
 
 class TransferForm(forms.Form):
     own_places = ("from_location",)
+    sent_to = ("to_location",)
 
     external_id = forms.CharField(label=_("slip number"), max_length=100)
     from_location = place_field(_("moved from"))

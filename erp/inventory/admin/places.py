@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from erp.core.admin import ReadOnlyAdmin, ReadOnlyInline
 from erp.inventory.models import Location
-from erp.inventory.selectors.staff import places_of, shop_channels_of
+from erp.inventory.selectors.staff import places_of, shop_channels_of, transfers_to
 
 
 class OfPlaces(ReadOnlyAdmin):
@@ -46,15 +46,20 @@ def limit_channels(form: forms.BaseForm, request: HttpRequest) -> None:
 
 
 def limit_places(form: forms.BaseForm, request: HttpRequest) -> None:
-    """Let the user choose own locations only where a form names them in ``own_places``."""
+    """Let the user choose own locations only where a form names them in ``own_places``, and in ``sent_to`` those that goods of own ones may go to."""
     places = places_of(request.user)
     if places is None:
         return
-    for name in getattr(form, "own_places", ("location",)):
-        field = form.fields.get(name)
-        if (
-            isinstance(field, forms.ModelChoiceField)
-            and field.queryset is not None
-            and field.queryset.model is Location
-        ):
-            field.queryset = field.queryset.filter(pk__in=places)
+    road = Location.objects.filter(is_active=True, kind=Location.Kind.IN_TRANSIT)
+    for names, allowed in (
+        (getattr(form, "own_places", ("location",)), places),
+        (getattr(form, "sent_to", ()), [place.pk for place in (*transfers_to(request.user), *road)]),
+    ):
+        for name in names:
+            field = form.fields.get(name)
+            if (
+                isinstance(field, forms.ModelChoiceField)
+                and field.queryset is not None
+                and field.queryset.model is Location
+            ):
+                field.queryset = field.queryset.filter(pk__in=allowed)

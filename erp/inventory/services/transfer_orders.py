@@ -29,7 +29,7 @@ from erp.inventory.services.claims import RESERVATION_LOST
 from erp.inventory.services.explaining import Left, explain_losses
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
-from erp.inventory.services.transfers import ARRIVAL, TRANSFER, TRANSFER_LOSS, TransferLine, arrive, arrived_before
+from erp.inventory.services.transfers import ARRIVAL, TRANSFER, TRANSFER_LOSS, TransferLine, arrived_before, take_off_the_road
 
 TRANSFER_ORDER = "TRANSFER_ORDER"
 # Behind every customer's order: a shop sale takes these pieces first.
@@ -321,7 +321,7 @@ def receive_transfer(
     ]
     if not counted:
         raise InvalidInput([Problem("", "empty", _("Nothing was counted."))])
-    booked = arrive(
+    booked = take_off_the_road(
         external_id=external_id,
         transfer_id=order.document_id,
         to_location_id=order.to_location_id,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 
 from erp.core.actors import Actor
 from erp.core.clock import business_date
-from erp.core.errors import InvalidInput, NotFound, Problem
+from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
 from erp.core.money import share_of_next
 from erp.core.use_case import use_case
-from erp.inventory.models import StockDocument, StockMovement
+from erp.inventory.models import Location, StockDocument, StockMovement, TransferOrder
 from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements, provisional
 from erp.inventory.services.balances import BalanceKey
@@ -103,12 +103,40 @@ def arrive(
 ) -> Booked:
     """Take pieces of a transfer off the road, all or a part, at the value they were sent with; the last ones take the rest.
 
-    ``line_no`` is the line of the transfer. Repeatable by ``external_id``; where nobody says when (None: ``at``), at any later moment too.
+    Of one that nobody asked for: what was asked for arrives where it was asked for (``receive_transfer``). ``line_no`` is the line of the
+    transfer. Repeatable by ``external_id``; where nobody says when (None: ``at``), at any later moment too.
 
     Raises:
-        InvalidInput: names every line of which less is on the road.
+        InvalidInput: names every line of which less is on the road; what went straight to its place never was.
+        NotAllowedNow: a transfer order (移動) asked for it.
         NotFound, Conflict, PeriodClosed.
     """
+    if asked_for := TransferOrder.objects.filter(document=transfer_id).first():
+        raise NotAllowedNow(_("It is received on the page of its transfer: %(number)s.") % {"number": asked_for.external_id})
+    return take_off_the_road(
+        external_id=external_id,
+        transfer_id=transfer_id,
+        to_location_id=to_location_id,
+        lines=lines,
+        note=note,
+        occurred_at=occurred_at,
+        at=at,
+        by=by,
+    )
+
+
+def take_off_the_road(
+    *,
+    external_id: str,
+    transfer_id: int,
+    to_location_id: int,
+    lines: Sequence[TransferLine],
+    note: str = "",
+    occurred_at: dt.datetime | None,
+    at: dt.datetime,
+    by: Actor,
+) -> Booked:
+    """``arrive``, also of what was asked for. For use-cases of this room."""
     content = [transfer_id, to_location_id, occurred_at, [asdict(line) for line in lines]]
     if earlier := documents.replay(source_type=ARRIVAL, external_id=external_id, content=content):
         return earlier
@@ -121,7 +149,12 @@ def arrive(
         keys, arriving=[(line.sku_id, to_location_id) for line in lines], occurred_at=occurred_at, at=at
     )
     arrived = arrived_before(transfer_id)
-    _refuse_more_than_sent(lines, sent, arrived)
+    roads = set(
+        Location.objects.filter(
+            pk__in={line.location_id for line in sent.values()}, kind=Location.Kind.IN_TRANSIT
+        ).values_list("pk", flat=True)
+    )
+    _refuse_more_than_sent(lines, sent, arrived, roads)
     document_id = documents.new_document(
         kind=StockDocument.Kind.TRANSFER,
         source_type=ARRIVAL,
@@ -197,14 +230,18 @@ def arrived_before(transfer_id: int) -> dict[int, int]:
 
 
 def _refuse_more_than_sent(
-    lines: Sequence[TransferLine], sent: Mapping[int, documents.BookedLine], arrived: Mapping[int, int]
+    lines: Sequence[TransferLine],
+    sent: Mapping[int, documents.BookedLine],
+    arrived: Mapping[int, int],
+    roads: Collection[int],
 ) -> None:
     problems = []
     wanted: dict[int, int] = defaultdict(int)
     for index, line in enumerate(lines):
         wanted[line.line_no] += line.quantity
         origin = sent.get(line.line_no)
-        left = 0 if origin is None else origin.quantity - arrived.get(line.line_no, 0)
+        is_on_road = origin is not None and origin.location_id in roads
+        left = origin.quantity - arrived.get(line.line_no, 0) if origin is not None and is_on_road else 0
         if origin is None or origin.sku_id != line.sku_id or line.quantity < 1 or wanted[line.line_no] > left:
             problems.append(
                 Problem(
