@@ -210,21 +210,23 @@ def of_keys(rows: QuerySet[Any], keys: list[Any]) -> QuerySet[Any]:
     return rows.filter(_is_of(rows.model, keys)) if keys else rows.none()
 
 
-def keys_of(rows: QuerySet[Any], fields: Sequence[str], typed: str) -> list[Any] | None:
-    """Their keys, since a list asks for its rows and for their number. None where nothing is looked for."""
+def keys_of(rows: QuerySet[Any], fields: Sequence[str], typed: str, reach: int | None = None) -> list[Any] | None:
+    """Their keys, since a list asks for its rows and for their number; the newest ``reach`` of them where a file takes more than a list shows.
+    None where nothing is looked for."""
+    reach = reach or REACH
     sought = Sought.of(typed)
     if not sought.words or not fields:
         return [] if typed.strip() and fields else None
     if extended := _extended(rows, fields):
-        return keys_of(*extended, typed)
+        return keys_of(*extended, typed, reach)
     keys: set[Any] = set()
     for reading in sought.readings:
         keys |= (
-            _with_every_word(rows, fields, reading)
+            _with_every_word(rows, fields, reading, reach)
             if len(reading.words) > 1
-            else _newest(rows, _conditions(rows.model, fields, reading))
+            else _newest(rows, _conditions(rows.model, fields, reading), reach)
         )
-    return sorted(keys, reverse=True)[:REACH]
+    return sorted(keys, reverse=True)[:reach]
 
 
 def _extended(rows: QuerySet[Any], fields: Sequence[str]) -> tuple[QuerySet[Any], list[str]] | None:
@@ -237,23 +239,24 @@ def _extended(rows: QuerySet[Any], fields: Sequence[str]) -> tuple[QuerySet[Any]
     return others, [spec.removeprefix(f"{key.name}__") for spec in fields]
 
 
-def _with_every_word(rows: QuerySet[Any], fields: Sequence[str], sought: Sought) -> set[Any]:
+def _with_every_word(rows: QuerySet[Any], fields: Sequence[str], sought: Sought, reach: int) -> set[Any]:
     """Words that are parts of texts of the row itself are looked for together; one that is a number, a code or a text elsewhere says where the
     others are looked for."""
     own = [_parts(spec)[0].split("+") for spec in fields if _parts(spec)[1] == "finds" and "__" not in spec]
     others = [spec for spec in fields if _parts(spec)[0].split("+") not in own]
     together = [_Condition.of_words(own, sought.words)] if own else []
-    keys = _newest(rows, [*together, *_conditions(rows.model, others, sought)])
+    keys = _newest(rows, [*together, *_conditions(rows.model, others, sought)], reach)
     for word in sought.words:
-        found = _newest(rows, _conditions(rows.model, others, Sought(word)))
+        found = _newest(rows, _conditions(rows.model, others, Sought(word)), reach)
         for other in sought.words:
             if found and other != word:
-                found = _newest(rows.filter(_is_of(rows.model, found)), _conditions(rows.model, fields, Sought(other)))
+                of_both = _conditions(rows.model, fields, Sought(other))
+                found = _newest(rows.filter(_is_of(rows.model, found)), of_both, reach)
         keys |= found
     return keys
 
 
-def _newest(rows: QuerySet[Any], conditions: Iterable[_Condition], limit: int = REACH) -> set[Any]:
+def _newest(rows: QuerySet[Any], conditions: Iterable[_Condition], limit: int) -> set[Any]:
     """The keys of the newest rows under any of the conditions."""
     asked = [_keys(rows, condition, limit) for condition in conditions]
     known = {key for keys in asked if isinstance(keys, list) for key in keys}

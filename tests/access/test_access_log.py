@@ -16,6 +16,7 @@ from django.utils.text import slugify
 from erp.access import services
 from erp.access.models import AccessLog
 from erp.back_office import disclosure
+from erp.core import finding
 from erp.core.actors import Actor
 from erp.core.addresses import address_of
 from erp.core.models import AuditRow
@@ -256,6 +257,17 @@ def test_what_was_found_is_taken_out_in_words_and_that_is_logged(client, system,
     assert rows[1][8] == "'=1+1"
     line = AccessLog.objects.order_by("-pk").first()
     assert (line.kind, line.username) == ("TAKEN_OUT", "sysadmin")
+
+
+def test_all_that_is_sought_is_taken_out_however_much_a_list_shows(client, system, monkeypatch):
+    monkeypatch.setattr(finding, "REACH", 2)
+    now = timezone.now()
+    AccessLog.objects.bulk_create([AccessLog(kind="OPENED", occurred_at=now, username="mika") for _line in range(5)])
+    client.force_login(system)
+
+    answer = client.get("/admin/access/accesslog/export/?q=mika&_as=utf-8-sig")
+
+    assert len(files.read(b"".join(answer.streaming_content)).lines) == 5
 
 
 def test_it_leaves_with_those_only_who_may_read_it(client, mika):

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog.models import Product, SkuCost
+from erp.core import finding
 from erp.imports import files
 from erp.imports.models import ImportRun
 from erp.imports.running import work_off
@@ -147,6 +148,18 @@ def test_a_list_goes_into_a_file_under_its_filters(md):
     assert [line.cells[0] for line in excel.lines] == ["TS-2"]
     again = checked("products", download(md.get("/admin/catalog/product/export/?_as=utf-8")), user=User.objects.get())
     assert (again.unchanged_count, again.row_count) == (2, 2)
+
+
+def test_a_file_takes_all_that_is_sought_and_not_only_what_a_list_shows(md, monkeypatch):
+    monkeypatch.setattr(finding, "REACH", 2)
+    for number in range(5):
+        product(f"TS-{number}", name="白いシャツ")
+
+    shown = md.get("/admin/catalog/product/?q=シャツ").context["cl"].result_list
+    taken = [md.get(f"/admin/catalog/product/export/?q={sought}&_as=utf-8") for sought in ("シャツ", "TS- 白い")]
+
+    assert len(shown) == 2
+    assert [[line.cells[0] for line in files.read(download(file)).lines] for file in taken] == [[f"TS-{n}" for n in range(5)]] * 2
 
 
 def test_signs_that_the_encoding_lacks_are_named_on_the_list(md):

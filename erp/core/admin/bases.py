@@ -172,11 +172,21 @@ class ServiceAdmin(ThemedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        keys = finding.keys_of(queryset, self.get_search_fields(request), search_term)
+        reach = getattr(request, "search_reaches", None)
+        keys = finding.keys_of(queryset, self.get_search_fields(request), search_term, reach)
         if keys is None:
             return queryset, False
         request.found = len(keys)  # type: ignore[attr-defined]
         return finding.of_keys(queryset, keys), False
+
+    def rows_to_take_out(self, request: HttpRequest, most: int) -> QuerySet[Any]:
+        """The rows of the list under the filters and the search of the address, for a file: ``most`` of what is sought, and not what a page shows.
+
+        Raises IncorrectLookupParameters for a filter that cannot be read.
+        """
+        request.search_reaches = most  # type: ignore[attr-defined]
+        found: QuerySet[Any] = self.get_changelist_instance(request).get_queryset(request)
+        return found
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         chips = saved_filters.chips(self, request)
