@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounting import services
 from accounting.admin.fields import amount_field
-from accounting.models import LedgerAccount, OpenItem, Side
+from accounting.models import JournalEntry, LedgerAccount, OpenItem, Side
 from accounting.services import Line
 from erp.core.admin import for_people
 from erp.core.errors import DomainError
@@ -31,6 +31,8 @@ LINES = 8
 class VoucherForm(forms.Form):
     entry_date = forms.DateField(label=_("date"), widget=forms.DateInput(attrs={"type": "date"}))
     description = forms.CharField(label=_("description"), max_length=200)
+    # The newest entry when the form was opened, by which a second press of its button is known.
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0, max_value=2**62)
 
 
 class VoucherLineForm(forms.Form):
@@ -89,7 +91,8 @@ def voucher_view(page: JournalEntryAdmin, request: HttpRequest) -> HttpResponse:
     if not page.has_add_permission(request):
         raise PermissionDenied
     now = timezone.now()
-    form = VoucherForm(request.POST or None, initial={"entry_date": timezone.localdate(now)})
+    newest = JournalEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    form = VoucherForm(request.POST or None, initial={"entry_date": timezone.localdate(now), "seen": newest})
     lines = LineForms(request.POST or None, prefix="lines")
     if request.method == "POST" and form.is_valid() and lines.is_valid():
         try:
@@ -99,6 +102,7 @@ def voucher_view(page: JournalEntryAdmin, request: HttpRequest) -> HttpResponse:
                 entry_date=form.cleaned_data["entry_date"],
                 description=form.cleaned_data["description"],
                 lines=[line for line in (row.line() for row in lines) if line is not None],
+                seen=form.cleaned_data["seen"],
             )
         except DomainError as refusal:
             form.add_error(None, for_people(refusal))

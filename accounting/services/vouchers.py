@@ -33,23 +33,54 @@ def post_voucher(
     at: dt.datetime,
     by: Actor,
     currency: str = COMPANY_CURRENCY,
+    seen: int | None = None,
 ) -> PostedEntry:
     """Post a manual voucher (振替伝票), its accounts named by code or role.
+
+    ``seen`` is the newest entry there was when the form was opened: the same voucher of the same hand behind it is this one, pressed twice, and
+    is what is answered. Two that are equal are two forms.
 
     Raises:
         InvalidInput: names every fault of the voucher: no lines, out of balance, unknown or inactive accounts.
         ControlAccount: a stock account, or a line on an account of open items that neither opens nor settles one.
         PeriodClosed, OverSettled: as posting does.
     """
+    if seen is not None:
+        locks.hold(f"voucher:{by}")
     draft = EntryDraft(entry_date, description, VOUCHER, 0, lines, currency)
     if problems := _faults_of_form(draft):
         raise InvalidInput(problems)
     books = read_books([draft])
     if problems := list(_faults_of_accounts(draft, books)):
         raise InvalidInput(problems)
+    if seen is not None and (earlier := _posted_behind(seen, draft, books, by)):
+        return earlier
     if problems := list(_uncontrolled(draft, books)):
         raise ControlAccount(_("This account is kept by its sub-ledger."), problems=problems)
     return write([draft], kind=JournalEntry.Kind.MANUAL, at=at, by=by, books=books)[0]
+
+
+def _posted_behind(seen: int, draft: EntryDraft, books: Books, by: Actor) -> PostedEntry | None:
+    """The same voucher of the same hand among the entries behind ``seen``; one that was reversed is none any more."""
+    found = JournalEntry.objects.filter(
+        kind=JournalEntry.Kind.MANUAL, pk__gt=seen, actor=str(by), entry_date=draft.entry_date, description=draft.description[:200],
+        reversed_by__isnull=True,
+    )  # fmt: skip
+    wanted = [
+        (line.side, line.amount, draft.currency, line.settles, None if line.settles else books.account_of(line).id, line.channel_id,
+         line.department_id, line.tax_code, line.description[:200])
+        for line in draft.lines
+    ]  # fmt: skip
+    for entry in found.order_by("pk").prefetch_related("postings"):
+        postings = sorted(entry.postings.all(), key=lambda posting: posting.line_no)
+        told = [
+            (row.side, row.amount, row.currency, row.open_item_id, None if row.open_item_id else row.account_id, row.channel_id,
+             row.department_id, row.tax_code, row.description)
+            for row in postings
+        ]  # fmt: skip
+        if told == wanted:
+            return PostedEntry(entry.pk, entry.number, [posting.open_item_id for posting in postings])
+    return None
 
 
 def _faults_of_form(draft: EntryDraft) -> list[Problem]:

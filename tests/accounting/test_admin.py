@@ -152,6 +152,21 @@ def test_a_voucher_is_posted_through_its_form(boss):
     assert (entry.actor, entry.entry_date, remaining(item)) == ("staff:boss", date(2026, 11, 5), 0)
 
 
+def test_a_voucher_whose_button_is_pressed_twice_is_posted_once(boss):
+    url = reverse("admin:accounting_journalentry_add")
+    lines = form({"account": account("6370"), "debit": "5"}, {"account": account("1110"), "credit": "5"})
+
+    def opened() -> dict[str, object]:
+        return lines | {"seen": boss.get(url).context["form"].initial["seen"]}
+
+    pressed = opened()
+    once, twice = boss.post(url, pressed), boss.post(url, pressed)
+    another = boss.post(url, opened())
+
+    assert once.url == twice.url != another.url
+    assert JournalEntry.objects.filter(kind="MANUAL").count() == 2
+
+
 def test_a_refused_voucher_says_why_and_keeps_what_was_typed(boss):
     url = reverse("admin:accounting_journalentry_add")
 

@@ -6,6 +6,7 @@ import pytest
 from accounting import services
 from accounting.exceptions import ControlAccount, NotReversible, PeriodClosed
 from accounting.models import JournalEntry, LedgerAccount, Period, Posting
+from erp.core.actors import Actor
 from erp.core.errors import InvalidInput
 from tests.accounting.factories import (
     CLERK,
@@ -21,12 +22,13 @@ from tests.accounting.factories import (
     remaining,
     settle,
 )
+from tests.racing import race
 
 pytestmark = pytest.mark.django_db
 
 
-def voucher(*lines, on=TODAY):
-    return services.post_voucher(entry_date=on, description="地代家賃", lines=lines, at=NOON, by=CLERK)
+def voucher(*lines, on=TODAY, **more):
+    return services.post_voucher(entry_date=on, description="地代家賃", lines=lines, at=NOON, by=CLERK, **more)
 
 
 def reverse(entry_id: int, *, on=TODAY, **more):
@@ -38,6 +40,44 @@ def test_a_voucher_is_its_own_document():
 
     header = JournalEntry.objects.get(pk=entry.id)
     assert (header.kind, header.source_type, header.source_id) == ("MANUAL", "VOUCHER", entry.id)
+
+
+def test_a_voucher_is_posted_once_by_each_form_that_is_filled_in():
+    """A second press, and the form that the way back in the browser shows again, find what they posted."""
+    lines = [debit("6310", 200_000), credit("1120", 200_000)]
+    first = voucher(*lines, seen=0)
+
+    pressed_again = voucher(*lines, seen=0)
+    another_hand = services.post_voucher(
+        entry_date=TODAY, description="地代家賃", lines=lines, at=NOON, by=Actor.staff("other", "test"), seen=0
+    )
+    opened_anew = voucher(*lines, seen=another_hand.id)
+    other_amount = voucher(debit("6310", 100), credit("1120", 100), seen=0)
+    reverse(first.id)
+    reverse(opened_anew.id)
+    after_its_reversal = voucher(*lines, seen=0)
+
+    assert (pressed_again.id, pressed_again.number) == (first.id, first.number)
+    assert len({entry.id for entry in (first, another_hand, opened_anew, other_amount, after_its_reversal)}) == 5
+
+
+def test_a_voucher_that_settles_an_item_is_found_again_too():
+    item = card_sale(11_000)
+    lines = [debit("bad_debt", 11_000), settle("CREDIT", item, 11_000)]
+
+    assert voucher(*lines, seen=0) == voucher(*lines, seen=0)
+    assert remaining(item) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_voucher_that_is_pressed_twice_at_once_is_posted_once():
+    def press():
+        return voucher(debit("6310", 200_000), credit("1120", 200_000), seen=0).id
+
+    ids = race(press, press, names=[f"voucher:{CLERK}"])
+
+    assert len(set(ids)) == 1
+    assert JournalEntry.objects.count() == 1
 
 
 def test_every_fault_of_a_voucher_is_named_at_once():
