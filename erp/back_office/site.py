@@ -81,14 +81,31 @@ class BackOffice(ThemedSite):
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         shown = {**self.each_context(request), **(extra_context or {})}
         return OwnPasswordView.as_view(
-            form_class=OwnPasswordForm,
+            form_class=CountedPasswordForm,
             success_url=reverse("admin:password_change_done"),
             template_name="registration/password_change_form.html",
             extra_context=shown,
         )(request)
 
 
+class CountedPasswordForm(OwnPasswordForm):
+    """Asks for the present password the way the other pages of one's own access do."""
+
+    def __init__(self, user: Any, *args: Any, request: HttpRequest, **options: Any) -> None:
+        super().__init__(user, *args, **options)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        typed: str = self.cleaned_data["old_password"]
+        if fault := own.fault_of_own_password(self.request, typed):
+            raise fault
+        return typed
+
+
 class OwnPasswordView(PasswordChangeView):
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
+
     def form_valid(self, form: Any) -> HttpResponse:
         """The session that changed it goes on; all others of the user end."""
         answer = super().form_valid(form)

@@ -51,6 +51,23 @@ def test_whoever_gets_a_password_chooses_another_one_first(client, system):
     assert AccessLog.objects.get(kind="PASSWORD_GIVEN").subject == "taro"
 
 
+def test_an_open_session_is_no_way_to_guess_the_password_of_its_user(client, mika):
+    sign_in(client)
+
+    def guess(old: str) -> str:
+        typed = {"old_password": old, "new_password1": OWN, "new_password2": OWN}
+        answer = client.post("/admin/password_change/", typed)
+        return " ".join(answer.context["form"].errors["old_password"])
+
+    told = [guess(f"guess-{number}") for number in range(5)] + [guess(PASSWORD)]
+
+    mika.refresh_from_db()
+    assert mika.check_password(PASSWORD)
+    assert set(told[:5]) == {"パスワードが正しくありません。"}
+    assert told[5].startswith("ログインの試行が多すぎます")
+    assert list(AccessLog.objects.filter(kind__in=["REFUSED", "LOCKED"]).values_list("kind", flat=True)) == [*["REFUSED"] * 5, "LOCKED"]
+
+
 def test_a_password_set_by_the_system_role_is_an_initial_one_and_ends_sessions(client, mika, system):
     sign_in(client)
     other = type(client)()

@@ -9,6 +9,7 @@ import segno
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.access import selectors, services
 from erp.access.models import StaffSession
 from erp.access.pages.requests import session_id_of, visit_of
-from erp.access.pages.signing import CodeForm, locked
+from erp.access.pages.signing import LOCKED, CodeForm, locked
 from erp.core.errors import DomainError
 from erp.core.middleware import actor_of
 from erp.core.retries import retried
@@ -148,22 +149,28 @@ def _keep(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 
 def _is_own_password(request: HttpRequest, form: PasswordForm) -> bool:
-    """Counted like the tries to sign in: an open session is no way to guess a password."""
+    fault = fault_of_own_password(request, form.cleaned_data["password"])
+    if fault is not None:
+        form.add_error(None if fault.code == LOCKED else "password", fault)
+    return fault is None
+
+
+def fault_of_own_password(request: HttpRequest, typed: str) -> ValidationError | None:
+    """Why this is not the password of whoever asks; None where it is. Counted like the tries to sign in: an open session is no way to guess one."""
     told: dict[str, Any] = {
-        "name": request.user.get_username(),
+        "name": _user(request).get_username(),
         "visit": visit_of(request),
         "by": actor_of(request),
     }
     attempt = retried(services.begin_attempt, **told, at=timezone.now())
     if attempt.is_locked:
-        form.add_error(None, locked())
-        return False
-    if not request.user.check_password(form.cleaned_data["password"]):
+        retried(services.note_refusal, **told, kind="LOCKED", at=timezone.now())
+        return locked()
+    if not _user(request).check_password(typed):
         retried(services.note_refusal, **told, kind="REFUSED", at=timezone.now())
-        form.add_error("password", gettext("The password is not right."))
-        return False
+        return ValidationError(gettext("The password is not right."))
     retried(services.settle_attempt, attempt=attempt, at=timezone.now(), by=actor_of(request))
-    return True
+    return None
 
 
 def _codes_page(request: HttpRequest, context: dict[str, Any], codes: list[str]) -> HttpResponse:

@@ -39,6 +39,8 @@ OVER = {
     StaffSession.End.ENDED: gettext_lazy("This session was ended from another device or by the system staff."),
 }
 Kind = AccessLog.Kind
+# By which a try that is not judged is known.
+LOCKED = "locked"
 
 
 def signed_in(*, request: HttpRequest, user: Any, **_signal: Any) -> None:
@@ -99,7 +101,7 @@ def locked() -> ValidationError:
     minutes = int(settings.SIGN_IN_COOL_OFF.total_seconds() // 60)
     return ValidationError(
         gettext("Too many tries. Wait %(minutes)d minutes, or ask the system staff.") % {"minutes": minutes},
-        code="locked",
+        code=LOCKED,
     )
 
 
