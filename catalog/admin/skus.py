@@ -79,6 +79,10 @@ class KitComponentInline(ReadOnlyInline):
     fk_name = "kit"
 
 
+# Of how many pieces of a component a kit may have.
+MOST_DIGITS = 4
+
+
 class SkuForm(ModelForm):
     kit_definition = forms.CharField(
         label=_("components of the kit"),
@@ -91,7 +95,7 @@ class SkuForm(ModelForm):
         components: dict[str, int] = {}
         for line in self.cleaned_data["kit_definition"].splitlines():
             code, _space, pieces = line.strip().rpartition(" ")
-            if line.strip() and not (code and pieces.isdecimal()):
+            if line.strip() and not (code and pieces.isdecimal() and len(pieces) <= MOST_DIGITS):
                 raise forms.ValidationError(_("Not a SKU and a number: %(line)s"), params={"line": line})
             if line.strip():
                 components[code.strip()] = int(pieces)

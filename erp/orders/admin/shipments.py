@@ -348,7 +348,7 @@ class ShipmentLineAdmin(ShowsWhatCameBack):
         """The filled-in form of a sales report. It is opened by the action of the list, with the lines chosen there."""
         if not self.has_report_permission(request):
             raise PermissionDenied
-        keys = [int(key) for key in request.POST.getlist("lines") if key.isdecimal()]
+        keys = [int(key) for key in request.POST.getlist("lines") if key.isdecimal() and len(key) < 19]
         if not keys:
             told = gettext("Choose shipment lines in the list first.")
             return self.done(request, told, "admin:orders_shipmentline_changelist")
