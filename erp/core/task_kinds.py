@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from erp.core.permissions import SEE_AMOUNTS
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 _labels: dict[str, StrOrPromise] = {}
 _decided_with: dict[str, str] = {}
 _worked_by: dict[str, tuple[str, ...]] = {}
+_tell_amounts: set[str] = set()
 
 
-def register(labels: Mapping[str, StrOrPromise], *, worked_by: Sequence[str]) -> None:
+def register(
+    labels: Mapping[str, StrOrPromise], *, worked_by: Sequence[str], tells_amounts: bool = False
+) -> None:
     """A code that ends in an underscore names all kinds that begin with it; what follows stands behind its label. ``worked_by``: any of these
-    permissions makes them somebody's work."""
+    permissions makes them somebody's work. What ``tells_amounts`` is for those only who may know what sales amount to."""
     _labels.update(labels)
     _worked_by.update(dict.fromkeys(labels, tuple(worked_by)))
+    if tells_amounts:
+        _tell_amounts.update(labels)
+
+
+def hidden_from(user: Any) -> list[str]:
+    """The kinds whose words tell amounts that this user may not know."""
+    return [] if user.has_perm(SEE_AMOUNTS) else sorted(_tell_amounts)
 
 
 def others_than_of(user: Any) -> list[str]:

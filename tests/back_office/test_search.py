@@ -21,7 +21,7 @@ from catalog.models import SkuCode, Supplier
 from customers.models import Account, BillTo, ChannelIdentity, CustomerRecord, GoldenCustomer
 from erp.back_office import search
 from erp.core import finding
-from erp.core.models import Channel
+from erp.core.models import Channel, StaffTask
 from erp.insights.models import CustomerRfm
 from erp.inventory.models import Hold, ShopStaff, StockDocument
 from erp.inventory.services import ExpectedLine, ReceiptLine, expect_receipt, receive
@@ -587,6 +587,27 @@ def test_who_packs_sees_no_amounts_in_lists_and_documents(client, staff, sold):
 
     assert seen
     assert [page for page in pages if amount in client.get(page).content.decode()] == []
+
+
+def test_who_packs_is_not_told_in_words_what_an_order_amounts_to(client, staff, sold):
+    odd = placed(sold.channel, order(line(new_sku()), external_id="ODD", total=98_765))
+    told = StaffTask.objects.create(
+        kind="REFUND_DUE", subject_type="ORDER", subject_id=odd.pk, subject_label=odd.number, detail="98,765", opened_at=NOON
+    )  # fmt: skip
+    pages = [f"/admin/orders/order/{odd.pk}/change/", "/admin/orders/orderhold/", "/admin/core/stafftask/", "/admin/core/stafftask/?kind=REFUND_DUE"]
+    pages.append(f"/admin/core/stafftask/{told.pk}/change/")
+
+    def telling() -> list[str]:
+        return [page for page in pages if "98,765" in client.get(page).content.decode()]
+
+    everybody = telling()
+    user = User.objects.create_user("soko", is_staff=True)
+    user.groups.add(Group.objects.get(name="倉庫"))
+    client.force_login(user)
+
+    assert everybody == pages
+    assert telling() == []
+    assert "合計" in client.get(pages[0]).content.decode()
 
 
 def test_a_gtin_is_found_with_any_number_of_leading_zeros(staff):

@@ -16,6 +16,7 @@ from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection, transaction
 from django.db.models import Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.forms import BaseForm, SplitDateTimeField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -30,7 +31,7 @@ from psycopg import Error as DriverError
 from erp.core import doors, finding, guards
 from erp.core.actors import Actor
 from erp.core.admin import kept, saved_filters, sorting
-from erp.core.admin.figures import FiguresInFields, columns_of, read_along, shown_to
+from erp.core.admin.figures import FiguresInFields, columns_of, hidden_from, read_along, shown_to
 from erp.core.admin.paging import FastPaginator, KeysFirst
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
@@ -168,6 +169,12 @@ class ServiceAdmin(ThemedAdmin):
         return ".".join(
             place for place in places.split(".") if saved_filters.column_at(shown, place).lstrip("-") in sortable
         )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """What a user is not shown is no filter for them either: which rows a list finds would tell it, digit by digit. Django filters by any
+        field of the table that an address names."""
+        name = lookup.partition(LOOKUP_SEP)[0]
+        return name not in hidden_from(request, self) and super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -135,10 +135,15 @@ def read_along(model: type[Model], names: Iterable[Any], wanted: Any) -> Any:
     return [*(wanted or (name for name in shown if _foreign_key(model, name))), *named]
 
 
-def shown_to(request: HttpRequest, page: Any, names: Iterable[Any]) -> list[Any]:
-    """``names`` for this user: what goods cost, and what sales amount to, are shown to those only who may know them."""
+def hidden_from(request: HttpRequest, page: Any) -> set[str]:
+    """What goods cost, and what sales amount to, for a user who may not know it."""
     may = request.user.has_perm
-    hidden = {*(() if may(SEE_COSTS) else page.costs), *(() if may(SEE_AMOUNTS) else page.amounts)}
+    return {*(() if may(SEE_COSTS) else page.costs), *(() if may(SEE_AMOUNTS) else page.amounts)}
+
+
+def shown_to(request: HttpRequest, page: Any, names: Iterable[Any]) -> list[Any]:
+    """``names`` for this user."""
+    hidden = hidden_from(request, page)
     return _without(hidden, names) if hidden else list(names)
 
 

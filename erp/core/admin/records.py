@@ -46,7 +46,9 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return sorted(((kind, str(label)) for kind, label in task_kinds.registered().items()), key=lambda pair: pair[1])
+        hidden = task_kinds.hidden_from(request.user)
+        shown = ((kind, str(label)) for kind, label in task_kinds.registered().items() if kind not in hidden)
+        return sorted(shown, key=lambda pair: pair[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StaffTask]) -> QuerySet[StaffTask]:
         kind = self.value()
@@ -80,6 +82,11 @@ class StaffTaskAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     action_form = CloseTaskForm
     actions = ["close"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StaffTask]:
+        found: QuerySet[StaffTask] = super().get_queryset(request)
+        hidden = task_kinds.hidden_from(request.user)
+        return found.exclude(kind__in=hidden) if hidden else found
 
     @admin.display(description=_("kind"), ordering="kind")
     def kind_name(self, task: StaffTask) -> str:

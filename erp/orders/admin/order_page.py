@@ -10,8 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from erp.core import task_kinds
 from erp.core.admin import ServiceAdmin
 from erp.core.messages import encode
+from erp.core.models import StaffTask
 from erp.core.permissions import SEE_AMOUNTS, SEE_AUDIT
 from erp.orders import selectors, services
 from erp.orders.admin import order_acts
@@ -89,7 +91,7 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "past_holds": [hold for hold in sheet.holds if hold.resolved_at is not None],
         "entries": selectors.entries_of(sheet) if may("accounting.view_journalentry") else None,
         "items": selectors.items_of(sheet) if may("accounting.view_openitem") else None,
-        "tasks": selectors.tasks_of(sheet) if may("core.view_stafftask") else None,
+        "tasks": _tasks(request, sheet) if may("core.view_stafftask") else None,
         "mails": selectors.mails_of(order) if may("correspondence.view_mail") else None,
         "owes_refund": sections["confirms_money"] and selectors.refund_is_owed(sheet),
         "is_paid_again": sections["confirms_money"] and selectors.is_paid_again(order.pk),
@@ -100,6 +102,11 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
         "writes_mails": may("correspondence.change_mail"),
         "messages_raw": _raw(order, request),
     }  # fmt: skip
+
+
+def _tasks(request: HttpRequest, sheet: selectors.OrderSheet) -> list[StaffTask]:
+    hidden = task_kinds.hidden_from(request.user)
+    return [task for task in selectors.tasks_of(sheet) if task.kind not in hidden]
 
 
 def _acts(page: ServiceAdmin, request: HttpRequest, sheet: selectors.OrderSheet) -> dict[str, list[tuple[str, str]]]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import ActionForm
 from erp.orders.admin import many_acts
-from erp.orders.admin.channels import OfChannels
+from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import OrderHold, OrderLine, OrderPayment, ParkedMessage
 
 
@@ -50,6 +50,8 @@ class OrderHoldAdmin(OfChannels):
     """確認待ち: every reason with the order that waits for it."""
 
     sold_through = "order__channel"
+    # Totals that do not agree, credit that is left, and what is still to be paid are told in words.
+    amounts = (*AMOUNTS, "detail")
     list_display = ["order", "reason", "detail", "opened_at", "opened_by", "resolved_at", "resolved_by", "resolution"]
     list_select_related = ["order"]
     list_filter = [OpenFilter, "reason", "order__channel"]

@@ -63,6 +63,11 @@ class OrderHold(models.Model):
     def __str__(self) -> str:
         return f"{self.pk}"
 
+    @property
+    def tells_amounts(self) -> bool:
+        """Whether ``detail`` says what the order, its credit or its payments amount to."""
+        return self.reason in (self.Reason.TOTAL_MISMATCH, self.Reason.CREDIT_EXCEEDED, self.Reason.PAYMENT_DIFFERENCE)
+
 
 class OrderEvent(models.Model):
     """What happened to an order, who did it and why. Append-only."""

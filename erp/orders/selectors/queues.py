@@ -11,6 +11,7 @@ from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from erp.core import task_kinds
 from erp.core.models import Channel, StaffTask
 from erp.core.work_queues import WorkQueue, register
 from erp.inventory.selectors import shop_channels_of
@@ -129,7 +130,7 @@ def _tasks(code: str, title: Any, kinds: tuple[str, ...], *, worked_by: str) -> 
     return WorkQueue(
         code,
         title,
-        lambda _viewer: open_tasks(kinds),
+        lambda viewer: open_tasks(kinds, viewer),
         TASKS,
         query,
         worked_by=worked_by,
@@ -138,5 +139,6 @@ def _tasks(code: str, title: Any, kinds: tuple[str, ...], *, worked_by: str) -> 
     )
 
 
-def open_tasks(kinds: tuple[str, ...]) -> QuerySet[StaffTask]:
-    return StaffTask.objects.filter(closed_at__isnull=True, kind__in=kinds)
+def open_tasks(kinds: tuple[str, ...], viewer: Any) -> QuerySet[StaffTask]:
+    hidden = [] if viewer is None else task_kinds.hidden_from(viewer)
+    return StaffTask.objects.filter(closed_at__isnull=True, kind__in=[kind for kind in kinds if kind not in hidden])
