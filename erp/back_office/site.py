@@ -23,7 +23,9 @@ from erp.core.retries import retried
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite as ThemedSite
-    from django.contrib.auth.forms import AdminPasswordChangeForm as OwnPasswordForm
+    from django.contrib.auth.forms import AdminPasswordChangeForm
+
+    OwnPasswordForm = AdminPasswordChangeForm[Any]
 else:
     # The theme brings no types.
     from unfold.forms import AdminOwnPasswordChangeForm as OwnPasswordForm

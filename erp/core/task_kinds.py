@@ -16,9 +16,7 @@ _worked_by: dict[str, tuple[str, ...]] = {}
 _tell_amounts: set[str] = set()
 
 
-def register(
-    labels: Mapping[str, StrOrPromise], *, worked_by: Sequence[str], tells_amounts: bool = False
-) -> None:
+def register(labels: Mapping[str, StrOrPromise], *, worked_by: Sequence[str], tells_amounts: bool = False) -> None:
     """A code that ends in an underscore names all kinds that begin with it; what follows stands behind its label. ``worked_by``: any of these
     permissions makes them somebody's work. What ``tells_amounts`` is for those only who may know what sales amount to."""
     _labels.update(labels)

@@ -101,7 +101,9 @@ class OrdersConfig(AppConfig):
             },
             worked_by=["orders.change_order"],
         )
-        task_kinds.register(MONEY_TASKS, worked_by=["orders.change_order", "orders.change_orderpayment"], tells_amounts=True)
+        task_kinds.register(
+            MONEY_TASKS, worked_by=["orders.change_order", "orders.change_orderpayment"], tells_amounts=True
+        )
         task_kinds.register(CLOSING_TASKS, worked_by=["accounting.change_period"])
         # Closing it says that the order desk has decided: what a channel cancelled is shipped all the same.
         task_kinds.register_decisions({CANCEL_WHILE_PICKING: "orders.change_order"})

@@ -65,7 +65,10 @@ def test_an_open_session_is_no_way_to_guess_the_password_of_its_user(client, mik
     assert mika.check_password(PASSWORD)
     assert set(told[:5]) == {"パスワードが正しくありません。"}
     assert told[5].startswith("ログインの試行が多すぎます")
-    assert list(AccessLog.objects.filter(kind__in=["REFUSED", "LOCKED"]).values_list("kind", flat=True)) == [*["REFUSED"] * 5, "LOCKED"]
+    assert list(AccessLog.objects.filter(kind__in=["REFUSED", "LOCKED"]).values_list("kind", flat=True)) == [
+        *["REFUSED"] * 5,
+        "LOCKED",
+    ]
 
 
 def test_a_password_set_by_the_system_role_is_an_initial_one_and_ends_sessions(client, mika, system):

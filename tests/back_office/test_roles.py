@@ -244,7 +244,6 @@ def test_costs_are_shown_to_those_who_may_know_them(rf):
     assert of_the_warehouse == [name for name in of_accounting if name != "value"]
 
 
-
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.login)
 def test_what_a_role_is_not_shown_is_no_filter_for_it(role, rf):
     """An address may name any field of the table; which rows are found would tell a cost digit by digit."""
@@ -257,14 +256,20 @@ def test_what_a_role_is_not_shown_is_no_filter_for_it(role, rf):
             *(() if request.user.has_perm("core.see_costs") else getattr(page, "costs", ())),
             *(() if request.user.has_perm("core.see_amounts") else getattr(page, "amounts", ())),
         } & fields  # fmt: skip
-        asked += [(model._meta.label, name, page.lookup_allowed(f"{name}__gte", "1", request)) for name in sorted(hidden)]
+        asked += [
+            (model._meta.label, name, page.lookup_allowed(f"{name}__gte", "1", request)) for name in sorted(hidden)
+        ]
 
     assert [each for each in asked if each[2]] == []
     assert bool(asked) == (role.login not in ("keiri", "md", "keiei"))
 
 
 def test_a_list_filtered_by_what_is_hidden_is_refused_and_by_anything_else_shown(client):
-    pages = ("/admin/inventory/stockmovement/?value__gte=1", "/admin/orders/order/?total__gte=1", "/admin/orders/order/?order_date__gte=2026-01-01")
+    pages = (
+        "/admin/inventory/stockmovement/?value__gte=1",
+        "/admin/orders/order/?total__gte=1",
+        "/admin/orders/order/?order_date__gte=2026-01-01",
+    )
 
     def answers(role: str) -> list[int]:
         client.force_login(access.make_user(BY_NAME[role]))
@@ -283,7 +288,7 @@ def test_every_amount_of_a_document_is_hidden_from_who_may_not_know_amounts(rf):
     for model, page in admin.site._registry.items():
         if model._meta.app_label != "orders" or not page.has_view_permission(request):
             continue
-        named = {*page.costs, *page.amounts}
+        named = {*getattr(page, "costs", ()), *getattr(page, "amounts", ())}
         shown += [
             f"{model.__name__}.{each.name}"
             for each in model._meta.concrete_fields

@@ -594,7 +594,12 @@ def test_who_packs_is_not_told_in_words_what_an_order_amounts_to(client, staff, 
     told = StaffTask.objects.create(
         kind="REFUND_DUE", subject_type="ORDER", subject_id=odd.pk, subject_label=odd.number, detail="98,765", opened_at=NOON
     )  # fmt: skip
-    pages = [f"/admin/orders/order/{odd.pk}/change/", "/admin/orders/orderhold/", "/admin/core/stafftask/", "/admin/core/stafftask/?kind=REFUND_DUE"]
+    pages = [
+        f"/admin/orders/order/{odd.pk}/change/",
+        "/admin/orders/orderhold/",
+        "/admin/core/stafftask/",
+        "/admin/core/stafftask/?kind=REFUND_DUE",
+    ]
     pages.append(f"/admin/core/stafftask/{told.pk}/change/")
 
     def telling() -> list[str]:

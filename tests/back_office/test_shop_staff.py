@@ -173,7 +173,12 @@ def test_a_shop_takes_no_pieces_of_another_shop_by_noting_an_arrival(client, aoi
     )  # fmt: skip
 
     for number, document in enumerate((sent.document_id, on_the_road)):
-        asked = {**count(town, town.ginza, 3), "external_id": f"A-{number}", "transfer": document, "to_location": town.ginza.pk}
+        asked = {
+            **count(town, town.ginza, 3),
+            "external_id": f"A-{number}",
+            "transfer": document,
+            "to_location": town.ginza.pk,
+        }
         answer = client.post(reverse("admin:inventory_arrive"), asked)
         assert answer.status_code == 200
 

@@ -159,7 +159,9 @@ def test_a_file_takes_all_that_is_sought_and_not_only_what_a_list_shows(md, monk
     taken = [md.get(f"/admin/catalog/product/export/?q={sought}&_as=utf-8") for sought in ("シャツ", "TS- 白い")]
 
     assert len(shown) == 2
-    assert [[line.cells[0] for line in files.read(download(file)).lines] for file in taken] == [[f"TS-{n}" for n in range(5)]] * 2
+    assert [[line.cells[0] for line in files.read(download(file)).lines] for file in taken] == [
+        [f"TS-{n}" for n in range(5)]
+    ] * 2
 
 
 def test_signs_that_the_encoding_lacks_are_named_on_the_list(md):

@@ -29,7 +29,14 @@ from erp.inventory.services.claims import RESERVATION_LOST
 from erp.inventory.services.explaining import Left, explain_losses
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
-from erp.inventory.services.transfers import ARRIVAL, TRANSFER, TRANSFER_LOSS, TransferLine, arrived_before, take_off_the_road
+from erp.inventory.services.transfers import (
+    ARRIVAL,
+    TRANSFER,
+    TRANSFER_LOSS,
+    TransferLine,
+    arrived_before,
+    take_off_the_road,
+)
 
 TRANSFER_ORDER = "TRANSFER_ORDER"
 # Behind every customer's order: a shop sale takes these pieces first.

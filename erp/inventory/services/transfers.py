@@ -112,7 +112,9 @@ def arrive(
         NotFound, Conflict, PeriodClosed.
     """
     if asked_for := TransferOrder.objects.filter(document=transfer_id).first():
-        raise NotAllowedNow(_("It is received on the page of its transfer: %(number)s.") % {"number": asked_for.external_id})
+        raise NotAllowedNow(
+            _("It is received on the page of its transfer: %(number)s.") % {"number": asked_for.external_id}
+        )
     return take_off_the_road(
         external_id=external_id,
         transfer_id=transfer_id,
