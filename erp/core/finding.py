@@ -45,6 +45,8 @@ WALKED = 10_000
 # The rarest of so many pairs of a word tells how many rows bear it: PostgreSQL takes the pairs for independent of each other, and they are not.
 MOST_PAIRS = 4
 LONGEST = 100
+# Each word is looked for beside each other one; behind these a text that somebody pasted says nothing more.
+MOST_WORDS = 8
 COMPARED = ("exact", "folded", "digits")
 KANJI = re.compile("[々〆\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 OF_ASCII = re.compile(r"[!-~]{4}")
@@ -65,8 +67,8 @@ class Sought:
 
     @property
     def words(self) -> list[str]:
-        """The legal form of a company is looked for only where nothing else is."""
-        words = [word for word in self.text.split(" ") if plain(word)]
+        """Each once. The legal form of a company is looked for only where nothing else is."""
+        words = list(dict.fromkeys(word for word in self.text.split(" ") if plain(word)))[:MOST_WORDS]
         return [word for word in words if not folding.is_legal_form(word)] or words
 
     @property

@@ -558,6 +558,16 @@ def test_every_long_list_is_searched_by_indexes_only(label):
     assert without_an_index(label, admin.site._registry[apps.get_model(label)].search_fields) == []
 
 
+@pytest.mark.parametrize("words", [" ".join("あいうえおかきくけこさしすせそたちつてとなにぬねの"), "花子 " * 30])
+def test_a_text_of_many_words_asks_no_more_than_one_of_eight(staff, sold, words):
+    def asked(typed: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert staff.get("/admin/find/", {"q": typed, "stay": "1"}).status_code == 200
+        return len(queries)
+
+    assert asked(words) <= asked("あ い う え お か き く")
+
+
 def test_everything_that_can_be_found_has_a_page_that_opens(staff, sold):
     for findable in finding.registered():
         assert apps.get_model(findable.model) in admin.site._registry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -26,7 +26,7 @@ class OfChannels(ReadOnlyAdmin):
 
     sold_through = "channel"
     costs = ("cost_amount",)
-    amounts = AMOUNTS
+    amounts: ClassVar[Sequence[str]] = AMOUNTS
 
     # What a document moved and posted is for those who may look at that.
     seen_with: ClassVar[Mapping[str, str]] = {
