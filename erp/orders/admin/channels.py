@@ -17,7 +17,7 @@ from erp.inventory.selectors import shop_channels_of, stock_documents_of
 # What documents of sales call what they amount to, in lists, fields and lines.
 AMOUNTS = (
     "total", "amount_due", "stated_total", "stated_tax", "tax_difference", "exposure_amount", "refund_gap_amount", "unit_price", "price",
-    "charged_amount", "discount_amount", "net_amount", "tax_amount", "gross_amount", "cash_on_delivery",
+    "charged_amount", "discount_amount", "net_amount", "tax_amount", "gross_amount", "cash_on_delivery", "cod_amount",
 )  # fmt: skip
 
 
