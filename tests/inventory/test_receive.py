@@ -286,6 +286,30 @@ def test_expecting_again_brings_the_expectation_up_to_date_and_cancelling_ends_i
     assert selectors.incoming([shirt.pk]) == []
 
 
+def test_goods_that_are_typed_again_on_another_line_are_expected_once():
+    """A slip is brought up to date: in another order, without its first line, with a SKU that stands on two lines."""
+    warehouse, shirt, hat = location(), sku(), sku()
+
+    def expect(*lines):
+        named = [ExpectedLine(number, item.pk, pieces, TODAY) for number, (item, pieces) in enumerate(lines, 1)]
+        return services.expect_receipt(
+            external_id="PO-1", location_id=warehouse.pk, lines=named, at=NOON, by=CLERK
+        )  # fmt: skip
+
+    def expected():
+        return list(ExpectedReceipt.objects.order_by("sku", "line_no").values_list("sku", "quantity"))
+
+    of_shirt, of_hat = expect((shirt, 10), (hat, 5))
+    assert expect((hat, 6), (shirt, 10)) == [of_hat, of_shirt]
+    assert expect((hat, 7)) == [of_hat]
+    assert expected() == [(shirt.pk, 10), (hat.pk, 7)]
+
+    again = expect((shirt, 10), (hat, 7), (hat, 3))
+    assert again[:2] == [of_shirt, of_hat]
+    assert expect((hat, 4), (hat, 2)) == [again[2], of_hat]
+    assert expected() == [(shirt.pk, 10), (hat.pk, 2), (hat.pk, 4)]
+
+
 def test_goods_go_back_at_the_cost_that_is_credited(registered):
     warehouse, shirt = location(), sku()
     receive(warehouse, ReceiptLine(1, shirt.pk, 10, Decimal(1000)))

@@ -346,9 +346,11 @@ def test_what_had_left_before_anybody_noted_that_it_came_is_not_there_once_more(
     receive(warehouse, shirt, 10, 100)
     order_id = ask(warehouse, shop, {shirt: 10})
     ship(order_id)
+    # Whose line has the same number as that of the transfer.
+    gone = [PhysicalLine(line_of(order_id).pk, shirt.pk, 2)]
     services.record_physical_fact(
-        source_type="DAMAGE", external_id="D-1", location_id=shop.pk, lines=[PhysicalLine(1, shirt.pk, 2)], reason_code="DAMAGE",
-        occurred_at=NOON, at=NOON, by=CLERK,
+        source_type="DAMAGE", external_id="D-1", location_id=shop.pk, lines=gone, reason_code="DAMAGE", occurred_at=NOON,
+        at=NOON, by=CLERK,
     )  # fmt: skip
 
     assert take_in(order_id, {line_of(order_id).pk: 6}) is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -56,7 +57,8 @@ def expect_receipt(
 ) -> list[int]:
     """Note what an order to a supplier will bring, or bring what was noted up to date. Returns the expectations' ids in line order.
 
-    What was received already stays received. Repeatable: the same content changes nothing. Raises InvalidInput.
+    What was received already stays received, and so does what is not named. A SKU that stands on another line than before is the same goods.
+    Repeatable: the same content changes nothing. Raises InvalidInput.
     """
     problems = [
         Problem(f"/lines/{index}/quantity", "invalid", _("A line needs at least one piece."))
@@ -72,6 +74,7 @@ def expect_receipt(
         raise InvalidInput(problems)
     locks.hold(f"expected:{external_id}")
     rows.ask(_LOCK, [external_id]).all()
+    numbers = _numbers(external_id, lines)
     with connection.cursor() as cursor:
         cursor.execute(
             _EXPECT,
@@ -79,15 +82,33 @@ def expect_receipt(
                 external_id,
                 location_id,
                 supplier_id,
-                [line.line_no for line in lines],
+                numbers,
                 [line.sku_id for line in lines],
                 [line.quantity for line in lines],
                 [line.expected_date for line in lines],
                 [line.unit_cost for line in lines],
             ],
         )
-    ids = dict(ExpectedReceipt.objects.filter(external_id=external_id).values_list("line_no", "pk"))
-    return [ids[line.line_no] for line in lines]
+    found = ExpectedReceipt.objects.filter(external_id=external_id).values_list("sku_id", "line_no", "pk")
+    ids = {(sku_id, number): key for sku_id, number, key in found}
+    return [ids[line.sku_id, number] for line, number in zip(lines, numbers, strict=True)]
+
+
+def _numbers(external_id: str, lines: Sequence[ExpectedLine]) -> list[int]:
+    """The line of each under which its SKU is expected already: its own one, else one that no other takes. Typed again in another order, or without
+    one that came before, goods would else be expected twice."""
+    left: dict[int, list[int]] = defaultdict(list)
+    known = ExpectedReceipt.objects.filter(external_id=external_id).order_by("line_no")
+    for sku_id, number in known.values_list("sku_id", "line_no"):
+        left[sku_id].append(number)
+    own = [line.line_no in left[line.sku_id] for line in lines]
+    for line, is_there in zip(lines, own, strict=True):
+        if is_there:
+            left[line.sku_id].remove(line.line_no)
+    return [
+        line.line_no if is_there or not left[line.sku_id] else left[line.sku_id].pop(0)
+        for line, is_there in zip(lines, own, strict=True)
+    ]
 
 
 @use_case
