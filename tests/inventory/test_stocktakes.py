@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog.models import SkuCost
 from catalog.services import define_kit
 from erp.core import checks
 from erp.core.actors import Actor
@@ -28,7 +29,7 @@ from erp.inventory.models import (
     StockMovement,
 )
 from erp.inventory.services import AdjustmentLine, Count, CountEntry, CountScope, Demand, PhysicalLine, ReceiptLine
-from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, statements
+from tests.inventory.factories import CLERK, NOON, channel, entries, figures, location, sku, statements, worth
 from tests.racing import race
 from tests.unlocked import fails_without
 
@@ -573,6 +574,25 @@ def test_many_sales_before_counts_are_each_found_at_the_first_count_that_missed_
     found = StockMovement.objects.filter(reason__code="FOUND").order_by("occurred_at")
     assert list(found.values_list("quantity", "occurred_at")) == [(3, after(3)), (1, after(6))]
     assert no_faults() == []
+
+
+def test_goods_that_were_never_there_are_held_against_the_limit_at_what_they_are_taken_for():
+    """Five are found of a SKU that nobody ever received. Its cost of the master, 10,000, is what they come in at."""
+    shop, shirt, coat = location("SHOP", count_value_limit=20_000), sku(), sku()
+    SkuCost.objects.create(sku=coat, cost=Decimal(10_000), valid_from=NOON.date())
+    receive(shop, shirt, 1)
+    count_id = started(shop)
+    enter(count_id, shirt, 1, at=after(1))
+    enter(count_id, coat, 5, at=after(1))
+    close(count_id, at=after(2))
+
+    assert services.request_posting(count_id=count_id, at=after(3), by=CLERK)
+    services.approve_count(count_id=count_id, at=after(4), by=CHIEF)
+    while services.post_count_chunk(count_id=count_id, at=after(5), by=CLERK):
+        pass
+
+    assert StockCount.objects.get().difference_value == 50_000
+    assert worth(coat) == (5, 50_000)
 
 
 def kit_of(part):

@@ -218,3 +218,14 @@ def test_of_two_proposals_of_the_same_goods_one_is_posted(autumn):
         services.post_write_down(review_id=other.pk, at=noon("2026-11-02"), by=CLERK)
 
     assert worth(coat) == (20, 15_015)
+
+
+def test_a_pool_that_is_kept_at_standard_by_now_is_not_written_down(autumn):
+    _place, coat, _shirt = autumn
+    review = propose()
+    CostPool.objects.filter(pk=pool().pk).update(costing_method=CostPool.CostingMethod.STANDARD)
+
+    with pytest.raises(NotAllowedNow):
+        services.post_write_down(review_id=review.pk, at=noon("2026-11-01"), by=CLERK)
+
+    assert worth(coat) == (10, 10_010)

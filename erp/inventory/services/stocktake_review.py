@@ -10,13 +10,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import Sum
 from django.db.models.functions import Abs
 from django.utils.translation import gettext as _
 
+from catalog.selectors import cost_on
 from erp.core.actors import Actor
+from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, NotAllowedNow, Problem
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
@@ -99,11 +102,12 @@ SET entries = v.entries, counted = v.seen_pieces, counted_at = v.counted_at, boo
     value = CASE
         WHEN v.difference = 0 THEN 0
         WHEN cost.quantity > 0 THEN round(v.difference * cost.value / cost.quantity)
-        WHEN v.difference IS NOT NULL THEN coalesce(round(v.difference * (
+        WHEN v.difference IS NOT NULL THEN coalesce(round(v.difference * coalesce(known.cost, (
             SELECT x.value / x.quantity FROM inventory_stockmovement x
-            WHERE x.sku_id = v.sku_id AND x.quantity > 0 AND x.value > 0 ORDER BY x.id DESC LIMIT 1)), 0)
+            WHERE x.sku_id = v.sku_id AND x.quantity > 0 AND x.value > 0 ORDER BY x.id DESC LIMIT 1))), 0)
     END
 FROM valued v
+LEFT JOIN unnest(%(cost_skus)s::bigint[], %(costs)s::numeric[]) AS known (sku_id, cost) ON known.sku_id = v.sku_id
 LEFT JOIN inventory_costbalance cost ON cost.sku_id = v.sku_id AND cost.cost_pool_id = %(pool)s
 WHERE l.id = v.id
 """
@@ -279,7 +283,10 @@ def _compare_late(count: StockCount) -> None:
 
 
 def _compare(count: StockCount, sku_ids: Sequence[int]) -> None:
-    asked = {
+    assert count.closed_at is not None, "what is compared is counted no more"
+    # What pieces are taken for of which none are there (``Fact.bring``): a limit is held against the same value.
+    costs = cost_on(sku_ids, business_date(count.closed_at))
+    asked: dict[str, Any] = {
         "count": count.pk,
         "location": count.location_id,
         "pool": Location.objects.values_list("cost_pool_id", flat=True).get(pk=count.location_id),
@@ -287,6 +294,8 @@ def _compare(count: StockCount, sku_ids: Sequence[int]) -> None:
         "closed": count.closed_at,
         "frozen": count.frozen_at,
         "skus": list(sku_ids),
+        "cost_skus": list(costs),
+        "costs": list(costs.values()),
     }
     with connection.cursor() as cursor:
         cursor.execute(_FOUND, asked)

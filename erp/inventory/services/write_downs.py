@@ -63,8 +63,7 @@ def propose_write_down(
         NotAllowedNow: no rule is set, the pool is kept at standard cost, or no stock is that old.
     """
     pool = CostPool.objects.get(pk=cost_pool_id)
-    if pool.costing_method == CostPool.CostingMethod.STANDARD:
-        raise NotAllowedNow(_("Kept at standard cost: lower the standard cost and revalue at it."))
+    _refuse_at_standard(pool)
     rules = list(WriteDownRule.objects.all())
     if not rules:
         raise NotAllowedNow(_("There is no rule yet by which stock is written down."))
@@ -146,8 +145,8 @@ def post_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownR
     so that never more is posted than was proposed. Again: the same answer.
 
     Raises:
-        NotAllowedNow: discarded, nothing left to write down, above the limit of the pool and posted by who proposed it, or another proposal of
-            the same goods was posted since this one was made.
+        NotAllowedNow: discarded, nothing left to write down, above the limit of the pool and posted by who proposed it, kept at standard cost by
+            now, or another proposal of the same goods was posted since this one was made.
         PeriodClosed: the month of the valuation is closed.
     """
     locks.hold(f"write-down:{review_id}")
@@ -155,6 +154,7 @@ def post_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownR
     if review.state == State.POSTED:
         return review
     _refuse_unless_draft(review)
+    _refuse_at_standard(review.cost_pool)
     lines = list(review.lines.order_by("sku_id"))
     loss = sum((line.value - line.proposed_value for line in lines), ZERO)
     limit = review.cost_pool.write_down_limit
@@ -246,6 +246,12 @@ def take_back_due_write_downs(*, at: dt.datetime, by: Actor) -> int:
             take_back_write_down(review_id=review.pk, at=at, by=by)
             taken += 1
     return taken
+
+
+def _refuse_at_standard(pool: CostPool) -> None:
+    """What is taken there comes back as a variance."""
+    if pool.costing_method == CostPool.CostingMethod.STANDARD:
+        raise NotAllowedNow(_("Kept at standard cost: lower the standard cost and revalue at it."))
 
 
 def _refuse_overtaken(review: WriteDownReview, sku_ids: Iterable[int]) -> None:
