@@ -17,7 +17,8 @@ from erp.orders.models import Order
 from tests.correspondence.factories import told
 from tests.correspondence.test_delivery import ordered
 from tests.correspondence.test_pages import seen_in, token_in
-from tests.orders.factories import NOON
+from tests.inventory.factories import sku
+from tests.orders.factories import NOON, line, order, placed
 from tests.racing import race
 from tests.unlocked import fails_without
 
@@ -38,7 +39,7 @@ def a_mail(state="UNKNOWN", **rules):
 
 
 def again(mail, by, *, token="", seen=None):
-    seen = selectors.seen_of(mail.pk) if seen is None else seen
+    seen = selectors.seen_of(mail) if seen is None else seen
     return partial(services.send_again, mail_id=mail.pk, token=token or by.name, seen=seen, at=NOON, by=by)
 
 
@@ -61,7 +62,6 @@ def test_a_mail_that_another_sent_again_is_not_sent_a_third_time(state):
 
 @KEEPS_ONE
 @pytest.mark.parametrize("state", ["UNKNOWN", "SENT"])
-@fails_without("correspondence.by_hand._lock[rows]")
 def test_a_mail_that_two_send_again_at_once_goes_out_once(state):
     mail = a_mail(state)
 
@@ -75,7 +75,7 @@ def test_a_mail_that_two_send_again_at_once_goes_out_once(state):
 @fails_without("correspondence.by_hand._lock[rows]")
 def test_a_draft_that_two_send_in_words_of_their_own_says_what_the_first_wrote():
     mail = a_mail("DRAFT", ORDER_RECEIVED="MAMORI_CHECKED")
-    seen = selectors.seen_of(mail.pk)
+    seen = selectors.seen_of(mail)
 
     def approve(by):
         words = services.Words("a@shop.example", "ご注文", f"{by.name} の本文")
@@ -95,7 +95,7 @@ def test_what_arrived_is_sent_again_by_whoever_knows_that_it_was_sent_again():
 
     once_more = again(mail, MIKA)()
 
-    assert selectors.seen_of(mail.pk) == Seen(0, once_more.pk)
+    assert selectors.seen_of(mail) == Seen(0, once_more.pk, once_more.pk)
     assert once_more.pk != sent.pk
 
 
@@ -113,7 +113,7 @@ def test_what_did_not_arrive_is_sent_again_from_the_mail_that_stands_for_it():
 
 def test_a_mail_that_another_is_done_with_is_not_sent_again_by_who_did_not_know():
     mail = a_mail("UNKNOWN")
-    seen = selectors.seen_of(mail.pk)
+    seen = selectors.seen_of(mail)
     services.discard_mail(mail_id=mail.pk, reason="届いていると電話で確認", at=NOON, by=AOI)
 
     with pytest.raises(MailMovedOn) as refusal:
@@ -152,7 +152,7 @@ def test_a_reason_of_another_is_told_and_stays():
 
 def test_a_draft_that_another_let_go_is_not_discarded_by_who_saw_a_draft():
     mail = a_mail("DRAFT")
-    seen = selectors.seen_of(mail.pk)
+    seen = selectors.seen_of(mail)
     services.approve_mail(mail_id=mail.pk, at=NOON, by=AOI)
 
     with pytest.raises(MailMovedOn):
@@ -160,7 +160,7 @@ def test_a_draft_that_another_let_go_is_not_discarded_by_who_saw_a_draft():
     with pytest.raises(MailMovedOn):
         words = services.Words("b@shop.example", "件名", "別の本文")
         services.edit_mail(mail_id=mail.pk, words=words, seen=seen, at=NOON, by=MIKA)
-    services.discard_mail(mail_id=mail.pk, reason="不要", seen=selectors.seen_of(mail.pk), at=NOON, by=MIKA)
+    services.discard_mail(mail_id=mail.pk, reason="不要", seen=selectors.seen_of(mail), at=NOON, by=MIKA)
 
     mail.refresh_from_db()
     assert mail.state == "DISCARDED"
@@ -201,7 +201,7 @@ def test_who_writes_about_an_order_is_told_what_another_wrote_meanwhile_and_send
     assert refusal.value.mail_id == first.pk
     assert written(record, AOI, seen=seen)() == first
     assert Mail.objects.count() == 1
-    written(record, MIKA, seen=Seen(newest_id=first.pk))()
+    written(record, MIKA, seen=Seen(written_id=first.pk))()
     assert set(Mail.objects.values_list("subject", flat=True)) == {"aoi より", "mika より"}
 
 
@@ -231,6 +231,67 @@ def test_of_two_who_write_about_an_order_at_once_the_second_is_told():
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Mail", "WrittenMeanwhile"]
     assert Mail.objects.count() == 1
+
+
+def test_who_sends_a_mail_again_is_told_what_another_wrote_meanwhile_and_sends_it_all_the_same():
+    mail = a_mail("SENT")
+    record = Order.objects.get()
+    once_more = again(mail, MIKA)
+    first = written(record, AOI)()
+
+    with pytest.raises(WrittenMeanwhile) as refusal:
+        once_more()
+
+    assert f"aoi がこの受注 ({record.number}) のメール「aoi より」を書いています" in str(refusal.value)
+    assert refusal.value.mail_id == first.pk
+    assert Mail.objects.filter(resend_of=mail).count() == 0
+    sent = again(mail, MIKA, seen=Seen(written_id=first.pk))()
+    assert once_more() == sent
+    assert Mail.objects.filter(resend_of=mail).get() == sent
+
+
+def test_what_another_wrote_about_another_order_is_told_to_nobody():
+    mail = a_mail("SENT")
+    other = placed(mail.channel, order(line(sku()), external_id="A-2"))
+    once_more = again(mail, MIKA)
+
+    written(other, AOI)()
+
+    assert once_more().resend_of == mail
+
+
+@KEEPS_ONE
+@fails_without("correspondence.by_hand.send_again[mails by hand:]", "correspondence.by_hand.write_mail[mails by hand:]")
+def test_of_one_who_writes_and_one_who_sends_again_at_once_the_second_is_told():
+    mail = a_mail("SENT")
+    record = Order.objects.get()
+    one = written(record, AOI, seen=selectors.seen_of_document("ORDER", record.pk))
+
+    # Both have read before either may write.
+    outcomes = race(one, again(mail, MIKA), table="correspondence_mail", mode="SHARE ROW EXCLUSIVE")
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Mail", "WrittenMeanwhile"]
+    assert Mail.objects.count() == 2
+
+
+def test_the_page_tells_who_sends_again_and_sends_when_asked_once_more(client):
+    mail = a_mail("SENT")
+    for name in ("aoi", "mika"):
+        User.objects.create_superuser(name, last_name="鈴木", first_name=name)
+    client.force_login(User.objects.get(username="mika"))
+    page = reverse("admin:correspondence_mail_again", args=[mail.pk])
+    shown = client.get(page)
+    typed = {"recipient": "b@shop.example", "token": token_in(shown), "seen": seen_in(shown)}
+    first = written(Order.objects.get(), AOI)()
+
+    refused = client.post(page, typed)
+
+    told = refused.content.decode()
+    assert ("鈴木 aoi がこの受注" in told, "b@shop.example" in told) == (True, True)
+    assert (token_in(refused), seen_in(refused)) == (typed["token"], f"0.0.{first.pk}")
+    assert not Mail.objects.filter(resend_of=mail).exists()
+    assert client.post(page, {**typed, "seen": seen_in(refused)}).status_code == 302
+    assert Mail.objects.get(resend_of=mail).recipient == "b@shop.example"
 
 
 def test_the_page_keeps_what_the_second_person_typed_and_sends_it_when_asked_again(client):
@@ -291,7 +352,7 @@ def test_the_pages_tell_the_second_person_what_the_first_did(client):
 
 def test_a_draft_that_was_taken_back_by_rule_is_not_discarded_by_who_saw_a_draft():
     mail = a_mail("DRAFT", ORDER_RECEIVED="MAMORI_CHECKED")
-    seen = selectors.seen_of(mail.pk)
+    seen = selectors.seen_of(mail)
     outbox.withdraw(
         kind=mail.kind, document_type="ORDER", document_ids=[mail.document_id], reason="nothing to tell", at=NOON, by=AOI
     )  # fmt: skip

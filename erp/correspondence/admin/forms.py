@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -28,22 +29,32 @@ class SeenField(forms.CharField):
         super().__init__(widget=forms.HiddenInput, max_length=40, required=False)
 
     def prepare_value(self, value: Any) -> Any:
-        return f"{value.event_id}.{value.newest_id}" if isinstance(value, Seen) else value
+        return f"{value.event_id}.{value.newest_id}.{value.written_id}" if isinstance(value, Seen) else value
 
     def clean(self, value: Any) -> Seen:
         """Who says nothing has seen nothing."""
-        found = re.fullmatch(r"(\d{1,18})\.(\d{1,18})", value or "")
-        return Seen(int(found[1]), int(found[2])) if found else Seen()
+        found = re.fullmatch(r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})", value or "")
+        return Seen(*map(int, found.groups())) if found else Seen()
 
 
-class WordsForm(forms.Form):
-    """A mail as it will go out. The token makes the button that is pressed twice one mail."""
+class GoesOutForm(forms.Form):
+    """What makes a mail go out, of which only one does although the button is pressed twice."""
+
+    token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    seen = SeenField()
+
+    def sees(self, mail_id: int) -> None:
+        """Whoever typed this is told of that mail now, and presses the button once more if it is to go out all the same."""
+        typed = {name: self.data.get(name) for name in self.fields}
+        self.data = {**typed, "seen": replace(self.cleaned_data["seen"], written_id=mail_id)}
+
+
+class WordsForm(GoesOutForm):
+    """A mail as it will go out."""
 
     recipient = forms.CharField(label=_("addressed to"), max_length=254, widget=LINE)
     subject = forms.CharField(label=_("subject line"), max_length=SUBJECT_LENGTH, widget=LINE)
     body = forms.CharField(label=_("text of the mail"), widget=BODY, strip=False)
-    token = forms.CharField(widget=forms.HiddenInput, max_length=40)
-    seen = SeenField()
 
     @classmethod
     def of(cls, written: Written, data: Any = None, *, seen: Seen | None = None) -> WordsForm:
@@ -58,20 +69,14 @@ class WordsForm(forms.Form):
             },
         )
 
-    def sees(self, mail_id: int) -> None:
-        """Whoever typed this is told of that mail now, and presses the button once more if it is to go out all the same."""
-        self.data = {**{name: self.data.get(name) for name in self.fields}, "seen": Seen(newest_id=mail_id)}
-
     def words(self) -> Words:
         return Words(*(self.cleaned_data[name] for name in ("recipient", "subject", "body")))
 
 
-class AgainForm(forms.Form):
+class AgainForm(GoesOutForm):
     recipient = forms.CharField(
         label=_("addressed to"), max_length=254, required=False, help_text=_("Another address, if the first was wrong.")
     )
-    token = forms.CharField(widget=forms.HiddenInput, max_length=40)
-    seen = SeenField()
 
 
 class DiscardForm(forms.Form):

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.admin import ActionForm, PageLink, ReadOnlyAdmin, ReadOnlyInline, document_link
 from erp.correspondence import selectors, services
 from erp.correspondence.admin.forms import AgainForm, DiscardForm, WordsForm, fresh_token
+from erp.correspondence.exceptions import WrittenMeanwhile
 from erp.correspondence.models import Mail, MailEvent
 from erp.correspondence.services import by_hand
 
@@ -128,7 +129,7 @@ class MailAdmin(ReadOnlyAdmin):
     def approve_page(self, request: HttpRequest, mail_id: int) -> HttpResponse:
         mail = self._found(request, mail_id)
         written = selectors.as_it_goes_out(mail)
-        form = WordsForm.of(written, request.POST or None, seen=selectors.seen_of(mail_id))
+        form = WordsForm.of(written, request.POST or None, seen=selectors.seen_of(mail))
 
         def act() -> HttpResponse:
             self.serve(
@@ -155,18 +156,15 @@ class MailAdmin(ReadOnlyAdmin):
         mail = self._found(request, mail_id)
         if request.method == "GET" and (last := selectors.newest_again(mail_id)):
             self.message_user(request, selectors.told_of_again(last), messages.WARNING)
-        initial = {"recipient": mail.recipient, "token": fresh_token(), "seen": selectors.seen_of(mail_id)}
+        initial = {"recipient": mail.recipient, "token": fresh_token(), "seen": selectors.seen_of(mail)}
         form = AgainForm(request.POST or None, initial=initial)
 
         def act() -> HttpResponse:
-            again = self.serve(
-                request,
-                services.send_again,
-                mail_id=mail_id,
-                token=form.cleaned_data["token"],
-                recipient=form.cleaned_data["recipient"],
-                seen=form.cleaned_data["seen"],
-            )
+            try:
+                again = self.serve(request, services.send_again, mail_id=mail_id, **form.cleaned_data)
+            except WrittenMeanwhile as refusal:
+                form.sees(refusal.mail_id)
+                raise
             return self.done(request, gettext("It goes out once more."), "admin:correspondence_mail_change", again.pk)
 
         title = f"{mail.document_label} {mail.get_kind_display()}"
@@ -174,7 +172,7 @@ class MailAdmin(ReadOnlyAdmin):
 
     def discard_page(self, request: HttpRequest, mail_id: int) -> HttpResponse:
         mail = self._found(request, mail_id)
-        form = DiscardForm(request.POST or None, initial={"seen": selectors.seen_of(mail_id)})
+        form = DiscardForm(request.POST or None, initial={"seen": selectors.seen_of(mail)})
 
         def act() -> HttpResponse:
             self.serve(request, services.discard_mail, mail_id=mail_id, **form.cleaned_data)

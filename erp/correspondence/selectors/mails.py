@@ -36,11 +36,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What somebody who acts on a mail knew of it: the last thing that people had done with it, and the last mail that it was sent again as.
-    Of a mail that is yet to be written: the last one that a person had written about the same document."""
+    """What somebody who acts on a mail knew of it: the last thing that people had done with it, the last mail that it was sent again as, and the
+    last one that a person had written about the same document. Of a mail that is yet to be written, the last only."""
 
     event_id: int = 0
     newest_id: int = 0
+    written_id: int = 0
 
 
 # How the occasion of a mail begins that a person wrote.
@@ -70,12 +71,13 @@ def newest_by_hand(document_type: str, document_id: int) -> Mail | None:
 def seen_of_document(document_type: str, document_id: int) -> Seen:
     """For whoever begins to write about it."""
     newest = newest_by_hand(document_type, document_id)
-    return Seen(newest_id=newest.pk if newest else 0)
+    return Seen(written_id=newest.pk if newest else 0)
 
 
-def seen_of(mail_id: int) -> Seen:
-    events, again = events_of(mail_id), newest_again(mail_id)
-    return Seen(events[-1].pk if events else 0, again.pk if again else 0)
+def seen_of(mail: Mail) -> Seen:
+    events, again = events_of(mail.pk), newest_again(mail.pk)
+    of_document = seen_of_document(mail.document_type, mail.document_id)
+    return replace(of_document, event_id=events[-1].pk if events else 0, newest_id=again.pk if again else 0)
 
 
 def told_of_event(event: MailEvent) -> str:

@@ -1,9 +1,9 @@
-"""What people do with mails: write one, look at a draft and send or discard it, send one again. Takes the mail's row, or the name of the document
-that a mail is written about.
+"""What people do with mails: write one, look at a draft and send or discard it, send one again. Takes the name of the document that a mail goes
+out about, then the mail's row.
 
 Two people may have the same mail before them. Each says what they saw of it (``seen``, from ``selectors.seen_of``); behind the lock of the row the
 second is refused and told what the first did, so that a shopper gets one mail and nobody's words are replaced unread. Two who each write one of their
-own about a document are told likewise; the second may send it all the same.
+own about a document, or send one again that was written about it, are told likewise; the second may send it all the same.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from erp.core import locks
@@ -62,16 +63,14 @@ def write_mail(
     Raises InvalidInput naming every fault, ChannelDoesNotWrite, WrittenMeanwhile if a person wrote about the document after what was ``seen``
     (from ``selectors.seen_of_document``).
     """
-    locks.hold(f"mails by hand:{subject.document_type}:{subject.document_id}")
+    locks.hold(f"mails by hand:{_name_of(subject)}")
     occasion = f"{selectors.BY_HAND}{token}"[:80]
     same = {"document_type": subject.document_type, "document_id": subject.document_id, "kind": MailKind(kind)}
     if mail := Mail.objects.filter(**same, occasion=occasion).first():
         return mail
     selectors.setting_of(subject.channel_id)
     _refuse_bad(words)
-    newest = selectors.newest_by_hand(subject.document_type, subject.document_id)
-    if seen is not None and newest is not None and newest.pk > seen.newest_id:
-        raise WrittenMeanwhile(selectors.told_of_written(newest), mail_id=newest.pk)
+    _refuse_written_meanwhile(subject, seen)
     return Mail.objects.create(
         **same,
         occasion=occasion,
@@ -145,12 +144,13 @@ def send_again(
 
     One that was never written is written now. Raises InvalidInput, MailNotFound, MailIsOver for a mail that is still under way, MailMovedOn when
     somebody else sent it again: one that did not arrive is sent again once, and what became of that is done with the new mail; one that arrived
-    is sent again by whoever has ``seen`` that it was.
+    is sent again by whoever has ``seen`` that it was. Raises WrittenMeanwhile if a person wrote about its document after what was ``seen``.
     """
+    locks.hold(f"mails by hand:{_name_of(_found(Mail.objects.filter(pk=mail_id)))}")
     mail = _lock(mail_id, *ENDED)
     occasion = f"again:{mail.pk}:{token}"[:80]
-    again = selectors.newest_again(mail.pk)
-    if again is not None and not Mail.objects.filter(resend_of=mail, occasion=occasion).exists():
+    again, is_replay = selectors.newest_again(mail.pk), Mail.objects.filter(resend_of=mail, occasion=occasion).exists()
+    if again is not None and not is_replay:
         knows = mail.state == State.SENT and seen is not None and seen.newest_id == again.pk
         if not knows:
             raise _sent_by_another(again)
@@ -159,6 +159,8 @@ def send_again(
         _refuse_unseen_events(mail, seen)
     if recipient:
         _refuse_bad(Words(recipient, mail.subject or "-", mail.body or "-"))
+    if not is_replay:
+        _refuse_written_meanwhile(mail, seen)
     again, is_new = Mail.objects.get_or_create(
         document_type=mail.document_type,
         document_id=mail.document_id,
@@ -184,10 +186,20 @@ def send_again(
     return again
 
 
-def _lock(mail_id: int, *allowed: str) -> Mail:
-    mail = Mail.objects.filter(pk=mail_id).select_for_update(no_key=True).first()
+def _found(mails: QuerySet[Mail]) -> Mail:
+    mail = mails.first()
     if mail is None:
         raise MailNotFound(_("There is no such mail."))
+    return mail
+
+
+def _name_of(about: Subject | Mail) -> str:
+    """The document that a mail is about, which no mail ever changes."""
+    return f"{about.document_type}:{about.document_id}"
+
+
+def _lock(mail_id: int, *allowed: str) -> Mail:
+    mail = _found(Mail.objects.filter(pk=mail_id).select_for_update(no_key=True))
     if mail.state not in allowed:
         raise MailIsOver(_("This mail is in the state “%(state)s”.") % {"state": mail.get_state_display()})
     return mail
@@ -209,6 +221,12 @@ def _refuse_unseen_events(mail: Mail, seen: Seen | None) -> None:
         return
     if unseen := [event for event in selectors.events_of(mail.pk) if event.pk > seen.event_id]:
         raise MailMovedOn(selectors.told_of_event(unseen[-1]))
+
+
+def _refuse_written_meanwhile(about: Subject | Mail, seen: Seen | None) -> None:
+    newest = selectors.newest_by_hand(about.document_type, about.document_id)
+    if seen is not None and newest is not None and newest.pk > seen.written_id:
+        raise WrittenMeanwhile(selectors.told_of_written(newest), mail_id=newest.pk)
 
 
 def _refuse_bad(words: Words) -> None:
