@@ -19,6 +19,7 @@ from erp.orders.models import (
     OrderPayment,
     PaymentEvent,
     Return,
+    SalesReport,
     Shipment,
     ShipmentLine,
 )  # fmt: skip
@@ -767,6 +768,150 @@ def test_a_refused_parcel_is_shown_with_what_it_costs_before_it_is_taken_back(de
     assert figures(shirt, place)[0] == 2
 
 
+# What becomes of parcels, in their list.
+
+
+def parcels_of(*records: Order) -> list[Shipment]:
+    services.ship(
+        requests=[services.ShipRequest(parcel.pk) for record in records for parcel in released(record)],
+        ship_date=NOON.date(),
+        **HOW,
+    )
+    return list(Shipment.objects.order_by("pk"))
+
+
+def test_parcels_that_arrived_are_shown_with_their_sale_before_it_is_posted(desk):
+    channel, place = shop(revenue_basis="DELIVERY")
+    shirt = sku()
+    stock(shirt, place, 3, unit_value=400)
+    one, two = ready(channel, shirt, "A-1"), ready(channel, shirt, "A-2")
+    picked = released(ready(channel, shirt, "A-3"))
+    parcels = parcels_of(one, two)
+    services.deliver(shipment_ids=[parcels[-1].pk], delivered_date=NOON.date(), **HOW)
+    before, sold = everything(), figure("sales.ec")
+
+    seen = choose(
+        desk, "shipment", "deliver", *picked, *parcels, act_date="2026-11-24", condition="SELLABLE", freight="9"
+    )
+
+    by_order = {row.order.pk: row for row in seen.context["rows"]}
+    found = {label: (now, then) for label, now, then in by_order[one.pk].found.changes}
+    assert ("出荷済み、2026/11/23 出荷", "配達済み、2026/11/23 出荷、2026/11/24 着荷") in found.values()
+    assert any("売上高" in then for _now, then in found.values())
+    assert by_order[two.pk].idle == ("対象外です。出荷は「配達済み」です。",)
+    assert by_order[picked[0].order_id].idle == ("対象外です。出荷は「出荷作業中」です。",)
+    text = seen.content.decode()
+    assert ("日付: 2026-11-24" in text, "商品の状態" in text, "往復運賃" in text) == (True, False, False)
+    assert (everything(), figure("sales.ec")) == (before, sold)
+
+    answer = choose(desk, "shipment", "deliver", *parcels, act_date="2026-11-24", **ticked(seen, one))
+
+    assert outcomes(answer) == [(one.pk, True)]
+    row = Shipment.objects.get(order=one)
+    assert (row.state, str(row.delivered_date), figure("sales.ec")) == ("DELIVERED", "2026-11-24", sold + 1000)
+    again = choose(desk, "shipment", "deliver", *parcels, act_date="2026-11-24", **ticked(seen, one))
+    assert outcomes(again) == [(one.pk, False)]
+
+
+def test_another_day_than_was_shown_is_shown_again_and_not_recorded(desk):
+    record, _shirt, _place, part = gone_parcel()
+    seen = choose(desk, "shipment", "deliver", part.shipment, act_date="2026-11-24")
+
+    answer = choose(desk, "shipment", "deliver", part.shipment, act_date="2026-11-25", **ticked(seen, record))
+
+    assert outcomes(answer) == [(record.pk, False)]
+    assert "表示した後に変わりました" in answer.content.decode()
+    assert Shipment.objects.get().delivered_date is None
+
+
+def test_a_day_before_a_parcel_left_is_told_for_that_parcel_only(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    one, two = ready(channel, shirt, "A-1"), ready(channel, shirt, "A-2")
+    first, second = parcels_of(one, two)
+    Shipment.objects.filter(pk=second.pk).update(ship_date="2026-11-26")
+
+    seen = choose(desk, "shipment", "accept", first, second, act_date="2026-11-25")
+    [good, early] = seen.context["rows"]
+    assert (good.found.refused, len(early.found.refused)) == ((), 1)
+    choose(desk, "shipment", "accept", first, second, act_date="2026-11-25", **ticked(seen, one, two))
+
+    assert list(Shipment.objects.order_by("pk").values_list("state", flat=True)) == ["ACCEPTED", "SHIPPED"]
+
+
+def test_acceptance_of_consigned_goods_shows_the_report_that_it_makes_and_is_done_as_shown(desk):
+    """The report has its number only once it is made; each try takes the next."""
+    channel, place = shop(kind="WHOLESALE", revenue_basis="SALES_REPORT")
+    account("AC1", bill_to=bill_to("B1"))
+    shirt = sku()
+    stock(shirt, place, 3, unit_value=400)
+    record = placed(channel, order(line(shirt, 2), account_code="AC1", payments=()))
+    [parcel] = parcels_of(record)
+    before = everything()
+
+    seen = choose(desk, "shipment", "accept", parcel)
+
+    [found] = shown(seen)
+    assert any("検収済み" in then and "販売報告 2" in then for then in found.values())
+    assert everything() == before
+    answer = choose(desk, "shipment", "accept", parcel, **ticked(seen, record))
+    assert outcomes(answer) == [(record.pk, True)]
+    assert (SalesReport.objects.get().gross_amount, figure("cost_of_sales")) == (2200, 800)
+
+
+def test_parcels_called_back_are_shown_with_the_state_their_orders_return_to(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    one, two = ready(channel, shirt, "A-1"), ready(channel, shirt, "A-2")
+    [picked], gone = released(one), parcels_of(two)[-1]
+    before = everything()
+
+    seen = choose(desk, "shipment", "call_back", picked, gone, carrier="yamato")
+
+    back, left = seen.context["rows"]
+    assert {label: then for label, _now, then in back.found.changes}["状態"] == "出荷指示待ち"
+    assert left.idle == ("対象外です。出荷は「出荷済み」です。",)
+    assert everything() == before
+    answer = choose(desk, "shipment", "call_back", picked, gone, **ticked(seen, one))
+    assert outcomes(answer) == [(one.pk, True)]
+    assert [Shipment.objects.get(pk=key.pk).state for key in (picked, gone)] == ["CANCELLED", "SHIPPED"]
+    again = choose(desk, "shipment", "call_back", picked)
+    assert again.context["rows"][0].idle == ("対象外です。出荷は「キャンセル」です。",)
+
+
+def test_of_many_parcels_that_leave_each_that_was_refused_is_named_with_its_reason(desk):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 4)
+    one, two, three, four = (released(ready(channel, shirt, f"A-{number}"))[0] for number in (1, 2, 3, 4))
+    services.ship(requests=[services.ShipRequest(two.pk)], ship_date=NOON.date(), **HOW)
+    services.cancel_release(shipment_id=three.pk, reason="", **HOW)
+
+    answer = choose(desk, "shipment", "confirm", one, two, three, four)
+
+    said = dict(told(answer)[::-1]), sorted(text for level, text in told(answer) if level == "error")
+    assert said[0]["success"] == "2 件の出荷を処理しました。"
+    assert [text.partition(" ")[0].rstrip(":") for text in said[1]] == [two.number, three.number]
+    assert "出荷指示が取り消されています" in said[1][1]
+    assert [Shipment.objects.get(pk=parcel.pk).state for parcel in (one, two, three, four)] == [
+        "SHIPPED", "SHIPPED", "CANCELLED", "SHIPPED",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("action", ["deliver", "accept", "call_back"])
+def test_who_may_not_act_on_parcels_is_shown_nothing_and_does_nothing(client, action):
+    record, _shirt, _place, part = gone_parcel()
+    other = of_role(client, "受注担当")
+    before = everything()
+
+    for confirmed in ({}, {"confirmed": "1", "seen": [f"{record.pk}:x"]}):
+        assert "rows" not in choose(other, "shipment", action, part.shipment, **confirmed).context
+
+    assert everything() == before
+
+
 @pytest.mark.parametrize("role", ["受注担当", "経理"])
 def test_who_may_not_take_goods_back_is_shown_nothing_and_books_nothing(client, role):
     record, _shirt, _place, part = gone_parcel()
@@ -783,6 +928,8 @@ def test_who_may_not_take_goods_back_is_shown_nothing_and_books_nothing(client, 
     ("shipmentline", "take_back", {"quantity": "many"}),
     ("shipment", "refuse", {"freight": "many"}),
     ("shipment", "refuse", {"act_date": "yesterday"}),
+    ("shipment", "deliver", {"act_date": "yesterday"}),
+    ("shipment", "accept", {"act_date": "yesterday"}),
 ])  # fmt: skip
 def test_what_cannot_be_read_is_told_wherever_it_is_sent(desk, page, action, fields):
     record, _shirt, _place, part = gone_parcel()

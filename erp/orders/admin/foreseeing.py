@@ -281,8 +281,15 @@ def _parcel_name(parcel: selectors.SheetShipment) -> str:
 
 def _parcel(parcel: selectors.SheetShipment) -> str:
     row = parcel.row
-    left = gettext("left on %(day)s") % {"day": written_day(row.ship_date)} if row.ship_date else ""
-    return _listed(part for part in (row.get_state_display(), left, row.tracking_number) if part)
+    days = (
+        (row.ship_date, gettext("left on %(day)s")),
+        (row.delivered_date, gettext("arrived on %(day)s")),
+        (row.accepted_date, gettext("accepted on %(day)s")),
+    )
+    reached = [words % {"day": written_day(day)} for day, words in days if day]
+    sold = sum(line.reported_quantity for line in parcel.lines)
+    reported = gettext("reported sold %(count)d") % {"count": sold} if sold else ""
+    return _listed(part for part in (row.get_state_display(), *reached, reported, row.tracking_number) if part)
 
 
 def _returns(sheet: selectors.OrderSheet, *, sees_amounts: bool) -> Told:
@@ -330,7 +337,7 @@ def _payments(sheet: selectors.OrderSheet) -> Told:
 
 def _entries(sheet: selectors.OrderSheet) -> Told:
     """By what they say: the number of one that does not exist yet is not known."""
-    unknown = [back.row.number for back in sheet.returns]
+    unknown = [*(back.row.number for back in sheet.returns), *(report.number for report in sheet.reports)]
     return _joined(
         (
             f"{gettext('journal entry')}: {_without(entry.head.description, unknown)}",

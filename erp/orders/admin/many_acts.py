@@ -48,7 +48,8 @@ def act_on_many(
 ) -> HttpResponse | None:
     """``about`` tells what a row is. Rows of one order are acted on together: one reason to wait less is another state when it was the last."""
     name = str(page.opts.model_name)
-    act, acted_on, said = order_acts.ACTS[name, action], order_acts.ACTED_ON[name], order_acts.said_in(request)
+    act, acted_on = order_acts.ACTS[name, action], order_acts.ACTED_ON[name]
+    said = act.heard(request)
     if act.needs and not said[act.needs]:
         page.message_user(request, str(act.asks), messages.ERROR)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -105,7 +106,8 @@ class Act:
     """``call_of`` makes the one call of a service for a row, from what was filled in beside; the field ``needs`` has to be. Where the act
     ``is_joint``, it is one call for all chosen rows of an order.
 
-    ``takes`` says of which SKUs it may take pieces that others have, ``idle`` of which of many rows it would change nothing, and why.
+    ``takes`` says of which SKUs it may take pieces that others have, ``idle`` of which of many rows it would change nothing, and why. ``hears``
+    names the fields that count, where a list offers more beside its acts.
     """
 
     title: StrOrPromise
@@ -115,6 +117,11 @@ class Act:
     takes: Callable[[Any, Said], tuple[int, ...]] = lambda _row, _said: ()
     idle: Callable[[Sequence[Any]], Mapping[int, str]] = lambda _rows: {}
     is_joint: bool = False
+    hears: tuple[str, ...] = tuple(FIELDS)
+
+    def heard(self, request: HttpRequest) -> dict[str, str]:
+        """What was filled in beside the act."""
+        return {name: text if name in self.hears else "" for name, text in said_in(request).items()}
 
     def calls_on(self, rows: Sequence[Any], said: Said, about: Callable[[Any], str]) -> tuple[tuple[str, Call], ...]:
         """Each call on rows of one order with what it is about."""
@@ -151,6 +158,12 @@ def _read(field: forms.Field, text: str) -> Any:
         return field.clean(text)
     except forms.ValidationError as fault:
         raise InvalidInput([Problem("", "unreadable", " ".join(fault.messages))]) from fault
+
+
+def _day(said: Said) -> dt.date:
+    """Today, if none was entered."""
+    day: dt.date = _read(_DAY, said["act_date"]) or business_date(timezone.now())
+    return day
 
 
 def _taken_back(lines: Sequence[ShipmentLine], said: Said) -> Call:
@@ -244,9 +257,23 @@ ACTS: dict[tuple[str, str], Act] = {
         needs="tracking_number",
         asks=_("Enter the tracking number."),
     ),
+    ("shipment", "deliver"): Act(
+        _("Record delivery"),
+        lambda parcel, said: partial(services.deliver, shipment_ids=[parcel.pk], delivered_date=_day(said)),
+        hears=("act_date",),
+        idle=partial(selectors.nothing_to_do_with, "deliver"),
+    ),
+    ("shipment", "accept"): Act(
+        _("Record acceptance"),
+        lambda parcel, said: partial(services.accept, shipment_ids=[parcel.pk], accepted_date=_day(said)),
+        hears=("act_date",),
+        idle=partial(selectors.nothing_to_do_with, "accept"),
+    ),
     ("shipment", "call_back"): Act(
         _("Call back from the warehouse"),
         lambda parcel, _said: partial(services.cancel_release, shipment_id=parcel.pk, reason=""),
+        hears=(),
+        idle=partial(selectors.nothing_to_do_with, "call_back"),
     ),
     ("shipment", "refuse"): Act(_("Take back a refused parcel"), _refused),
     ("shipmentline", "take_back"): Act(_("Take back"), _taken_back, is_joint=True),
@@ -266,7 +293,7 @@ def act_on(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespon
     """What a form of 受注伝票 asks for is shown, now beside afterwards; what is confirmed as it was shown is done, anything else shown again."""
     name, action = request.POST.get("page", ""), request.POST.get("action", "")
     act, row = _asked(page, request, order, name, action)
-    said, back = said_in(request), HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
+    said, back = act.heard(request), HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
     if act.needs and not said[act.needs]:
         page.message_user(request, str(act.asks), messages.ERROR)
         return back

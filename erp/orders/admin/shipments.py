@@ -257,16 +257,16 @@ class ShipmentAdmin(ShowsWhatCameBack):
         )  # fmt: skip
 
     @admin.action(description=_("Record delivery"), permissions=["act"])
-    def deliver(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
-        self._each(request, queryset, lambda key, on: partial(services.deliver, shipment_ids=[key], delivered_date=on))
+    def deliver(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "deliver", about=_parcel)
 
     @admin.action(description=_("Record acceptance"), permissions=["act"])
-    def accept(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
-        self._each(request, queryset, lambda key, on: partial(services.accept, shipment_ids=[key], accepted_date=on))
+    def accept(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "accept", about=_parcel)
 
     @admin.action(description=_("Call back from the warehouse"), permissions=["act"])
-    def call_back(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
-        self._each(request, queryset, lambda key, on: partial(services.cancel_release, shipment_id=key, reason=""))
+    def call_back(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:
+        return many_acts.act_on_many(self, request, queryset, "call_back", about=_parcel)
 
     @admin.action(description=_("Take back a refused parcel"), permissions=["act"])
     def refuse(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> HttpResponse | None:

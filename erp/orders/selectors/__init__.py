@@ -1,6 +1,6 @@
 """Questions to orders. Answers are dataclasses or plain rows; nothing here locks or writes."""
 
-from erp.orders.selectors.acting import nothing_to_do
+from erp.orders.selectors.acting import nothing_to_do, nothing_to_do_with
 from erp.orders.selectors.allocation_rules import allocation_rules
 from erp.orders.selectors.distributions import Distributed, OpenWant, distributed, lacking_of, open_wants
 from erp.orders.selectors.honorifics import honorific_of
@@ -116,6 +116,7 @@ __all__ = [
     "messages_of",
     "missing_pieces",
     "nothing_to_do",
+    "nothing_to_do_with",
     "open_needs",
     "open_wants",
     "order_heads",

@@ -1,4 +1,4 @@
-"""Which of many orders an act of the order desk would leave as they are, and why. Reads only."""
+"""Which of many orders or parcels an act of a list would leave as they are, and why. Reads only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,23 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from erp.orders.models import OVER, Order, OrderHold, OrderState
+from erp.orders.models import OVER, Order, OrderHold, OrderState, Shipment
 from erp.orders.selectors.orders import MAY_LACK_STOCK
+
+_PARCEL = Shipment.State
+# The states of a parcel that an act of the warehouse leads on from.
+LEADS_ON_FROM = {
+    "deliver": (_PARCEL.SHIPPED,),
+    "accept": (_PARCEL.SHIPPED, _PARCEL.DELIVERED),
+    "call_back": (_PARCEL.INSTRUCTED,),
+}
+
+
+def nothing_to_do_with(act: str, parcels: Sequence[Shipment]) -> dict[int, str]:
+    """Why an act changes nothing of a parcel, by id; those of which it may change something are not named."""
+    told = _("There is nothing to do: the shipment is “%(state)s”.")
+    idle = [parcel for parcel in parcels if parcel.state not in LEADS_ON_FROM[act]]
+    return {parcel.pk: told % {"state": parcel.get_state_display()} for parcel in idle}
 
 
 def nothing_to_do(act: str, orders: Sequence[Order]) -> dict[int, str]:
