@@ -26,7 +26,8 @@ from customers.models import (
     MergeEvent,
     ShipTo,
 )
-from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin, ReadOnlyInline, TabularInline
+from erp.core import documents
+from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin, ReadOnlyInline, TabularInline, document_named
 from erp.imports.lists import Exchange
 
 
@@ -128,11 +129,21 @@ class CreditGroupAdmin(Exchange, MasterAdmin):
 
 @admin.register(ExposureEntry)
 class ExposureEntryAdmin(ReadOnlyAdmin):
-    list_display = ["id", "credit_group", "kind", "amount", "document_type", "document_id", "recorded_at", "actor"]
+    list_display = ["id", "credit_group", "kind", "amount", "document", "recorded_at", "actor"]
+    fields = ["credit_group", "kind", "amount", "currency", "document", "recorded_at", "actor"]
+    readonly_fields = ["document"]
     list_select_related = ["credit_group"]
     list_filter = ["kind"]
     search_fields = ["credit_group__code__exact", "document_id__exact"]
     ordering = ["-id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        named: QuerySet[Any] = super().get_queryset(request).annotate(document_number=documents.number_of())
+        return named
+
+    @admin.display(description=_("document"))
+    def document(self, entry: Any) -> str:
+        return document_named(entry.document_type, entry.document_id, entry.document_number)
 
 
 class AccountInline(ReadOnlyInline):

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from erp.core.clock import written_moment
 from erp.core.fields import CurrentXid, FiniteDecimalField, Xid8Field
 from erp.core.folding import Digits, Folded, Pairs
 from erp.core.models import Channel, Department, RevenueBasis, RoundingMethod
@@ -373,4 +374,4 @@ class MergeEvent(models.Model):
         constraints = [models.CheckConstraint(condition=~Q(from_golden=F("to_golden")), name="merge_moves_the_record")]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return f"{self.pk} {written_moment(self.recorded_at)}"

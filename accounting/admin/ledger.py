@@ -106,9 +106,15 @@ class JournalEntryAdmin(ReadOnlyAdmin):
 class PostingAdmin(ReadOnlyAdmin):
     list_display = ["entry_date", "entry_number", "account", "side", "amount", "tax_code", "channel", "source"]
     list_select_related = ["entry", "account", "channel"]
+    exclude = ["party_id"]
+    readonly_fields = ["party"]
     list_filter = ["side", "entry_date"]
     search_fields = ["entry__number__exact", "account__code__exact"]
     ordering = ["-id"]
+
+    @admin.display(description=_("party"))
+    def party(self, posting: Posting) -> str:
+        return posting.open_item.party_label if posting.open_item else "-"
 
     @admin.display(description=_("entry"))
     def entry_number(self, posting: Posting) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -14,8 +14,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounting import services
-from accounting.models import Period, Seal
-from erp.core.admin import ReadOnlyAdmin
+from accounting.models import JournalEntry, Period, Seal
+from erp.core.admin import ReadOnlyAdmin, document_link
 
 
 @admin.register(Period)
@@ -60,5 +60,26 @@ class PeriodAdmin(ReadOnlyAdmin):
 
 @admin.register(Seal)
 class SealAdmin(ReadOnlyAdmin):
-    list_display = ["id", "sealed_at", "first_entry_id", "last_entry_id", "entry_count", "hash"]
+    list_display = ["id", "sealed_at", "first_entry", "last_entry", "entry_count", "hash"]
+    fields = [
+        "sealed_at", "first_entry", "last_entry", "entry_count", "from_xid", "until_xid", "previous_hash", "hash",
+    ]  # fmt: skip
+    readonly_fields = ["first_entry", "last_entry"]
     ordering = ["-id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        numbers = {"first_number": _number_of("first_entry_id"), "last_number": _number_of("last_entry_id")}
+        named: QuerySet[Any] = super().get_queryset(request).annotate(**numbers)
+        return named
+
+    @admin.display(description=_("first entry"))
+    def first_entry(self, seal: Any) -> str:
+        return document_link("ENTRY", seal.first_entry_id, seal.first_number)
+
+    @admin.display(description=_("last entry"))
+    def last_entry(self, seal: Any) -> str:
+        return document_link("ENTRY", seal.last_entry_id, seal.last_number)
+
+
+def _number_of(key: str) -> Subquery:
+    return Subquery(JournalEntry.objects.filter(pk=OuterRef(key)).values("number")[:1])

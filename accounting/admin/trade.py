@@ -33,6 +33,9 @@ class BillableItemAdmin(ReadOnlyAdmin):
     list_filter = ["kind", "transaction_date"]
     search_fields = ["document_number__exact", "order_number__exact", "addressee"]
     ordering = ["-id"]
+    # Of whom it is and of which document stands in words beside.
+    exclude = ["bill_to_id", "account_id", "document_type", "document_id", "document_line"]
+    readonly_fields = ["document"]
 
     @admin.display(description=_("document"))
     def document(self, item: BillableItem) -> str:

@@ -111,7 +111,7 @@ class OpenItem(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return f"{self.pk} {self.document_label}".strip()
 
 
 class Posting(models.Model):

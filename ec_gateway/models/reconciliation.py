@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ec_gateway.models.sites import EcSite
+from erp.core.clock import written_moment
 
 
 class ReconciliationRun(models.Model):
@@ -47,7 +48,7 @@ class ReconciliationRun(models.Model):
         indexes = [models.Index(fields=["site", "-id"], name="reconciliation_latest")]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return f"{self.pk} {written_moment(self.started_at)}"
 
 
 class ReconciliationRow(models.Model):

@@ -111,6 +111,8 @@ class PromiseAdmin(OfPlaces):
 
     place = "expected_receipt__location"
     list_display = ["document", "sku", "quantity", "promised_date", "expected_receipt", "priority", "promised_at"]
+    fields = ["document", "sku", "quantity", "promised_date", "expected_receipt", "priority", "promised_at"]
+    readonly_fields = ["document"]
     list_select_related = ["sku", "expected_receipt"]
     list_filter = ["expected_receipt__location"]
     search_fields = ["sku__code__exact", "document_id__exact", "expected_receipt__external_id__folded"]

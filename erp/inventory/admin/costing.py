@@ -23,7 +23,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Brand, Category, Season
-from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin
+from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin, document_link
 from erp.core.admin.paging import page_number
 from erp.core.money import ZERO
 from erp.imports.lists import Exchange
@@ -111,6 +111,8 @@ class WriteDownReviewAdmin(ReadOnlyAdmin):
     list_select_related = ["cost_pool"]
     list_filter = ["state", "cost_pool"]
     ordering = ["-id"]
+    exclude = ["document_id", "reversal_id"]
+    readonly_fields = ["booked_as", "taken_back_as"]
     list_links = [
         PageLink("admin:inventory_propose_write_down", _("Propose write-downs"), "inventory.write_down_stock")
     ]
@@ -122,6 +124,14 @@ class WriteDownReviewAdmin(ReadOnlyAdmin):
     @admin.display(description=_("loss"))
     def loss(self, review: Any) -> str:
         return format_html('<span class="figure">{}</span>', f"{review.loss or 0:,.0f}")
+
+    @admin.display(description=_("write-down document"))
+    def booked_as(self, review: WriteDownReview) -> str:
+        return document_link("STOCK", review.document_id) if review.document_id else "-"
+
+    @admin.display(description=_("document that took it back"))
+    def taken_back_as(self, review: WriteDownReview) -> str:
+        return document_link("STOCK", review.reversal_id) if review.reversal_id else "-"
 
     @admin.display(description=_("Lines of the proposal"))
     def open(self, review: WriteDownReview) -> str:

@@ -13,6 +13,8 @@ from django.urls import path
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import Account
+from customers.selectors import accounts_by_id
 from erp.core.admin import MasterAdmin, PageLink
 from erp.imports.lists import Exchange
 from erp.inventory import selectors, services
@@ -42,13 +44,37 @@ class LocationAdmin(Exchange, MasterAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         # Pieces that lie here carry their value in this pool; another pool means another place and a transfer.
-        return [] if obj is None else ["cost_pool"]
+        return ["holder_account"] if obj is None else ["cost_pool", "holder_account"]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Who may change a place chooses the account by its name; who looks reads it."""
+        may_change = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        hidden = "holder_account" if may_change else "holder_account_id"
+        return [name for name in super().get_fields(request, obj) if name != hidden]
+
+    @admin.display(description=_("consigned to account"))
+    def holder_account(self, place: Location) -> str:
+        terms = accounts_by_id([place.holder_account_id]) if place.holder_account_id else {}
+        return next((f"{each.account_code} {each.account_name}" for each in terms.values()), "-")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field is None or db_field.name != "holder_account_id":
+            return field
+        return forms.TypedChoiceField(
+            label=field.label, required=False, coerce=int, empty_value=None, choices=_accounts_by_name
+        )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Whoever sells from here must know at once that its pieces count no more, or again."""
         super().save_model(request, obj, form, change)
         if {"is_active", "kind", "holder_channel"} & set(form.changed_data):
             self.serve(request, services.announce_place, location_id=obj.pk)
+
+
+def _accounts_by_name() -> list[tuple[Any, str]]:
+    found = Account.objects.order_by("code").values_list("pk", "code", "name")
+    return [("", "---------"), *((key, f"{code} {name}") for key, code, name in found)]
 
 
 @admin.register(Shelf)

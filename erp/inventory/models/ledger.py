@@ -148,7 +148,7 @@ class StockDocument(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return f"{self.get_kind_display()} {self.pk}"
 
 
 class StockMovement(models.Model):

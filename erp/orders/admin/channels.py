@@ -25,7 +25,7 @@ class OfChannels(ReadOnlyAdmin):
     """``sold_through`` leads from a row to the channel whose staff see it."""
 
     sold_through = "channel"
-    costs = ("cost_amount",)
+    costs: ClassVar[Sequence[str]] = ("cost_amount",)
     amounts: ClassVar[Sequence[str]] = AMOUNTS
 
     # What a document moved and posted is for those who may look at that.

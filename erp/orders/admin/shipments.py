@@ -304,7 +304,7 @@ class TakeBackForm(SeenForm):
 class ShipmentLineAdmin(ShowsWhatCameBack):
     """What was shipped, line by line; returns are taken in here."""
 
-    costs = ("cost_amount",)
+    costs = ("cost_amount", "cost_date")
     sold_through = "shipment__order__channel"
     parcel_key = "shipment_id"
 

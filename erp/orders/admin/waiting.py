@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from accounting.selectors import counterparties
 from erp.core.admin import ActionForm
 from erp.orders.admin import many_acts
 from erp.orders.admin.channels import AMOUNTS, OfChannels
@@ -120,6 +121,13 @@ class OrderPaymentAdmin(OfChannels):
     search_fields = ["order__number__exact", "order__external_id__folded", "reference__folded"]
     ordering = ["-id"]
     actions = ["confirm_payment", "confirm_refund", "book_second_transfer"]
+    exclude = ["counterparty_id"]
+    readonly_fields = ["counterparty"]
+
+    @admin.display(description=_("counterparty"))
+    def counterparty(self, payment: OrderPayment) -> str:
+        names = (party.label for party in counterparties().values() if party.id == payment.counterparty_id)
+        return next(names, "-")
 
     @admin.action(description=_("Confirm that the money is here"), permissions=["act"])
     def confirm_payment(self, request: HttpRequest, queryset: QuerySet[OrderPayment]) -> HttpResponse | None:

@@ -249,7 +249,7 @@ class OrderLine(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}"
+        return f"{self.pk} {self.sku_code or self.channel_item_code} {self.name}"
 
 
 class OrderLineComponent(models.Model):
