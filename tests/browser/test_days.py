@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,15 @@ def test_the_warehouse_ships_and_sees_no_costs(company: Company, desk: Any) -> N
         " WHERE m.id > %s AND m.quantity < 0 AND d.actor = 'staff:soko'",
         before,
     )
+    # Whether it arrived is shown first too.
+    if company.one("SELECT state FROM orders_shipment WHERE id = %s", parcel) == "SHIPPED":
+        soko.open(f"/admin/orders/shipment/?id__in={parcel}")
+        soko.mark(parcel)
+        soko.act("配達を記録")
+        assert company.one("SELECT state FROM orders_shipment WHERE id = %s", parcel) == "SHIPPED"
+        soko.press("チェックした受注で「配達を記録」を実行")
+        assert "1件を実行しました" in soko.text
+        assert company.one("SELECT state FROM orders_shipment WHERE id = %s", parcel) == "DELIVERED"
     number, part = company.one(
         "SELECT s.number, l.id FROM orders_shipment s JOIN orders_shipmentline l ON l.shipment_id = s.id WHERE s.id = %s ORDER BY l.id LIMIT 1",
         parcel,
@@ -319,6 +329,74 @@ def test_accounting_settles_a_part_and_takes_a_wrong_receipt_back(company: Compa
     assert "未消込に戻りました" in keiri.text
     assert remains() == amount
     assert company.one("SELECT count(*) FROM accounting_settlement WHERE external_id = %s", reference) == 1
+
+
+def test_accounting_goes_from_what_waits_to_money_papers_and_the_value_of_stock(company: Company, desk: Any) -> None:
+    keiri = desk("keiri")
+    payment, order, amount = company.one(
+        "SELECT p.id, o.id, p.amount FROM orders_orderpayment p JOIN orders_order o ON o.id = p.order_id WHERE p.status = 'PENDING'"
+        " AND p.must_be_paid_first AND p.received_amount = 0 AND o.state = 'AWAITING_PAYMENT' ORDER BY p.id LIMIT 1"
+    )
+    sheet = f"/admin/orders/order/{order}/change/"
+
+    # What waits leads to its list; money that is here is confirmed after what it changes was seen.
+    keiri.open(keiri.links(".home a[href*='/accounting/openitem/'], a[href*='/accounting/openitem/?']")[0])
+    assert keiri.page.locator("#result_list tbody tr").count() > 0
+    keiri.open(f"/admin/orders/orderpayment/?id__in={payment}")
+    keiri.mark(payment)
+    keiri.act("入金を確認済みにする")
+    assert f"前受金 {int(amount):,}" in keiri.text
+    assert company.one("SELECT status FROM orders_orderpayment WHERE id = %s", payment) == "PENDING"
+    keiri.press("チェックした受注で「入金を確認済みにする」を実行")
+    assert "1件を実行しました" in keiri.text
+    assert company.one("SELECT status, received_amount FROM orders_orderpayment WHERE id = %s", payment) == (
+        "PAID",
+        amount,
+    )
+
+    # A receipt for it, as a PDF.
+    keiri.open(sheet)
+    keiri.press("領収書を発行")
+    keiri.press("発行する", within="form.service-form")
+    receipt, told = company.one("SELECT id, amount FROM orders_receipt WHERE order_id = %s", order)
+    assert told == amount
+    paper = keiri.context.request.get(f"{company.address}/admin/orders/receipt/{receipt}/pdf/")
+    assert paper.body().startswith(b"%PDF-")
+
+    # From the order to what it posted, and back to it.
+    keiri.open(sheet)
+    number = company.one(
+        "SELECT number FROM accounting_journalentry WHERE source_type = 'ORDER' AND source_id = %s ORDER BY id DESC LIMIT 1",
+        order,
+    )
+    keiri.press(number)
+    assert "前受金" in keiri.text
+    keiri.page.locator(f"#main a[href='{sheet}']").first.click()
+    keiri.page.wait_for_load_state("load")
+    keiri.look()
+    assert keiri.page.url == f"{company.address}{sheet}"
+
+    # The order desk cancels it, and the money goes back.
+    juchu = desk("juchu")
+    juchu.open(sheet)
+    juchu.page.locator("form:has(button[value=cancel]) [name=reason]").fill("お客様のご都合")
+    juchu.press("キャンセルする")
+    juchu.press("キャンセルする", within=".slip-acts")
+    keiri.open(sheet)
+    keiri.press("返金を支払済みにする")
+    assert company.one("SELECT refunded_amount FROM orders_orderpayment WHERE id = %s", payment) == 0
+    keiri.press("返金を支払済みにする", within=".slip-acts")
+    assert "「返金を支払済みにする」を実行しました" in keiri.text
+    assert company.one("SELECT refunded_amount FROM orders_orderpayment WHERE id = %s", payment) == amount
+
+    # What stock is worth, in agreement with the books, as Excel.
+    keiri.open(in_the_menu(keiri, "在庫評価表"))
+    worth = company.one("SELECT sum(value)::bigint FROM inventory_costbalance")
+    assert f"{worth:,}" in keiri.text
+    with keiri.page.expect_download() as saved:
+        keiri.page.get_by_role("link", name="Excel", exact=True).click()
+    with zipfile.ZipFile(saved.value.path()) as book:
+        assert f"<v>{worth}.00</v>" in book.read("xl/worksheets/sheet1.xml").decode()
 
 
 def test_merchandise_corrects_a_name_and_sees_the_matrix(company: Company, desk: Any) -> None:

@@ -155,9 +155,8 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         recorded_at=at,
         actor=str(by),
     )
-    rows.insert(
-        OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", f"{event.kind} {event.reference}"[:300], at, str(by))]
-    )
+    detail = f"{PaymentEvent.Kind(event.kind).label} {event.reference}".strip()
+    rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", detail[:300], at, str(by))])
     if event.kind in _MONEY and (words := _why_not_booked(payment, event)):
         _ask_about_money(order_id, event, words, at=at, by=by)
     elif event.kind in paid.RECEIVED:
