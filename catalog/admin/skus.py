@@ -69,6 +69,8 @@ class NewCodeForm(forms.Form):
 
 class SkuCostInline(TabularInline):
     model = SkuCost
+    # All of its rows are: whoever may not know costs may not look at them, nor at what the audit trail has of them.
+    costs = ("cost",)
     extra = 0
     can_delete = False
     autocomplete_fields = ["supplier"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 
 import pytest
 from django.contrib import admin
@@ -12,10 +13,12 @@ from django.db.models import DecimalField
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
+from catalog.models import SkuCost
 from erp.back_office.roles import APART, ROLES, Role, load_roles
 from erp.core.models import AuditRow
 from erp.runtime.installation import PROJECT
 from tests.back_office import access
+from tests.catalog.factories import sku
 
 pytestmark = pytest.mark.django_db
 BY_NAME = {role.name: role for role in ROLES}
@@ -296,3 +299,18 @@ def test_every_amount_of_a_document_is_hidden_from_who_may_not_know_amounts(rf):
         ]
 
     assert shown == []
+
+
+def test_the_audit_trail_tells_costs_to_those_who_may_know_them(client):
+    SkuCost.objects.create(sku=sku(), cost=98_765, valid_from=date(2026, 1, 1))
+    row = AuditRow.objects.get(table_name="catalog_skucost")
+    other = AuditRow.objects.filter(table_name="catalog_sku").latest("pk")
+
+    def opens(role: str) -> list[bool]:
+        client.force_login(access.make_user(BY_NAME[role]))
+        pages = [client.get(f"/admin/core/auditrow/{each.pk}/change/") for each in (row, other)]
+        listed = client.get("/admin/core/auditrow/", {"q": "catalog_skucost"}).context["cl"].result_list
+        return [*(page.status_code == 200 for page in pages), bool(listed)]
+
+    assert opens("システム管理") == [False, True, False]
+    assert opens("経理") == [True, True, True]

@@ -21,6 +21,7 @@ from erp.core.admin import health
 from erp.core.admin.bases import ActionForm, PageLink, ReadOnlyAdmin
 from erp.core.admin.figures import document_link
 from erp.core.models import AuditRow, BackupRun, FeedEpoch, JobRun, MessageLog, StaffTask, VerifyRun
+from erp.core.permissions import SEE_COSTS
 from erp.core.retries import retried
 
 
@@ -119,6 +120,18 @@ class StaffTaskAdmin(ReadOnlyAdmin):
         return ""
 
 
+def tables_of_costs() -> list[str]:
+    """Tables of which some page hides a column as a cost."""
+    parts: list[Any] = [part for page in admin.site._registry.values() for part in (page, *page.inlines)]
+    return sorted(
+        {
+            part.model._meta.db_table
+            for part in parts
+            if {field.name for field in part.model._meta.concrete_fields} & {*getattr(part, "costs", ())}
+        }
+    )
+
+
 @admin.register(AuditRow)
 class AuditRowAdmin(ReadOnlyAdmin):
     """Who changed what, when and from where. Search by table, or by table and row: ``core_channel 7``."""
@@ -129,6 +142,11 @@ class AuditRowAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     # There are few tables and few actors: half of the trail would be sorted for a page.
     sortable_by = ["id", "recorded_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditRow]:
+        """Rows of tables that hold what goods cost are for those who may know it."""
+        found: QuerySet[AuditRow] = super().get_queryset(request)
+        return found if request.user.has_perm(SEE_COSTS) else found.exclude(table_name__in=tables_of_costs())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditRow], search_term: str
