@@ -188,3 +188,15 @@ def test_a_transfer_moves_pieces_at_cost_and_posts_only_between_accounts(shelf):
     with pytest.raises(InvalidInput):
         arrive(1, "T-2c")
     assert no_faults() == []
+
+
+def test_pieces_that_are_found_where_none_are_left_take_the_latest_cost():
+    """As in a count: there is no average, and the master says nothing."""
+    warehouse, shirt = location(), sku()
+    receive(warehouse, shirt, 2, 700)
+    adjust(warehouse, AdjustmentLine(1, shirt.pk, -2), reason="LOSS")
+
+    adjust(warehouse, AdjustmentLine(1, shirt.pk, 1), reason="FOUND", external_id="A-2")
+
+    assert worth(shirt) == (1, 700)
+    assert no_faults() == []

@@ -14,7 +14,6 @@ from fractions import Fraction
 
 from django.utils.translation import gettext as _
 
-from catalog.selectors import cost_on
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, NotFound, Problem
@@ -23,6 +22,7 @@ from erp.core.use_case import use_case
 from erp.inventory import postings
 from erp.inventory.models import Reason, StockDocument
 from erp.inventory.postings import Sums
+from erp.inventory.selectors.worth import unit_worth
 from erp.inventory.services import documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
@@ -35,7 +35,8 @@ ADJUSTMENT, WRITE_DOWN, LATE_COST = "ADJUSTMENT", "WRITE_DOWN", "LATE_COST"
 
 @dataclass(frozen=True, slots=True)
 class AdjustmentLine:
-    """Pieces more (positive) or less (negative). ``unit_cost`` values found pieces; without it they take the average."""
+    """Pieces more (positive) or less (negative). ``unit_cost`` values found pieces; without it they take the average, the cost of the
+    master where none are there, else the latest."""
 
     line_no: int
     sku_id: int
@@ -94,14 +95,14 @@ def adjust(
     ]
     explain_losses(booking, gone, occurred_at=occurred_at, at=at, by=by)
     movements.refuse_shortage({key: pieces for key, pieces in wanted.items() if pieces > 0}, booking)
-    costs = cost_on([line.sku_id for line in lines if line.quantity > 0], on)
+    costs = unit_worth(location_id=location_id, sku_ids=[line.sku_id for line in lines if line.quantity > 0], on=on)
     sums = Sums()
     # Found pieces first, so that a line that takes more than was there meets them.
     for line in sorted(lines, key=lambda line: line.quantity < 0):
         key = (line.sku_id, location_id)
         if line.quantity > 0:
             unit = line.unit_cost if line.unit_cost is not None else booking.average_cost(key)
-            value = round_fraction(Fraction(costs.get(line.sku_id, ZERO) if unit is None else unit) * line.quantity)
+            value = round_fraction(Fraction(costs[line.sku_id] if unit is None else unit) * line.quantity)
         else:
             value = -booking.average_value(key, -line.quantity)
         booking.move(
