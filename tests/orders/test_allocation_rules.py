@@ -294,3 +294,14 @@ def test_a_revision_gives_no_stock_to_an_order_whose_money_is_overdue_still(ther
     assert figures(shirt, place) == (3, 0)
     assert pay(channel, record, NOON + 11 * DAY) == OrderState.READY
     assert figures(shirt, place) == (3, 2)
+
+
+def test_an_order_that_is_told_when_its_day_has_come_is_served_at_once(there):
+    """Ordered yesterday, to be served from today on, and read from the site only now."""
+    channel, place, shirt = there
+    AllocationRule.objects.create(channel=channel, mode="BEFORE_WISHED_DATE", days_before=5)
+    sent = order(line(shirt, 2), ordered_at=NOON - DAY, deliveries=(DeliveryInput(wish_date=TODAY + 5 * DAY),))
+
+    record = placed(channel, sent)
+
+    assert (figures(shirt, place), waits(record)) == ((3, 2), [])

@@ -92,6 +92,8 @@ class Draft:
     order_id: int = 0
     number: str = ""
     terms: AllocationTerms = DEFAULT
+    # The day on which it was told, which may be a later one than that of the order.
+    told_on: dt.date = dt.date.min
     # What staff gave this very order.
     own_priority: int | None = None
     # An order that was allocated by hand, or when its day had come, is not put back by a revision.
@@ -114,7 +116,8 @@ class Draft:
         wishes = [delivery.wish_date for delivery in self.deliveries if delivery.wish_date]
         if self.terms.mode == AllocationRule.Mode.BEFORE_WISHED_DATE and wishes:
             due_on = min(wishes) - dt.timedelta(days=self.terms.days_before)
-            return (OrderWait.Reason.WISHED_DATE.value, due_on) if due_on > self.order_date else None
+            has_come = due_on <= max(self.order_date, self.told_on)
+            return None if has_come else (OrderWait.Reason.WISHED_DATE.value, due_on)
         return None
 
     @property

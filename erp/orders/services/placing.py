@@ -116,6 +116,7 @@ def place_orders(
     in_turn: list[int] = []
     for index in sorted(drafts, key=lambda index: (orders[index].external_id, index)):
         draft = drafts[index]
+        draft.told_on = business_date(at)
         if draft.order.external_id in known:
             in_turn.append(index)
             continue

@@ -51,6 +51,7 @@ def carry_over(order: Order, draft: Draft, *, at: dt.datetime) -> None:
     """What was decided about the order before its revision came: its own priority, that it was allocated, or that its reservation was given up."""
     if OrderEvent.objects.filter(order=order, kind=OrderEvent.Kind.PRIORITY).exists():
         draft.own_priority = order.priority
+    draft.told_on = business_date(at)
     waited = OrderWait.objects.filter(order=order, reason__in=(Reason.BY_HAND, Reason.WISHED_DATE))
     # Its day has come, though it may still lack pieces: those that it has by now are its own.
     keeps_back = waited.filter(closed_at__isnull=True).exclude(due_on__lte=business_date(at))
