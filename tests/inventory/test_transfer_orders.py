@@ -378,6 +378,24 @@ def test_a_transfer_in_one_step_explains_what_had_left_beyond_the_books_too():
     assert no_faults() == []
 
 
+def test_inspected_goods_explain_what_had_left_beyond_the_books_too():
+    """Somebody carries the box to the shop and sells two of its five before the inspection is typed."""
+    waiting, shop, shirt = location("INSPECTION"), location("SHOP"), sku()
+    receive(waiting, shirt, 5, 100)
+    services.record_physical_fact(
+        source_type="DAMAGE", external_id="D-1", location_id=shop.pk, lines=[PhysicalLine(1, shirt.pk, 2)], reason_code="DAMAGE",
+        occurred_at=NOON, at=NOON, by=CLERK,
+    )  # fmt: skip
+
+    services.sort_inspected(
+        external_id="K-1", location_id=waiting.pk, sellable_to_id=shop.pk, lines=[SortedLine(shirt.pk, sellable=5)],
+        occurred_at=NOON, at=NOON, by=CLERK,
+    )  # fmt: skip
+
+    assert (figures(shirt, shop), ProvisionalReceipt.objects.get().settled_quantity) == ((3, 0), 2)
+    assert (worth(shirt), no_faults()) == ((3, 300), [])
+
+
 def test_what_is_kept_for_a_customer_is_lost_after_what_is_to_go_to_another_shop():
     warehouse, shop, shirt = location(), location("SHOP"), sku()
     receive(warehouse, shirt, 2)

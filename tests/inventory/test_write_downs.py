@@ -220,6 +220,20 @@ def test_of_two_proposals_of_the_same_goods_one_is_posted(autumn):
     assert worth(coat) == (20, 15_015)
 
 
+def test_a_proposal_that_is_edited_is_overtaken_all_the_same(autumn):
+    """Its pieces and their value are those of the moment when it was made."""
+    place, coat, _shirt = autumn
+    review, other = propose(), propose()
+    services.post_write_down(review_id=review.pk, at=noon("2026-11-01"), by=CLERK)
+    receive(place, coat, 10, 1_001, "2026-11-01")
+    services.edit_write_down(review_id=other.pk, proposed={}, reverses=False, at=noon("2026-11-02"), by=CLERK)
+
+    with pytest.raises(NotAllowedNow):
+        services.post_write_down(review_id=other.pk, at=noon("2026-11-02"), by=CLERK)
+
+    assert worth(coat) == (20, 15_015)
+
+
 def test_a_pool_that_is_kept_at_standard_by_now_is_not_written_down(autumn):
     _place, coat, _shirt = autumn
     review = propose()

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from accounting.selectors import open_items
-from erp.core.errors import Conflict
+from erp.core.errors import Conflict, InvalidInput
 from erp.inventory.selectors.stock_value import proofs, values_on
 from erp.orders.exceptions import NotReturnable
 from erp.orders.models import Order, OrderLine, Return, ReturnLine, ShipmentLine
@@ -141,6 +141,18 @@ def test_unlinked_returns_take_each_line_to_its_account_and_say_so():
     assert (abs(figure("sales.returns")), abs(figure("sales.discounts"))) == (1998, 600)
     assert figure("refunds_payable") == 2856
     assert figures(shirt, place) == (4, 0)
+
+
+def test_an_unlinked_return_of_tomorrow_is_refused_and_named():
+    channel, place = shop()
+    shirt = sku()
+    returns = [unlinked(1, shirt), replace(unlinked(2, shirt), return_date=TODAY + dt.timedelta(days=1))]
+
+    with pytest.raises(InvalidInput) as refusal:
+        record_unlinked_returns(channel=channel.code, returns=returns, location_id=place.pk, at=NOON, by=DESK)
+
+    assert [(one.pointer, one.code) for one in refusal.value.problems] == [("/C-2/return_date", "in_future")]
+    assert not Return.objects.exists()
 
 
 def test_statements_do_not_grow_with_the_number_of_unlinked_returns():

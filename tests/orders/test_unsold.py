@@ -12,7 +12,7 @@ from accounting.models import BillableItem
 from accounting.selectors import open_items
 from catalog.services import define_kit
 from customers.models import CreditGroup
-from erp.core.errors import Conflict
+from erp.core.errors import Conflict, InvalidInput
 from erp.core.verify import verify
 from erp.inventory.models import Location
 from erp.inventory.services import Count, ReceiptLine, WriteDownLine, receive, record_count, write_down
@@ -337,7 +337,8 @@ def consigned(quantity: int = 10, price: int = 6_600, cost: int = 25_000):
 
 def report(channel, parcel_line, units: int, external_id: str = "SR-1", on: dt.date = LATER) -> SalesReport:
     lines = [SoldUnits(parcel_line.pk, units)]
-    return report_sales(channel=channel.code, external_id=external_id, lines=lines, report_date=on, **HOW)
+    at = NOON + max(on - TODAY, dt.timedelta())
+    return report_sales(channel=channel.code, external_id=external_id, lines=lines, report_date=on, at=at, by=DESK)
 
 
 def test_a_sales_report_of_one_piece():
@@ -434,6 +435,19 @@ def test_names_everything_that_cannot_have_been_sold_and_posts_nothing():
     assert [problem.code for problem in nothing.value.problems] == ["wrong_lines"]
     assert not SalesReport.objects.exists()
     assert figure("sales.wholesale") == before
+
+
+def test_a_sale_of_tomorrow_is_not_reported():
+    channel, _place, _goods, _record, parcel_line = consigned()
+    sold = [SoldUnits(parcel_line.pk, 1)]
+
+    with pytest.raises(InvalidInput) as refusal:
+        report_sales(
+            channel=channel.code, external_id="SR-1", lines=sold, report_date=TODAY + dt.timedelta(days=1), **HOW
+        )
+
+    assert [(one.pointer, one.code) for one in refusal.value.problems] == [("/report_date", "in_future")]
+    assert (outside_figures(), SalesReport.objects.exists()) == ((0, 25_000), False)
 
 
 def test_what_came_back_cannot_be_reported_any_more():

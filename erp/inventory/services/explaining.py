@@ -138,6 +138,21 @@ def explain_counts(
     return explained
 
 
+def settle_arrivals(
+    booking: Booking, sums: Sums, document_id: int, *, occurred_at: dt.datetime, at: dt.datetime, by: Actor
+) -> None:
+    """What was found by a count of the pieces that this booking brings in, or had left beyond the books before anybody noted that they came, is not
+    there once more. All that it brings in comes under one document."""
+    received: dict[BalanceKey, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for line in booking.came:
+        received[line.key][0] += line.pieces
+        received[line.key][1] += line.value
+    for key, (pieces, worth) in explain_counts(booking, occurred_at=occurred_at, at=at, by=by).items():
+        received[key][0] -= pieces
+        received[key][1] -= worth
+    provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
+
+
 def open_for_leaving(
     leaving: Sequence[Left],
     *,

@@ -32,7 +32,7 @@ from erp.inventory.postings import Purchase, Sums
 from erp.inventory.services import documents, movements, promises, provisional
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import explain_counts
+from erp.inventory.services.explaining import settle_arrivals
 from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -111,18 +111,12 @@ def receive(
     expected = {line.sku_id for line in lines if line.expected_receipt_id is not None}
     booking = movements.open_booking((), arriving=keys, occurred_at=occurred_at, at=at, claiming=expected)
     sums = Sums()
-    received: dict[BalanceKey, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     # Goods that wait for their invoice are no purchase for the tax return yet.
     is_purchase = books is PurchaseBooks.PAYABLE
     for line, key, cost, tax_code in zip(lines, keys, bought.costs, bought.tax_codes, strict=True):
         booking.move(key, line.quantity, value=cost, document_id=document_id, document_line=line.line_no)
         sums.debit(booking.account_role(key), cost, tax_code=tax_code if is_purchase else "")
-        received[key][0] += line.quantity
-        received[key][1] += cost
-    for key, (pieces, found_cost) in explain_counts(booking, occurred_at=occurred_at, at=at, by=by).items():
-        received[key][0] -= pieces
-        received[key][1] -= found_cost
-    provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
+    settle_arrivals(booking, sums, document_id, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     _fulfil_expectations(lines, location_id=location_id, at=at, by=by)
     post(

@@ -20,7 +20,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.selectors.places import first_location_id
 from erp.inventory.services import documents
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import Left, explain_counts, open_for_leaving
+from erp.inventory.services.explaining import Left, open_for_leaving, settle_arrivals
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
@@ -102,7 +102,7 @@ def sort_inspected(
             )
             sums.credit(booking.account_role(source), value)
             sums.debit(scrap.account_role, value)
-    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
+    settle_arrivals(booking, sums, document_id, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     told = _("Inspected goods %(id)s") % {"id": external_id}
     post(sums.lines(), on=business_date(occurred_at), description=told, source=(SORTING, document_id), at=at, by=by)

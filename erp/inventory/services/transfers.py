@@ -24,7 +24,7 @@ from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements, provisional
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
-from erp.inventory.services.explaining import Left, explain_counts, open_for_leaving
+from erp.inventory.services.explaining import Left, open_for_leaving, settle_arrivals
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.movements import Booking
 from erp.inventory.services.posting import post
@@ -83,7 +83,7 @@ def transfer(
         booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)
         sums.credit(booking.account_role(source), value)
         sums.debit(booking.account_role(target), value)
-    _settle(booking, sums, document_id, occurred_at=occurred_at, at=at, by=by)
+    settle_arrivals(booking, sums, document_id, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     _post(sums, TRANSFER, document_id, external_id, occurred_at, at=at, by=by)
     return documents.booked(document_id)
@@ -181,24 +181,10 @@ def take_off_the_road(
         booking.move(target, line.quantity, value=value, document_id=document_id, document_line=line.line_no)
         sums.credit(booking.account_role(source), value)
         sums.debit(booking.account_role(target), value)
-    _settle(booking, sums, document_id, occurred_at=occurred_at, at=at, by=by)
+    settle_arrivals(booking, sums, document_id, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     _post(sums, ARRIVAL, document_id, external_id, occurred_at, at=at, by=by)
     return documents.booked(document_id)
-
-
-def _settle(
-    booking: Booking, sums: Sums, document_id: int, *, occurred_at: dt.datetime, at: dt.datetime, by: Actor
-) -> None:
-    """What was found of the pieces by a count, or had left beyond the books before anybody noted that they came, is not there once more."""
-    received: dict[BalanceKey, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
-    for line in booking.came:
-        received[line.key][0] += line.pieces
-        received[line.key][1] += line.value
-    for key, (pieces, worth) in explain_counts(booking, occurred_at=occurred_at, at=at, by=by).items():
-        received[key][0] -= pieces
-        received[key][1] -= worth
-    provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
 
 
 def _post(

@@ -124,9 +124,10 @@ def edit_write_down(
         line.proposed_value = proposed[key]
     WriteDownLine.objects.bulk_update(lines.values(), ["proposed_value"])
     review.lines.filter(pk__in=[key for key, line in lines.items() if line.proposed_value == line.value]).delete()
-    review.reverses, review.made_by, review.made_at = reverses, str(by), at
+    # ``made_at`` stays: pieces and value of its lines are those of the moment when it was made.
+    review.reverses, review.made_by = reverses, str(by)
     review.version += 1
-    review.save(update_fields=["reverses", "made_by", "made_at", "version"])
+    review.save(update_fields=["reverses", "made_by", "version"])
     return review
 
 

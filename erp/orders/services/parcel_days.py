@@ -14,10 +14,15 @@ from erp.core.errors import InvalidInput, Problem
 
 def refuse_future(field: str, on: dt.date, *, at: dt.datetime) -> None:
     """Raises InvalidInput naming the field for a day that has not come."""
+    if problems := list(not_yet(f"/{field}", on, at=at)):
+        raise InvalidInput(problems)
+
+
+def not_yet(pointer: str, on: dt.date, *, at: dt.datetime) -> Iterator[Problem]:
+    """Pieces are on hand as soon as they are booked, so they do not come or go on a day to come."""
     if on > (today := business_date(at)):
         told = _("%(day)s has not come yet; today is %(today)s.")
-        words = told % {"day": written_day(on), "today": written_day(today)}
-        raise InvalidInput([Problem(f"/{field}", "in_future", words)])
+        yield Problem(pointer, "in_future", told % {"day": written_day(on), "today": written_day(today)})
 
 
 def before_it_left(number: str, left_on: dt.date | None, on: dt.date) -> Iterator[Problem]:

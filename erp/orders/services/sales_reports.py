@@ -26,7 +26,7 @@ from erp.orders.exceptions import NotReportable
 from erp.orders.models import OrderEvent, SalesReport, SalesReportLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
 from erp.orders.selectors.units import Units, outside
-from erp.orders.services import parcels
+from erp.orders.services import parcel_days, parcels
 from erp.orders.services.outside import Selling, issued_of, sell, whatever_is_left
 from erp.orders.services.parcels import Parcel, ParcelLine
 from erp.orders.services.sales import announce_shipments, hold_credit_of
@@ -56,7 +56,7 @@ def report_sales(
     """Post the sale of consigned goods that an account reports, a part of what it holds or all. ``report_date`` is the day of the sale.
 
     The same ``external_id`` again returns the first report. Raises NotFound for an unknown channel, NotReportable naming every line of which
-    less is out there (then nothing is posted), Conflict for other content under the same id, PeriodClosed.
+    less is out there (then nothing is posted), Conflict for other content under the same id, InvalidInput for a day to come, PeriodClosed.
     """
     channel_id = selectors.channel_id_of(channel)
     on = report_date or business_date(at)
@@ -69,6 +69,7 @@ def report_sales(
         if known.fingerprint != fingerprint:
             raise Conflict(_("Sales report %(id)s is recorded with other content.") % {"id": external_id})
         return known
+    parcel_days.refuse_future("report_date", on, at=at)
     mine = {
         line.id: (parcel, line)
         for parcel in found.values()

@@ -21,7 +21,7 @@ from erp.inventory.services import PutBack
 from erp.orders import postings
 from erp.orders.models import Return, ReturnLine
 from erp.orders.postings import Dimensions, Document, MoneyPart, SalePart
-from erp.orders.services import return_documents
+from erp.orders.services import parcel_days, return_documents
 from erp.orders.services.return_documents import NewLine, NewReturn
 
 Condition = ReturnLine.Condition
@@ -69,7 +69,10 @@ def record_unlinked_returns(
     if problems := [
         problem
         for item in returns
-        for problem in unbookable(f"/{item.external_id}/return_date", item.return_date, at=at)
+        for problem in (
+            *unbookable(f"/{item.external_id}/return_date", item.return_date, at=at),
+            *parcel_days.not_yet(f"/{item.external_id}/return_date", item.return_date, at=at),
+        )
     ]:
         raise InvalidInput(problems)
     shop = Channel.objects.get(code=channel)
