@@ -29,8 +29,7 @@ from erp.core.use_case import use_case
 from erp.inventory import postings
 from erp.inventory.models import StockDocument
 from erp.inventory.postings import Purchase, Sums
-from erp.inventory.services import documents, movements, promises, provisional
-from erp.inventory.services.balances import BalanceKey
+from erp.inventory.services import documents, movements, promises
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.explaining import settle_arrivals
 from erp.inventory.services.figures import faults_of_cost, faults_of_pieces

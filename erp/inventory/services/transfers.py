@@ -9,7 +9,6 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -22,11 +21,9 @@ from erp.core.use_case import use_case
 from erp.inventory.models import Location, StockDocument, StockMovement, TransferOrder
 from erp.inventory.postings import Sums
 from erp.inventory.services import documents, movements, provisional
-from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.explaining import Left, open_for_leaving, settle_arrivals
 from erp.inventory.services.figures import faults_of_pieces
-from erp.inventory.services.movements import Booking
 from erp.inventory.services.posting import post
 
 TRANSFER, ARRIVAL, TRANSFER_LOSS = "TRANSFER", "TRANSFER_ARRIVAL", "TRANSFER_LOSS"
