@@ -107,7 +107,7 @@ def voucher_view(page: JournalEntryAdmin, request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.add_error(None, for_people(refusal))
         else:
-            page.message_user(request, gettext("%(number)s is posted.") % {"number": entry.number}, messages.SUCCESS)
+            _tell(page, request, entry)
             return HttpResponseRedirect(reverse("admin:accounting_journalentry_change", args=[entry.id]))
     context = {
         **page.admin_site.each_context(request),
@@ -117,3 +117,13 @@ def voucher_view(page: JournalEntryAdmin, request: HttpRequest) -> HttpResponse:
         "lines": lines,
     }
     return TemplateResponse(request, "admin/accounting/journalentry/voucher.html", context)
+
+
+def _tell(page: JournalEntryAdmin, request: HttpRequest, entry: services.PostedEntry) -> None:
+    if entry.is_replay:
+        said = gettext(
+            "You have posted this as %(number)s already; nothing more was posted. For the same once more, open a new form."
+        )
+        page.message_user(request, said % {"number": entry.number}, messages.WARNING)
+    else:
+        page.message_user(request, gettext("%(number)s is posted.") % {"number": entry.number}, messages.SUCCESS)

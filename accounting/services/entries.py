@@ -27,11 +27,13 @@ from erp.core.use_case import use_case
 
 @dataclass(frozen=True, slots=True)
 class PostedEntry:
-    """``item_ids`` runs parallel to the draft's lines: the open item that the line opened or settled, or None."""
+    """``item_ids`` runs parallel to the draft's lines: the open item that the line opened or settled, or None. ``is_replay``: it was posted
+    before, and nothing more was posted now."""
 
     id: int
     number: str
     item_ids: list[int | None]
+    is_replay: bool = False
 
 
 @use_case
@@ -112,7 +114,7 @@ def write(
                 raise AssertionError(f"account {account.code} is kept by open items, the line names none: {line}")
             entry.item_ids.append(item_id)
             row_id = next(books.posting_ids)
-            postings.append((row_id, entry.id, line_no, *_posting_row(account, line, draft, item_id, books)))
+            postings.append((row_id, entry.id, line_no, *posting_row(account, line, draft, item_id, books)))
         posted.append(entry)
     own.insert(JournalEntry, _ENTRY_COLUMNS, entries)
     own.insert(OpenItem, _ITEM_COLUMNS, items)
@@ -136,6 +138,8 @@ _POSTING_COLUMNS = (
     "id", "entry_id", "line_no", "entry_date", "account_id", "side", "amount", "currency", "channel_id", "department_id",
     "party_kind", "party_id", "tax_code", "source_line", "open_item_id", "description",
 )  # fmt: skip
+# What a posting says of its line: the columns of ``posting_row``.
+COLUMNS_OF_LINE = _POSTING_COLUMNS[3:]
 
 
 def _item_row(
@@ -162,7 +166,7 @@ def _item_row(
     )
 
 
-def _posting_row(account: Account, line: Line, draft: EntryDraft, item_id: int | None, books: Books) -> tuple[Any, ...]:
+def posting_row(account: Account, line: Line, draft: EntryDraft, item_id: int | None, books: Books) -> tuple[Any, ...]:
     party: tuple[str, int | None] = ("", None)
     if line.settles is not None:
         item = books.items[line.settles]

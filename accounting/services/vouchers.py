@@ -9,11 +9,11 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from accounting.exceptions import ControlAccount, NotReversible, OverSettled
-from accounting.models import JournalEntry, LedgerAccount, Posting
+from accounting.models import JournalEntry, LedgerAccount, OpenItem, Posting
 from accounting.postings.drafts import CREDIT, DEBIT, EntryDraft, Line, debit_minus_credit
 from accounting.selectors.chart import Party
 from accounting.services.books import Books, read_books
-from accounting.services.entries import PostedEntry, write
+from accounting.services.entries import COLUMNS_OF_LINE, PostedEntry, posting_row, write
 from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, NotFound, Problem
@@ -37,8 +37,8 @@ def post_voucher(
 ) -> PostedEntry:
     """Post a manual voucher (振替伝票), its accounts named by code or role.
 
-    ``seen`` is the newest entry there was when the form was opened: the same voucher of the same hand behind it is this one, pressed twice, and
-    is what is answered. Two that are equal are two forms.
+    ``seen`` is the newest entry there was when the form was opened. The same voucher of the same hand behind it is answered as a replay: the
+    button was pressed twice, or an equal one was posted from another form while this one was open. One that is meant takes a form opened after.
 
     Raises:
         InvalidInput: names every fault of the voucher: no lines, out of balance, unknown or inactive accounts.
@@ -65,22 +65,21 @@ def _posted_behind(seen: int, draft: EntryDraft, books: Books, by: Actor) -> Pos
     found = JournalEntry.objects.filter(
         kind=JournalEntry.Kind.MANUAL, pk__gt=seen, actor=str(by), entry_date=draft.entry_date, description=draft.description[:200],
         reversed_by__isnull=True,
-    )  # fmt: skip
-    wanted = [
-        (line.side, line.amount, draft.currency, line.settles, None if line.settles else books.account_of(line).id, line.channel_id,
-         line.department_id, line.tax_code, line.description[:200])
-        for line in draft.lines
-    ]  # fmt: skip
-    for entry in found.order_by("pk").prefetch_related("postings"):
-        postings = sorted(entry.postings.all(), key=lambda posting: posting.line_no)
-        told = [
-            (row.side, row.amount, row.currency, row.open_item_id, None if row.open_item_id else row.account_id, row.channel_id,
-             row.department_id, row.tax_code, row.description)
-            for row in postings
-        ]  # fmt: skip
-        if told == wanted:
-            return PostedEntry(entry.pk, entry.number, [posting.open_item_id for posting in postings])
-    return None
+    ).order_by("pk")  # fmt: skip
+    told: dict[int, list[tuple[object, ...]]] = {pk: [] for pk in found.values_list("pk", flat=True)}
+    if not told:
+        return None
+    postings = Posting.objects.filter(entry__in=told).order_by("line_no")
+    for entry_id, *row in postings.values_list("entry_id", *COLUMNS_OF_LINE):
+        told[entry_id].append(tuple(row))
+    settled = [line.settles for line in draft.lines if line.settles is not None]
+    books.items = OpenItem.objects.select_related("account").in_bulk(settled)
+    wanted = [posting_row(books.account_of(line), line, draft, line.settles, books) for line in draft.lines]
+    same = next((entry_id for entry_id, rows in told.items() if rows == wanted), None)
+    if same is None:
+        return None
+    number = JournalEntry.objects.values_list("number", flat=True).get(pk=same)
+    return PostedEntry(same, number, [line.settles for line in draft.lines], is_replay=True)
 
 
 def _faults_of_form(draft: EntryDraft) -> list[Problem]:

@@ -167,6 +167,26 @@ def test_a_voucher_whose_button_is_pressed_twice_is_posted_once(boss):
     assert JournalEntry.objects.filter(kind="MANUAL").count() == 2
 
 
+def test_an_equal_voucher_of_a_form_opened_before_the_first_is_told_that_nothing_was_posted(boss):
+    """Whoever wants it twice and has two forms open must not read that the second is posted."""
+    url = reverse("admin:accounting_journalentry_add")
+    lines = form({"account": account("6370"), "debit": "5"}, {"account": account("1110"), "credit": "5"})
+    forms = [lines | {"seen": boss.get(url).context["form"].initial["seen"]} for _tab in range(2)]
+
+    said = [list(boss.post(url, filled, follow=True).context["messages"]) for filled in forms]
+
+    number = JournalEntry.objects.get(kind="MANUAL").number
+    assert [[(each.level_tag, str(each)) for each in messages] for messages in said] == [
+        [("success", f"{number} を記帳しました。")],
+        [
+            (
+                "warning",
+                f"この内容は {number} として記帳済みのため、今回は記帳していません。同じ内容をもう一度記帳する場合は、新しい画面で入力してください。",
+            )
+        ],
+    ]
+
+
 def test_a_refused_voucher_says_why_and_keeps_what_was_typed(boss):
     url = reverse("admin:accounting_journalentry_add")
 

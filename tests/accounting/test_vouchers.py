@@ -58,6 +58,7 @@ def test_a_voucher_is_posted_once_by_each_form_that_is_filled_in():
     after_its_reversal = voucher(*lines, seen=0)
 
     assert (pressed_again.id, pressed_again.number) == (first.id, first.number)
+    assert (first.is_replay, pressed_again.is_replay, opened_anew.is_replay) == (False, True, False)
     assert len({entry.id for entry in (first, another_hand, opened_anew, other_amount, after_its_reversal)}) == 5
 
 
@@ -65,8 +66,23 @@ def test_a_voucher_that_settles_an_item_is_found_again_too():
     item = card_sale(11_000)
     lines = [debit("bad_debt", 11_000), settle("CREDIT", item, 11_000)]
 
-    assert voucher(*lines, seen=0) == voucher(*lines, seen=0)
+    first, again = voucher(*lines, seen=0), voucher(*lines, seen=0)
+
+    assert (again.id, again.item_ids, again.is_replay) == (first.id, [None, item], True)
     assert remaining(item) == 0
+
+
+@pytest.mark.parametrize(
+    "more", [{"party": counterparty}, {"source_line": lambda: 3}], ids=lambda more: next(iter(more))
+)
+def test_vouchers_whose_lines_differ_in_any_column_are_two(more):
+    plain = [debit("6310", 200_000), credit("1120", 200_000)]
+    told = [debit("6310", 200_000, **{name: value() for name, value in more.items()}), credit("1120", 200_000)]
+
+    first, other, same = voucher(*plain, seen=0), voucher(*told, seen=0), voucher(*told, seen=0)
+
+    assert (first.id != other.id, other.is_replay) == (True, False)
+    assert (same.id, same.is_replay) == (other.id, True)
 
 
 @pytest.mark.django_db(transaction=True)
