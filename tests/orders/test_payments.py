@@ -200,6 +200,25 @@ def test_a_second_transfer_that_is_not_all_that_was_missing_leaves_the_order_sho
     assert (task.kind, task.detail) == ("PAYMENT_SHORT", "3,300 のうち 2,200 が入金されました。")
 
 
+def test_further_money_for_goods_that_left_before_they_were_paid_is_too_much_and_leaves_nothing_short():
+    """What came for goods that had left is attached to their sale: the payment is whole, although nothing was received on it in advance."""
+    channel, shirt = stocked_shop()
+    PaymentRoute.objects.filter(method="BANK_TRANSFER").update(must_be_paid_first=False)
+    record = placed(channel, order(line(shirt, 1, 10_000), payments=(transfer(10_000),)))
+    shipped(record)
+    news(channel, "PAID", 10_000, event_id="p-1")
+    news(channel, "PAID", 4_000, event_id="p-2")
+    payment = OrderPayment.objects.get()
+    assert (payment.status, payment.attached_amount, tasks()) == ("PAID", 0, ["PAID_AGAIN"])
+
+    assert book_second_transfer(payment_id=payment.pk, **HOW) == 4_000
+
+    payment.refresh_from_db()
+    assert (payment.status, figure("deposits"), tasks()) == ("PAID", 4_000, ["REFUND_OF_DIFFERENCE"])
+    assert confirm_refund(payment_id=payment.pk, **HOW) == 4_000
+    assert (figure("deposits"), figure("bank"), tasks()) == (0, 10_000, [])
+
+
 def test_a_second_transfer_that_pays_an_order_takes_up_its_stock_again():
     channel, shirt = stocked_shop()
     payment = short_and_told_again(channel, shirt, 2)

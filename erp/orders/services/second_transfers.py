@@ -72,7 +72,8 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
     if not amount or not selectors.is_paid_again(order.pk):
         raise NotAllowedNow(_("No second transfer of this payment was reported, or it is decided."))
     here = payment.attached_amount + amount
-    was_short = payment.attached_amount < payment.amount
+    # What was paid once the goods had left is attached to their sale and not to the payment: such a payment is whole all the same.
+    was_short = payment.status not in paid.RECEIVED and payment.attached_amount < payment.amount
     if is_paid_now := was_short and here >= payment.amount:
         paid.take_up(order.pk, at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(

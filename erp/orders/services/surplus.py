@@ -17,6 +17,7 @@ from erp.core.money import ZERO
 from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderPayment, PaymentStatus
 from erp.orders.postings import Document, MoneyPart
+from erp.orders.services import paid
 from erp.orders.services.parties import customer_party, dimensions_of
 
 TASK = "REFUND_OF_DIFFERENCE"
@@ -33,18 +34,33 @@ class Surplus:
 def find(order_id: int) -> list[Surplus]:
     """By payment; never more than is still a deposit and no sale will take. What no sale takes of an order that is cancelled, or of which goods
     came back before they were sold, is owed as a refund already."""
-    above = OrderPayment.objects.filter(
-        order=order_id, received_amount__gt=F("amount") + F("surplus_refunded_amount")
-    ).exclude(role="")
+    received = OrderPayment.objects.filter(order=order_id, received_amount__gt=F("surplus_refunded_amount")).exclude(
+        role=""
+    )
+    payments = list(received.order_by("line_no"))
+    above = [payment for payment in payments if payment.attached_amount > payment.amount]
+    behind = [payment for payment in payments if payment not in above and _was_sold_before_it_was_paid(payment)]
     found = []
-    payments = list(above.order_by("line_no"))
-    left = _free_deposits(order_id) if payments else ZERO
-    for payment in payments:
+    left = _free_deposits(order_id) if above else ZERO
+    for payment in above:
         part = min(payment.attached_amount - payment.amount, left)
         if part > 0:
             found.append(Surplus(payment, part))
             left -= part
+    if behind:
+        still = selectors.still_to_be_sold(order_id)
+        left = sum((item.remaining for item in _deposits(order_id)), ZERO) - still - sum(item.amount for item in found)
+    for payment in behind:
+        part = min(payment.attached_amount, left)
+        if part > 0:
+            found.append(Surplus(payment, part))
+            left -= part
     return found
+
+
+def _was_sold_before_it_was_paid(payment: OrderPayment) -> bool:
+    """Goods left first: what came for them is attached to their sale, so that all that no sale to come will take is more than was to be paid."""
+    return payment.status in paid.RECEIVED and payment.applied_amount > payment.attached_amount
 
 
 def _free_deposits(order_id: int) -> Decimal:
