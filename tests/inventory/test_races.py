@@ -6,8 +6,9 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
+from catalog.services import define_kit
 from erp.core import checks
 from erp.inventory import services
 from erp.inventory.exceptions import InsufficientStock
@@ -464,3 +465,35 @@ def test_two_reservations_of_one_quota_both_count():
     )
 
     assert ChannelQuota.objects.get().used == 12
+
+
+@fails_without("database.inventory_kit_without_stock")
+def test_a_sku_whose_pieces_are_just_coming_in_becomes_no_kit():
+    warehouse, item, part = location(), sku(), sku()
+    stock(item, warehouse, 1)
+    stock(item, warehouse, -1)
+
+    def becoming():
+        return define_kit(sku_code=item.code, components={part.code: 1}, at=NOON, by=CLERK)
+
+    [refused] = race(becoming, hold=StockBalance.objects.all(), meanwhile=receiving(warehouse, "R", (item, 1)))
+
+    assert isinstance(refused, IntegrityError)
+    item.refresh_from_db()
+    assert (item.is_kit, figures(item, warehouse)) == (False, (1, 0))
+
+
+def test_verify_names_a_kit_whose_first_pieces_came_in_at_that_moment():
+    """There is no balance that could be waited for."""
+    warehouse, item, part = location(), sku(), sku()
+
+    def becoming():
+        return define_kit(sku_code=item.code, components={part.code: 1}, at=NOON, by=CLERK)
+
+    with transaction.atomic():
+        receiving(warehouse, "R", (item, 1))()
+        [kit] = race(becoming)
+    assert kit.is_kit
+
+    told = [(fault.subject_type, fault.subject_label) for fault in no_faults()]
+    assert told == [("BALANCE", f"{item.code} @ {warehouse.code}")]

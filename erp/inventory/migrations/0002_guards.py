@@ -42,9 +42,11 @@ DROP TRIGGER inventory_location_standard ON inventory_location; DROP TRIGGER inv
 DROP FUNCTION inventory_standard_in_house;
 """
 
-# A kit has no stock of its own: what lies there under its number would be sold by nobody.
+# A kit has no stock of its own: what lies there under its number would be sold by nobody. What is just being received is waited for; a first
+# receipt has no balance yet, and ``verify`` names what it leaves.
 KIT_WITHOUT_STOCK = """
 CREATE FUNCTION inventory_kit_without_stock() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM FROM inventory_stockbalance WHERE sku_id = NEW.id ORDER BY id FOR NO KEY UPDATE;
     IF EXISTS (SELECT FROM inventory_stockbalance WHERE sku_id = NEW.id AND on_hand > 0) THEN
         RAISE EXCEPTION 'SKU % has stock and becomes no kit', NEW.code
             USING ERRCODE = 'check_violation', CONSTRAINT = 'kit_without_stock', TABLE = TG_TABLE_NAME;

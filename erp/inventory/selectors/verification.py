@@ -82,6 +82,12 @@ LEFT JOIN inventory_location place ON place.id = coalesce(b.location_id, c.locat
 WHERE b.id IS NULL OR b.allocated <> coalesce(c.reserved, 0) + coalesce(c.held, 0) OR b.allocated NOT BETWEEN 0 AND b.on_hand
 """  # noqa: S608
 
+_KITS = f"""
+SELECT b.id, {_LABEL}, b.on_hand FROM inventory_stockbalance b
+JOIN catalog_sku sku ON sku.id = b.sku_id JOIN inventory_location place ON place.id = b.location_id
+WHERE sku.is_kit AND b.on_hand > 0
+"""  # noqa: S608
+
 _COSTS = """
 SELECT c.id, sku.code || ' / ' || pool.code, c.quantity, coalesce(b.pieces, 0), c.value, coalesce(m.worth, 0)
 FROM (SELECT m.sku_id, place.cost_pool_id, sum(m.value) AS worth
@@ -206,6 +212,12 @@ def _allocated() -> Iterator[Fault]:
         yield Fault("P2", "BALANCE", pk or 0, label, detail % figures)
 
 
+def _kits() -> Iterator[Fault]:
+    for pk, label, on_hand in _rows(_KITS):
+        detail = _("a kit, and %(on_hand)s on hand under its own number, which nobody sells")
+        yield Fault("P2", "BALANCE", pk, label, detail % {"on_hand": on_hand})
+
+
 def _quotas() -> Iterator[Fault]:
     for pk, label, used, pieces in _rows(_QUOTAS):
         detail = _("used %(used)s, its reservations have %(pieces)s")
@@ -295,6 +307,7 @@ def register_checks() -> None:
         ("P1", gettext_noop("What a count had lacked is put back once"), CountRecord, _lacked),
         ("P1", gettext_noop("A transfer moved what it says"), TransferOrderLine, _transfers),
         ("P2", gettext_noop("Allocated equals open reservations and holds"), StockBalance, _allocated),
+        ("P2", gettext_noop("A kit has no stock under its own number"), StockBalance, _kits),
         ("P2", gettext_noop("What is used of a quota equals its reservations"), ChannelQuota, _quotas),
         ("P3", gettext_noop("Nothing is promised beyond what an expected receipt brings"), ExpectedReceipt, _promised),
         ("P6", gettext_noop("Stock value equals the inventory accounts"), CostPool, _accounts),
