@@ -9,7 +9,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.db import connection
-from django.db.models import DecimalField
+from django.db.models import DecimalField, Field
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
@@ -18,6 +18,7 @@ from erp.back_office.roles import APART, ROLES, Role, load_roles
 from erp.core.models import AuditRow
 from erp.runtime.installation import PROJECT
 from tests.back_office import access
+from tests.back_office import shown as declared
 from tests.catalog.factories import sku
 
 pytestmark = pytest.mark.django_db
@@ -284,7 +285,7 @@ def test_a_list_filtered_by_what_is_hidden_is_refused_and_by_anything_else_shown
 
 
 def test_every_amount_of_a_document_is_hidden_from_who_may_not_know_amounts(rf):
-    """A field that is new on a model is on its page at once, and so is named beside the others."""
+    """A field that is new on a model is on its page at once, and so is named beside the others; on lists and in lines under a page too."""
     request = rf.get("/")
     request.user = access.make_user(BY_NAME["倉庫"])
     shown = []
@@ -295,10 +296,21 @@ def test_every_amount_of_a_document_is_hidden_from_who_may_not_know_amounts(rf):
         shown += [
             f"{model.__name__}.{each.name}"
             for each in model._meta.concrete_fields
-            if isinstance(each, DecimalField) and each.name not in named and not each.name.endswith("_percent")
+            if _is_amount(each) and each.name not in named
         ]
+    found = list(declared.fields_of(request.user))
+    assert {model for where, model, _field in found if where.startswith("lines of")}
+    shown += [
+        f"{where}: {field.name}"
+        for where, model, field in found
+        if model._meta.app_label == "orders" and _is_amount(field)
+    ]
 
     assert shown == []
+
+
+def _is_amount(field: Field) -> bool:
+    return isinstance(field, DecimalField) and not field.name.endswith("_percent")
 
 
 def test_the_audit_trail_tells_costs_to_those_who_may_know_them(client):
