@@ -81,8 +81,8 @@ class KitComponentInline(ReadOnlyInline):
     fk_name = "kit"
 
 
-# Of how many pieces of a component a kit may have.
-MOST_DIGITS = 4
+# Pieces of one component in a kit: far more than any has, and what is not would be too long for its column.
+MOST_PIECES = 9999
 
 
 class SkuForm(ModelForm):
@@ -97,8 +97,12 @@ class SkuForm(ModelForm):
         components: dict[str, int] = {}
         for line in self.cleaned_data["kit_definition"].splitlines():
             code, _space, pieces = line.strip().rpartition(" ")
-            if line.strip() and not (code and pieces.isdecimal() and len(pieces) <= MOST_DIGITS):
+            if line.strip() and not (code and pieces.isdecimal()):
                 raise forms.ValidationError(_("Not a SKU and a number: %(line)s"), params={"line": line})
+            # By its digits first: what is typed may be too long a number to be read at all.
+            if len(pieces) > len(str(MOST_PIECES)):
+                told = {"most": MOST_PIECES, "line": line}
+                raise forms.ValidationError(_("At most %(most)d pieces of one component: %(line)s"), params=told)
             if line.strip():
                 components[code.strip()] = int(pieces)
         return components

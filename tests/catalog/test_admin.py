@@ -191,6 +191,9 @@ def test_a_kit_is_defined_in_the_form_and_a_refusal_changes_nothing(staff):
     assert gettext("A kit cannot contain itself.") in page.content.decode()
     assert [(item.component, item.quantity) for item in kit.components.all()] == [(part, 2)]
     assert staff.post(url, sku_data(kit, kit_definition="PART two")).status_code == 200
+    for many in ("10000", "9" * 5000):
+        refused = staff.post(url, sku_data(kit, kit_definition=f"PART {many}"))
+        assert f"1つの構成品の数量は9999点までです: PART {many}" in refused.content.decode()
 
 
 def test_sizes_and_colours_are_ordered_in_their_list(staff):

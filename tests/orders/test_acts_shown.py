@@ -796,7 +796,7 @@ def test_parcels_that_arrived_are_shown_with_their_sale_before_it_is_posted(desk
 
     by_order = {row.order.pk: row for row in seen.context["rows"]}
     found = {label: (now, then) for label, now, then in by_order[one.pk].found.changes}
-    assert ("出荷済み、2026/11/23 出荷", "配達済み、2026/11/23 出荷、2026/11/24 着荷") in found.values()
+    assert ("出荷済み、2026/11/23 出荷", "配達済み、2026/11/23 出荷、2026/11/24 配達") in found.values()
     assert any("売上高" in then for _now, then in found.values())
     assert by_order[two.pk].idle == ("対象外です。出荷は「配達済み」です。",)
     assert by_order[picked[0].order_id].idle == ("対象外です。出荷は「出荷作業中」です。",)

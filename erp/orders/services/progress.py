@@ -16,6 +16,7 @@ from erp.core.models import RevenueBasis
 from erp.core.use_case import use_case
 from erp.orders.exceptions import NotShippable
 from erp.orders.models import OrderEvent, Shipment
+from erp.orders.selectors.acting import LEADS_ON_FROM
 from erp.orders.selectors.carriers import carrier_and_before
 from erp.orders.services import letters, parcel_days, parcels, sales_reports
 from erp.orders.services.outside import Selling, sell, whatever_is_left
@@ -84,6 +85,8 @@ _REACHED = {
     Shipment.State.DELIVERED: (Shipment.State.DELIVERED, Shipment.State.ACCEPTED),
     Shipment.State.ACCEPTED: (Shipment.State.ACCEPTED,),
 }
+# What leads there, by the name of its act: the lists that leave out what it would not change ask the same states.
+_ACTS = {Shipment.State.DELIVERED: "deliver", Shipment.State.ACCEPTED: "accept"}
 _MET_BY = {
     Shipment.State.DELIVERED: (RevenueBasis.DELIVERY,),
     Shipment.State.ACCEPTED: (RevenueBasis.DELIVERY, RevenueBasis.ACCEPTANCE),
@@ -92,7 +95,7 @@ _MET_BY = {
 
 def _progress(shipment_ids: Sequence[int], reached: Shipment.State, on: dt.date, *, at: dt.datetime, by: Actor) -> None:
     shipments = [item for item in parcels.lock(shipment_ids).values() if item.state not in _REACHED[reached]]
-    wrong = [item for item in shipments if item.state not in (Shipment.State.SHIPPED, Shipment.State.DELIVERED)]
+    wrong = [item for item in shipments if item.state not in LEADS_ON_FROM[_ACTS[reached]]]
     if wrong:
         raise NotShippable(
             _("These shipments have not left."),
