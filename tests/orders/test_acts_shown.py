@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.urls import reverse
 from accounting.models import JournalEntry
 from erp.core.models import StaffTask
 from erp.orders import services
+from erp.orders.admin import order_acts
 from erp.orders.models import (
     Order,
     OrderEvent,
@@ -565,7 +567,8 @@ def test_acts_that_leave_a_reason_behind_ask_for_it_and_take_the_one_that_was_ty
 
 
 def test_more_orders_than_a_person_looks_through_wait_for_the_next_time(desk, monkeypatch):
-    monkeypatch.setattr("erp.orders.admin.many_acts.MOST_ROWS", 2)
+    taking_two = replace(order_acts.ACTS["order", "hold"], most=2)
+    monkeypatch.setitem(order_acts.ACTS, ("order", "hold"), taking_two)
     channel, place = shop()
     shirt = sku()
     stock(shirt, place, 9)

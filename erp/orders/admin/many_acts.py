@@ -17,9 +17,6 @@ from erp.core.admin import ServiceAdmin
 from erp.orders.admin import foreseeing, order_acts
 from erp.orders.models import Order, Return
 
-# What a person can look through; each is tried in a transaction of its own. The rows after them wait for the next time.
-MOST_ROWS = 50
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -59,8 +56,8 @@ def act_on_many(
         named = [int(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if key.isdecimal() and len(key) <= 18]
         chosen = page.get_queryset(request).filter(pk__in=named).filter(**{f"{acted_on.key}__in": list(seen)})
     ordered = chosen.select_related(*acted_on.read_along).order_by(acted_on.key, "pk")
-    found = list(ordered[: MOST_ROWS + 1])
-    more, found = len(found) > MOST_ROWS, found[:MOST_ROWS]
+    found = list(ordered[: act.most + 1])
+    more, found = len(found) > act.most, found[: act.most]
     idle = act.idle(found)
     told = [
         _row(page, request, act, said, order, list(rows), about, idle, seen)
@@ -78,7 +75,7 @@ def act_on_many(
         "done": sum(row.is_done for row in told),
         "left": sum(not row.is_done for row in told),
         "would": sum(row.found is not None and bool(row.found.changes) and not row.is_done for row in told),
-        "more": MOST_ROWS if more else 0,
+        "more": act.most if more else 0,
     }
     return TemplateResponse(request, "admin/orders/order/acts.html", context)
 

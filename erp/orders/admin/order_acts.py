@@ -41,6 +41,12 @@ _UNITS, _MONEY, _DAY = (
 )
 
 
+# What a person can look through; each is tried in a transaction of its own. The rows after them wait for the next time.
+MOST_ROWS = 50
+# Where one day is said of all, as the list of a carrier has them. Each takes some 60 ms of the processor to be shown.
+MOST_OF_A_DAY = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """What is filled in beside an act: how much of it counts, and how it is told. What has no label is not told, only carried along."""
@@ -107,7 +113,7 @@ class Act:
     ``is_joint``, it is one call for all chosen rows of an order.
 
     ``takes`` says of which SKUs it may take pieces that others have, ``idle`` of which of many rows it would change nothing, and why. ``hears``
-    names the fields that count, where a list offers more beside its acts.
+    names the fields that count, where a list offers more beside its acts. ``most`` rows are taken at a time.
     """
 
     title: StrOrPromise
@@ -118,6 +124,7 @@ class Act:
     idle: Callable[[Sequence[Any]], Mapping[int, str]] = lambda _rows: {}
     is_joint: bool = False
     hears: tuple[str, ...] = tuple(FIELDS)
+    most: int = MOST_ROWS
 
     def heard(self, request: HttpRequest) -> dict[str, str]:
         """What was filled in beside the act."""
@@ -262,12 +269,14 @@ ACTS: dict[tuple[str, str], Act] = {
         lambda parcel, said: partial(services.deliver, shipment_ids=[parcel.pk], delivered_date=_day(said)),
         hears=("act_date",),
         idle=partial(selectors.nothing_to_do_with, "deliver"),
+        most=MOST_OF_A_DAY,
     ),
     ("shipment", "accept"): Act(
         _("Record acceptance"),
         lambda parcel, said: partial(services.accept, shipment_ids=[parcel.pk], accepted_date=_day(said)),
         hears=("act_date",),
         idle=partial(selectors.nothing_to_do_with, "accept"),
+        most=MOST_OF_A_DAY,
     ),
     ("shipment", "call_back"): Act(
         _("Call back from the warehouse"),
