@@ -33,10 +33,13 @@ TASKS = {
     "PROMISE_LATER": _("Goods come later than was told"),
     "AMEND_AFTER_RELEASE": _("Revision after release"),
     "RETURN_BEFORE_SHIPMENT": _("Return before the shipment"),
-    "RETURN_TO_CHECK": _("Return to be checked"),
     "SALE_REFUSED": _("Shop sale that was refused"),
     "SALE_CONFLICT": _("Shop sale under a known number"),
     "SALE_SKU_UNKNOWN": _("Shop sale of an unknown SKU"),
+}
+# What a till sent and what does not add up, with the sums.
+COUNTER_TASKS = {
+    "RETURN_TO_CHECK": _("Return to be checked"),
     "SALE_TO_CHECK": _("Shop sale to be checked"),
 }
 # Of these the order desk asks the customer or the channel, and accounting books.
@@ -101,6 +104,7 @@ class OrdersConfig(AppConfig):
             },
             worked_by=["orders.change_order"],
         )
+        task_kinds.register(COUNTER_TASKS, worked_by=["orders.change_order"], tells_amounts=True)
         task_kinds.register(
             MONEY_TASKS, worked_by=["orders.change_order", "orders.change_orderpayment"], tells_amounts=True
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -30,7 +32,7 @@ from erp.orders.models import Order, OrderPayment, Receipt, Shipment, ShipmentLi
 from tests.inventory.factories import channel as new_channel
 from tests.inventory.factories import location, stock
 from tests.inventory.factories import sku as new_sku
-from tests.orders.factories import DESK, NOON, line, order, placed, shipped, shop
+from tests.orders.factories import DESK, NOON, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
 JAN = "4901234567894"
@@ -623,6 +625,38 @@ def test_who_packs_is_not_told_in_words_what_an_order_amounts_to(client, staff, 
     assert everybody == pages
     assert telling() == []
     assert "合計" in client.get(pages[0]).content.decode()
+
+
+def test_what_tills_and_late_revisions_amount_to_is_told_in_tasks_to_nobody_who_may_not_know_it(client, staff, sold):
+    channel, place = shop()
+    shirt = new_sku()
+    stock(shirt, place, 5)
+    till = new_channel(location("COUNTER"), kind="SHOP")
+    parcel = placed(channel, order(line(shirt), external_id="PACKED"))
+    receipt = order(
+        line(shirt, 1, 98_765), external_id="T-1", payments=(services.PaymentInput("NONE", Decimal(98_765), "PAID"),)
+    )
+    how = {"at": NOON, "by": DESK}
+    services.record_shop_sales(channel=till.code, sales=[replace(receipt, total=Decimal(98_700))], **how)
+    services.record_till_returns(channel=till.code, returns=[services.TillReturn(receipt)], **how)
+    released(parcel)
+    revised = order(line(shirt, 1, 98_765), external_id="PACKED", revision=2)
+    services.place_order(channel=channel.code, order=revised, **how)
+    assert {"SALE_TO_CHECK", "RETURN_TO_CHECK", "AMEND_AFTER_RELEASE"} <= set(
+        StaffTask.objects.values_list("kind", flat=True)
+    )
+    pages = ["/admin/core/stafftask/", *(f"/admin/core/stafftask/{task.pk}/change/" for task in StaffTask.objects.all())]
+
+    def telling() -> list[str]:
+        return [page for page in pages if re.search("98,?7", client.get(page).content.decode())]
+
+    assert telling()
+    for name, role in (("soko", "倉庫"), ("system", "システム管理")):
+        user = User.objects.create_user(name, is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client.force_login(user)
+        assert (role, telling()) == (role, [])
+        assert "出荷指示後の受注変更" in client.get(pages[0]).content.decode()
 
 
 def test_a_gtin_is_found_with_any_number_of_leading_zeros(staff):

@@ -100,10 +100,35 @@ def test_the_task_names_the_revision_and_what_it_says(picked):
     told = task()
     assert (told.subject_type, told.subject_id) == ("ORDER", record.pk)
     for part in (
-        f"{shirt.code} × 2 → {shirt.code} × 3", f"+ {hat.code} × 1", "大阪府 大阪市 梅田1-1", "2,200 → 5,500", "急ぎ", f" {late.message_id}",
+        f"{shirt.code} × 2 → {shirt.code} × 3", f"+ {hat.code} × 1", "大阪府 大阪市 梅田1-1", "急ぎ", f" {late.message_id}",
     ):  # fmt: skip
         assert part in told.detail, (part, told.detail)
+    assert "2,200 → 5,500" in late.changes
     assert "4" in told.detail.splitlines()[0]
+
+
+def test_the_task_tells_no_amounts_since_who_packs_reads_it(picked):
+    channel, _place, shirt, _record = picked
+
+    for revision, pieces in ((4, 2), (5, 3)):
+        total = 900 * pieces
+        send(channel, order(line(shirt, pieces, 900), revision=revision, payments=(card(total, "CAPTURED"),)))
+
+    prices, goods = LateRevision.objects.order_by("revision")
+    assert "1,100 → 900" in prices.changes
+    assert "2,200 → 1,800" in prices.changes
+    assert "2,200 → 2,700" in goods.changes
+    assert f"{shirt.code} × 2 → {shirt.code} × 3" in task().detail
+    assert "2,700" not in task().detail
+
+
+def test_a_revision_of_amounts_alone_is_told_as_one(picked):
+    channel, _place, shirt, _record = picked
+
+    send(channel, order(line(shirt, 2, 900), revision=4, payments=(card(1800, "CAPTURED"),)))
+
+    assert "金額だけが変わります" in task().detail
+    assert [figure for figure in ("900", "1,800", "2,200") if figure in task().detail] == []
 
 
 def test_a_later_one_takes_the_place_of_one_that_waits(picked):

@@ -66,7 +66,13 @@ class OrderHold(models.Model):
     @property
     def tells_amounts(self) -> bool:
         """Whether ``detail`` says what the order, its credit or its payments amount to."""
-        return self.reason in (self.Reason.TOTAL_MISMATCH, self.Reason.CREDIT_EXCEEDED, self.Reason.PAYMENT_DIFFERENCE)
+        reasons = self.Reason
+        return self.reason in (
+            reasons.TOTAL_MISMATCH,
+            reasons.CREDIT_EXCEEDED,
+            reasons.PAYMENT_DIFFERENCE,
+            reasons.LATE_REVISION,
+        )
 
 
 class OrderEvent(models.Model):

@@ -37,17 +37,22 @@ def keep(late: Sequence[tuple[Draft, OrderOutcome]], *, at: dt.datetime, by: Act
     kept, findings = [], []
     for draft, outcome in late:
         order, revision = orders[outcome.order_id or 0], draft.order.revision
-        changes = "\n".join(_differences(order, lines[order.pk], places[order.pk], draft.order)) or _(
-            "Nothing that an order shows."
-        )
+        record = (order, lines[order.pk], places[order.pk], draft.order)
+        changes = "\n".join(_differences(*record, with_amounts=True))
+        # The task is read by whoever packs, too; what the order amounts to stands on the revision alone.
+        told = "\n".join(_differences(*record, with_amounts=False))
+        told = told or (_("Amounts only; see the revision.") if changes else "")
+        nothing = _("Nothing that an order shows.")
         key = messages[order.external_id, revision]
         reason = outcome.why_staff[:300]
-        kept.append((order.pk, revision, draft.fingerprint, draft.canonical, key, reason, changes, at, str(by)))
+        kept.append(
+            (order.pk, revision, draft.fingerprint, draft.canonical, key, reason, changes or nothing, at, str(by))
+        )
         said = {
             "revision": revision,
             "recorded": order.revision,
             "why": outcome.why_staff,
-            "changes": changes,
+            "changes": told or nothing,
             "message": key,
         }
         detail = _("Revision %(revision)s (recorded: %(recorded)s). %(why)s\n%(changes)s\nMessage %(message)s") % said
@@ -95,25 +100,27 @@ def _messages(drafts: Sequence[Draft]) -> dict[tuple[str, int], int]:
 
 
 def _differences(
-    order: Order, lines: Mapping[str, OrderLine], places: Mapping[str, str], sent: OrderInput
+    order: Order, lines: Mapping[str, OrderLine], places: Mapping[str, str], sent: OrderInput, *, with_amounts: bool
 ) -> Iterator[str]:
     """What would change, in words for staff: lines by id, addresses by reference of their delivery, amounts, notes."""
-    yield from _lines(lines, sent)
+    yield from _lines(lines, sent, with_amounts=with_amounts)
     for delivery in sent.deliveries or (DeliveryInput(),):
         if places.get(delivery.ref) != _place(delivery):
             yield _("Deliver to: %(place)s") % {"place": _place(delivery)}
-    figures: list[tuple[str, Any, Any]] = [
+    amounts: list[tuple[str, Any, Any]] = [
         (_("Total"), order.stated_total, sent.total),
         (_("Amount due"), order.amount_due, sent.amount_due if sent.amount_due is not None else order.amount_due),
+    ]
+    facts: list[tuple[str, Any, Any]] = [
         (_("Customer's note"), order.customer_note, sent.customer_note),
         (_("Provisional"), order.is_provisional, sent.is_provisional),
     ]
-    for name, recorded, new in figures:
+    for name, recorded, new in [*(amounts if with_amounts else ()), *facts]:
         if recorded != new:
             yield f"{name}: {_told(recorded)} → {_told(new)}"
 
 
-def _lines(lines: Mapping[str, OrderLine], sent: OrderInput) -> Iterator[str]:
+def _lines(lines: Mapping[str, OrderLine], sent: OrderInput, *, with_amounts: bool) -> Iterator[str]:
     recorded = dict(lines)
     for line in sent.lines:
         old, label = recorded.pop(line.line_id, None), line.sku or line.channel_item_code or line.name
@@ -121,7 +128,7 @@ def _lines(lines: Mapping[str, OrderLine], sent: OrderInput) -> Iterator[str]:
             yield f"+ {label} × {line.quantity}"
         elif (old.sku_code, old.quantity) != (line.sku, line.quantity):
             yield f"{old.sku_code or old.name} × {old.quantity} → {label} × {line.quantity}"
-        elif old.unit_price != line.unit_price:
+        elif with_amounts and old.unit_price != line.unit_price:
             yield f"{label}: {_told(old.unit_price)} → {_told(line.unit_price)}"
     for gone in recorded.values():
         yield f"− {gone.sku_code or gone.name} × {gone.quantity}"
