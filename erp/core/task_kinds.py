@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q
 
 from erp.core.permissions import SEE_AMOUNTS
 
@@ -26,8 +30,19 @@ def register(labels: Mapping[str, StrOrPromise], *, worked_by: Sequence[str], te
 
 
 def hidden_from(user: Any) -> list[str]:
-    """The kinds whose words tell amounts that this user may not know."""
+    """The kinds whose words tell amounts that this user may not know, families by the beginning they share."""
     return [] if user.has_perm(SEE_AMOUNTS) else sorted(_tell_amounts)
+
+
+def any_of(kinds: Iterable[str]) -> Q:
+    """Tasks of these kinds and families."""
+    named = list(kinds)
+    families = [Q(kind__startswith=kind) for kind in named if kind.endswith("_")]
+    return reduce(or_, families, Q(kind__in=[kind for kind in named if not kind.endswith("_")]))
+
+
+def is_any_of(kind: str, kinds: Iterable[str]) -> bool:
+    return any(kind == each or (each.endswith("_") and kind.startswith(each)) for each in kinds)
 
 
 def others_than_of(user: Any) -> list[str]:

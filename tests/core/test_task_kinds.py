@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 
-from erp.core import task_kinds
+from erp.core import task_kinds, work_queues
 from erp.core.models import StaffTask
 from erp.runtime.installation import PROJECT
 from tests.orders.factories import NOON
@@ -44,3 +45,28 @@ def test_the_list_shows_names_and_filters_by_them(client):
     assert "整合性検査 P6" in page.content.decode()
     assert {task.kind for task in verified.context["cl"].result_list} == {"VERIFY_P1", "VERIFY_P6"}
     assert "売り越し" in one.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("closes", [True, False])
+def test_nothing_counts_a_task_that_tells_amounts_for_who_may_not_know_them(client, monkeypatch, closes):
+    for name in ("_labels", "_worked_by", "_tell_amounts"):
+        monkeypatch.setattr(task_kinds, name, copy(getattr(task_kinds, name)))
+    task_kinds.register({"OWED_": "owed"}, worked_by=["orders.change_order"], tells_amounts=True)
+    for number, kind in enumerate(("OVERSOLD", "REFUND_DUE", "OWED_BY_US")):
+        StaffTask.objects.create(
+            kind=kind, subject_type="ORDER", subject_id=number, detail="¥98,765", opened_at=NOON, opened_by="test"
+        )
+    user = User.objects.create_user("own-group", is_staff=True)
+    rights = ["view_stafftask", "change_order", *(["change_stafftask"] if closes else [])]
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(user)
+    tile = next(queue for queue in work_queues.registered() if queue.code == "tasks")
+
+    assert list(tile.rows(user).values_list("kind", flat=True)) == ["OVERSOLD"]
+    for query in ("", "?mine=1", "?kind=OWED_"):
+        page = client.get(f"/admin/core/stafftask/{query}")
+        assert {task.kind for task in page.context["cl"].result_list} <= {"OVERSOLD"}, query
+
+    user.user_permissions.add(Permission.objects.get(codename="see_amounts"))
+    assert tile.rows(User.objects.get(pk=user.pk)).count() == 3

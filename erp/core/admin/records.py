@@ -87,7 +87,7 @@ class StaffTaskAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffTask]:
         found: QuerySet[StaffTask] = super().get_queryset(request)
         hidden = task_kinds.hidden_from(request.user)
-        return found.exclude(kind__in=hidden) if hidden else found
+        return found.exclude(task_kinds.any_of(hidden)) if hidden else found
 
     @admin.display(description=_("kind"), ordering="kind")
     def kind_name(self, task: StaffTask) -> str:

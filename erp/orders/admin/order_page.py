@@ -106,7 +106,7 @@ def context(page: ServiceAdmin, request: HttpRequest, order: Order) -> dict[str,
 
 def _tasks(request: HttpRequest, sheet: selectors.OrderSheet) -> list[StaffTask]:
     hidden = task_kinds.hidden_from(request.user)
-    return [task for task in selectors.tasks_of(sheet) if task.kind not in hidden]
+    return [task for task in selectors.tasks_of(sheet) if not task_kinds.is_any_of(task.kind, hidden)]
 
 
 def _acts(page: ServiceAdmin, request: HttpRequest, sheet: selectors.OrderSheet) -> dict[str, list[tuple[str, str]]]:

@@ -141,4 +141,5 @@ def _tasks(code: str, title: Any, kinds: tuple[str, ...], *, worked_by: str) -> 
 
 def open_tasks(kinds: tuple[str, ...], viewer: Any) -> QuerySet[StaffTask]:
     hidden = [] if viewer is None else task_kinds.hidden_from(viewer)
-    return StaffTask.objects.filter(closed_at__isnull=True, kind__in=[kind for kind in kinds if kind not in hidden])
+    shown = [kind for kind in kinds if not task_kinds.is_any_of(kind, hidden)]
+    return StaffTask.objects.filter(closed_at__isnull=True, kind__in=shown)
