@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from accounting.models import JournalEntry
@@ -330,6 +331,36 @@ def ticked(answer: Any, *records: Order) -> dict[str, Any]:
 
 def outcomes(answer: Any) -> list[tuple[int, bool]]:
     return [(row.order.pk, row.is_done) for row in answer.context["rows"]]
+
+
+def test_the_words_of_a_reason_that_tell_amounts_are_for_those_who_may_know_them(client):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 5)
+    record = placed(channel, order(line(shirt, 1), total=98_765, customer_note="置き配希望"))
+    services.hold_order(order_id=record.pk, detail="電話待ち", **HOW)
+    odd = OrderHold.objects.get(reason="TOTAL_MISMATCH")
+    pages = [reverse("admin:orders_orderhold_changelist"), reverse("admin:orders_order_change", args=[record.pk])]
+    pages += [reverse("admin:orders_orderhold_change", args=[hold.pk]) for hold in OrderHold.objects.all()]
+
+    def telling(words: str) -> list[str]:
+        return [page for page in pages if words in client.get(page).content.decode()]
+
+    packer = of_role(client, "倉庫")
+    assert telling("98,765") == []
+    assert telling("電話待ち")[:2] == pages[:2]
+    assert packer.get(pages[0], {"detail__contains": "98"}).status_code == 400
+    user = User.objects.get(username="of-倉庫")
+    user.user_permissions.add(Permission.objects.get(codename="change_orderhold"))
+    packer.force_login(user)
+    seen = choose(packer, "orderhold", "resolve", *OrderHold.objects.all(), resolution="確認した")
+    assert "電話待ち" in str([row.about for row in seen.context["rows"]])
+    assert "98,765" not in seen.content.decode()
+
+    desk = of_role(client, "受注担当")
+    assert telling("98,765") == [*pages[:2], reverse("admin:orders_orderhold_change", args=[odd.pk])]
+    seen = choose(desk, "orderhold", "resolve", *OrderHold.objects.all(), resolution="確認した")
+    assert "98,765" in str([row.about for row in seen.context["rows"]])
 
 
 def test_many_reasons_are_shown_and_those_ticked_are_resolved(desk):

@@ -6,12 +6,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import BooleanField, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounting.selectors import counterparties
 from erp.core.admin import ActionForm
+from erp.core.permissions import SEE_AMOUNTS
 from erp.orders.admin import many_acts
 from erp.orders.admin.channels import AMOUNTS, OfChannels
 from erp.orders.models import OrderHold, OrderLine, OrderPayment, ParkedMessage
@@ -51,9 +52,11 @@ class OrderHoldAdmin(OfChannels):
     """確認待ち: every reason with the order that waits for it."""
 
     sold_through = "order__channel"
-    # Totals that do not agree, credit that is left, and what is still to be paid are told in words.
+    # No address filters by what the words say: they may tell amounts, and are shown by ``words``.
     amounts = (*AMOUNTS, "detail")
-    list_display = ["order", "reason", "detail", "opened_at", "opened_by", "resolved_at", "resolved_by", "resolution"]
+    exclude = ["detail"]
+    readonly_fields = ["words"]
+    list_display = ["order", "reason", "words", "opened_at", "opened_by", "resolved_at", "resolved_by", "resolution"]
     list_select_related = ["order"]
     list_filter = [OpenFilter, "reason", "order__channel"]
     search_fields = ["order__number__exact", "order__external_id__folded"]
@@ -61,14 +64,22 @@ class OrderHoldAdmin(OfChannels):
     action_form = ResolutionForm
     actions = ["resolve"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        sees_amounts = Value(request.user.has_perm(SEE_AMOUNTS), BooleanField())
+        holds: QuerySet[Any] = super().get_queryset(request).annotate(sees_amounts=sees_amounts)
+        return holds
+
+    @admin.display(description=_("detail"))
+    def words(self, hold: Any) -> str:
+        return hold.detail if hold.sees_amounts or not hold.tells_amounts else ""
+
     @admin.action(description=_("Resolve (say how)"), permissions=["act"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[OrderHold]) -> HttpResponse | None:
         waiting = queryset.filter(resolved_at__isnull=True)
-        return many_acts.act_on_many(self, request, waiting, "resolve", about=_reason)
+        return many_acts.act_on_many(self, request, waiting, "resolve", about=self._reason)
 
-
-def _reason(hold: OrderHold) -> str:
-    return ": ".join(filter(None, (hold.get_reason_display(), hold.detail)))
+    def _reason(self, hold: OrderHold) -> str:
+        return ": ".join(filter(None, (hold.get_reason_display(), self.words(hold))))
 
 
 class SkuForm(ActionForm):
