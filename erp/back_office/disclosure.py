@@ -35,6 +35,8 @@ PERSONAL = frozenset({
     "customers.account", "customers.billto", "customers.contact", "customers.customerrecord", "customers.goldencustomer",
     "customers.mergeevent", "customers.shipto", "ec_gateway.inboundevent", "ec_gateway.orderseen", "insights.customerrfm", "inventory.hold",
     "access.accesslog", "access.staffsession", "access.signinlock", "imports.importrun",
+    # Names the account that holds its pieces.
+    "inventory.location",
     # Their acts are shown first, with the names of the orders they change.
     "orders.orderline", "orders.shipmentline",
     "orders.order", "orders.orderhold", "orders.orderpayment", "orders.parkedmessage", "orders.return", "orders.shipment",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from catalog.models import SkuCode
 from erp.inventory import services
 from erp.inventory.models import DistributionPattern, Location, PatternShare, ShopStaff, StockDocument, TransferOrder
+from tests.customers.factories import account
 from tests.inventory.factories import CLERK, figures, location, pool, sku, stock
 
 pytestmark = pytest.mark.django_db
@@ -212,6 +213,20 @@ def test_a_place_that_is_not_ones_own_is_no_reason_to_book_at_ones_own(client):
 
     assert (answer.status_code, answer.context["told_kind"]) == (200, "bad")
     assert figures(shirt, shop) == (5, 0)
+
+
+def test_who_sets_up_places_reads_the_names_of_no_accounts(client):
+    record = account(name="秘密商店")
+    held = location("CONSIGNED", holder_account_id=record.pk)
+    page = reverse("admin:inventory_location_change", args=[held.pk])
+
+    told = {}
+    for login, role in (("system", "システム管理"), ("soko", "倉庫"), ("keiri", "経理")):
+        staff(client, login, role)
+        content = client.get(page).content.decode()
+        told[role] = (record.code in content, "秘密商店" in content)
+
+    assert told == {"システム管理": (True, False), "倉庫": (True, False), "経理": (True, True)}
 
 
 def test_a_shop_asks_the_warehouse_and_reaches_no_other_stock_by_its_number(client):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import BooleanField, Model, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext, ngettext
@@ -20,6 +21,9 @@ from erp.imports.lists import Exchange
 from erp.inventory import selectors, services
 from erp.inventory.admin.forms import ShelvesForm
 from erp.inventory.models import ChannelLocation, CostPool, Location, Reason, Shelf, ShopStaff
+
+# Who an account is, is personal.
+VIEW_ACCOUNTS = "customers.view_account"
 
 
 @admin.register(CostPool)
@@ -47,23 +51,31 @@ class LocationAdmin(Exchange, MasterAdmin):
         return ["holder_account"] if obj is None else ["cost_pool", "holder_account"]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
-        """Who may change a place chooses the account by its name; who looks reads it."""
+        """Who may change a place chooses the account; who looks reads it."""
         may_change = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         hidden = "holder_account" if may_change else "holder_account_id"
         return [name for name in super().get_fields(request, obj) if name != hidden]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        names_accounts = Value(request.user.has_perm(VIEW_ACCOUNTS), BooleanField())
+        places: QuerySet[Any] = super().get_queryset(request).annotate(names_accounts=names_accounts)
+        return places
+
     @admin.display(description=_("consigned to account"))
-    def holder_account(self, place: Location) -> str:
+    def holder_account(self, place: Any) -> str:
         terms = accounts_by_id([place.holder_account_id]) if place.holder_account_id else {}
-        return next((f"{each.account_code} {each.account_name}" for each in terms.values()), "-")
+        return next(
+            (_account(each.account_code, each.account_name, place.names_accounts) for each in terms.values()), "-"
+        )
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **options)
         if field is None or db_field.name != "holder_account_id":
             return field
         return forms.TypedChoiceField(
-            label=field.label, required=False, coerce=int, empty_value=None, choices=_accounts_by_name
-        )
+            label=field.label, required=False, coerce=int, empty_value=None,
+            choices=partial(_accounts, names=request.user.has_perm(VIEW_ACCOUNTS)),
+        )  # fmt: skip
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Whoever sells from here must know at once that its pieces count no more, or again."""
@@ -72,9 +84,14 @@ class LocationAdmin(Exchange, MasterAdmin):
             self.serve(request, services.announce_place, location_id=obj.pk)
 
 
-def _accounts_by_name() -> list[tuple[Any, str]]:
+def _account(code: str, name: str, names: bool) -> str:
+    return f"{code} {name}" if names else code
+
+
+def _accounts(*, names: bool) -> list[tuple[Any, str]]:
+    """With the names of the accounts for those only who may look at accounts; who sets up places chooses by their codes."""
     found = Account.objects.order_by("code").values_list("pk", "code", "name")
-    return [("", "---------"), *((key, f"{code} {name}") for key, code, name in found)]
+    return [("", "---------"), *((key, _account(code, name, names)) for key, code, name in found)]
 
 
 @admin.register(Shelf)
