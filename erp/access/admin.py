@@ -84,6 +84,11 @@ class AccessLogAdmin(OfDevices):
         except IncorrectLookupParameters:
             # The list knows what to say of a filter that it cannot read.
             return HttpResponseRedirect(back)
+        if (getattr(request, "found", None) or 0) > MOST_IN_EXCEL:
+            # A search reaches no further, whatever the form of the file; what lies behind must not be left out in silence.
+            told = gettext("These are more lines than one file holds. Narrow them by a day.")
+            self.message_user(request, told, messages.ERROR)
+            return HttpResponseRedirect(back)
         if form == "xlsx" and found[MOST_IN_EXCEL : MOST_IN_EXCEL + 1].exists():
             told = gettext("These are more lines than Excel holds. Narrow them by a day, or take them out as CSV.")
             self.message_user(request, told, messages.ERROR)

@@ -13,6 +13,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
+from erp.access import admin as access_admin
 from erp.access import services
 from erp.access.models import AccessLog
 from erp.back_office import disclosure
@@ -99,6 +100,7 @@ def test_pages_of_our_own_are_judged_by_their_names():
     assert disclosure.page_of("customers_billto_change", sees_costs=False).is_personal
     assert disclosure.page_of("inventory_valuation", sees_costs=True).is_cost
     assert not disclosure.page_of("inventory_valuation", sees_costs=False).is_cost
+    assert disclosure.page_of("inventory_location_change", sees_costs=False).is_personal
     assert not disclosure.page_of("index", sees_costs=True).is_personal
 
 
@@ -268,6 +270,21 @@ def test_all_that_is_sought_is_taken_out_however_much_a_list_shows(client, syste
     answer = client.get("/admin/access/accesslog/export/?q=mika&_as=utf-8-sig")
 
     assert len(files.read(b"".join(answer.streaming_content)).lines) == 5
+
+
+@pytest.mark.parametrize("form", ["utf-8-sig", "xlsx"])
+def test_more_than_one_file_holds_is_told_and_not_left_out(client, system, monkeypatch, form):
+    monkeypatch.setattr(access_admin, "MOST_IN_EXCEL", 4)
+    now = timezone.now()
+    AccessLog.objects.bulk_create([AccessLog(kind="OPENED", occurred_at=now, username="mika") for _line in range(5)])
+    client.force_login(system)
+
+    answer = client.get(f"/admin/access/accesslog/export/?q=mika&_as={form}", follow=True)
+
+    assert [str(told) for told in answer.context["messages"]] == [
+        "1つのファイルに入る行数を超えています。日付で絞り込んでください。"
+    ]
+    assert not AccessLog.objects.filter(kind="TAKEN_OUT").exists()
 
 
 def test_it_leaves_with_those_only_who_may_read_it(client, mika):
