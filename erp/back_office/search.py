@@ -66,6 +66,7 @@ def search_view(request: HttpRequest) -> HttpResponse:
         "title": gettext("Search"),
         "groups": groups,
         "sought": typed.strip(),
+        "most_words": finding.MOST_WORDS if finding.Sought.of(typed).is_cut else 0,
     }
     return TemplateResponse(request, "admin/search.html", context)
 

@@ -68,15 +68,26 @@ class Sought:
     @property
     def words(self) -> list[str]:
         """Each once. The legal form of a company is looked for only where nothing else is."""
-        words = list(dict.fromkeys(word for word in self.text.split(" ") if plain(word)))[:MOST_WORDS]
+        words = list(dict.fromkeys(self._typed))[:MOST_WORDS]
         return [word for word in words if not folding.is_legal_form(word)] or words
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more words were typed than are looked for."""
+        return len(set(self._typed)) > MOST_WORDS
+
+    @property
+    def _typed(self) -> list[str]:
+        return [word for word in self.text.split(" ") if plain(word)]
 
     @property
     def readings(self) -> list[Sought]:
         """As it was typed; and, since a sign alone is looked for at the beginning of a text only, as one name where the blank before or behind a
-        single sign may be that between two names: 髙橋 浩, 林 浩, 浩 髙橋. Whoever reads a name off the page finds it."""
+        single sign may be that between two names: 髙橋 浩, 林 浩, 浩 髙橋, 林 林. Whoever reads a name off the page finds it."""
         names: list[str] = []
-        for is_sign, together in groupby(self.words, folding.is_one_sign):
+        sought = set(self.words)
+        each = [word for word in self._typed if word in sought][:MOST_WORDS]
+        for is_sign, together in groupby(each, folding.is_one_sign):
             words = list(together)
             names += ["".join(words)] if is_sign else words
         joined = names[:1]
@@ -88,7 +99,11 @@ class Sought:
         turned = [names[1] + names[0], *names[2:]] if len(names) > 1 and folding.is_one_sign(names[0]) else joined
         return [
             self,
-            *(Sought(text) for text in dict.fromkeys(map(" ".join, (joined, turned))) if text != " ".join(self.words)),
+            *(
+                read
+                for text in dict.fromkeys(map(" ".join, (joined, turned)))
+                if (read := Sought(text)).words != self.words
+            ),
         ]
 
     @property

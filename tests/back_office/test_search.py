@@ -140,6 +140,8 @@ def test_a_name_is_found_as_it_is_displayed_although_one_of_its_parts_is_a_singl
         ("渋谷 髙橋 浩", ["渋谷 髙橋 浩", "渋谷 髙橋浩"]),
         ("林 浩 渋谷", ["林 浩 渋谷", "林浩 渋谷"]),
         ("株式会社 森", ["株式会社 森"]),
+        ("林 林", ["林 林", "林林"]),
+        ("花子 花子", ["花子 花子"]),
     ],
 )
 def test_a_single_sign_is_read_as_the_rest_of_a_name_too(typed, read):
@@ -627,6 +629,17 @@ def test_who_packs_is_not_told_in_words_what_an_order_amounts_to(client, staff, 
     assert "合計" in client.get(pages[0]).content.decode()
 
 
+def test_words_behind_the_eighth_are_told_not_to_be_looked_for(staff, sold):
+    told = "先頭の8語で検索しました。"
+    eight = "あ い う え お か き く"
+
+    for page in ("/admin/find/", "/admin/orders/order/"):
+        assert (
+            told not in staff.get(page, {"q": eight, "stay": "1"} if "find" in page else {"q": eight}).content.decode()
+        )
+        assert told in staff.get(page, {"q": f"{eight} け"}).content.decode()
+
+
 def test_what_tills_and_late_revisions_amount_to_is_told_in_tasks_to_nobody_who_may_not_know_it(client, staff, sold):
     channel, place = shop()
     shirt = new_sku()
@@ -645,7 +658,10 @@ def test_what_tills_and_late_revisions_amount_to_is_told_in_tasks_to_nobody_who_
     assert {"SALE_TO_CHECK", "RETURN_TO_CHECK", "AMEND_AFTER_RELEASE"} <= set(
         StaffTask.objects.values_list("kind", flat=True)
     )
-    pages = ["/admin/core/stafftask/", *(f"/admin/core/stafftask/{task.pk}/change/" for task in StaffTask.objects.all())]
+    pages = [
+        "/admin/core/stafftask/",
+        *(f"/admin/core/stafftask/{task.pk}/change/" for task in StaffTask.objects.all()),
+    ]
 
     def telling() -> list[str]:
         return [page for page in pages if re.search("98,?7", client.get(page).content.decode())]

@@ -13,6 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.utils import flatten_fieldsets, unquote
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection, transaction
 from django.db.models import Model, QuerySet
@@ -213,6 +214,9 @@ class ServiceAdmin(ThemedAdmin):
             "can_save_filter": any(key not in saved_filters.PASSING for key in asked),
         }
         saved = next((chip for chip in chips if str(chip.id) == chosen), None)
+        if request.method == "GET" and self.search_fields and finding.Sought.of(asked.get(SEARCH_VAR, "")).is_cut:
+            told = gettext("Searched by the first %(most)d words.") % {"most": finding.MOST_WORDS}
+            self.message_user(request, told, messages.INFO)
         try:
             answer = super().changelist_view(request, {**context, **(extra_context or {})})
         except DisallowedModelAdminLookup:
