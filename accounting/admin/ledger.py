@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounting import services
 from accounting.admin import settlements, vouchers
 from accounting.models import JournalEntry, OpenItem, Posting, Settlement
+from accounting.selectors.parties import party_of, with_parties
 from erp.core import documents
 from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline, document_link, document_named
 
@@ -35,11 +36,11 @@ class PostingInline(ReadOnlyInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Posting]:
         rows: QuerySet[Posting] = super().get_queryset(request)
-        return rows.select_related("account", "channel", "department", "open_item").order_by("line_no")
+        return with_parties(rows.select_related("account", "channel", "department").order_by("line_no"))
 
     @admin.display(description=_("party"))
     def party(self, posting: Posting) -> str:
-        return posting.open_item.party_label if posting.open_item else ""
+        return party_of(posting)
 
     @admin.display(description=_("open item"))
     def item(self, posting: Posting) -> str:
@@ -114,7 +115,7 @@ class PostingAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("party"))
     def party(self, posting: Posting) -> str:
-        return posting.open_item.party_label if posting.open_item else "-"
+        return party_of(with_parties(Posting.objects.filter(pk=posting.pk)).get()) or "-"
 
     @admin.display(description=_("entry"))
     def entry_number(self, posting: Posting) -> str:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounting import services
 from accounting.models import JournalEntry, LedgerAccount, OpenItem, Period, Posting, Settlement
+from accounting.selectors.parties import party_of, with_parties
 from accounting.services import Party
 from erp.core.errors import InvalidInput
 from tests.accounting.factories import (
@@ -60,6 +61,45 @@ def test_an_entry_shows_its_postings_and_leads_to_its_item(boss):
     assert "1151 クレジット売掛金" in page
     assert reverse("admin:accounting_openitem_change", args=[item]) in page
     assert boss.get(reverse("admin:accounting_openitem_change", args=[item])).status_code == 200
+
+
+def test_a_posting_that_settled_no_item_names_its_party_all_the_same(boss):
+    debtor = bill_to()
+    named = Party(debtor.kind, debtor.id, "取引先A")
+    [item, *_rest] = post(
+        debit("receivable.account", 1_000, opens=new_item(named)), credit("sales.wholesale", 1_000)
+    ).item_ids
+    services.record_receipt(
+        debtor=debtor,
+        reference="B-1",
+        received_on=NOON.date(),
+        items=[services.Settling(item)],
+        bank_amount=Decimal(1_200),
+        at=NOON,
+        by=CLERK,
+    )
+    over = Posting.objects.get(open_item=None, party_id=debtor.id)
+
+    page = boss.get(reverse("admin:accounting_posting_change", args=[over.pk])).content.decode()
+    with CaptureQueriesContext(connection) as queries:
+        entry = boss.get(reverse("admin:accounting_journalentry_change", args=[over.entry_id])).content.decode()
+
+    assert "取引先A" in page
+    assert entry.count("取引先A") == 2
+    assert len([query for query in queries if '"accounting_openitem"' in query["sql"]]) == 1
+
+
+def test_a_party_that_no_item_names_is_told_by_its_kind_and_number(boss):
+    post(
+        debit("cash", 300),
+        credit("suspense_receipts", 100, party=Party("SUPPLIER", 999, "?")),
+        credit("suspense_receipts", 200, party=Party("CUSTOMER", 0, "?")),
+    )
+
+    names = {row.party_id: party_of(row) for row in with_parties(Posting.objects.all())}
+
+    assert names == {None: "", 999: "仕入先 999", 0: names[0]}
+    assert names[0].endswith(" 0")
 
 
 @pytest.mark.parametrize("name", REPORTS)
