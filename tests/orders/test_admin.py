@@ -100,7 +100,7 @@ def test_a_refused_parcel_is_taken_back_before_its_sale_with_its_freight(desk):
 
 
 def report(desk: Any, line: ShipmentLine, units: int, **fields: Any) -> Any:
-    typed = {"lines": [line.pk], "external_id": "SR-1", "report_date": "2026-12-01", f"units_{line.pk}": units}
+    typed = {"lines": [line.pk], "external_id": "SR-1", "report_date": "2026-11-24", f"units_{line.pk}": units}
     return desk.post(reverse("admin:orders_sales_report"), typed | fields, follow=True)
 
 
