@@ -14,17 +14,19 @@ from erp.orders.models import Order, OrderPayment, ShipmentLine
 from erp.orders.selectors.order_sheet import order_sheet, refund_is_owed
 from erp.orders.services import (
     AdjustmentInput,
+    FeeInput,
     PaymentInput,
     ReturnedLine,
     ReturnRequest,
     ShipRequest,
     confirm_refund,
+    deliver,
     record_return,
     record_returns,
     ship,
 )
 from tests.inventory.factories import sku, stock
-from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, released, shipped, shop
+from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -161,3 +163,27 @@ def test_money_goes_back_from_no_other_who_owes_on_the_same_account():
     confirm_refund(payment_id=OrderPayment.objects.order_by("line_no").first().pk, **HOW)
 
     assert left_of("COUNTERPARTY", MAKER) == before == [("DEBIT", 1000)]
+
+
+def test_a_fee_that_was_given_back_before_its_sale_was_sold_to_nobody():
+    """Six shirts and 送料 550, 2,200 yen of which the maker pays. Of the 5,500 that are sold the customer pays 3,300."""
+    channel, place = shop(revenue_basis="DELIVERY")
+    shirt = sku()
+    stock(shirt, place, 10)
+    sent = order(
+        line(shirt, 6), fees=(FeeInput("SHIPPING", Decimal(550)),), payments=(card(4950, "CAPTURED"),),
+        adjustments=(coupon(2200),), amount_due=Decimal(4950), total=7150,
+    )  # fmt: skip
+    record = placed(channel, sent)
+    [parcel] = shipped(record)
+    parcel_line = ShipmentLine.objects.get()
+    lines = [ReturnedLine(parcel_line.pk, 1)]
+    record_return(order_id=record.pk, external_id="R-1", lines=lines, refund_fees=True, **HOW)
+    assert figure("refunds_payable") == 1650
+    deliver(shipment_ids=[parcel.pk], delivered_date=TODAY, **HOW)
+    assert left_of("COUNTERPARTY", MAKER) == [("DEBIT", 2200)]
+
+    back(record, parcel_line, 5, "R-2")
+
+    assert left_of("CUSTOMER") == [("CREDIT", 1650), ("CREDIT", 3300)]
+    assert left_of("COUNTERPARTY", MAKER) == []

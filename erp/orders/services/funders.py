@@ -15,6 +15,7 @@ from accounting.selectors import OpenItemView
 from accounting.services import Party
 from erp.core.money import ZERO
 from erp.orders.models import OrderFee, OrderPayment, ReturnLine, ShipmentLine
+from erp.orders.selectors.remaining import given_back_unsold
 from erp.orders.selectors.units import sold
 from erp.orders.services.parties import counterparty
 
@@ -91,13 +92,13 @@ def payers_of(
 
 
 def _sold(order_ids: Iterable[int]) -> dict[int, Decimal]:
-    """What was posted as sold, with tax, whether or not it came back since."""
+    """What was posted as sold, with tax, whether or not it came back since. A fee that was given back before was sold to nobody."""
     total: dict[int, Decimal] = {}
     for line in ShipmentLine.objects.filter(shipment__order__in=order_ids).select_related("shipment"):
         order_id = line.shipment.order_id
         total[order_id] = total.get(order_id, ZERO) + sold(line, line.shipment).gross
     fees = OrderFee.objects.filter(order__in=order_ids, shipment__revenue_date__isnull=False)
-    for order_id, gross in fees.values_list("order_id", "gross_amount"):
+    for order_id, gross in fees.exclude(given_back_unsold()).values_list("order_id", "gross_amount"):
         total[order_id] = total.get(order_id, ZERO) + (gross or ZERO)
     return total
 
