@@ -14,11 +14,14 @@ from erp.orders.models import Order, Shipment
 from erp.orders.selectors.collecting import collections
 from erp.orders.services import (
     AdjustmentInput,
+    DeliveryInput,
     FeeInput,
     PaymentInput,
     ReturnedLine,
     ShipRequest,
     cancel_by_staff,
+    cancel_release,
+    collect_with,
     collecting,
     deliver,
     record_refusal,
@@ -31,6 +34,10 @@ from tests.orders.factories import DESK, NOON, TODAY, figure, line, order, place
 pytestmark = pytest.mark.django_db
 
 HOW = {"at": NOON, "by": DESK}
+SHIP_TO = {
+    "recipient_name": "山田 花子", "recipient_phone": "03-1111-2222", "postal_code": "100-0001", "prefecture": "東京都",
+    "city": "千代田区", "street": "千代田1-1",
+}  # fmt: skip
 BASES = pytest.mark.parametrize("basis", ["SHIPMENT", "DELIVERY"])
 
 
@@ -197,3 +204,50 @@ def test_what_staff_have_decided_is_asked_again_when_its_figures_change():
 
     record_return(order_id=record.pk, external_id="R-2", lines=[ReturnedLine(inside.pk, 1)], **HOW)
     assert told()[1:] == [("代引の集金は 6,600、支払うべき額は 4,400 です。2,200 をお客様に返金してください。", True)]
+
+
+def test_what_was_paid_at_the_door_was_collected_though_all_of_it_came_back_before_it_was_accepted():
+    """検収基準: 6,600 and 送料 550 were paid to the driver, and the fee is kept."""
+    record = ordered("ACCEPTANCE", cod(7150), fee=550)
+    parcel = left(record, 6)
+    assert label(parcel) == 7150
+    arrive(parcel)
+
+    lines = [ReturnedLine(parcel.lines.get().pk, 6)]
+    record_return(order_id=record.pk, external_id="R-1", lines=lines, **HOW)
+
+    parcel.refresh_from_db()
+    assert (parcel.state, figure("receivable.cod")) == ("RETURNED", 550)
+    assert told() == [("代引の集金は 7,150、支払うべき額は 550 です。6,600 をお客様に返金してください。", True)]
+
+
+def test_what_is_refused_is_not_collected_though_a_channel_said_that_it_was_delivered():
+    record = ordered("ACCEPTANCE", cod(7150), fee=550)
+    parcel = left(record, 6)
+    arrive(parcel)
+
+    refuse(parcel)
+
+    assert (told(), figure("receivable.cod")) == ([], 0)
+
+
+def test_a_label_that_left_without_an_amount_collects_nothing_when_the_parcel_that_collects_is_called_back():
+    channel, place = shop()
+    shirt = sku()
+    lines = [ReceiptLine(1, shirt.pk, 2, Decimal(100))]
+    receive(external_id="opening", location_id=place.pk, lines=lines, occurred_at=NOON, **HOW)
+    goods = [line(shirt, 1, 3300, line_id=ref, delivery_ref=ref) for ref in "ab"]
+    sent = order(*goods, deliveries=tuple(DeliveryInput(ref, **SHIP_TO) for ref in "ab"), payments=(cod(6600),))
+    record = placed(channel, sent)
+    first, second = released(record)
+    assert (label(first), label(second)) == (6600, None)
+    ship(requests=[ShipRequest(second.pk)], **HOW)
+
+    cancel_release(shipment_id=first.pk, reason="", **HOW)
+    [third] = released(record)
+
+    assert (label(second), label(third)) == (None, 6600)
+    assert collect_with(shipment_id=third.pk, **HOW).collects_cod
+    ship(requests=[ShipRequest(third.pk)], **HOW)
+    third.refresh_from_db()
+    assert (third.cod_amount, told()) == (6600, [])

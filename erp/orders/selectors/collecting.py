@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import F, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 
 from accounting.selectors import open_items, reductions
 from erp.core.money import ZERO
-from erp.orders.models import OrderLine, OrderPayment, PaymentMethod, Shipment, ShipmentLine
+from erp.orders.models import OrderLine, OrderPayment, PaymentMethod, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.selectors.remaining import all_still_to_be_sold
 
 
@@ -47,7 +47,7 @@ class Collection:
 
 
 def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
-    """Of those parcels whose order is paid on delivery and which did not come back. Six queries, however many they are."""
+    """Of those parcels whose order is paid on delivery and which nobody refused. Seven queries, however many they are."""
     wanted = dict(Shipment.objects.filter(pk__in=list(shipment_ids)).values_list("pk", "order_id"))
     payments = OrderPayment.objects.filter(order__in=set(wanted.values()), method=PaymentMethod.COD, amount__gt=0)
     amounts: dict[int, Decimal] = {}
@@ -56,13 +56,13 @@ def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
     if not amounts:
         return {}
     parcels = _parcels(amounts)
-    sold, waiting = _sold_for(payments, parcels), _waiting(amounts)
+    sold, waiting, refused = _sold_for(payments, parcels), _waiting(amounts), _refused(amounts)
     found = {}
     for key, order_id in wanted.items():
-        kept, refused = _parted(parcels.get(order_id, []))
+        kept = [parcel for parcel in parcels.get(order_id, []) if parcel.pk not in refused]
         if not any(parcel.pk == key for parcel in kept):
             continue
-        collector = _collector(kept, refused)
+        collector = _collector(kept)
         amount = collector.cod_amount or amounts[order_id] - sold.get(order_id, NOTHING).taken_back
         if amount > 0:
             found[key] = Collection(key, amount, collector.pk, collector.number, len(kept), order_id in waiting)
@@ -93,6 +93,7 @@ def asked_and_due(order_ids: Keys[int]) -> list[Collecting]:
         return []
     parcels = _parcels(ids)
     sold, waiting, to_come = _sold_for(cod, parcels), _waiting(ids), all_still_to_be_sold(ids)
+    refused = _refused(ids)
     found = []
     for order_id in sorted(ids):
         mine = parcels.get(order_id, [])
@@ -101,7 +102,7 @@ def asked_and_due(order_ids: Keys[int]) -> list[Collecting]:
             Collecting(
                 order_id,
                 payments[order_id][0].order.number,
-                sum((parcel.cod_amount for parcel in _parted(mine)[0]), ZERO),
+                sum((parcel.cod_amount for parcel in mine if parcel.pk not in refused), ZERO),
                 books.owed - books.taken_back + _part_of_drivers(payments[order_id], to_come[order_id]),
                 order_id not in waiting and all(parcel.state != Shipment.State.INSTRUCTED for parcel in mine),
             )
@@ -129,10 +130,12 @@ def _parcels(order_ids: Iterable[int]) -> dict[int, list[Shipment]]:
     return found
 
 
-def _parted(parcels: Sequence[Shipment]) -> tuple[list[Shipment], list[Shipment]]:
-    """Those that are here, under way or delivered, and those that were refused."""
-    refused = [parcel for parcel in parcels if parcel.state == Shipment.State.RETURNED]
-    return [parcel for parcel in parcels if parcel not in refused], refused
+def _refused(order_ids: Iterable[int]) -> set[int]:
+    """The parcels of which nothing was collected: they were refused, or came back without having been delivered. One that was paid at the door and
+    came back as a whole before it was accepted is none of them."""
+    at_the_door = ReturnLine.objects.filter(shipment_line__shipment=OuterRef("pk"), document__kind=Return.Kind.REFUSED)
+    back = Shipment.objects.filter(order__in=list(order_ids), state=Shipment.State.RETURNED)
+    return set(back.filter(Q(delivered_date=None) | Exists(at_the_door)).values_list("pk", flat=True))
 
 
 @dataclass(slots=True)
@@ -170,15 +173,14 @@ def _sold_for(payments: Iterable[OrderPayment], parcels: Mapping[int, Iterable[S
     return found
 
 
-def _collector(parcels: Sequence[Shipment], refused: Sequence[Shipment]) -> Shipment:
-    """The one whose label asks for it and has left, else the one that staff named, else the first. Where that one was refused, the next that has
-    not left: the labels of those that have say nothing to collect."""
+def _collector(parcels: Sequence[Shipment]) -> Shipment:
+    """The one whose label asks for it and has left, else the one that staff named, else the first that has not left: the labels of those that have
+    say nothing to collect, whether the parcel that was to was refused or called back."""
     collects = next((parcel for parcel in parcels if parcel.cod_amount), None)
     named = next((parcel for parcel in parcels if parcel.collects_cod), None)
     if (chosen := collects or named) is not None:
         return chosen
-    was_first = any(back.collects_cod or back.pk < parcels[0].pk for back in refused)
-    here = [parcel for parcel in parcels if parcel.state == Shipment.State.INSTRUCTED] if was_first else []
+    here = [parcel for parcel in parcels if parcel.state == Shipment.State.INSTRUCTED]
     return (here or parcels)[0]
 
 
