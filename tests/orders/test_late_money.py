@@ -180,3 +180,31 @@ def test_money_for_goods_on_their_way_is_a_deposit_and_no_task():
     captured(record)
 
     assert (owed(), told()) == ((1650, 0), [])
+
+
+def short() -> list[str]:
+    tasks = StaffTask.objects.filter(kind="PAYMENT_SHORT", closed_at=None)
+    return list(tasks.values_list("detail", flat=True))
+
+
+@pytest.mark.parametrize(("amount", "is_whole"), [(4400, True), (4300, False)])
+def test_what_is_not_to_be_paid_any_more_is_not_missing(amount, is_whole):
+    """Two of six shirts came back before their sale: 4,400 of 6,600 are to be paid."""
+    record, _parcel = one_parcel(basis="DELIVERY", pieces=6, fee=0)
+    parcel_line = ShipmentLine.objects.get()
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(parcel_line.pk, 2)], **HOW)
+
+    captured(record, amount=amount)
+
+    assert OrderPayment.objects.get().status == ("CAPTURED" if is_whole else "AUTHORIZED")
+    assert short() == ([] if is_whole else ["4,400 のうち 4,300 が入金されました。"])
+
+
+def test_a_fee_that_is_kept_is_all_that_is_to_be_paid_when_its_goods_came_back():
+    record, _parcel = one_parcel()
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(ShipmentLine.objects.get().pk, 1)], **HOW)
+
+    captured(record, amount=550)
+
+    assert (OrderPayment.objects.get().status, short(), owed()) == ("CAPTURED", [], (0, 0))
+    assert (figure("sales.shipping_fee"), figure("receivable.card")) == (500, 550)

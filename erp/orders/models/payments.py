@@ -119,6 +119,11 @@ class OrderPayment(models.Model):
         return self.received_amount - self.surplus_refunded_amount
 
     @property
+    def to_be_paid(self) -> Decimal:
+        """What has to come for it to be whole: all of it but what is not to be paid any more, since its goods came back unsold."""
+        return self.amount - self.unsold_amount
+
+    @property
     def to_be_applied(self) -> Decimal:
         """What is left of it to pay for sales to come."""
         return max(self.amount - self.applied_amount - self.unsold_amount, ZERO)

@@ -32,7 +32,7 @@ def go_on(order: Order, payment: OrderPayment, *, at: dt.datetime, by: Actor) ->
 
 
 def tell_short(order: Order, payment: OrderPayment, *, paid: Decimal, at: dt.datetime, by: Actor) -> None:
-    detail = _("%(paid)s of %(amount)s was paid.") % {"paid": written(paid), "amount": written(payment.amount)}
+    detail = _("%(paid)s of %(amount)s was paid.") % {"paid": written(paid), "amount": written(payment.to_be_paid)}
     staff_tasks.open_tasks(
         [staff_tasks.Finding("PAYMENT_SHORT", "ORDER", order.pk, order.number, detail)], at=at, by=by
     )

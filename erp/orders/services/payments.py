@@ -232,7 +232,7 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     unshipped = max(payment.amount - payment.applied_amount - here, ZERO)
     beyond = _beyond(payment, event)
     received = min(max(told - here - owed_for_shipped, ZERO), unshipped) + beyond
-    is_whole = max(told, here + received) >= payment.amount
+    is_whole = max(told, here + received) >= payment.to_be_paid
     if not is_whole:
         paid.tell_short(order, payment, paid=max(told, here), at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(
@@ -264,7 +264,7 @@ def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:
 
 def _settles(payment: OrderPayment, event: PaymentNews) -> bool:
     """Whether the payment is whole with this news."""
-    return max(payment.told_amount + _amount_told(payment, event), payment.attached_amount) >= payment.amount
+    return max(payment.told_amount + _amount_told(payment, event), payment.attached_amount) >= payment.to_be_paid
 
 
 def _amount_told(payment: OrderPayment, event: PaymentNews) -> Decimal:
