@@ -312,6 +312,24 @@ def test_money_of_goods_on_their_way_is_no_difference_to_be_paid_back(again):
     assert (figure("bank"), figure("deposits"), figure("sales.ec")) == (1100, 0, 1000)
 
 
+def test_a_second_transfer_of_which_a_part_pays_lets_the_rest_settle_it():
+    """4,400 is here when a revision asks for 11,000; the desk finds that the 4,400 told again were further money. What then comes is the rest."""
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 4, 1100), payments=(transfer(4400),)))
+    news(channel, "PAID", 4400, event_id="p-1")
+    more = order(line(shirt, 10, 1100), payments=(transfer(11_000),), revision=2)
+    place_order(channel=channel.code, order=more, **HOW)
+    news(channel, "PAID", 4400, event_id="p-2")
+    payment = OrderPayment.objects.get()
+    assert book_second_transfer(payment_id=payment.pk, **HOW) == 4400
+
+    state = news(channel, "PAID", 2200, event_id="p-3", when=NOON + HOUR)
+
+    payment.refresh_from_db()
+    assert (state, payment.status, tasks()) == (OrderState.READY, "PAID", [])
+    assert (figure("bank"), figure("deposits")) == (11_000, 11_000)
+
+
 def test_what_the_desk_saw_and_the_channel_tells_too_is_one_transfer():
     channel, shirt = stocked_shop()
     placed(channel, order(line(shirt, 2, 1100), payments=(transfer(2200),)))

@@ -73,12 +73,13 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
         raise NotAllowedNow(_("No second transfer of this payment was reported, or it is decided."))
     here = payment.attached_amount + amount
     # What was paid once the goods had left is attached to their sale and not to the payment: such a payment is whole all the same.
-    was_short = payment.status not in paid.RECEIVED and payment.attached_amount < payment.amount
-    if is_paid_now := was_short and here >= payment.amount:
+    was_short = payment.status not in paid.RECEIVED and payment.attached_amount < payment.to_be_paid
+    if is_paid_now := was_short and here >= payment.to_be_paid:
         paid.take_up(order.pk, at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(
         received_amount=payment.received_amount + amount,
         not_booked_amount=ZERO,
+        told_amount=max(payment.told_amount, here),
         status=PaymentStatus.PAID if is_paid_now else payment.status,
     )
     post_receipt(order, payment, amount, at=at, by=by)
