@@ -453,3 +453,16 @@ def test_what_no_payment_covers_is_owed_by_the_orderer():
     shipped(record)
 
     assert (figure("receivable.account"), figure("sales.ec")) == (1100, 1000)
+
+
+@pytest.mark.parametrize("amount", [700, 2200, 3000])
+def test_a_second_transfer_for_goods_that_left_unpaid_goes_back_however_much_it_is(amount):
+    PaymentRoute.objects.filter(method="BANK_TRANSFER").update(must_be_paid_first=False)
+    channel, shirt = stocked_shop()
+    shipped(placed(channel, order(line(shirt, 2, 1100), payments=(transfer(2200),))))
+    news(channel, "PAID", 2200, event_id="p-1")
+    news(channel, "PAID", amount, event_id="p-2")
+    assert book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW) == amount
+    assert tasks() == ["REFUND_OF_DIFFERENCE"]
+    assert confirm_refund(payment_id=OrderPayment.objects.get().pk, **HOW) == amount
+    assert (figure("bank"), figure("deposits"), tasks()) == (2200, 0, [])

@@ -39,8 +39,8 @@ def find(order_id: int) -> list[Surplus]:
     )
     payments = list(received.order_by("line_no"))
     above = [payment for payment in payments if payment.attached_amount > payment.amount]
-    behind = [payment for payment in payments if payment not in above and _was_sold_before_it_was_paid(payment)]
-    found = []
+    behind = [payment for payment in payments if _may_be_sold_before_it_was_paid(payment)]
+    found: list[Surplus] = []
     left = _free_deposits(order_id) if above else ZERO
     for payment in above:
         part = min(payment.attached_amount - payment.amount, left)
@@ -50,17 +50,20 @@ def find(order_id: int) -> list[Surplus]:
     if behind:
         still = selectors.still_to_be_sold(order_id)
         left = sum((item.remaining for item in _deposits(order_id)), ZERO) - still - sum(item.amount for item in found)
+    parts = {item.payment.pk: item for item in found}
     for payment in behind:
-        part = min(payment.attached_amount, left)
+        known = parts[payment.pk].amount if payment.pk in parts else ZERO
+        part = min(payment.attached_amount - known, left)
         if part > 0:
-            found.append(Surplus(payment, part))
+            parts[payment.pk] = Surplus(payment, known + part)
             left -= part
-    return found
+    return [parts[payment.pk] for payment in payments if payment.pk in parts]
 
 
-def _was_sold_before_it_was_paid(payment: OrderPayment) -> bool:
-    """Goods left first: what came for them is attached to their sale, so that all that no sale to come will take is more than was to be paid."""
-    return payment.status in paid.RECEIVED and payment.applied_amount > payment.attached_amount
+def _may_be_sold_before_it_was_paid(payment: OrderPayment) -> bool:
+    """Where goods left first, what came for them is attached to their sale: all that no sale to come will take is more than was to be paid then,
+    however little it is beside what the payment asks for."""
+    return payment.status in paid.RECEIVED and payment.applied_amount > 0
 
 
 def _free_deposits(order_id: int) -> Decimal:
