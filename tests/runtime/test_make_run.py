@@ -212,6 +212,7 @@ def test_a_crash_of_the_database_is_survived(running):
     assert "PostgreSQL has ended; starting it again" in running.text
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_no_process_and_the_next_start_takes_over_with_all_data(tmp_path):
     var = tmp_path / "var"
     modes = {path: path.stat().st_mode for path in (*tmp_path.parents, *PROJECT.parents)}
