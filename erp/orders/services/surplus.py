@@ -49,7 +49,7 @@ def find(order_id: int) -> list[Surplus]:
             left -= part
     if behind:
         still = selectors.still_to_be_sold(order_id)
-        left = sum((item.remaining for item in _deposits(order_id)), ZERO) - still - sum(item.amount for item in found)
+        left = _deposited(order_id) - still - sum(item.amount for item in found)
     parts = {item.payment.pk: item for item in found}
     for payment in behind:
         known = parts[payment.pk].amount if payment.pk in parts else ZERO
@@ -67,10 +67,14 @@ def _may_be_sold_before_it_was_paid(payment: OrderPayment) -> bool:
 
 
 def _free_deposits(order_id: int) -> Decimal:
-    deposits = sum((item.remaining for item in _deposits(order_id)), ZERO)
+    deposits = _deposited(order_id)
     if not selectors.is_rest_owed_back(order_id):
         return deposits
     return max(deposits - selectors.still_to_be_sold(order_id), ZERO)
+
+
+def _deposited(order_id: int) -> Decimal:
+    return sum((item.remaining for item in _deposits(order_id)), ZERO)
 
 
 def tell(order_id: int, *, at: dt.datetime, by: Actor) -> None:
