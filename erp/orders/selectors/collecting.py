@@ -52,7 +52,7 @@ def collections(shipment_ids: Iterable[int]) -> dict[int, Collection]:
     payments = OrderPayment.objects.filter(order__in=set(wanted.values()), method=PaymentMethod.COD, amount__gt=0)
     amounts: dict[int, Decimal] = {}
     for payment in payments:
-        amounts[payment.order_id] = amounts.get(payment.order_id, ZERO) + payment.amount - payment.unsold_amount
+        amounts[payment.order_id] = amounts.get(payment.order_id, ZERO) + payment.to_be_paid
     if not amounts:
         return {}
     parcels = _parcels(amounts)
