@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounting.models import JournalEntry
 from erp.core.models import StaffTask
+from erp.correspondence.models import Mail
 from erp.orders import services
 from erp.orders.admin import order_acts
 from erp.orders.models import (
@@ -27,6 +28,7 @@ from erp.orders.models import (
     ShipmentLine,
 )  # fmt: skip
 from erp.orders.services import PaymentInput, PaymentNews, record_shop_sales
+from tests.correspondence.factories import writes
 from tests.customers.factories import account, bill_to
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.desk import changes, of_role, press
@@ -283,6 +285,23 @@ def test_what_leads_to_something_else_by_now_is_shown_again(desk):
 
     assert answer.context["is_changed"]
     assert OrderEvent.objects.filter(order=record, kind="STATE", to_state="READY").count() == 0
+
+
+def test_a_mail_that_leaves_meanwhile_is_no_change(desk):
+    """Mails leave each minute: who reads what an act changes is not asked again for them."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    writes(channel)
+    record = placed(channel, order(line(shirt, 1)))
+    seen = press(desk, record, "order", "cancel", record.pk, reason="お客様のご都合")
+    assert "お客様へのメール: 受注確認" not in changes(seen)
+    assert Mail.objects.filter(kind="ORDER_RECEIVED", state="WAITING").update(state="CLAIMED") == 1
+
+    confirm(desk, seen, record, "order", "cancel", record.pk, reason="お客様のご都合")
+
+    record.refresh_from_db()
+    assert record.cancelled_at is not None
 
 
 @pytest.mark.parametrize("seen", ["", "x", "0" * 64])

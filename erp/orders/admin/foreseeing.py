@@ -67,9 +67,10 @@ class Foreseen:
 
 @dataclass(slots=True)
 class _Standing:
-    """How things stood before the deed, read in its transaction."""
+    """How things stood before the deed, read in its transaction. ``mails`` leave by themselves, a minute after they were owed."""
 
     told: Told = field(default_factory=dict)
+    mails: Told = field(default_factory=dict)
     claims: dict[tuple[str, int], int] = field(default_factory=dict)
     announced: Collection[int] = ()
     version: tuple[int, int] = (0, 0)
@@ -79,7 +80,7 @@ def foresee(page: ServiceAdmin, request: HttpRequest, deed: Deed, *, seen: str =
     """What the deed changes, as far as the user may know it. Nothing stays of it, unless it is what was ``seen``: then it is done.
 
     What is refused of one call harms no other. What the order was is read just before the first call takes its lock; whatever comes between
-    shows in what the calls lead to, which is compared too.
+    shows in what the calls lead to, which is compared too. A mail that left meanwhile is no change, unless the deed does something about it.
     """
     before, refused, answers = _Standing(), list[tuple[str, str]](), list[object]()
 
@@ -88,6 +89,7 @@ def foresee(page: ServiceAdmin, request: HttpRequest, deed: Deed, *, seen: str =
         order = _read(deed)
         before = _Standing(
             told=_told(request, order),
+            mails=_mails(request, order),
             claims=claims_on(deed.takes, limit=MOST_LOSERS) if deed.takes else {},
             announced=changes.announced(audience=order.channel.code),
             version=(order.revision, order.version),
@@ -105,6 +107,7 @@ def foresee(page: ServiceAdmin, request: HttpRequest, deed: Deed, *, seen: str =
         order = _read(deed)
         differing = [
             *_differing(before.told, _told(request, order)),
+            *_differing(before.mails, _mails(request, order)),
             *_losers(before.claims, deed.takes),
             *_news(order, before.announced),
         ]
@@ -176,12 +179,21 @@ def _told(request: HttpRequest, order: Order) -> Told:
         ("accounting.view_openitem", _open_items),
         ("accounting.view_journalentry", _entries),
         ("core.view_stafftask", _tasks),
-        ("correspondence.view_mail", _mails),
     )
     for permission, part in parts:
         if may(permission):
             told |= part(sheet)
     return told
+
+
+def _mails(request: HttpRequest, order: Order) -> Told:
+    """Each kind in its own line, so that a mail the deed adds does not tell of those beside it."""
+    if not request.user.has_perm("correspondence.view_mail"):
+        return {}
+    name = gettext("mail to a shopper")
+    return _joined(
+        (f"{name}: {mail.get_kind_display()}", mail.get_state_display()) for mail in selectors.mails_of(order)
+    )
 
 
 def _where_it_stands(sheet: selectors.OrderSheet) -> Told:
@@ -212,12 +224,6 @@ def _open_items(sheet: selectors.OrderSheet) -> Told:
 def _tasks(sheet: selectors.OrderSheet) -> Told:
     still_open = [task for task in selectors.tasks_of(sheet) if task.closed_at is None]
     return {gettext("open tasks"): _listed(label_of(task.kind) for task in still_open)}
-
-
-def _mails(sheet: selectors.OrderSheet) -> Told:
-    mails = selectors.mails_of(sheet.order)
-    told = _listed(f"{mail.get_kind_display()}({mail.get_state_display()})" for mail in mails)
-    return {gettext("mails to shoppers"): told}
 
 
 def _amounts(sheet: selectors.OrderSheet) -> Told:
