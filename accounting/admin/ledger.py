@@ -20,6 +20,7 @@ from accounting.models import JournalEntry, OpenItem, Posting, Settlement
 from accounting.selectors.parties import party_of, with_parties
 from erp.core import documents
 from erp.core.admin import ActionForm, ReadOnlyAdmin, ReadOnlyInline, document_link, document_named
+from erp.core.keys import keys_in
 
 
 class ReverseForm(ActionForm):
@@ -186,7 +187,7 @@ class OpenItemAdmin(ReadOnlyAdmin):
         """The filled-in form of a settlement. It is opened by an action of the list, with the items chosen there."""
         if not self.has_settle_permission(request):
             raise PermissionDenied
-        item_ids = [int(key) for key in request.POST.getlist("items") if key.isdecimal() and len(key) < 19]
+        item_ids = keys_in(request.POST.getlist("items"))
         if kind not in settlements.PAGES or not item_ids:
             self.message_user(request, gettext("Choose open items in the list first."), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:accounting_openitem_changelist"))

@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import PageLink, ReadOnlyAdmin, for_people
 from erp.core.errors import InvalidInput
+from erp.core.keys import key_in
 from erp.imports import exporting, files, selectors, services
 from erp.imports.downloads import EXCEL_TYPE, as_download
 from erp.imports.lists import answer_with
@@ -270,7 +271,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """What became of a file: counts, rows, and what can be done next."""
-        run, master = self._run(request, object_id if object_id.isdecimal() and len(object_id) < 19 else 0)
+        run, master = self._run(request, key_in(object_id))
         rows, shown = _page_of(request, run)
         titles = {each.name: str(each.verbose_name) for each in master.model._meta.concrete_fields}
         may_act = self.has_act_permission(request) and master.may_import(request.user)

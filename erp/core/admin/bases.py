@@ -36,6 +36,7 @@ from erp.core.admin.figures import FiguresInFields, columns_of, hidden_from, rea
 from erp.core.admin.paging import FastPaginator, KeysFirst
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
+from erp.core.keys import key_in
 from erp.core.middleware import actor_of
 from erp.core.permissions import SEE_AUDIT
 from erp.core.retries import is_conflict, retried
@@ -255,9 +256,7 @@ class ServiceAdmin(ThemedAdmin):
 
     def named(self, request: HttpRequest, key: object, *related: str) -> Any:
         """The row of this list that an address names, with rows it points to. Raises Http404 for one that is not there, or not this user's."""
-        text = str(key)
-        found = self.get_queryset(request).select_related(*related)
-        return get_object_or_404(found, pk=int(text) if text.isdecimal() and len(text) <= 18 else 0)
+        return get_object_or_404(self.get_queryset(request).select_related(*related), pk=key_in(key))
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """For actions that change documents through services: who may change the document may act, though no form opens."""

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
+from erp.core.keys import key_in
 from erp.core.models import DefaultFilter, SavedFilter
 from erp.core.work_queues import ALL_ROWS
 
@@ -91,7 +92,7 @@ def filters_view(request: HttpRequest) -> HttpResponse:
     query = request.POST.get("query", "")[:LONGEST]
     if act == "save":
         return HttpResponseRedirect(f"{list_url}?{_save(page, request, QueryDict(query)) or query}")
-    saved = get_object_or_404(_seen_by(request, label), pk=_number(key))
+    saved = get_object_or_404(_seen_by(request, label), pk=key_in(key))
     if act == "delete":
         if not _may_delete(request, saved):
             raise PermissionDenied
@@ -110,7 +111,7 @@ def filters_view(request: HttpRequest) -> HttpResponse:
 def _save(page: Any, request: HttpRequest, query: QueryDict) -> str:
     """The address of what was saved, or nothing where a problem was told."""
     name = " ".join(request.POST.get("name", "").split())
-    role = Group.objects.filter(pk=_number(request.POST.get("role", "0"))).first()
+    role = Group.objects.filter(pk=key_in(request.POST.get("role", ""))).first()
     asked = [(key, value) for key, value in _asked(query) if key != ORDER]
     shown = columns(page, request)
     order = [column for place in query.get(ORDER, "").split(".") if (column := column_at(shown, place))]
@@ -178,10 +179,6 @@ def columns(page: Any, request: HttpRequest) -> list[str]:
 def column_at(shown: list[str], place: str) -> str:
     sign, digits = ("-", place[1:]) if place.startswith("-") else ("", place)
     return f"{sign}{shown[int(digits)]}" if digits.isdecimal() and len(digits) < 4 and int(digits) < len(shown) else ""
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0
 
 
 def _user(request: HttpRequest) -> Any:

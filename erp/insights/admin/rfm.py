@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.services import undo_merge
 from erp.core.admin import MasterAdmin, PageLink, ReadOnlyAdmin
+from erp.core.keys import key_in
 from erp.insights import selectors
 from erp.insights.admin import customer_card, sales
 from erp.insights.models import CustomerRfm, RfmDefinition, Segment
@@ -106,11 +107,10 @@ class CustomerRfmAdmin(ReadOnlyAdmin):
     def undo_merge(self, request: HttpRequest, golden_id: int) -> HttpResponse:
         """Move a record back to where it was before the merge."""
         self._demand(request, "customers.change_mergeevent")
-        key = request.POST.get("merge", "")
-        if request.method == "POST" and key.isdecimal() and len(key) <= 18:
-            with self.refusals_as_messages(request, key):
-                self.serve(request, undo_merge, merge_id=int(key))
-                self.message_user(request, gettext("Merge %d undone.") % int(key), messages.SUCCESS)
+        if request.method == "POST" and (key := key_in(request.POST.get("merge", ""))):
+            with self.refusals_as_messages(request, str(key)):
+                self.serve(request, undo_merge, merge_id=key)
+                self.message_user(request, gettext("Merge %d undone.") % key, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:insights_customer_card", args=[golden_id]))
 
     def sales(self, request: HttpRequest) -> HttpResponse | FileResponse | StreamingHttpResponse:

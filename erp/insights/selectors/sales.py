@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy
 from accounting.selectors import Beside, posted_beside_goods, trading
 from catalog.models import Brand, Category, Product, Sku
 from customers.models import Account
+from erp.core.keys import keys_in
 from erp.core.models import Channel
 from erp.core.money import COMPANY_CURRENCY, ZERO
 from erp.core.prefectures import PREFECTURES
@@ -295,7 +296,7 @@ def in_books(question: Question) -> tuple[list[tuple[dt.date, dt.date]] | None, 
             _within(span, month, is_before) for span, is_before in zip(spans, (None, question.compare), strict=True)
         ]
     if channel := question.only.get("channel"):
-        asked = {int(channel)} if channel.isdecimal() else set()
+        asked = set(keys_in([channel]))
         channels = asked if channels is None else asked & set(channels)
     return spans, channels
 
@@ -472,7 +473,7 @@ def _labels(
     labels = {}
     for code in used:
         wanted = found.get(code, set()) | ({question.only[code]} if question.only.get(code) else set())
-        ids = [int(key) for key in wanted if key.isdecimal() and len(key) <= 18]
+        ids = keys_in(wanted)
         if code == "product":
             named = Product.objects.filter(pk__in=ids).values_list("pk", "code", "name")
             labels[code] = {str(key): f"{style} {name}" for key, style, name in named}

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from catalog.models import Sku
 from catalog.selectors import scanned_codes, skus_scanned
 from erp.core.clock import business_date
+from erp.core.keys import key_in
 from erp.inventory.models import StockBalance
 from erp.inventory.selectors.goods import goods_name
 
@@ -68,9 +69,9 @@ def read_basket(request: HttpRequest, location_id: int | None, parts: Iterable[s
     names = tuple(parts)
     typed: dict[int, dict[str, str]] = {}
     for name, value in request.POST.items():
-        part, _bar, key = name.rpartition("_")
-        if part in names and key.isdecimal() and len(key) <= 18 and len(typed) < MOST_ROWS:
-            typed.setdefault(int(key), dict.fromkeys(names, ""))[part] = plain(str(value))
+        part, _bar, text = name.rpartition("_")
+        if part in names and (key := key_in(text)) and len(typed) < MOST_ROWS:
+            typed.setdefault(key, dict.fromkeys(names, ""))[part] = plain(str(value))
     told, kind = gettext("Scan the goods."), "plain"
     code = plain(request.POST.get("code", ""))[:100]
     scanned = None

@@ -20,6 +20,7 @@ from catalog.selectors import skus_scanned
 from erp.core.admin import for_people
 from erp.core.clock import business_date
 from erp.core.errors import DomainError
+from erp.core.keys import key_in
 from erp.inventory import services
 from erp.inventory.admin.baskets import MOST_PIECES, plain
 from erp.inventory.models import StockCount, StockCountEntry
@@ -61,8 +62,7 @@ def _own(request: HttpRequest, key: object) -> StockCount | None:
 
 
 def _by_key(counts: QuerySet[StockCount], key: object) -> StockCount | None:
-    text = str(key)
-    return counts.filter(pk=int(text)).first() if text.isdecimal() and len(text) <= 18 else None
+    return counts.filter(pk=key_in(key)).first()
 
 
 def _choice(page: StockCountAdmin, request: HttpRequest, count: StockCount | None) -> HttpResponse:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Product, Sku
 from erp.core.admin import MasterAdmin, PageLink, TabularInline
 from erp.core.errors import DomainError
+from erp.core.keys import key_in
 from erp.imports.downloads import table_as_file
 from erp.inventory import services
 from erp.inventory.admin.baskets import new_number, pieces_typed, plain
@@ -267,8 +268,7 @@ class DistributionAdmin(DistributionPages):
         rule, figure = request.POST.get("rule", EQUAL), plain(request.POST.get("figure", ""))
         number = int(figure) if figure.isdecimal() and len(figure) < 6 else 0
         if rule == PATTERN:
-            key = request.POST.get("pattern", "")
-            shares = PatternShare.objects.filter(pattern=int(key) if key.isdecimal() and len(key) < 18 else 0)
+            shares = PatternShare.objects.filter(pattern=key_in(request.POST.get("pattern", "")))
             weights = dict(shares.values_list("location_id", "weight"))
             return services.by_weight(free, {(sku, place): weights.get(place, 0) for sku in skus for place in to}, to)
         if rule in (SPEED, TARGET) and not number:

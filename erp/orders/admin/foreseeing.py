@@ -24,6 +24,7 @@ from erp.core.actors import Actor
 from erp.core.admin import ServiceAdmin, for_people
 from erp.core.clock import written_day
 from erp.core.errors import DomainError
+from erp.core.keys import key_in
 from erp.core.money import ZERO
 from erp.core.permissions import SEE_AMOUNTS
 from erp.core.task_kinds import label_of
@@ -121,7 +122,7 @@ def foresee(page: ServiceAdmin, request: HttpRequest, deed: Deed, *, seen: str =
 def ticked(values: Iterable[str]) -> dict[int, str]:
     """Order and fingerprint as the boxes of a preview carry them."""
     pairs = [value.partition(":")[::2] for value in values]
-    return {int(key): seen for key, seen in pairs if key.isdecimal() and len(key) <= 18}
+    return {key: seen for text, seen in pairs if (key := key_in(text))}
 
 
 def _read(deed: Deed) -> Order:

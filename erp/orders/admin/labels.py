@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from erp.core.admin import MasterAdmin, ReadOnlyAdmin
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
+from erp.core.keys import key_in, keys_in
 from erp.orders import services
 from erp.orders.admin.parcel_lines import ParcelsOfRun
 from erp.orders.models import CarrierAccount, LabelRun, LabelRunLine, Shipment
@@ -67,9 +68,7 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and "collect" in request.POST:
         return _collect_with(page, request, carrier, f"{day:%Y-%m-%d}")
     if request.method == "POST":
-        ticked = [
-            int(key) for key in request.POST.getlist("parcels")[:MOST_PARCELS] if key.isdecimal() and len(key) < 19
-        ]
+        ticked = keys_in(request.POST.getlist("parcels")[:MOST_PARCELS])
         keys = list(page.get_queryset(request).filter(pk__in=ticked).values_list("pk", flat=True))
         with page.refusals_as_messages(request):
             written = page.serve(request, services.write_label_file, shipment_ids=keys, carrier=carrier, ship_date=day)
@@ -101,8 +100,7 @@ def label_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
 
 def _collect_with(page: ShipmentAdmin, request: HttpRequest, carrier: str, day: str) -> HttpResponse:
     """代引 goes on the label of another parcel of the order."""
-    key = request.POST["collect"]
-    parcel = page.get_queryset(request).filter(pk=int(key) if key.isdecimal() and len(key) < 19 else 0).first()
+    parcel = page.get_queryset(request).filter(pk=key_in(request.POST["collect"])).first()
     if parcel is not None:
         with page.refusals_as_messages(request, parcel.number):
             page.serve(request, services.collect_with, shipment_id=parcel.pk)

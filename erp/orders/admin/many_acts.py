@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from erp.core.admin import ServiceAdmin
+from erp.core.keys import keys_in
 from erp.orders.admin import foreseeing, order_acts
 from erp.orders.models import Order, Return
 
@@ -53,7 +54,7 @@ def act_on_many(
     seen = foreseeing.ticked(request.POST.getlist("seen")) if "confirmed" in request.POST else None
     if seen is not None:
         # Also those that the filters of the list show no more: somebody else was faster, and that is told.
-        named = [int(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if key.isdecimal() and len(key) <= 18]
+        named = keys_in(request.POST.getlist(ACTION_CHECKBOX_NAME))
         chosen = page.get_queryset(request).filter(pk__in=named).filter(**{f"{acted_on.key}__in": list(seen)})
     ordered = chosen.select_related(*acted_on.read_along).order_by(acted_on.key, "pk")
     found = list(ordered[: act.most + 1])

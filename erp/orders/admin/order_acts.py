@@ -22,6 +22,7 @@ from catalog.selectors import sku_facts
 from erp.core.admin import ServiceAdmin
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, Problem
+from erp.core.keys import key_in
 from erp.core.money import ZERO
 from erp.orders import selectors, services
 from erp.orders.admin import foreseeing, what_came_back
@@ -337,12 +338,12 @@ def act_on(page: ServiceAdmin, request: HttpRequest, order: Order) -> HttpRespon
 
 def _asked(page: ServiceAdmin, request: HttpRequest, order: Order, name: str, action: str) -> tuple[Act, Any]:
     """The act and the row of this order that a form asks for, of whoever may do it there."""
-    key, act = request.POST.get("key", ""), ACTS.get((name, action))
-    if act is None or not key.isdecimal() or len(key) > 18:
+    key, act = key_in(request.POST.get("key", "")), ACTS.get((name, action))
+    if act is None or not key:
         raise PermissionDenied
     acted_on = ACTED_ON[name]
     acting = page.admin_site._registry[acted_on.model]
-    rows = acting.get_queryset(request).filter(pk=int(key)).filter(**{acted_on.key: order.pk})
+    rows = acting.get_queryset(request).filter(pk=key).filter(**{acted_on.key: order.pk})
     if action not in acting.get_actions(request) or (row := rows.first()) is None:
         raise PermissionDenied
     return act, row

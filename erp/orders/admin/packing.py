@@ -16,6 +16,7 @@ from erp.core.admin.refusals import for_people
 from erp.core.clock import business_date
 from erp.core.errors import DomainError
 from erp.core.identifiers import plain
+from erp.core.keys import key_in
 from erp.orders import services
 from erp.orders.admin import prints
 from erp.orders.models import CANCEL_WHILE_PICKING, PrintRun, Shipment
@@ -130,11 +131,8 @@ def _not_waiting(parcel: Shipment) -> tuple[str, str]:
 
 
 def _parcel(page: ShipmentAdmin, request: HttpRequest, key: str) -> Shipment | None:
-    if not key.isdecimal() or len(key) > 18:
-        return None
-    found: Shipment | None = (
-        page.get_queryset(request).select_related("order__channel", "delivery").filter(pk=int(key)).first()
-    )
+    rows = page.get_queryset(request).select_related("order__channel", "delivery")
+    found: Shipment | None = rows.filter(pk=key_in(key)).first()
     return found
 
 

@@ -22,6 +22,7 @@ from accounting.selectors import entries_of_documents
 from erp.core import who
 from erp.core.admin import PageLink, ReadOnlyInline, document_link
 from erp.core.clock import business_date, written_day
+from erp.core.keys import keys_in
 from erp.core.pdf import Paper
 from erp.orders import services
 from erp.orders.admin import labels, many_acts, packing, papers, prints, sales_reports, taking_back
@@ -348,7 +349,7 @@ class ShipmentLineAdmin(ShowsWhatCameBack):
         """The filled-in form of a sales report. It is opened by the action of the list, with the lines chosen there."""
         if not self.has_report_permission(request):
             raise PermissionDenied
-        keys = [int(key) for key in request.POST.getlist("lines") if key.isdecimal() and len(key) < 19]
+        keys = keys_in(request.POST.getlist("lines"))
         if not keys:
             told = gettext("Choose shipment lines in the list first.")
             return self.done(request, told, "admin:orders_shipmentline_changelist")

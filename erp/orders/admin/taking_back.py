@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 
 from catalog.selectors import scanned_codes
 from erp.core.clock import business_date
+from erp.core.keys import key_in
 from erp.core.money import ZERO
 from erp.orders import services
 from erp.orders.models import ReturnLine, Shipment, ShipmentLine
@@ -63,11 +64,9 @@ def take_back_page(page: ShipmentAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def _opened(page: ShipmentAdmin, request: HttpRequest) -> Shipment | None:
-    key = request.POST.get("shipment", "")
-    if not key.isdecimal() or len(key) > 18:
-        return None
+    key = key_in(request.POST.get("shipment", ""))
     found: Shipment | None = (
-        page.get_queryset(request).select_related("order__channel", "delivery").filter(pk=int(key)).first()
+        page.get_queryset(request).select_related("order__channel", "delivery").filter(pk=key).first()
     )
     return found if found is not None and found.state in HAS_LEFT else None
 
