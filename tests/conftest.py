@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 from django.test import TransactionTestCase
+from django.test.utils import override_settings
 
 from erp.runtime import leash, postgres
 from tests.emptying import Tables
@@ -40,6 +41,13 @@ def pytest_collection_finish() -> None:
     """Django, its models and the tests stay to the end; the collector need not look through them again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """A slow hash is right in the house, and took a twelfth of the time of all tests. Processes that a test starts keep the house's own."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(scope="session")

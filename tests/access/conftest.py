@@ -15,12 +15,6 @@ from erp.runtime.installation import PROJECT
 PASSWORD = "correct-horse-battery"
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """A slow hash is right in the house and of no use here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def mika() -> User:
     user = User.objects.create_user("mika", password=PASSWORD, is_staff=True)

@@ -27,11 +27,6 @@ PASSWORDS = {role.login: f"secret-of-{role.login}" for role in ROLES}
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def test_everybody_is_hired_once_with_one_role():
     hired = hire_practice_staff(passwords=PASSWORDS, **HOW)
     again = hire_practice_staff(passwords=dict.fromkeys(PASSWORDS, "other"), **HOW)
