@@ -217,7 +217,10 @@ def test_amounts_are_written_as_people_write_them(staff):
     assert "1234567.00" not in opened
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Each asks dozens of addresses: every sixth list with each change, all of them with the slow tests.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if place % 6 else []) for place, name in enumerate(NAMES)]
+)
 def test_a_nul_in_a_question_is_answered_as_any_nonsense(staff, name):
     """In the search, in every filter and in a saved address."""
     model = MODELS[NAMES.index(name)]

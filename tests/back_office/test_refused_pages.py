@@ -64,7 +64,7 @@ def test_a_request_that_is_no_answerable_one(desk):
     assert "elsewhere.example" not in text
 
 
-@pytest.mark.parametrize("debug", ["true", "false"])
+@pytest.mark.parametrize("debug", ["true", pytest.param("false", marks=pytest.mark.slow)])
 def test_no_environment_shows_the_pages_of_developers(tmp_path, debug):
     """Django's own show settings and code to whoever reaches the server. (The test runner turns DEBUG off by itself.)"""
     shown = run_manage(

@@ -74,6 +74,7 @@ def test_a_drill_has_a_server_of_its_own_and_leaves_nothing_of_it(backup):
     assert "0 faults" in drilled(backup).splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_copy_that_is_not_what_was_saved_fails_the_drill(backup, monkeypatch):
     """A value that changes on the way: as many rows, and one of them another."""
 
@@ -133,6 +134,7 @@ def test_the_drill_of_another_company_on_the_same_server_is_none_of_ours():
             session.execute(f"DROP DATABASE {theirs}")
 
 
+@pytest.mark.slow
 def test_a_leftover_that_is_still_worked_in_is_left_for_the_next_look():
     here = Database.of_django()
     with here.connect() as session:

@@ -167,6 +167,7 @@ def test_every_restore_begins_an_epoch_that_no_other_life_had(backup):
     assert FeedEpoch.objects.latest("pk").reason.startswith("restored the backup of 20")
 
 
+@pytest.mark.slow
 def test_lives_that_know_nothing_of_each_other_do_not_share_an_epoch(backup):
     """The same backup restored on two days into empty servers: a cursor of the first must not hold in the second."""
     epochs = []
@@ -328,6 +329,7 @@ def test_a_restore_that_was_killed_before_its_end_says_that_nothing_changed(back
     assert run.state == "BROKEN_OFF"
 
 
+@pytest.mark.slow
 def test_a_restore_that_was_killed_after_everything_was_back_says_so_until_it_is_brought_to_its_end(backup):
     Department.objects.create(code="LOST", name="of after the backup")
     run_killed("bringing it to this version ...", "restore", str(backup), "--replace", "--yes")

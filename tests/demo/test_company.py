@@ -87,7 +87,7 @@ from tests.back_office import access
 from tests.back_office.links import shut_links
 
 # One worker loads the company, and that takes long enough.
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.xdist_group("demo")]
 
 TODAY = dt.date(2026, 11, 27)
 WISH = Wish(today=TODAY, orders=100, seed=1)

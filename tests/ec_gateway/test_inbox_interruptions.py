@@ -134,6 +134,7 @@ def test_what_ended_processes_is_left_to_a_worker_when_staff_apply_it_again(clie
     assert counted() == [("A-1", "DONE", 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.xdist_group("gateway processes")
 def test_workers_that_die_of_a_message_are_followed_by_one_that_sets_it_aside(programs, settings):

@@ -289,7 +289,7 @@ class OnDelivery(History):
 
 
 @pytest.mark.parametrize("way", [Transfers, Cards, OnDelivery])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 12))])
 def test_what_came_is_in_the_books_or_a_task_tells_of_it(way, seed):
     history = way(seed)
     for _number in range(MOST_ACTS):

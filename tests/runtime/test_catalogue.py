@@ -1,8 +1,19 @@
 """The catalogue knows what our apps say, and what the packages say whose pages our staff see."""
 
+from functools import cache
+
+import pytest
 from babel.messages import Catalog
 
 from erp.runtime import catalogue
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_once():
+    """All our files are read for what they say: once is enough."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(catalogue, "said_by_the_apps", cache(catalogue.said_by_the_apps))
+        yield
 
 
 def said(name: str) -> set[str]:

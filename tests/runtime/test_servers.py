@@ -28,7 +28,7 @@ def test_tests_run_on_postgresql_as_an_ordinary_role_with_the_extensions_we_need
         assert cursor.fetchone() == ("on",)
 
 
-@pytest.mark.parametrize("as_whom", ["usual", "unprivileged"])
+@pytest.mark.parametrize("as_whom", ["usual", pytest.param("unprivileged", marks=pytest.mark.slow)])
 def test_a_durable_cluster_keeps_what_was_committed_before_kill_9(as_whom):
     if as_whom == "unprivileged" and os.geteuid() != 0:
         pytest.skip("only root can become another user")
