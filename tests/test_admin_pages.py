@@ -20,8 +20,9 @@ from erp.core.admin.sorting import has_order
 from erp.inventory.models import TransferOrder
 from erp.orders import services
 from erp.orders.models import Order
+from tests.inventory.factories import location, stock
 from tests.inventory.factories import sku as new_sku
-from tests.inventory.factories import stock
+from tests.orders.desk import of_role
 from tests.orders.factories import DESK, NOON, line, order, placed, shipped, shop
 from tests.raw_words import raw_words
 
@@ -215,6 +216,19 @@ def test_amounts_are_written_as_people_write_them(staff):
     assert '<span class="figure">2,469,134</span>' in listed
     assert '<span class="figure">1,234,567</span>' in opened
     assert "1234567.00" not in opened
+
+
+def test_who_only_looks_at_a_master_reads_its_figures_so_too(client):
+    """In the form of whoever may change it, a figure is typed plainly."""
+    place = location()
+    type(place).objects.filter(pk=place.pk).update(count_value_limit=1_234_567)
+    url = page(type(place), "change", place.pk)
+
+    looking = of_role(client, "経理").get(url).content.decode()
+    client.force_login(User.objects.create_superuser("chief"))
+
+    assert '<span class="figure">1,234,567</span>' in looking
+    assert 'value="1234567"' in client.get(url).content.decode()
 
 
 # Each asks dozens of addresses: every sixth list with each change, all of them with the slow tests.

@@ -32,7 +32,7 @@ from psycopg import Error as DriverError
 from erp.core import doors, finding, guards
 from erp.core.actors import Actor
 from erp.core.admin import kept, saved_filters, sorting
-from erp.core.admin.figures import FiguresInFields, columns_of, hidden_from, read_along, shown_to
+from erp.core.admin.figures import FiguresInFields, columns_of, hidden_from, read_along, shown_to, with_figures
 from erp.core.admin.paging import FastPaginator, KeysFirst
 from erp.core.admin.refusals import for_people
 from erp.core.errors import DomainError
@@ -438,6 +438,13 @@ class MasterAdmin(ServiceAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         along = self.list_select_related
         return rows.select_related(*along) if isinstance(along, (list, tuple)) and along else rows
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Who only looks reads figures as people write them; in a form they are typed plainly."""
+        sets = list(super().get_fieldsets(request, obj))
+        if obj is None or self.has_change_permission(request, obj):
+            return sets
+        return [(title, {**options, "fields": with_figures(self.model, options["fields"])}) for title, options in sets]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
