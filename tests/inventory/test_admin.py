@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from django.urls import reverse
 
+from catalog.models import KitComponent, Sku
 from erp.core.models import AuditRow
 from erp.inventory import services
 from erp.inventory.models import ChannelPolicy, ExpectedReceipt, Hold, Location, StockDocument
@@ -245,6 +246,19 @@ def test_pieces_are_kept_extended_and_given_back(admin_client, shelf):
 
     admin_client.post(listing, {"action": "release", **chosen})
     assert figures(shirt, warehouse) == (5, 3)
+
+
+def test_a_kit_is_kept_by_its_pieces_and_remembered_as_a_kit(admin_client, shelf):
+    site, warehouse, shirt = shelf
+    pair = sku()
+    Sku.objects.filter(pk=pair.pk).update(is_kit=True)
+    KitComponent.objects.create(kit=pair, component=shirt, quantity=2)
+    ChannelPolicy.objects.all().delete()
+
+    assert keep(admin_client, site, pair, 1).status_code == 302
+    held = Hold.objects.get(ref="K-1")
+    assert (held.wanted, held.kits, figures(shirt, warehouse)) == ([[shirt.pk, 2]], [[pair.pk, 1]], (5, 5))
+    assert levels(keep(admin_client, site, pair, 1, "K-2")) == ["success", "error"]
 
 
 def test_more_than_may_be_sold_is_not_kept(admin_client, shelf):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.models import Price, PriceList
+from catalog.models import KitComponent, Price, PriceList, Sku
 from customers.services import CustomerData
 from erp.core.errors import NotAllowedNow
 from erp.core.models import StaffTask
@@ -259,6 +259,28 @@ def test_a_hold_becomes_an_order_that_takes_its_pieces_whatever_the_rule_says(th
     record = Order.objects.get(pk=outcome.order_id)
     assert (record.total, outcome.lines[0].reserved_quantity, figures(shirt, place)) == (3300, 3, (3, 3))
     assert (waits(record), hold(channel_id=channel.pk, ref="T-1").is_closed) == ([], True)
+
+
+def test_a_hold_of_a_kit_becomes_an_order_of_the_kit_at_its_own_price(there):
+    channel, place, shirt = there
+    pair = sku()
+    Sku.objects.filter(pk=pair.pk).update(is_kit=True)
+    KitComponent.objects.create(kit=pair, component=shirt, quantity=2)
+    prices = PriceList.objects.create(code="RETAIL", name="上代", tax_mode="INCLUDED", is_standard=True)
+    for item, price in ((shirt, 1100), (pair, 1800)):
+        Price.objects.create(price_list=prices, sku=item, price=price, valid_from=TODAY)
+    # One pair, and one shirt beside it.
+    kept = place_hold(
+        channel_id=channel.pk, ref="T-2", lines=[HoldDemand(shirt.pk, 3)], kits={pair.pk: 1}, kind="QUOTE", at=NOON, by=DESK
+    )  # fmt: skip
+    said = HoldOrder("T-2", "", CustomerData(family_name="佐藤"), DeliveryInput(), "CASH")
+
+    outcome = order_from_hold(channel=channel.code, held=held_for(kept.id), said=said, at=NOON, by=DESK)
+
+    record = Order.objects.get(pk=outcome.order_id)
+    sold = record.lines.order_by("pk").values_list("sku", "quantity", "unit_price")
+    assert (record.total, list(sold)) == (2900, [(pair.pk, 1, 1800), (shirt.pk, 1, 1100)])
+    assert (figures(shirt, place), waits(record)) == ((3, 3), [])
 
 
 def test_a_revision_keeps_what_an_order_has_once_its_day_has_come_though_it_lacks_some(there):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Sku, Supplier
-from catalog.selectors import skus_scanned
+from catalog.selectors import sku_facts_by_id, skus_scanned
 from erp.core.clock import business_date
 from erp.core.models import Channel
 from erp.inventory.models import ExpectedReceipt, Hold, Location, Reason, StockDocument, StockMovement
@@ -337,7 +338,19 @@ class HoldForm(forms.Form):
     lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
 
     def demands(self) -> list[HoldDemand]:
-        return [HoldDemand(sku.pk, pieces) for sku, pieces, _cost in self.cleaned_data["lines"]]
+        """In pieces of stock: of a kit those of its components."""
+        lines = [(sku.pk, pieces) for sku, pieces, _cost in self.cleaned_data["lines"]]
+        facts = sku_facts_by_id(key for key, _pieces in lines)
+        return [
+            HoldDemand(part, pieces * per_unit) for key, pieces in lines for part, per_unit in facts[key].components
+        ]
+
+    def kits(self) -> dict[int, int]:
+        found: Counter[int] = Counter()
+        for sku, pieces, _cost in self.cleaned_data["lines"]:
+            if sku.is_kit:
+                found[sku.pk] += pieces
+        return dict(found)
 
 
 class ExpectedForm(forms.Form):

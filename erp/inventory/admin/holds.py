@@ -164,6 +164,7 @@ class HoldAdmin(OfPlaces):
                 channel_id=values["channel"].pk,
                 ref=values["ref"],
                 lines=form.demands(),
+                kits=form.kits(),
                 expires_at=values["expires_at"],
                 kind=values["kind"],
                 owner_label=values["owner_label"],

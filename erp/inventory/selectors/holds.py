@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from catalog.selectors import sku_facts_by_id
 from erp.core.errors import NotFound
 from erp.inventory.models import Hold, HoldLine
 
@@ -37,7 +38,7 @@ class HoldView:
 
 @dataclass(frozen=True, slots=True)
 class HeldFor:
-    """A hold with its owner; ``wanted`` are pairs of SKU and pieces."""
+    """A hold with its owner; ``asked`` are pairs of SKU and number as they were asked for: kits as kits, and the pieces beside them."""
 
     channel_id: int
     ref: str
@@ -45,7 +46,7 @@ class HeldFor:
     owner_label: str
     owner_phone: str
     is_closed: bool
-    wanted: tuple[tuple[int, int], ...]
+    asked: tuple[tuple[int, int], ...]
 
 
 def held_for(hold_id: int) -> HeldFor | None:
@@ -53,7 +54,10 @@ def held_for(hold_id: int) -> HeldFor | None:
     found = Hold.objects.filter(pk=hold_id).first()
     if found is None:
         return None
-    wanted = tuple((sku_id, pieces) for sku_id, pieces in found.wanted)
+    beside, kits = Counter(dict(found.wanted)), dict(found.kits)
+    for kit_id, facts in sku_facts_by_id(kits).items():
+        beside.subtract({sku_id: kits[kit_id] * pieces for sku_id, pieces in facts.components})
+    asked = (*sorted(kits.items()), *((sku_id, pieces) for sku_id, pieces in sorted(beside.items()) if pieces > 0))
     return HeldFor(
         found.channel_id,
         found.ref,
@@ -61,7 +65,7 @@ def held_for(hold_id: int) -> HeldFor | None:
         found.owner_label,
         found.owner_phone,
         found.closed_at is not None,
-        wanted,
+        asked,
     )
 
 

@@ -35,7 +35,7 @@ class HoldOrder:
 
 
 def order_from_hold(*, channel: str, held: HeldFor, said: HoldOrder, at: dt.datetime, by: Actor) -> OrderOutcome:
-    """Place an order for what a hold keeps, at today's prices; it takes the pieces over in the order's transaction.
+    """Place an order for what a hold was asked for, at today's prices, of a kit that of the kit; it takes the pieces over in its own transaction.
 
     The same number again answers with the first order. Raises NotAllowedNow for a hold that is closed, or SKUs without a price.
     """
@@ -43,18 +43,18 @@ def order_from_hold(*, channel: str, held: HeldFor, said: HoldOrder, at: dt.date
         raise NotAllowedNow(_("The hold %(ref)s is closed.") % {"ref": held.ref})
     account = accounts_by_code([said.account_code]).get(said.account_code) if said.account_code else None
     prices = price_for(
-        sku_ids=[sku_id for sku_id, _pieces in held.wanted],
+        sku_ids=[sku_id for sku_id, _pieces in held.asked],
         on=business_date(at),
         channel_id=held.channel_id,
         price_list_id=account.price_list_id if account else None,
         wholesale_percent=account.wholesale_percent if account else None,
     )
-    codes = sku_codes([sku_id for sku_id, _pieces in held.wanted])
-    if missing := [codes[sku_id] for sku_id, _pieces in held.wanted if sku_id not in prices]:
+    codes = sku_codes([sku_id for sku_id, _pieces in held.asked])
+    if missing := [codes[sku_id] for sku_id, _pieces in held.asked if sku_id not in prices]:
         raise NotAllowedNow(_("Without a price: %(skus)s") % {"skus": ", ".join(missing)})
     lines = tuple(
         LineInput(str(number), codes[sku_id], pieces, prices[sku_id].price, prices[sku_id].tax_included)
-        for number, (sku_id, pieces) in enumerate(held.wanted, 1)
+        for number, (sku_id, pieces) in enumerate(held.asked, 1)
     )
     order = OrderInput(
         external_id=said.external_id,
