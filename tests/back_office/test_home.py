@@ -24,13 +24,14 @@ from erp.core.models import DefaultFilter, SavedFilter, StaffTask
 from erp.core.work_queues import WorkQueue, measure, named, parts_of, registered
 from erp.insights.selectors.sales import Compare, before_of
 from erp.inventory.models import ExpectedReceipt, Hold, ProvisionalReceipt, ShopStaff
+from erp.inventory.services import HoldDemand, place_hold
 from erp.orders import services
 from erp.orders.models import Order, OrderLine, OrderState, Shipment
 from erp.orders.services import DeliveryInput, PaymentInput
 from tests.back_office import access
 from tests.back_office.test_shop_staff import sell
 from tests.ec_gateway.factories import shop as ec_shop
-from tests.inventory.factories import channel, location, sku, stock
+from tests.inventory.factories import CLERK, channel, location, sku, stock
 from tests.orders.factories import DESK, NOON, line, order, placed, shipped, shop
 
 pytestmark = pytest.mark.django_db
@@ -139,8 +140,15 @@ def test_a_shop_is_told_the_counts_of_the_lists_that_it_sees(client, as_role, on
     user = as_role("店舗")
     own = location("SHOP")
     ShopStaff.objects.create(user=user, location=own)
-    sell(channel(own, kind="SHOP"), sku(), "T-own")
+    till = channel(own, kind="SHOP")
+    sell(till, sku(), "T-own")
+    place_hold(
+        channel_id=till.pk, ref="K-1", lines=[HoldDemand(sku().pk, 1)], kind="CUSTOMER_ORDER", owner_label="佐藤様",
+        expires_at=NOON + dt.timedelta(hours=9), at=NOON, by=CLERK,
+    )  # fmt: skip
 
+    # A customer order that waits for all of its goods lies nowhere; it is the shop's all the same.
+    assert first_page(client).tiles["明日までの取り置き"].count == 1
     for title, tile in first_page(client).tiles.items():
         assert len(client.get(tile.url).context["cl"].result_list) == tile.count, title
 

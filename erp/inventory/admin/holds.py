@@ -11,7 +11,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, Min, Model, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Min, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -20,15 +20,15 @@ from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from erp.core.admin import ActionForm, PageLink
-from erp.core.models import Channel
 from erp.core.spans import in_words
 from erp.inventory import services
 from erp.inventory.admin import hold_previews
 from erp.inventory.admin.forms import HoldForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels
-from erp.inventory.models import ChannelLocation, Hold, HoldLine, Promise
+from erp.inventory.models import Hold, HoldLine, Promise
 from erp.inventory.selectors.holds import HoldView
 from erp.inventory.selectors.queues import ending_holds
+from erp.inventory.selectors.staff import holds_at
 
 
 def time_left(expires_at: dt.datetime, now: dt.datetime) -> str:
@@ -141,10 +141,7 @@ class HoldAdmin(OfPlaces):
         return "–" if hold.closed_at is not None else time_left(hold.expires_at, timezone.now())
 
     def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
-        """Of own places; and what waits for goods at own shops."""
-        mine = Q(Exists(HoldLine.objects.filter(hold=OuterRef("pk"), location__in=places)))
-        shops = ChannelLocation.objects.filter(location__in=places, channel__kind=Channel.Kind.SHOP).values("channel")
-        return rows.filter(mine | Q(kind=Hold.Kind.CUSTOMER_ORDER, channel__in=shops))
+        return holds_at(rows, places)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("inventory.add_hold")

@@ -13,14 +13,13 @@ from erp.core.work_queues import WorkQueue, register
 from erp.inventory.models import (
     ExpectedReceipt,
     Hold,
-    HoldLine,
     ProvisionalReceipt,
     StockCount,
     StockDocument,
     StockMovement,
 )
 from erp.inventory.selectors.purchases import is_uninvoiced
-from erp.inventory.selectors.staff import places_of
+from erp.inventory.selectors.staff import holds_at, places_of
 from erp.inventory.selectors.transfer_orders import losses_to_approve, to_ship
 
 ENDS_SOON = dt.timedelta(days=1)
@@ -74,11 +73,7 @@ def ending_holds(viewer: Any = None) -> QuerySet[Hold]:
     kinds = [Hold.Kind.KEEP, Hold.Kind.CUSTOMER_ORDER]
     found = Hold.objects.filter(closed_at__isnull=True, kind__in=kinds, expires_at__lt=timezone.now() + ENDS_SOON)
     places = None if viewer is None else places_of(viewer)
-    return (
-        found
-        if places is None
-        else found.filter(Exists(HoldLine.objects.filter(hold=OuterRef("pk"), location__in=places)))
-    )
+    return found if places is None else holds_at(found, places)
 
 
 def to_approve(viewer: Any = None) -> QuerySet[StockCount]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from erp.core.models import Channel
-from erp.inventory.models import ChannelLocation, Location, ShopStaff
+from erp.inventory.models import ChannelLocation, Hold, HoldLine, Location, ShopStaff
 
 ALL_LOCATIONS = "inventory.all_locations"
 
@@ -34,6 +35,13 @@ def shop_channels_of(user: Any) -> list[int] | None:
         return None
     found = ChannelLocation.objects.filter(location__in=places, channel__kind=Channel.Kind.SHOP)
     return list(found.order_by("channel_id").values_list("channel_id", flat=True).distinct())
+
+
+def holds_at(rows: QuerySet[Hold], places: Collection[int]) -> QuerySet[Hold]:
+    """Those that keep pieces at these places, and customer orders (客注) that wait for goods at their shops."""
+    mine = Exists(HoldLine.objects.filter(hold=OuterRef("pk"), location__in=places))
+    tills = ChannelLocation.objects.filter(location__in=places, channel__kind=Channel.Kind.SHOP).values("channel")
+    return rows.filter(mine | Q(kind=Hold.Kind.CUSTOMER_ORDER, channel__in=tills))
 
 
 def shops(*, besides: int | None = None) -> QuerySet[Location]:
