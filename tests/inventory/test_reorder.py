@@ -10,11 +10,12 @@ import pytest
 from catalog.models import Supplier
 from erp.inventory import services
 from erp.inventory.models import ExpectedReceipt, ReorderRule, TransferOrderLine
+from erp.inventory.selectors.distributions import sold
 from erp.inventory.selectors.reorder import candidates
 from erp.inventory.selectors.stock_value import Scope
-from erp.inventory.services import ExpectedLine, PutBack
+from erp.inventory.services import BroughtBack, Demand, ExpectedLine, Issue, PutBack, SupplierReturnLine, TransitIssue
 from erp.orders.services import place_order
-from tests.inventory.factories import CLERK, channel, location, sku, stock
+from tests.inventory.factories import CLERK, channel, location, pool, sku, stock
 from tests.inventory.test_valuation import sell
 from tests.orders.factories import DESK, line, order
 from tests.worked_examples.stage import noon
@@ -104,3 +105,61 @@ def test_what_goes_from_one_place_to_another_is_still_ours(shirt):
     line = TransferOrderLine.objects.get()
     services.receive_transfer(external_id="IN", order_id=transfer, pieces={line.pk: 2}, occurred_at=None, **how)
     assert positions() == [[12], [7], [5]]
+
+
+def test_what_came_and_waits_for_inspection_is_still_to_come(shirt):
+    item, warehouse, _site, supplier = shirt
+    waiting_room, defective = location("INSPECTION"), location("DEFECT")
+
+    def positions():
+        scopes = [Scope(supplier_id=supplier.pk), Scope(location_id=warehouse.pk)]
+        found = [candidates(TODAY, scope=scope, only_due=False) for scope in scopes]
+        return [[(one.on_hand, one.claimed, one.coming) for one in of_scope] for of_scope in found]
+
+    how = {"at": noon("2026-11-23"), "by": CLERK}
+    stock(item, waiting_room, 10, at=noon("2026-11-23"))
+    stock(item, defective, 3, at=noon("2026-11-23"))
+    assert positions() == [[(12, 0, 10)], [(12, 0, 0)]]
+    # Goods that go there to be looked at are no less ours on the way.
+    services.request_transfers(
+        requests=[services.TransferRequest("M-1", warehouse.pk, waiting_room.pk, {item.pk: 5})], **how
+    )
+    assert positions() == [[(12, 5, 15)], [(12, 5, 0)]]
+
+
+def test_a_place_sells_what_leaves_it_for_the_road_and_what_goes_back_to_a_supplier_is_no_sale(shirt):
+    item, warehouse, _site, supplier = shirt
+    road = location("IN_TRANSIT", cost_pool=pool("ROAD", "inventory.in_transit"))
+    mall_place = location("SHOP")
+    stock(item, mall_place, 9, at=noon("2026-11-01"))
+    mall = channel(mall_place)
+    how = {"at": noon("2026-11-23"), "by": CLERK}
+    # Five leave and are sold as they arrive; one of them came back before that. Two have arrived.
+    services.reserve(channel_id=mall.pk, document_type="ORDER", demands=[Demand(70, 1, item.pk, 5, 50)], **how)
+    services.issue_reserved(
+        source_type="SHIPMENT", document_type="ORDER", issues=[Issue(70, 70, 70, 1, item.pk, 5)], channel_id=mall.pk,
+        transit_location_id=road.pk, occurred_at=noon("2026-11-20"), **how,
+    )  # fmt: skip
+    back = BroughtBack(70, item.pk, 1, road.pk, mall_place.pk, Decimal(100), Decimal(100))
+    services.bring_back(
+        source_type="RETURN", lines={70: [back]}, channel_id=None, occurred_at=noon("2026-11-21"), **how
+    )
+    services.issue_from_transit(
+        source_type="SHIPMENT", issues=[TransitIssue(70, 70, item.pk, 2, Decimal(200))], transit_location_id=road.pk,
+        occurred_at=noon("2026-11-22"), **how,
+    )  # fmt: skip
+    services.return_to_supplier(
+        external_id="R-1", location_id=mall_place.pk, supplier_id=supplier.pk, lines=[SupplierReturnLine(1, item.pk, 3, Decimal(100))],
+        occurred_at=noon("2026-11-22"), **how,
+    )  # fmt: skip
+
+    def in_four_weeks(scope):
+        [one] = candidates(TODAY, scope=scope, only_due=False)
+        return one.sold[0]
+
+    assert in_four_weeks(Scope(location_id=mall_place.pk)) == 4
+    # Of the company what is sold; two pieces of an older sale came back.
+    assert in_four_weeks(Scope(supplier_id=supplier.pk)) == 2 - 2
+    assert sold([item.pk], [mall_place.pk, warehouse.pk], days=28, at=noon("2026-11-23")) == {
+        (item.pk, mall_place.pk): 5
+    }

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import F, Sum
 
 from erp.inventory.models import ExpectedReceipt, StockBalance, TransferOrder, TransferOrderLine
+from erp.inventory.selectors import sold_at
 
 Key = tuple[int, int]
 """(SKU, location)"""
@@ -59,12 +60,12 @@ def lying_and_coming(sku_ids: Iterable[int], location_ids: Iterable[int]) -> dic
     return there
 
 
-_SOLD = """
+_SOLD = f"""
 SELECT m.sku_id, m.location_id, -sum(m.quantity)::int
 FROM inventory_stockmovement m JOIN inventory_stockdocument d ON d.id = m.document_id
-WHERE m.sku_id = ANY(%s) AND m.location_id = ANY(%s) AND m.occurred_at > %s AND m.occurred_at <= %s AND d.kind = 'ISSUE' AND m.quantity < 0
+WHERE m.sku_id = ANY(%s) AND m.location_id = ANY(%s) AND m.occurred_at > %s AND m.occurred_at <= %s AND {sold_at.LEFT}
 GROUP BY 1, 2
-"""
+"""  # noqa: S608 - made of our own constants only
 
 
 def sold(sku_ids: Sequence[int], location_ids: Sequence[int], *, days: int, at: dt.datetime) -> dict[Key, int]:

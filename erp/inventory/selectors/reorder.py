@@ -1,9 +1,9 @@
 """発注候補: how fast each SKU sells, what is there and still to come, and what to buy so that it lasts.
 
 Position = on hand − claims + still to come − what orders and customer orders (客注) want and nothing is kept for. What goes from one place to another
-is claimed where it leaves and still to come where it goes. At the reorder point or below it
-a SKU is bought again, up to the point and so many days of sales more, in whole lots. The point is set by hand, or it is the sales of the lead time
-and a safety stock.
+is claimed where it leaves and still to come where it goes; what waits for inspection (検品待ち) is still to come for the company, since nobody has
+said where it will go. At the reorder point or below it a SKU is bought again, up to the point and so many days of sales more, in whole lots. The
+point is set by hand, or it is the sales of the lead time and a safety stock.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from erp.core.clock import end_of
 from erp.inventory.models import NOT_FOR_SALE
+from erp.inventory.selectors import sold_at
 from erp.inventory.selectors.promises import waiting_customer_orders
 from erp.inventory.selectors.stock_value import OF_STYLES, Scope, rows_of
 
@@ -97,9 +98,10 @@ WITH sold AS (
     SELECT m.sku_id, -sum(m.quantity) FILTER (WHERE m.occurred_at >= %(first)s) AS short, -sum(m.quantity) FILTER (WHERE m.occurred_at >= %(second)s)
                AS medium, -sum(m.quantity) AS long
     FROM inventory_stockmovement m JOIN inventory_stockdocument d ON d.id = m.document_id
-    WHERE m.occurred_at >= %(third)s AND m.occurred_at < %(end)s AND m.reason_id IS NULL
-      AND ((d.kind = 'ISSUE' AND d.source_type <> 'SUPPLIER_RETURN' AND m.quantity < 0) OR (d.kind = 'RECEIPT' AND d.source_type = 'RETURN'))
-      AND (%(location)s::bigint IS NULL OR m.location_id = %(location)s)
+    WHERE m.occurred_at >= %(third)s AND m.occurred_at < %(end)s AND CASE WHEN %(location)s::bigint IS NULL
+          THEN m.reason_id IS NULL AND ((d.kind = 'ISSUE' AND d.source_type <> 'SUPPLIER_RETURN' AND m.quantity < 0)
+                                        OR (d.kind = 'RECEIPT' AND d.source_type = 'RETURN'))
+          ELSE m.location_id = %(location)s AND ({sold_at.LEFT} OR {sold_at.CAME_BACK}) END
     GROUP BY m.sku_id),
 here AS (
     SELECT b.sku_id, sum(b.on_hand) AS on_hand, sum(b.allocated) AS claimed
@@ -117,16 +119,20 @@ moving AS (
     JOIN inventory_location goal ON goal.id = o.to_location_id
     LEFT JOIN inventory_reservation claim ON claim.sku_id = line.sku_id AND claim.location_id = o.from_location_id
         AND claim.document_type = 'TRANSFER_ORDER' AND claim.document_id = o.id AND claim.document_line = line.id
-    WHERE o.state IN ('REQUESTED', 'SHIPPED') AND goal.is_active AND goal.kind <> ALL (%(not_for_sale)s)
-      AND (%(location)s::bigint IS NULL OR goal.id = %(location)s)
+    WHERE o.state IN ('REQUESTED', 'SHIPPED') AND goal.is_active AND CASE WHEN %(location)s::bigint IS NULL
+          THEN goal.kind = 'INSPECTION' OR goal.kind <> ALL (%(not_for_sale)s)
+          ELSE goal.id = %(location)s AND goal.kind <> ALL (%(not_for_sale)s) END
     GROUP BY line.sku_id),
+looked_at AS (
+    SELECT b.sku_id, sum(b.on_hand) AS pieces FROM inventory_stockbalance b JOIN inventory_location place ON place.id = b.location_id
+    WHERE place.kind = 'INSPECTION' AND b.on_hand > 0 AND %(location)s::bigint IS NULL GROUP BY b.sku_id),
 kept AS (SELECT sku_id, sum(quantity) AS pieces FROM inventory_reservation WHERE document_type = 'ORDER' AND quantity > 0 GROUP BY sku_id),
 wanted AS (SELECT * FROM unnest(%(wanted_skus)s::bigint[], %(wanted_pieces)s::bigint[]) AS w (sku_id, pieces)),
 awaited AS (SELECT * FROM unnest(%(awaited_skus)s::bigint[], %(awaited_pieces)s::bigint[]) AS w (sku_id, pieces))
 SELECT sku.id, sku.code, product.name, supplier.id, coalesce(supplier.code || ' ' || supplier.name, ''),
        coalesce(sold.short, 0)::int, coalesce(sold.medium, 0)::int, coalesce(sold.long, 0)::int,
        coalesce(here.on_hand, 0)::int, coalesce(here.claimed, 0)::int,
-       (coalesce(coming.pieces, 0) + coalesce(moving.pieces, 0))::int, coming.soonest,
+       (coalesce(coming.pieces, 0) + coalesce(moving.pieces, 0) + coalesce(looked_at.pieces, 0))::int, coming.soonest,
        CASE WHEN %(location)s::bigint IS NULL
             THEN greatest(coalesce(wanted.pieces, 0) - coalesce(kept.pieces, 0), 0) + coalesce(awaited.pieces, 0) ELSE 0 END::int,
        coalesce(rule.lead_time_days, nullif(supplier.lead_time_days, 0), {LEAD_TIME_DAYS}), coalesce(rule.lot, 1), coalesce(rule.safety_stock, 0),
@@ -134,14 +140,14 @@ SELECT sku.id, sku.code, product.name, supplier.id, coalesce(supplier.code || ' 
 FROM catalog_sku sku JOIN catalog_product product ON product.id = sku.product_id
 LEFT JOIN catalog_supplier supplier ON supplier.id = product.supplier_id
 LEFT JOIN sold ON sold.sku_id = sku.id LEFT JOIN here ON here.sku_id = sku.id LEFT JOIN coming ON coming.sku_id = sku.id
-LEFT JOIN moving ON moving.sku_id = sku.id
+LEFT JOIN moving ON moving.sku_id = sku.id LEFT JOIN looked_at ON looked_at.sku_id = sku.id
 LEFT JOIN kept ON kept.sku_id = sku.id LEFT JOIN wanted ON wanted.sku_id = sku.id LEFT JOIN awaited ON awaited.sku_id = sku.id
 LEFT JOIN LATERAL (
     SELECT * FROM inventory_reorderrule r WHERE r.sku_id = sku.id AND (r.location_id IS NULL OR r.location_id = %(location)s)
     ORDER BY r.location_id NULLS LAST LIMIT 1) rule ON true
 WHERE sku.is_active AND NOT sku.is_kit AND {OF_STYLES}
-  AND (sold.sku_id IS NOT NULL OR here.on_hand > 0 OR coming.sku_id IS NOT NULL OR moving.sku_id IS NOT NULL OR wanted.sku_id IS NOT NULL
-       OR awaited.sku_id IS NOT NULL OR rule.id IS NOT NULL)
+  AND (sold.sku_id IS NOT NULL OR here.on_hand > 0 OR coming.sku_id IS NOT NULL OR moving.sku_id IS NOT NULL OR looked_at.sku_id IS NOT NULL
+       OR wanted.sku_id IS NOT NULL OR awaited.sku_id IS NOT NULL OR rule.id IS NOT NULL)
 """  # noqa: S608 - made of our own constants only
 
 
