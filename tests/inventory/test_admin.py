@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 from django.urls import reverse
@@ -142,7 +143,7 @@ def test_the_availability_page_shows_the_terms(admin_client, shelf):
 
     (item,) = answer.context["answers"]
     assert item["answer"].available == 1
-    assert [pieces for _label, _place, pieces, _url in item["terms"]] == [5, -3, -1]
+    assert [pieces for _label, _place, pieces, _url, _parts in item["terms"]] == [5, -3, -1]
     assert f"{shirt.code}: 1" in answer.content.decode()
 
 
@@ -246,6 +247,32 @@ def test_pieces_are_kept_extended_and_given_back(admin_client, shelf):
 
     admin_client.post(listing, {"action": "release", **chosen})
     assert figures(shirt, warehouse) == (5, 3)
+
+
+def test_a_kit_tells_which_component_how_many_can_be_made_of(admin_client, shelf):
+    site, warehouse, shirt = shelf
+    pair, socks = sku(), sku()
+    Sku.objects.filter(pk=pair.pk).update(is_kit=True)
+    KitComponent.objects.create(kit=pair, component=shirt, quantity=2)
+    KitComponent.objects.create(kit=pair, component=socks, quantity=1)
+    ChannelPolicy.objects.all().delete()
+    asked = {"channel": site.pk, "skus": pair.code}
+
+    def told(url, **given):
+        page = admin_client.get(url, given).content.decode()
+        return re.findall(r'skus=([^"]+)">[^<]+</a> ([^<]+)<', page)
+
+    for _time, pieces in enumerate((0, 9)):
+        if pieces:
+            stock(socks, warehouse, pieces)
+        # Two shirts are free; the scarcest component is named first, also where it is not there at all.
+        shirts, others = (
+            (shirt.code, "販売可能数 2、1セットに2点: 1セット分"),
+            (socks.code, f"販売可能数 {pieces}、1セットに1点: {pieces}セット分"),
+        )
+        expected = [shirts, others] if pieces else [others, shirts]
+        assert told(reverse("admin:inventory_availability"), **asked) == expected
+        assert told(reverse("admin:inventory_product_stock", args=[pair.product_id])) == expected
 
 
 def test_a_kit_is_kept_by_its_pieces_and_remembered_as_a_kit(admin_client, shelf):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
@@ -13,11 +14,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from catalog.models import Sku
+from catalog.selectors import sku_codes
 from erp.core import documents
 from erp.core.admin import document_link, document_named
 from erp.inventory.admin.holds import time_left
 from erp.inventory.models import ChannelPolicy, ChannelQuota, StockMovement
-from erp.inventory.selectors import Term, TermKind
+from erp.inventory.selectors import Availability, Term, TermKind
 from erp.inventory.selectors.balance_sheet import Key, claims_on_balances, last_movements, still_to_come
 
 # Where a rule of a channel that a term comes from is looked up.
@@ -63,3 +65,37 @@ def term_url(request: HttpRequest, term: Term, *, sku: Sku, channel_id: int, bal
         return f"{reverse(f'admin:inventory_{rule._meta.model_name}_changelist')}?{urlencode(asked)}"
     balance = balances.get((sku.pk, term.location_id or 0))
     return reverse("admin:inventory_stockbalance_change", args=[balance]) if balance else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component of a kit: how many pieces of it go into one, how many may be sold, for how many kits that is enough, and the page that says why."""
+
+    code: str
+    quantity: int
+    available: int
+    makes: int
+    url: str
+
+
+def terms_of(answer: Availability) -> tuple[Term, ...]:
+    """Of a kit of which none can be made there is no term; which component is lacking is told all the same."""
+    is_made = any(term.kind is TermKind.COMPONENTS for term in answer.terms)
+    return answer.terms if is_made or not answer.components else (Term(TermKind.COMPONENTS, 0), *answer.terms)
+
+
+def codes_of_components(answers: Iterable[Availability]) -> dict[int, str]:
+    wanted = {part.sku_id for answer in answers for part in answer.components}
+    return sku_codes(wanted) if wanted else {}
+
+
+def components(answer: Availability, codes: Mapping[int, str], channel_id: int) -> list[Part]:
+    """The scarcest one first."""
+    page = reverse("admin:inventory_availability")
+    return [
+        Part(
+            codes[part.sku_id], part.quantity, part.availability.available, part.makes,
+            f"{page}?{urlencode([('channel', str(channel_id)), ('skus', codes[part.sku_id])])}",
+        )
+        for part in sorted(answer.components, key=lambda part: (part.makes, codes[part.sku_id]))
+    ]  # fmt: skip

@@ -116,6 +116,8 @@ class StockBalanceAdmin(StockActs):
             channel_ids=selectors.shop_channels_of(request.user),
         )
         names = selectors.place_names({place for _sku, place in found.balances})
+        cells = [cell for channel in found.channels for row in channel.rows for cell in row.cells if cell is not None]
+        codes = behind.codes_of_components(answer for _sku, answer in cells)
         context = {
             "opts": self.opts,
             "title": str(product),
@@ -123,7 +125,7 @@ class StockBalanceAdmin(StockActs):
             "at": at,
             "past": moment_form("admin:inventory_stock_then", {"by": BALANCE, "skus": product.code}),
             "found": found,
-            "channels": [(channel, self._sold(request, channel, found, names)) for channel in found.channels],
+            "channels": [(channel, self._sold(request, channel, found, names, codes)) for channel in found.channels],
             "is_of_many": True,
             **behind.context(request, list(found.balances), at=at, limit=LAST_OF_STYLE),
         }
@@ -132,7 +134,12 @@ class StockBalanceAdmin(StockActs):
         )
 
     def _sold(
-        self, request: HttpRequest, channel: ChannelStock, found: ProductStock, names: Mapping[int, str]
+        self,
+        request: HttpRequest,
+        channel: ChannelStock,
+        found: ProductStock,
+        names: Mapping[int, str],
+        codes: Mapping[int, str],
     ) -> list[tuple[str, list[Any]]]:
         """The rows of a channel: colour, and per size the SKU, what may be sold and its terms with the page that each comes from."""
 
@@ -140,7 +147,7 @@ class StockBalanceAdmin(StockActs):
             return (
                 (None, None, ())
                 if cell is None
-                else (*cell, self._terms(request, *cell, channel.channel_id, found.balances, names))
+                else (*cell, self._terms(request, *cell, channel.channel_id, found.balances, names, codes))
             )
 
         return [(row.color, [told(cell) for cell in row.cells]) for row in channel.rows]
@@ -153,16 +160,18 @@ class StockBalanceAdmin(StockActs):
         channel_id: int,
         balances: Mapping[tuple[int, int], int],
         names: Mapping[int, str],
+        codes: Mapping[int, str],
     ) -> list[tuple[Any, ...]]:
-        """(label, place, pieces, page)"""
+        """(label, place, pieces, page, what each component of a kit makes)"""
         return [
             (
                 TERM_LABELS[term.kind],
                 names.get(term.location_id or 0, term.location_code),
                 term.quantity,
                 behind.term_url(request, term, sku=sku, channel_id=channel_id, balances=balances),
+                behind.components(answer, codes, channel_id) if term.kind is TermKind.COMPONENTS else (),
             )
-            for term in answer.terms
+            for term in behind.terms_of(answer)
         ]
 
     def change_view(
@@ -204,11 +213,12 @@ class StockBalanceAdmin(StockActs):
             seen = self.get_queryset(request).filter(sku__in=keys).values_list("sku_id", "location_id", "pk")
             balances = {(sku_id, place): key for sku_id, place, key in seen}
             names = selectors.place_names({place for _sku, place in balances})
+            codes = behind.codes_of_components(found.values())
             answers = [
                 {
                     "sku": sku.code,
                     "answer": found[sku.pk],
-                    "terms": self._terms(request, sku, found[sku.pk], channel_id, balances, names),
+                    "terms": self._terms(request, sku, found[sku.pk], channel_id, balances, names, codes),
                 }
                 for sku in skus
             ]
