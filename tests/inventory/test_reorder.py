@@ -12,7 +12,8 @@ from erp.inventory import services
 from erp.inventory.models import ExpectedReceipt, ReorderRule, TransferOrderLine
 from erp.inventory.selectors.distributions import sold
 from erp.inventory.selectors.reorder import candidates
-from erp.inventory.selectors.stock_value import Scope
+from erp.inventory.selectors.stock_age import turnover
+from erp.inventory.selectors.stock_value import By, Scope
 from erp.inventory.services import BroughtBack, Demand, ExpectedLine, Issue, PutBack, SupplierReturnLine, TransitIssue
 from erp.orders.services import place_order
 from tests.inventory.factories import CLERK, channel, location, pool, sku, stock
@@ -158,6 +159,13 @@ def test_a_place_sells_what_leaves_it_for_the_road_and_what_goes_back_to_a_suppl
         return one.sold[0]
 
     assert in_four_weeks(Scope(location_id=mall_place.pk)) == 4
+    # What has arrived is the turnover of the place that it left, not that of the road.
+    by_place = {
+        one.key: (one.sold_pieces, one.cost_of_sales) for one in turnover(dt.date(2026, 11, 20), TODAY, by=By.LOCATION)
+    }
+    assert (by_place[mall_place.pk], by_place[road.pk]) == ((2, 200), (0, 0))
+    only = turnover(dt.date(2026, 11, 20), TODAY, by=By.SKU, scope=Scope(location_id=mall_place.pk))
+    assert [(one.key, one.sold_pieces) for one in only] == [(item.pk, 2)]
     # Of the company what is sold; two pieces of an older sale came back.
     assert in_four_weeks(Scope(supplier_id=supplier.pk)) == 2 - 2
     assert sold([item.pk], [mall_place.pk, warehouse.pk], days=28, at=noon("2026-11-23")) == {

@@ -121,7 +121,8 @@ class AgePages(ValuePages):
             notes = [
                 _(
                     "Cost of sales is net of returns. The average is that of the opening, each month's end within, and the closing."
-                )
+                ),
+                _("What is sold as it arrives or is accepted is the sale of the place that it was shipped from."),
             ]
             sheet = Sheet(heads, rows, _turnover_row(whole).cells if rows else None, notes=notes)
         return answer(self, request, name="turnover", title=gettext("Stock turnover"), form=form, sheet=sheet)

@@ -95,14 +95,22 @@ class Turnover:
         return (self.average_value * self.days / self.cost_of_sales).quantize(Decimal(1))
 
 
-# Net of what customers brought back into stock. Goods at an account or on the road are sold when they leave there.
+# Net of what customers brought back into stock. Goods at an account are sold when they leave there. What is sold as it arrives or is accepted leaves
+# the road then: it is the sale of the place that its parcel left, or that place would sell nothing, and the road all of it.
 _SOLD = """
 SELECT {key}, coalesce({label}, ''), -sum(held.quantity)::bigint, -sum(held.value)
-FROM inventory_stockmovement held JOIN inventory_stockdocument d ON d.id = held.document_id
-{styles} JOIN inventory_location place ON place.id = held.location_id
-WHERE held.occurred_at >= %(begin)s AND held.occurred_at < %(end)s AND held.reason_id IS NULL
-  AND ((d.kind = 'ISSUE' AND d.source_type <> 'SUPPLIER_RETURN' AND held.quantity < 0) OR (d.kind = 'RECEIPT' AND d.source_type = 'RETURN'))
-  AND {of_styles} AND {of_places}
+FROM (
+    SELECT m.sku_id, m.quantity, m.value, coalesce(parcel.location_id, m.location_id) AS location_id
+    FROM inventory_stockmovement m JOIN inventory_stockdocument d ON d.id = m.document_id JOIN inventory_location at ON at.id = m.location_id
+    LEFT JOIN LATERAL (
+        SELECT went.location_id FROM inventory_stockdocument sent JOIN inventory_stockmovement went ON went.document_id = sent.id
+        WHERE at.kind = 'IN_TRANSIT' AND d.kind = 'ISSUE' AND sent.kind = 'TRANSFER' AND sent.source_type = d.source_type
+          AND sent.source_id = d.source_id AND went.sku_id = m.sku_id AND went.quantity < 0
+        ORDER BY went.quantity, went.id LIMIT 1) parcel ON true
+    WHERE m.occurred_at >= %(begin)s AND m.occurred_at < %(end)s AND m.reason_id IS NULL
+      AND ((d.kind = 'ISSUE' AND d.source_type <> 'SUPPLIER_RETURN' AND m.quantity < 0) OR (d.kind = 'RECEIPT' AND d.source_type = 'RETURN'))
+) held {styles} JOIN inventory_location place ON place.id = held.location_id
+WHERE {of_styles} AND {of_places}
 GROUP BY 1, 2
 """
 
