@@ -159,6 +159,8 @@ def unsold_return(
     restocked: Decimal,
     written_down: Decimal,
     deposits: Sequence[MoneyPart],
+    taken_over: Sequence[MoneyPart],
+    relieved: Sequence[MoneyPart],
     freight: Freight | None,
     customer: Party,
     on: dt.date,
@@ -166,7 +168,8 @@ def unsold_return(
 ) -> EntryDraft | None:
     """Goods came back before their sale was posted: 商品 (or 商品評価損) // 積送品 or 委託先在庫.
 
-    What was paid for them in advance is owed back: 前受金 // 未払金(返金).
+    What was paid for them in advance is owed back: 前受金 // 未払金(返金). Where a third party pays of the sales that stand what their customer had
+    paid (``taken_over``), the customer owes it no more, or is owed it (``relieved``).
     """
     lines = _pair(restocked, GOODS, outside_role, dimensions)
     lines += _pair(written_down, "stock_writedown", outside_role, dimensions)
@@ -174,6 +177,8 @@ def unsold_return(
     if refund := sum((part.amount for part in deposits), ZERO):
         owed = _new_item(customer, None, document)
         lines.append(_line(CREDIT, refund, "refunds_payable", dimensions, party=customer, opens=owed))
+    lines += [_money_line(DEBIT, part, document, dimensions) for part in taken_over]
+    lines += [_money_line(CREDIT, part, document, dimensions) for part in relieved]
     lines += _freight_lines(freight, dimensions)
     if not lines:
         return None

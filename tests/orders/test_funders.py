@@ -10,7 +10,7 @@ import pytest
 from accounting.models import Counterparty, OpenItem
 from accounting.services import Settling, record_payout
 from erp.core.errors import NotAllowedNow
-from erp.orders.models import Order, OrderPayment, ShipmentLine
+from erp.orders.models import Order, OrderPayment, Shipment, ShipmentLine
 from erp.orders.selectors.order_sheet import order_sheet, refund_is_owed
 from erp.orders.services import (
     AdjustmentInput,
@@ -187,3 +187,102 @@ def test_a_fee_that_was_given_back_before_its_sale_was_sold_to_nobody():
 
     assert left_of("CUSTOMER") == [("CREDIT", 1650), ("CREDIT", 3300)]
     assert left_of("COUNTERPARTY", MAKER) == []
+
+
+def part_is_on_its_way(*payments, due: int = 2300, coupons=(), arrived: int = 2) -> tuple[ShipmentLine, ShipmentLine]:
+    """Three shirts of 1,100 yen in two parcels. One has arrived, and was paid by the customer alone; the other is on its way."""
+    channel, place = shop(revenue_basis="DELIVERY")
+    shirt = sku()
+    stock(shirt, place, 10)
+    sent = order(
+        line(shirt, 3), payments=payments, adjustments=coupons or (coupon(1000),), amount_due=Decimal(due), total=3300
+    )
+    record = placed(channel, sent)
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk, {parcel.lines.get().order_line_id: arrived})], **HOW)
+    shipped(record)
+    deliver(shipment_ids=[parcel.pk], delivered_date=TODAY, **HOW)
+    first, second = ShipmentLine.objects.order_by("pk")
+    return first, second
+
+
+def test_what_comes_back_before_its_sale_is_the_customer_s_first_too():
+    """Of the 2,200 that are kept the maker pays its 1,000 as if all had been sold first."""
+    first, second = part_is_on_its_way(card(2300, "CAPTURED"))
+    record = Order.objects.get()
+    assert left_of("COUNTERPARTY", MAKER) == []
+
+    back(record, second, 1)
+    assert left_of("COUNTERPARTY", MAKER) == [("DEBIT", 1000)]
+    assert sorted(left_of("CUSTOMER")) == [("CREDIT", 100), ("CREDIT", 1000)]
+
+    back(record, first, 1, "R-2")
+    assert left_of("COUNTERPARTY", MAKER) == [("DEBIT", 1000)]
+    assert sum(amount for _side, amount in left_of("CUSTOMER")) == 2200
+
+    back(record, first, 1, "R-3")
+    assert left_of("COUNTERPARTY", MAKER) == []
+    assert sum(amount for _side, amount in left_of("CUSTOMER")) == 2300
+
+
+def test_what_a_customer_still_owes_is_lowered_where_a_maker_takes_it_over():
+    _first, second = part_is_on_its_way(card(2300))
+
+    back(Order.objects.get(), second, 1)
+
+    assert (figure("receivable.card"), left_of("CUSTOMER")) == (1200, [])
+    assert left_of("COUNTERPARTY", MAKER) == [("DEBIT", 1000)]
+
+
+def test_one_return_of_what_was_sold_and_of_what_was_not_relieves_the_customer_once():
+    first, second = part_is_on_its_way(card(2300))
+    lines = [ReturnedLine(first.pk, 1), ReturnedLine(second.pk, 1)]
+
+    record_return(order_id=Order.objects.get().pk, external_id="R-1", lines=lines, **HOW)
+
+    assert (figure("receivable.card"), left_of("CUSTOMER")) == (100, [])
+    assert left_of("COUNTERPARTY", MAKER) == [("DEBIT", 1000)]
+
+
+def test_of_several_third_parties_the_last_takes_over_first_as_the_first_is_relieved_first():
+    """One shirt of 1,100 yen is kept, with discounts of 1,000 of the maker and 1,000 of the mall: of 2,200 that came back the customer's were
+    1,300 and the maker's 900."""
+    coupons = (coupon(1000), coupon(1000, "MALL"))
+    _first, second = part_is_on_its_way(card(1300), due=1300, coupons=coupons, arrived=1)
+
+    back(Order.objects.get(), second, 2)
+
+    assert (figure("receivable.card"), figure("receivable.agent"), figure("receivable.mall")) == (0, 100, 1000)
+
+
+def test_two_returns_of_one_call_relieve_the_customer_of_what_they_paid_once():
+    coupons = (coupon(1000), coupon(1000, "MALL"))
+    _first, second = part_is_on_its_way(card(1300), due=1300, coupons=coupons, arrived=1)
+    key = Order.objects.get().pk
+
+    record_returns(returns=[ReturnRequest(key, name, (ReturnedLine(second.pk, 1),)) for name in ("R-1", "R-2")], **HOW)
+
+    assert figure("receivable.card") == 0
+    assert figure("receivable.agent") + figure("receivable.mall") == 1100
+
+
+def test_what_the_sale_that_is_taken_back_still_owed_is_lowered_once():
+    """Three shirts in three parcels, two of which have arrived. The first of them comes back with the one that is on its way."""
+    channel, place = shop(revenue_basis="DELIVERY")
+    shirt = sku()
+    stock(shirt, place, 10)
+    sent = order(
+        line(shirt, 3), payments=(card(2300),), adjustments=(coupon(1000),), amount_due=Decimal(2300), total=3300
+    )
+    record = placed(channel, sent)
+    for _number in range(3):
+        parcel = Shipment.objects.filter(state="INSTRUCTED").first() or released(record)[0]
+        ship(requests=[ShipRequest(parcel.pk, {parcel.lines.get().order_line_id: 1})], **HOW)
+    parcels = Shipment.objects.filter(state="SHIPPED").order_by("pk")
+    deliver(shipment_ids=[parcel.pk for parcel in parcels[:2]], delivered_date=TODAY, **HOW)
+    first, _second, third = ShipmentLine.objects.order_by("pk")
+    lines = [ReturnedLine(first.pk, 1), ReturnedLine(third.pk, 1)]
+
+    record_return(order_id=record.pk, external_id="R-1", lines=lines, **HOW)
+
+    assert (figure("receivable.card"), figure("receivable.agent"), left_of("CUSTOMER")) == (100, 1000, [])

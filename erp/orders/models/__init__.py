@@ -15,7 +15,7 @@ from erp.orders.models.orders import (
     OrderTaxTotal,
     OrderType,
 )
-from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus
+from erp.orders.models.payments import OrderPayment, PaymentEvent, PaymentMethod, PaymentStatus, is_of_funder
 from erp.orders.models.prints import PrintRun, PrintRunLine
 from erp.orders.models.progress import (
     CANCEL_AFTER_PART_LEFT,
@@ -71,4 +71,5 @@ __all__ = [
     "SalesReportLine",
     "Shipment",
     "ShipmentLine",
+    "is_of_funder",
 ]

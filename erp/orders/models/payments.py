@@ -39,6 +39,11 @@ class PaymentStatus(models.TextChoices):
     REFUNDED = "REFUNDED", _("Refunded")
 
 
+def is_of_funder(method: str, provider: str) -> bool:
+    """Of a payment: what a mall or a maker pays of a discount; the order's adjustments say it, not its payments."""
+    return method == PaymentMethod.FUNDER or (method, provider) == (PaymentMethod.MALL, "mall")
+
+
 class OrderPayment(models.Model):
     """One way in which an order is paid, and how far: received before shipment, applied to shipments, refunded.
 
@@ -110,8 +115,7 @@ class OrderPayment(models.Model):
 
     @property
     def is_of_funder(self) -> bool:
-        """What a mall or a maker pays of a discount; the order's adjustments say it, not its payments."""
-        return self.method == PaymentMethod.FUNDER or (self.method, self.provider) == (PaymentMethod.MALL, "mall")
+        return is_of_funder(self.method, self.provider)
 
     @property
     def attached_amount(self) -> Decimal:

@@ -1,8 +1,9 @@
 """Who paid what of the sales of an order: the customer, and third parties (a mall, a maker, a provider) whose coupons and points were used.
 
 What comes back is taken from the customer first and from third parties last: as long as what is kept is worth as much as their discount, it stays
-what it was. So what a customer gets back is never more than what they paid, and what a receipt says is left (``selectors.receipts``). Pure
-but for ``payers_of``.
+what it was. So what a customer gets back is never more than what they paid, and what a receipt says is left (``selectors.receipts``). That holds
+whether goods come back after their sale or before it: of the sales so far the customer may have paid what a third party was to pay of those to
+come, and then the third party takes over their debt (``Purse.give_back``). Pure but for the questions at its end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from erp.core.money import ZERO
 from erp.orders.models import OrderFee, OrderPayment, ReturnLine, ShipmentLine
 from erp.orders.selectors.remaining import given_back_unsold
 from erp.orders.selectors.units import sold
+from erp.orders.services.parcels import ParcelOrder, Payment
 from erp.orders.services.parties import counterparty
 
 # What is owed is told apart by the role of its account and by who owes it.
@@ -77,18 +79,39 @@ def payers_of(
     sales, backs = _sold(funded), _taken_back(funded, before)
     for order_id in funded:
         parts: list[tuple[Decimal, Party | None, str]] = []
-        keys: dict[bool, set[Key]] = {True: set(), False: set()}
-        for payment in (payment for payment in payments if payment.order_id == order_id):
+        mine = [payment for payment in payments if payment.order_id == order_id]
+        for payment in mine:
             party = counterparty(payment)
-            if party is None:
-                continue
-            keys[payment.is_of_funder].add((payment.role, party.kind, party.id))
-            if payment.is_of_funder:
+            if party is not None and payment.is_of_funder:
                 parts.append((payment.applied_amount, party, payment.role))
         of_customer = sales.get(order_id, ZERO) - sum((amount for amount, _party, _role in parts), ZERO)
-        others = frozenset(keys[True] - keys[False])
-        found[order_id] = Payers([(of_customer, None, ""), *parts], others, backs.get(order_id, ZERO))
+        found[order_id] = Payers([(of_customer, None, ""), *parts], owed_by_others(mine), backs.get(order_id, ZERO))
     return found
+
+
+def owed_by_others(payments: Iterable[OrderPayment | Payment]) -> frozenset[Key]:
+    """The debts of an order that are of third parties alone."""
+    keys: dict[bool, set[Key]] = {True: set(), False: set()}
+    for payment in payments:
+        party = counterparty(payment)
+        if party is not None:
+            keys[payment.is_of_funder].add((payment.role, party.kind, party.id))
+    return frozenset(keys[True] - keys[False])
+
+
+def paid_by_customers(orders: Iterable[ParcelOrder]) -> dict[int, Decimal]:
+    """By order, what the customer pays of the sales that stand, where a third party was to pay more than it has. Nothing is asked where none was."""
+    funders = {order.id: [one for one in order.payments if one.is_of_funder and one.role] for order in orders}
+    funded = {key for key, found in funders.items() if any(one.to_be_applied for one in found)}
+    if not funded:
+        return {}
+    sales, backs = _sold(funded), _taken_back(funded, ())
+    return {
+        key: max(
+            sales.get(key, ZERO) - backs.get(key, ZERO) - sum((one.applied_amount for one in funders[key]), ZERO), ZERO
+        )
+        for key in funded
+    }
 
 
 def _sold(order_ids: Iterable[int]) -> dict[int, Decimal]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from customers.selectors import AccountTerms, accounts_by_id
 from erp.core import rows
-from erp.orders.models import CANCEL_WHILE_PICKING
+from erp.core.money import ZERO
+from erp.orders.models import CANCEL_WHILE_PICKING, is_of_funder
 from erp.orders.postings import Dimensions, Document
 from erp.orders.selectors.units import GONE
 
@@ -60,6 +61,14 @@ class Payment:
     received_amount: Decimal
     applied_amount: Decimal
     unsold_amount: Decimal
+
+    @property
+    def is_of_funder(self) -> bool:
+        return is_of_funder(self.method, self.provider)
+
+    @property
+    def to_be_applied(self) -> Decimal:
+        return max(self.amount - self.applied_amount - self.unsold_amount, ZERO)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from accounting.selectors import open_items
@@ -14,6 +15,19 @@ from erp.orders.models import OrderPayment, PaymentMethod
 from erp.orders.postings import MoneyPart
 from erp.orders.services.parcels import ParcelOrder, Payment
 from erp.orders.services.parties import counterparty, customer_party
+
+
+@dataclass(slots=True)
+class GivenBack:
+    """The deposits that were meant for goods which are not sold, and what third parties owe instead of the customer for those that are."""
+
+    deposits: list[MoneyPart] = field(default_factory=list)
+    taken_over: list[MoneyPart] = field(default_factory=list)
+
+    @property
+    def relieved(self) -> Decimal:
+        """So much of what the customer has paid, or owes, for sales that stand is not theirs any more."""
+        return sum((part.amount for part in self.taken_over), ZERO)
 
 
 class Purse:
@@ -42,15 +56,30 @@ class Purse:
             parts.append(MoneyPart(left, "receivable.account", customer_party(self.order)))
         return parts
 
-    def give_back(self, gross: Decimal) -> list[MoneyPart]:
-        """The deposits that were meant for goods of ``gross`` which are not sold after all. What was never received is owed by nobody, and what is
-        sold later is paid by what follows: the customer has no more to pay for the rest because goods came back."""
-        parts: list[MoneyPart] = []
+    def give_back(self, gross: Decimal, *, paid_by_customer: Decimal, on: dt.date) -> GivenBack:
+        """Goods of ``gross`` are not sold after all. What was never received for them is owed by nobody, and what is sold later is paid by what
+        follows: the customer has no more to pay for the rest because goods came back.
+
+        Of third parties' discounts no more is lost than what is kept is worth less: where the customer has paid for sales that stand
+        (``paid_by_customer``), they take that over, beginning with the last, as returns of what was sold relieve the first.
+        """
+        found, of_others = GivenBack(), list[tuple[Payment, Decimal]]()
         for payment, portion, from_deposit in self._portions(gross):
-            parts += self._from_deposits(from_deposit)
+            found.deposits += self._from_deposits(from_deposit)
             self.applied[payment.id] += from_deposit
-            self.unsold[payment.id] += portion - from_deposit
-        return parts
+            if payment.is_of_funder:
+                of_others.append((payment, portion - from_deposit))
+            else:
+                self.unsold[payment.id] += portion - from_deposit
+        left = paid_by_customer
+        for payment, portion in reversed(of_others):
+            part = min(portion, left)
+            if part:
+                found.taken_over.append(self._debt(payment, part, on))
+            self.applied[payment.id] += part
+            self.unsold[payment.id] += portion - part
+            left -= part
+        return found
 
     def _portions(self, gross: Decimal) -> Iterator[tuple[Payment, Decimal, Decimal]]:
         """How much of ``gross`` each payment pays in its turn, and how much of that lies there as a deposit. The caller takes it before the next."""

@@ -7,7 +7,7 @@ still owed is lowered, the rest is owed to the customer, or to who paid their di
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from accounting.selectors import OpenItemView, open_items
@@ -21,7 +21,7 @@ from erp.orders.models import Order, OrderFee, OrderPayment, PaymentMethod, Retu
 from erp.orders.postings import Freight, MoneyPart
 from erp.orders.services import funders
 from erp.orders.services.amounts import tax_inside
-from erp.orders.services.funders import Share
+from erp.orders.services.funders import Share, owed_by_others
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.return_parts import Condition, Taking
 
@@ -40,15 +40,12 @@ def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.da
     payments = selectors.payments_of(ids)
     payers = funders.payers_of(ids, payments, before=[taking.document.id for taking in takings])
     besides = _parcels_sold(order_id for order_id in ids if payers[order_id].others)
-    items: dict[int, list[OpenItemView]] = {}
-    for item in open_items(document_type="SHIPMENT", document_ids=sorted(shipments.union(*besides.values()))):
-        items.setdefault(item.document_id, []).append(item)
-    for key, found in _reported_items(takings).items():
-        items.setdefault(key, []).extend(found)
+    items = _items_of(shipments.union(*besides.values()), _consigned(takings))
+    taken_over = _taken_over(order_id for order_id in ids if payers[order_id].parts)
     parties = _parties(payments)
-    through = {(payment.order_id, payment.role) for payment in payments if payment.method in PAID_THROUGH}
+    through = _paid_through(payments)
     on_delivery = {payment.order_id for payment in payments if payment.method == PaymentMethod.COD}
-    left = {item.id: item.remaining for found in items.values() for item in found}
+    left = _left(items, taken_over)
     entries = []
     for taking in takings:
         gross = sum((part.net + part.tax for part in taking.sale_parts), ZERO)
@@ -56,15 +53,39 @@ def entries_of(kind: str, takings: Sequence[Taking], freight: Decimal, on: dt.da
         own = taking.shipment_ids
         keys = [*sorted(own), *(key for key in besides.get(taking.order.pk, []) if key not in own)]
         owed = [item for key in keys for item in items.get(key, [])]
+        owed += taken_over.get(taking.order.pk, [])
         money = []
         for share in payers[taking.order.pk].take_back(gross):
             parts = _money_back(taking.order, share, owed, left, parties.get(taking.order.pk, {}))
             if share.funder is None:
-                off = (part.amount for part in parts if (taking.order.pk, part.role) in through)
-                taking.taken_off += sum(off, ZERO)
+                taking.taken_off += _taken_off(taking.order, parts, through)
             money += parts
         entries.append(_entry(kind, taking, money, freight, on))
     return entries
+
+
+class Relief:
+    """Of what customers have paid or owe for sales that stand, a third party takes over a part: what is still owed is lowered, the rest is owed to
+    them. Asks once, for all orders that are named."""
+
+    def __init__(self, order_ids: Iterable[int]) -> None:
+        ids = list(order_ids)
+        payments = selectors.payments_of(ids) if ids else []
+        self._parcels, self._parties, self._through = _parcels_sold(ids), _parties(payments), _paid_through(payments)
+        self._others = {key: owed_by_others(one for one in payments if one.order_id == key) for key in ids}
+        sold = sorted({key for found in self._parcels.values() for key in found})
+        consigned = Shipment.objects.filter(pk__in=sold, revenue_basis=RevenueBasis.SALES_REPORT)
+        self._items = _items_of(sold, consigned.values_list("pk", flat=True)) if sold else {}
+        self._left = _left(self._items)
+
+    def of(self, taking: Taking, amount: Decimal) -> list[MoneyPart]:
+        """The next ``amount`` of what the customer of a return has paid."""
+        key = taking.order.pk
+        owed = (item for parcel in self._parcels.get(key, []) for item in self._items.get(parcel, []))
+        share = Share(amount, others=self._others[key])
+        parts = _money_back(taking.order, share, owed, self._left, self._parties.get(key, {}))
+        taking.taken_off += _taken_off(taking.order, parts, self._through)
+        return parts
 
 
 def _parcels_sold(order_ids: Iterable[int]) -> dict[int, list[int]]:
@@ -77,15 +98,43 @@ def _parcels_sold(order_ids: Iterable[int]) -> dict[int, list[int]]:
     return found
 
 
-def _reported_items(takings: Sequence[Taking]) -> dict[int, list[OpenItemView]]:
-    """What is still owed for consigned goods: by shipment, the items of the reports that sold units of it. An item of several shipments
-    stands with the first one that asks."""
-    consigned = {
+def _taken_over(order_ids: Iterable[int]) -> dict[int, list[OpenItemView]]:
+    """What third parties owe since they took it over from a customer, as earlier returns say."""
+    ids = list(order_ids)
+    backs = dict(Return.objects.filter(order__in=ids).values_list("pk", "order_id")) if ids else {}
+    found: dict[int, list[OpenItemView]] = {}
+    for item in open_items(document_type="RETURN", document_ids=sorted(backs)) if backs else []:
+        found.setdefault(backs[item.document_id] or 0, []).append(item)
+    return found
+
+
+def _items_of(shipment_ids: Iterable[int], consigned: Iterable[int]) -> dict[int, list[OpenItemView]]:
+    """By shipment, what is still owed for it."""
+    items: dict[int, list[OpenItemView]] = {}
+    for item in open_items(document_type="SHIPMENT", document_ids=sorted(shipment_ids)):
+        items.setdefault(item.document_id, []).append(item)
+    for key, found in _reported_items(consigned).items():
+        items.setdefault(key, []).extend(found)
+    return items
+
+
+def _left(*found: Mapping[int, list[OpenItemView]]) -> dict[int, Decimal]:
+    return {item.id: item.remaining for by_document in found for items in by_document.values() for item in items}
+
+
+def _consigned(takings: Iterable[Taking]) -> set[int]:
+    return {
         part.line.shipment_id
         for taking in takings
         for part in taking.sold_parts
         if part.line.shipment.revenue_basis == RevenueBasis.SALES_REPORT
     }
+
+
+def _reported_items(shipment_ids: Iterable[int]) -> dict[int, list[OpenItemView]]:
+    """What is still owed for consigned goods: by shipment, the items of the reports that sold units of it. An item of several shipments
+    stands with the first one that asks."""
+    consigned = set(shipment_ids)
     if not consigned:
         return {}
     reports: dict[int, int] = {}
@@ -96,6 +145,15 @@ def _reported_items(takings: Sequence[Taking]) -> dict[int, list[OpenItemView]]:
     for item in open_items(document_type="SALES_REPORT", document_ids=sorted(reports)):
         found.setdefault(reports[item.document_id], []).append(item)
     return found
+
+
+def _paid_through(payments: Iterable[OrderPayment]) -> set[tuple[int, str]]:
+    return {(payment.order_id, payment.role) for payment in payments if payment.method in PAID_THROUGH}
+
+
+def _taken_off(order: Order, parts: Iterable[MoneyPart], through: Container[tuple[int, str]]) -> Decimal:
+    """So much of it is no money of ours: who paid the shopper back owes us less."""
+    return sum((part.amount for part in parts if (order.pk, part.role) in through), ZERO)
 
 
 def _parties(payments: Iterable[OrderPayment]) -> dict[int, dict[str, Party | None]]:

@@ -135,7 +135,9 @@ def _take_back(
         outside = unsold.lock_parcels(fresh)
         unsold.end_exposure_of(fresh, outside, at=at, by=by)
         return_documents.restock(documents, channel_id=channel.pk, at=at, by=by)
-        entries = [*entries_of(kind, fresh, freight, on), *unsold.entries_of(kind, fresh, outside, freight, on)]
+        entries = entries_of(kind, fresh, freight, on)
+        post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
+        entries = unsold.entries_of(kind, fresh, outside, freight, on)
         post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
         reduced = reduced_codes()
         billables = [item for taking in fresh for item in billables_of(taking, on, reduced)]

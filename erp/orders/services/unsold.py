@@ -18,13 +18,13 @@ from erp.core.actors import Actor
 from erp.core.money import ZERO
 from erp.orders import postings
 from erp.orders.models import PaymentMethod, Return, Shipment, ShipmentLine
-from erp.orders.services import parcels
+from erp.orders.services import funders, parcels
 from erp.orders.services.outside import end_exposure
 from erp.orders.services.parcels import Parcel
 from erp.orders.services.parties import customer_party
 from erp.orders.services.purses import open_purses, save_purses
 from erp.orders.services.recognition import recognise
-from erp.orders.services.return_money import freight_of
+from erp.orders.services.return_money import Relief, freight_of
 from erp.orders.services.return_parts import Condition, Taking
 from erp.orders.services.sales import announce_of, outside_role
 
@@ -53,28 +53,38 @@ def end_exposure_of(takings: Sequence[Taking], found: Mapping[int, Parcel], *, a
 def entries_of(
     kind: str, takings: Sequence[Taking], found: Mapping[int, Parcel], freight: Decimal, on: dt.date
 ) -> list[EntryDraft | None]:
-    """The freight stands here when the whole refused parcel was unsold, else with the sale that is taken back."""
+    """The freight stands here when the whole refused parcel was unsold, else with the sale that is taken back. What that sale still owed is
+    lowered in the books already."""
     if not found:
         return []
     orders = {parcel.order_id: parcel.order for parcel in found.values()}
     purses = open_purses(orders.values())
+    paid = funders.paid_by_customers(orders.values())
+    relief = Relief(key for key, amount in paid.items() if amount)
     entries = []
     for taking in (taking for taking in takings if taking.unsold_parts):
         gross = sum((part.unsold_gross for part in taking.unsold_parts), ZERO)
         gross += sum((fee.gross_amount or ZERO for fee in taking.unsold_fees), ZERO)
         is_refused = kind == Return.Kind.REFUSED and not taking.sold_parts
-        taking.is_on_delivery = any(paid.method == PaymentMethod.COD for paid in orders[taking.order.pk].payments)
+        key, order = taking.order.pk, orders[taking.order.pk]
+        taking.is_on_delivery = any(payment.method == PaymentMethod.COD for payment in order.payments)
+        back = purses[key].give_back(gross, paid_by_customer=paid.get(key, ZERO), on=on)
+        relieved = relief.of(taking, back.relieved) if back.relieved else []
+        if relieved:
+            paid[key] -= back.relieved
         entries.append(
             postings.unsold_return(
                 document=taking.document,
                 outside_role=outside_role(taking.order),
                 restocked=taking.cost_in(Condition.SELLABLE, is_unsold=True),
                 written_down=taking.cost_in(Condition.DEFECTIVE, is_unsold=True),
-                deposits=purses[taking.order.pk].give_back(gross),
+                deposits=back.deposits,
+                taken_over=back.taken_over,
+                relieved=relieved,
                 freight=freight_of(freight, on=on, currency=taking.order.currency) if is_refused else None,
                 customer=customer_party(taking.order),
                 on=on,
-                dimensions=orders[taking.order.pk].dimensions,
+                dimensions=order.dimensions,
             )
         )
     batch = rows.Batch()
