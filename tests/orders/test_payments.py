@@ -14,18 +14,31 @@ from erp.core.models import MessageLog, StaffTask
 from erp.core.verify import verify
 from erp.correspondence.models import Mail
 from erp.inventory.services import release
-from erp.orders.models import Order, OrderHold, OrderPayment, OrderState, OrderWait, ParkedMessage, Shipment
+from erp.orders.models import (
+    Order,
+    OrderHold,
+    OrderPayment,
+    OrderState,
+    OrderWait,
+    ParkedMessage,
+    PaymentEvent,
+    Shipment,
+    ShipmentLine,
+)
 from erp.orders.services import (
     PaymentInput,
     PaymentNews,
+    ReturnedLine,
     ShipRequest,
     book_second_transfer,
     cancel_order,
     confirm_payment,
     confirm_refund,
     deliver,
+    hear_payment_news,
     place_order,
     record_payment_event,
+    record_return,
     release_orders,
     resolve_hold,
     ship,
@@ -41,8 +54,11 @@ HOW = {"at": NOON, "by": DESK}
 HOUR = dt.timedelta(hours=1)
 
 
-def news(channel, kind: str, amount: int | None = None, *, event_id: str = "", when=NOON, line_no: int = 1):
-    event = PaymentNews(event_id or f"{kind}-{when}", kind, when, None if amount is None else Decimal(amount), line_no)
+def news(
+    channel, kind: str, amount: int | None = None, *, event_id: str = "", when=NOON, line_no: int = 1, reference=""
+):
+    said = None if amount is None else Decimal(amount)
+    event = PaymentNews(event_id or f"{kind}-{when}", kind, when, said, line_no, reference)
     return record_payment_event(channel=channel.code, external_id="A-1", event=event, **HOW)
 
 
@@ -77,9 +93,9 @@ def test_capture_of_exactly_what_has_left_posts_nothing():
     release_orders(order_ids=[record.pk], **HOW)
     ship(requests=[ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 1})], **HOW)
 
-    news(channel, "CAPTURED", 1100, event_id="c-1")
+    news(channel, "CAPTURED", 1100, event_id="c-1", reference="txn_1")
     assert (figure("receivable.card"), figure("deposits")) == (1100, 0)
-    news(channel, "CAPTURED", 1100, event_id="c-2")
+    news(channel, "CAPTURED", 1100, event_id="c-2", reference="txn_2")
 
     assert (figure("receivable.card"), figure("deposits")) == (2200, 1100)
 
@@ -466,3 +482,97 @@ def test_a_second_transfer_for_goods_that_left_unpaid_goes_back_however_much_it_
     assert tasks() == ["REFUND_OF_DIFFERENCE"]
     assert confirm_refund(payment_id=OrderPayment.objects.get().pk, **HOW) == amount
     assert (figure("bank"), figure("deposits"), tasks()) == (2200, 0, [])
+
+
+AUTHORISED = PaymentInput("CARD", Decimal(2200), "AUTHORIZED", reference="ch_1")
+
+
+def half_paid(payment: PaymentInput, reference=""):
+    channel, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 2, 1100), payments=(payment,)))
+    kind = "CAPTURED" if payment.method == "CARD" else "PAID"
+    news(channel, kind, 1100, event_id="n-1", reference=reference.format(number=record.number))
+    return channel, kind
+
+
+@pytest.mark.parametrize("hours", [0, 300])
+def test_what_the_provider_calls_by_one_name_is_one_movement_of_money_whatever_its_message_is_called(hours):
+    channel, kind = half_paid(AUTHORISED, reference="txn_1")
+
+    news(channel, kind, 1100, event_id="n-2", when=NOON + hours * HOUR, reference="txn_1")
+
+    assert (figure("deposits"), tasks(), PaymentEvent.objects.count()) == (1100, ["PAYMENT_SHORT"], 1)
+    again = PaymentNews("n-3", kind, NOON, Decimal(1100), reference="txn_1")
+    assert hear_payment_news(channel=channel.code, external_id="A-1", event=again, **HOW).is_replay
+
+
+@pytest.mark.parametrize("payment", [AUTHORISED, transfer(2200), konbini(2200)], ids=lambda one: one.method)
+def test_the_same_part_again_shortly_after_is_asked_about_and_not_booked(payment):
+    channel, kind = half_paid(payment)
+
+    news(channel, kind, 1100, event_id="n-2", when=NOON + HOUR)
+
+    assert (figure("deposits"), tasks()) == (1100, ["PAID_AGAIN", "PAYMENT_SHORT"])
+    record = OrderPayment.objects.get()
+    assert book_second_transfer(payment_id=record.pk, **HOW) == 1100
+    record.refresh_from_db()
+    assert (record.status, figure("deposits"), tasks()) == (kind, 2200, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "hours"),
+    [("txn_1", "txn_2", 1), ("", "", 80), ("", "txn_2", 80)],
+    ids=["named", "later", "one"],
+)
+def test_two_equal_parts_that_are_told_apart_are_both_money(first, second, hours):
+    channel, kind = half_paid(AUTHORISED, reference=first)
+
+    news(channel, kind, 1100, event_id="n-2", when=NOON + hours * HOUR, reference=second)
+
+    assert (figure("deposits"), tasks()) == (2200, [])
+
+
+@pytest.mark.parametrize("name", ["ch_1", "A-1", "{number}"])
+def test_a_name_of_the_charge_or_of_the_order_is_none_of_one_movement(name):
+    channel, kind = half_paid(AUTHORISED, reference=name)
+    name = name.format(number=Order.objects.get().number)
+
+    news(channel, kind, 1100, event_id="n-2", when=NOON + HOUR, reference=name)
+
+    assert (figure("deposits"), tasks()) == (1100, ["PAID_AGAIN", "PAYMENT_SHORT"])
+
+
+def test_a_payer_s_name_tells_no_two_transfers_apart_and_makes_no_two_of_them_one():
+    channel, kind = half_paid(transfer(2200), reference="ヤマダ ハナコ")
+
+    news(channel, kind, 1100, event_id="n-2", when=NOON + HOUR, reference="ヤマダ ハナコ")
+    assert tasks() == ["PAID_AGAIN", "PAYMENT_SHORT"]
+    news(channel, kind, 1100, event_id="n-3", when=NOON + HOUR, reference="ヤマダ ハナコ")
+
+    assert OrderPayment.objects.get().not_booked_amount == 1100
+
+
+def test_a_refund_that_is_told_again_by_its_name_is_paid_once():
+    channel, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 2, 1100), payments=(card(2200, "CAPTURED"),)))
+    shipped(record)
+    for number in (1, 2):
+        parcel_line = ShipmentLine.objects.get()
+        record_return(order_id=record.pk, external_id=f"R-{number}", lines=[ReturnedLine(parcel_line.pk, 1)], **HOW)
+
+    for number in (1, 2):
+        news(channel, "REFUNDED", 1100, event_id=f"r-{number}", reference="re_1")
+
+    assert OrderPayment.objects.get().refunded_amount == 1100
+
+
+def test_what_the_desk_books_of_a_card_for_goods_that_have_left_is_owed_since_their_sale():
+    """1,100 of 2,200 left and were captured; as much again is the rest, whose goods have left meanwhile."""
+    channel, kind = half_paid(AUTHORISED)
+    shipped(Order.objects.get())
+    news(channel, kind, 1100, event_id="n-2", when=NOON + HOUR)
+    before = figure("receivable.card")
+
+    book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+    assert (figure("receivable.card"), figure("deposits"), tasks()) == (before, 0, []) == (2200, 0, [])

@@ -1617,6 +1617,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
+                (
+                    "reference",
+                    models.CharField(blank=True, db_default="", default="", max_length=300, verbose_name="reference"),
+                ),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
                 (

@@ -153,6 +153,8 @@ class PaymentEvent(models.Model):
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
     amount = FiniteDecimalField(_("amount"), max_digits=16, decimal_places=2, null=True, blank=True)
     occurred_at = models.DateTimeField(_("occurred at"))
+    # What the provider calls this one movement of money, where the news says it.
+    reference = models.CharField(_("reference"), max_length=300, blank=True, default="", db_default="")
     recorded_at = models.DateTimeField(_("recorded at"))
     actor = models.CharField(_("actor"), max_length=100)
 

@@ -11,11 +11,19 @@ from django.utils.translation import gettext as _
 
 from erp.core import staff_tasks
 from erp.core.actors import Actor
-from erp.core.money import written
+from erp.core.money import ZERO, written
 from erp.orders.models import Order, OrderHold, OrderPayment, OrderWait, PaymentStatus
 from erp.orders.services import letters, overdue, waiting
 
 RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
+
+
+def deposit_of(payment: OrderPayment, *, told: Decimal) -> Decimal:
+    """How much of what came is paid in advance, once ``told`` was told as received in all: what is neither here nor for goods that have left."""
+    here = payment.attached_amount
+    owed_for_shipped = max(payment.applied_amount - here, ZERO)
+    unshipped = max(payment.amount - payment.applied_amount - here, ZERO)
+    return min(max(told - here - owed_for_shipped, ZERO), unshipped)
 
 
 def take_up(order_id: int, *, at: dt.datetime, by: Actor) -> None:

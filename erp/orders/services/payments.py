@@ -30,7 +30,7 @@ from erp.orders.models import (
     PaymentEvent,
     PaymentMethod,
 )
-from erp.orders.services import paid, second_transfers
+from erp.orders.services import paid, retold, second_transfers
 from erp.orders.services.deposits import post_receipt
 from erp.orders.services.payment_news import BY_DESK, PaymentNews, refuse_malformed
 from erp.orders.services.refunds import hear_refund
@@ -90,7 +90,8 @@ def _held(channel_id: int, channel: str, external_id: str) -> Order | None:
 def hear_payment_news(
     *, channel: str, external_id: str, event: PaymentNews, at: dt.datetime, by: Actor
 ) -> PaymentOutcome:
-    """Take in news about a payment; the same ``event_id`` again changes nothing. Before its order it is parked.
+    """Take in news about a payment; the same ``event_id`` again changes nothing, nor does another one of the same movement of money, where its
+    ``reference`` names it. Where nobody can tell, staff are asked. Before its order it is parked.
 
     Raises:
         InvalidInput: an unknown kind, a bad amount, a time without offset or out of our time.
@@ -141,9 +142,11 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         if known != (event.line_no, event.kind, event.amount):
             raise _other_news(event)
         return False
-    payment = OrderPayment.objects.filter(order_id=order_id, line_no=event.line_no).first()
+    payment = OrderPayment.objects.select_related("order").filter(order_id=order_id, line_no=event.line_no).first()
     if payment is None:
         raise NotFound(_("The order has no payment %(number)s.") % {"number": event.line_no})
+    if retold.is_known(payment, event):
+        return False
     PaymentEvent.objects.create(
         order_id=order_id,
         event_id=event.event_id,
@@ -152,23 +155,31 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         kind=event.kind,
         amount=event.amount,
         occurred_at=event.occurred_at,
+        reference=event.reference[:300],
         recorded_at=at,
         actor=str(by),
     )
     detail = f"{PaymentEvent.Kind(event.kind).label} {event.reference}".strip()
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", detail[:300], at, str(by))])
+    _take_in(payment, event, at=at, by=by)
+    announce(selectors.order_heads([order_id]), topic="payment")
+    return True
+
+
+def _take_in(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
+    """What news does that are recorded."""
     if event.kind in _MONEY and (words := _why_not_booked(payment, event)):
-        _ask_about_money(order_id, event, words, at=at, by=by)
+        _ask_about_money(payment.order_id, event, words, at=at, by=by)
+    elif event.kind in paid.RECEIVED and retold.may_be_known(payment, event):
+        second_transfers.ask_about_a_part(payment, event, at=at, by=by)
     elif event.kind in paid.RECEIVED:
         if _settles(payment, event):
-            paid.take_up(order_id, at=at, by=by)
+            paid.take_up(payment.order_id, at=at, by=by)
         _receive(payment, event, at=at, by=by)
     elif event.kind == PaymentEvent.Kind.REFUNDED:
         hear_refund(payment, event, at=at, by=by)
     elif payment.status not in paid.RECEIVED:
         _note_credit(payment, event, at=at, by=by)
-    announce(selectors.order_heads([order_id]), topic="payment")
-    return True
 
 
 def _waits_for_currency(order_id: int) -> bool:
@@ -229,9 +240,8 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     told = payment.told_amount + _amount_told(payment, event)
     here = payment.attached_amount
     owed_for_shipped = max(payment.applied_amount - here, ZERO)
-    unshipped = max(payment.amount - payment.applied_amount - here, ZERO)
     beyond = _beyond(payment, event)
-    received = min(max(told - here - owed_for_shipped, ZERO), unshipped) + beyond
+    received = paid.deposit_of(payment, told=told) + beyond
     is_whole = max(told, here + received) >= payment.to_be_paid
     if not is_whole:
         paid.tell_short(order, payment, paid=max(told, here), at=at, by=by)
@@ -248,7 +258,7 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     if event.kind == PaymentEvent.Kind.PAID:
         of_shipped = min(told, owed_for_shipped) - min(payment.told_amount, owed_for_shipped)
         heard = payment.amount if event.amount is None else event.amount
-        second_transfers.ask(order, payment, event, amount=heard - received - of_shipped, at=at, by=by)
+        second_transfers.ask(payment, event, amount=heard - received - of_shipped, at=at, by=by)
 
 
 def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:

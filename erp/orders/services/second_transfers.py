@@ -1,4 +1,4 @@
-"""Money beyond what an order asks for: what becomes of it, and transfers that came twice (二重入金). Level: open items."""
+"""Money beyond what an order asks for: what becomes of it, and money that may have come twice (二重入金). Level: open items."""
 
 from __future__ import annotations
 
@@ -34,29 +34,40 @@ def send_on(order: Order, *, is_too_much: bool, at: dt.datetime, by: Actor) -> N
         surplus.tell(order.pk, at=at, by=by)
 
 
-def ask(
-    order: Order, payment: OrderPayment, event: PaymentNews, *, amount: Decimal, at: dt.datetime, by: Actor
-) -> None:
+def ask(payment: OrderPayment, event: PaymentNews, *, amount: Decimal, at: dt.datetime, by: Actor) -> None:
     """``amount`` of what was told is not in the books. A transfer is told by whoever looks at the bank account, so that it may be a second one; card
     companies and shops tell of one payment several times. What the desk has confirmed is what a channel tells, too. What somebody has decided
     about is not asked again."""
     is_desk_s = payment.events.filter(event_id__startswith=BY_DESK)
     if payment.method != PaymentMethod.BANK_TRANSFER or amount <= 0 or is_desk_s.exists():
         return
+    said = _("Transfers of %(amount)s were reported beside those in the books. Look at the bank account. %(reference)s")
+    _ask(payment, event, said, amount=amount, at=at, by=by)
+
+
+def ask_about_a_part(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
+    """As much was told of the payment shortly before, and may be the same money under another message: it is not booked until somebody has looked."""
+    if event.amount is None:
+        raise AssertionError("news without an amount is of the whole payment")
+    said = _(
+        "%(amount)s was reported again, and may be what is in the books already. Look at the account, or ask who reports it. %(reference)s"
+    )
+    _ask(payment, event, said, amount=event.amount, at=at, by=by)
+
+
+def _ask(payment: OrderPayment, event: PaymentNews, said: str, *, amount: Decimal, at: dt.datetime, by: Actor) -> None:
+    order = payment.order
     amount += payment.not_booked_amount if selectors.is_paid_again(order.pk) else ZERO
     OrderPayment.objects.filter(pk=payment.pk).update(not_booked_amount=amount)
-    said = _(
-        "Transfers of %(amount)s were reported beside those in the books. Look at the bank account. %(reference)s"
-    ) % {
-        "amount": written(amount),
-        "reference": event.reference or event.event_id,
-    }
-    staff_tasks.open_tasks([staff_tasks.Finding(PAID_AGAIN, "ORDER", order.pk, order.number, said)], at=at, by=by)
+    words = said % {"amount": written(amount), "reference": event.reference or event.event_id}
+    staff_tasks.open_tasks(
+        [staff_tasks.Finding(PAID_AGAIN, "ORDER", order.pk, order.number, words.strip())], at=at, by=by
+    )
 
 
 @use_case
 def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
-    """The desk saw on the bank account that the money came again: what was told and is not here becomes a deposit. Where it is what was missing of
+    """The desk saw on the account that the money came again: what was told and is not here becomes a deposit. Where it is what was missing of
     the payment, that is paid; the rest is to be paid back as a difference. Returns the amount. Raises NotFound, NotAllowedNow when nobody is asked
     about it (any more)."""
     payment = OrderPayment.objects.filter(pk=payment_id).first()
@@ -71,23 +82,24 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
     amount = payment.not_booked_amount
     if not amount or not selectors.is_paid_again(order.pk):
         raise NotAllowedNow(_("No second transfer of this payment was reported, or it is decided."))
-    here = payment.attached_amount + amount
+    came, told = _came(payment, amount)
+    here = payment.attached_amount + came
     # What was paid once the goods had left is attached to their sale and not to the payment: such a payment is whole all the same.
     was_short = payment.status not in paid.RECEIVED and payment.attached_amount < payment.to_be_paid
-    if is_paid_now := was_short and here >= payment.to_be_paid:
+    if is_paid_now := was_short and max(here, told) >= payment.to_be_paid:
         paid.take_up(order.pk, at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(
-        received_amount=payment.received_amount + amount,
+        received_amount=payment.received_amount + came,
         not_booked_amount=ZERO,
-        told_amount=max(payment.told_amount, here),
-        status=PaymentStatus.PAID if is_paid_now else payment.status,
+        told_amount=told,
+        status=_status_of(payment) if is_paid_now else payment.status,
     )
-    post_receipt(order, payment, amount, at=at, by=by)
+    post_receipt(order, payment, came, at=at, by=by)
     paid.resolve_failure(order.pk, at=at, by=by)
     if is_paid_now:
         paid.go_on(order, payment, at=at, by=by)
     elif was_short:
-        paid.tell_short(order, payment, paid=here, at=at, by=by)
+        paid.tell_short(order, payment, paid=max(here, told), at=at, by=by)
     send_on(order, is_too_much=True, at=at, by=by)
     staff_tasks.close_open(
         kind=PAID_AGAIN,
@@ -102,3 +114,19 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
     move_states(order_ids=[order.pk], at=at, by=by)
     announce(selectors.order_heads([order.pk]), topic="payment")
     return amount
+
+
+def _came(payment: OrderPayment, amount: Decimal) -> tuple[Decimal, Decimal]:
+    """What becomes a deposit of money that came beside what is in the books, and what is told as received with it. Of a transfer it is all; for
+    goods that have left a provider owes since their sale."""
+    if payment.method == PaymentMethod.BANK_TRANSFER:
+        return amount, max(payment.told_amount, payment.attached_amount + amount)
+    told = payment.told_amount + amount
+    beyond = min(max(told - payment.amount, ZERO), amount)
+    return paid.deposit_of(payment, told=told) + beyond, told
+
+
+def _status_of(payment: OrderPayment) -> str:
+    """As the last news of its money calls it."""
+    last = payment.events.filter(kind__in=paid.RECEIVED).order_by("pk").last()
+    return last.kind if last else PaymentStatus.PAID
