@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -42,6 +43,7 @@ from erp.orders.services import (
     release_orders,
     resolve_hold,
     ship,
+    surplus,
     waiting,
 )
 from tests.correspondence.factories import writes
@@ -576,3 +578,46 @@ def test_what_the_desk_books_of_a_card_for_goods_that_have_left_is_owed_since_th
     book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW)
 
     assert (figure("receivable.card"), figure("deposits"), tasks()) == (before, 0, []) == (2200, 0, [])
+
+
+def test_a_deposit_that_a_sale_took_is_no_reason_to_take_less_of_what_comes_next():
+    """1,100 was captured and taken by the first sale. The rest is captured, and the order cancelled: all of the rest goes back."""
+    channel, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 3, 1100), payments=(replace(AUTHORISED, amount=Decimal(3300)),)))
+    news(channel, "CAPTURED", 1100, event_id="n-1")
+    release_orders(order_ids=[record.pk], **HOW)
+    ship(requests=[ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 1})], **HOW)
+    assert (figure("deposits"), figure("receivable.card")) == (0, 1100)
+
+    news(channel, "CAPTURED", event_id="n-2")
+    assert (figure("deposits"), figure("receivable.card")) == (2200, 3300)
+
+    cancel_order(channel=channel.code, external_id="A-1", **HOW)
+    assert (figure("deposits"), figure("refunds_payable")) == (0, 2200)
+
+
+def test_the_same_part_again_of_a_transfer_for_goods_that_left_unpaid_pays_them():
+    PaymentRoute.objects.filter(method="BANK_TRANSFER").update(must_be_paid_first=False)
+    channel, shirt = stocked_shop()
+    shipped(placed(channel, order(line(shirt, 2, 1100), payments=(transfer(2200),))))
+    news(channel, "PAID", 1100, event_id="p-1")
+    news(channel, "PAID", 1100, event_id="p-2", when=NOON + HOUR)
+    assert tasks() == ["PAID_AGAIN", "PAYMENT_SHORT"]
+
+    book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+    assert (figure("bank"), figure("deposits"), tasks()) == (2200, 0, [])
+    assert OrderPayment.objects.get().status == "PAID"
+
+
+def test_deposits_of_goods_to_come_are_not_too_much_beside_what_is_owed_since_a_sale():
+    """One shirt of three left on credit; then all is captured. 2,200 pay the other two, and nothing is to go back."""
+    channel, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 3, 1100), payments=(replace(AUTHORISED, amount=Decimal(3300)),)))
+    release_orders(order_ids=[record.pk], **HOW)
+    ship(requests=[ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 1})], **HOW)
+    news(channel, "CAPTURED", 3300, event_id="n-1")
+
+    surplus.tell(record.pk, **HOW)
+
+    assert (figure("deposits"), surplus.find(record.pk), tasks()) == (2200, [], [])

@@ -1502,6 +1502,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "owed_amount",
+                    erp.core.fields.FiniteDecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        editable=False,
+                        max_digits=16,
+                        verbose_name="owed since the sale",
+                    ),
+                ),
+                (
                     "refunded_amount",
                     erp.core.fields.FiniteDecimalField(
                         decimal_places=2, default=0, max_digits=16, verbose_name="refunded"

@@ -73,6 +73,10 @@ class OrderPayment(models.Model):
     counterparty_id = models.BigIntegerField(_("counterparty"), null=True, blank=True)
     received_amount = FiniteDecimalField(_("received in advance"), max_digits=16, decimal_places=2, default=0)
     applied_amount = FiniteDecimalField(_("applied to shipments"), max_digits=16, decimal_places=2, default=0)
+    # Of what was applied: what had not come when the goods were sold. Whoever pays owes it since, and what comes for it is no deposit.
+    owed_amount = FiniteDecimalField(
+        _("owed since the sale"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
+    )
     refunded_amount = FiniteDecimalField(_("refunded"), max_digits=16, decimal_places=2, default=0)
     surplus_refunded_amount = FiniteDecimalField(
         _("refunded, being more than was to be paid"), max_digits=16, decimal_places=2, default=0, db_default=0
@@ -121,6 +125,11 @@ class OrderPayment(models.Model):
     def attached_amount(self) -> Decimal:
         """What was received in advance, less what went back because it was more than was to be paid."""
         return self.received_amount - self.surplus_refunded_amount
+
+    @property
+    def beyond_amount(self) -> Decimal:
+        """What was received in advance beyond what was to be paid so: what is owed since its sale is paid for, or will be, by other money."""
+        return max(self.attached_amount - max(self.amount - self.owed_amount, ZERO), ZERO)
 
     @property
     def to_be_paid(self) -> Decimal:

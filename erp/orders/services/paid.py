@@ -19,11 +19,10 @@ RECEIVED = (PaymentStatus.CAPTURED, PaymentStatus.PAID)
 
 
 def deposit_of(payment: OrderPayment, *, told: Decimal) -> Decimal:
-    """How much of what came is paid in advance, once ``told`` was told as received in all: what is neither here nor for goods that have left."""
-    here = payment.attached_amount
-    owed_for_shipped = max(payment.applied_amount - here, ZERO)
-    unshipped = max(payment.amount - payment.applied_amount - here, ZERO)
-    return min(max(told - here - owed_for_shipped, ZERO), unshipped)
+    """How much of what came is paid in advance, once ``told`` was told as received in all: what is neither here nor for goods that were sold before
+    it came."""
+    here, owed = payment.attached_amount, payment.owed_amount
+    return min(max(told - here - owed, ZERO), max(payment.amount - owed - here, ZERO))
 
 
 def take_up(order_id: int, *, at: dt.datetime, by: Actor) -> None:

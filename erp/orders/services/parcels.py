@@ -61,6 +61,7 @@ class Payment:
     received_amount: Decimal
     applied_amount: Decimal
     unsold_amount: Decimal
+    owed_amount: Decimal
 
     @property
     def is_of_funder(self) -> bool:
@@ -211,7 +212,7 @@ ORDER BY fee.order_id, fee.line_no
 
 _PAYMENTS = """
 SELECT pay.id, pay.order_id, pay.method, pay.provider, pay.amount, pay.role, pay.counterparty_id,
-       pay.received_amount - pay.surplus_refunded_amount, pay.applied_amount, pay.unsold_amount
+       pay.received_amount - pay.surplus_refunded_amount, pay.applied_amount, pay.unsold_amount, pay.owed_amount
 FROM orders_orderpayment pay
 WHERE pay.order_id IN (SELECT order_id FROM orders_shipment WHERE id = ANY(%s::bigint[])) ORDER BY pay.order_id, pay.line_no
 """

@@ -239,7 +239,6 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     paid.resolve_failure(order.pk, at=at, by=by)
     told = payment.told_amount + _amount_told(payment, event)
     here = payment.attached_amount
-    owed_for_shipped = max(payment.applied_amount - here, ZERO)
     beyond = _beyond(payment, event)
     received = paid.deposit_of(payment, told=told) + beyond
     is_whole = max(told, here + received) >= payment.to_be_paid
@@ -256,7 +255,7 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
     if received:
         second_transfers.send_on(order, is_too_much=beyond > 0, at=at, by=by)
     if event.kind == PaymentEvent.Kind.PAID:
-        of_shipped = min(told, owed_for_shipped) - min(payment.told_amount, owed_for_shipped)
+        of_shipped = min(told, payment.owed_amount) - min(payment.told_amount, payment.owed_amount)
         heard = payment.amount if event.amount is None else event.amount
         second_transfers.ask(payment, event, amount=heard - received - of_shipped, at=at, by=by)
 

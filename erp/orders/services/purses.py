@@ -37,6 +37,7 @@ class Purse:
         self.order = order
         self.applied = {payment.id: payment.applied_amount for payment in order.payments}
         self.unsold = {payment.id: payment.unsold_amount for payment in order.payments}
+        self.owed = {payment.id: payment.owed_amount for payment in order.payments}
         self.deposits = dict(deposits)
 
     def take(self, gross: Decimal, *, on: dt.date) -> list[MoneyPart]:
@@ -51,6 +52,7 @@ class Purse:
             if portion > from_deposit:
                 parts.append(self._debt(payment, portion - from_deposit, on))
             self.applied[payment.id] += portion
+            self.owed[payment.id] += portion - from_deposit
             left -= portion
         if left > 0:
             parts.append(MoneyPart(left, "receivable.account", customer_party(self.order)))
@@ -77,6 +79,7 @@ class Purse:
             if part:
                 found.taken_over.append(self._debt(payment, part, on))
             self.applied[payment.id] += part
+            self.owed[payment.id] += part
             self.unsold[payment.id] += portion - part
             left -= part
         return found
@@ -129,9 +132,10 @@ def open_purses(orders: Iterable[ParcelOrder]) -> dict[int, Purse]:
 
 def save_purses(purses: Iterable[Purse], *, batch: rows.Batch) -> None:
     changed = [
-        (payment.id, purse.applied[payment.id], purse.unsold[payment.id])
+        (payment.id, *now)
         for purse in purses
         for payment in purse.order.payments
-        if (purse.applied[payment.id], purse.unsold[payment.id]) != (payment.applied_amount, payment.unsold_amount)
+        if (now := (purse.applied[payment.id], purse.unsold[payment.id], purse.owed[payment.id]))
+        != (payment.applied_amount, payment.unsold_amount, payment.owed_amount)
     ]
-    batch.update(OrderPayment, "id", ["applied_amount", "unsold_amount"], changed)
+    batch.update(OrderPayment, "id", ["applied_amount", "unsold_amount", "owed_amount"], changed)

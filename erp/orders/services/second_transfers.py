@@ -120,7 +120,9 @@ def _came(payment: OrderPayment, amount: Decimal) -> tuple[Decimal, Decimal]:
     """What becomes a deposit of money that came beside what is in the books, and what is told as received with it. Of a transfer it is all; for
     goods that have left a provider owes since their sale."""
     if payment.method == PaymentMethod.BANK_TRANSFER:
-        return amount, max(payment.told_amount, payment.attached_amount + amount)
+        of_shipped = min(amount, max(payment.owed_amount - payment.told_amount, ZERO))
+        came = amount - of_shipped
+        return came, max(payment.told_amount + of_shipped, payment.attached_amount + came)
     told = payment.told_amount + amount
     beyond = min(max(told - payment.amount, ZERO), amount)
     return paid.deposit_of(payment, told=told) + beyond, told

@@ -17,7 +17,6 @@ from erp.core.money import ZERO
 from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderPayment, PaymentStatus
 from erp.orders.postings import Document, MoneyPart
-from erp.orders.services import paid
 from erp.orders.services.parties import customer_party, dimensions_of
 
 TASK = "REFUND_OF_DIFFERENCE"
@@ -37,33 +36,15 @@ def find(order_id: int) -> list[Surplus]:
     received = OrderPayment.objects.filter(order=order_id, received_amount__gt=F("surplus_refunded_amount")).exclude(
         role=""
     )
-    payments = list(received.order_by("line_no"))
-    above = [payment for payment in payments if payment.attached_amount > payment.amount]
-    behind = [payment for payment in payments if _may_be_sold_before_it_was_paid(payment)]
+    above = [payment for payment in received.order_by("line_no") if payment.beyond_amount]
     found: list[Surplus] = []
     left = _free_deposits(order_id) if above else ZERO
     for payment in above:
-        part = min(payment.attached_amount - payment.amount, left)
+        part = min(payment.beyond_amount, left)
         if part > 0:
             found.append(Surplus(payment, part))
             left -= part
-    if behind:
-        still = selectors.still_to_be_sold(order_id)
-        left = _deposited(order_id) - still - sum(item.amount for item in found)
-    parts = {item.payment.pk: item for item in found}
-    for payment in behind:
-        known = parts[payment.pk].amount if payment.pk in parts else ZERO
-        part = min(payment.attached_amount - known, left)
-        if part > 0:
-            parts[payment.pk] = Surplus(payment, known + part)
-            left -= part
-    return [parts[payment.pk] for payment in payments if payment.pk in parts]
-
-
-def _may_be_sold_before_it_was_paid(payment: OrderPayment) -> bool:
-    """Where goods left first, what came for them is attached to their sale: all that no sale to come will take is more than was to be paid then,
-    however little it is beside what the payment asks for."""
-    return payment.status in paid.RECEIVED and payment.applied_amount > 0
+    return found
 
 
 def _free_deposits(order_id: int) -> Decimal:
