@@ -249,6 +249,19 @@ def test_pieces_are_kept_extended_and_given_back(admin_client, shelf):
     assert figures(shirt, warehouse) == (5, 3)
 
 
+def test_the_form_that_keeps_pieces_proposes_a_number_and_the_only_channel(admin_client, shelf):
+    site, _warehouse, _shirt = shelf
+
+    def proposed():
+        form = admin_client.get(reverse("admin:inventory_hold_add")).context["form"]
+        return form["ref"].value(), form["channel"].value()
+
+    (one, there), (other, _same) = proposed(), proposed()
+    assert (one.startswith("K"), one != other, there) == (True, True, site.pk)
+    channel(location())
+    assert proposed()[1] is None
+
+
 def test_a_kit_tells_which_component_how_many_can_be_made_of(admin_client, shelf):
     site, warehouse, shirt = shelf
     pair, socks = sku(), sku()

@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from catalog.models import KitComponent, Price, PriceList, Sku
 from customers.services import CustomerData
@@ -261,7 +262,7 @@ def test_a_hold_becomes_an_order_that_takes_its_pieces_whatever_the_rule_says(th
     assert (waits(record), hold(channel_id=channel.pk, ref="T-1").is_closed) == ([], True)
 
 
-def test_a_hold_of_a_kit_becomes_an_order_of_the_kit_at_its_own_price(there):
+def test_a_hold_of_a_kit_becomes_an_order_of_the_kit_at_its_own_price(there, admin_client):
     channel, place, shirt = there
     pair = sku()
     Sku.objects.filter(pk=pair.pk).update(is_kit=True)
@@ -274,6 +275,9 @@ def test_a_hold_of_a_kit_becomes_an_order_of_the_kit_at_its_own_price(there):
         channel_id=channel.pk, ref="T-2", lines=[HoldDemand(shirt.pk, 3)], kits={pair.pk: 1}, kind="QUOTE", at=NOON, by=DESK
     )  # fmt: skip
     said = HoldOrder("T-2", "", CustomerData(family_name="佐藤"), DeliveryInput(), "CASH")
+    page = admin_client.get(reverse("admin:orders_order_from_hold", args=[kept.id]))
+    offered = [(code, pieces, price.price) for code, _name, pieces, price in page.context["goods"]]
+    assert offered == [(pair.code, 1, 1800), (shirt.code, 1, 1100)]
 
     outcome = order_from_hold(channel=channel.code, held=held_for(kept.id), said=said, at=NOON, by=DESK)
 

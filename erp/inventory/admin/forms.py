@@ -325,7 +325,12 @@ class HoldForm(forms.Form):
     owner_label = forms.CharField(label=_("kept for"), max_length=100)
     owner_phone = forms.CharField(label=_("phone"), max_length=30, required=False)
     expires_at = forms.SplitDateTimeField(
-        label=_("expires at"), required=False, help_text=_("Empty: as long as this kind usually runs.")
+        label=_("expires at"),
+        required=False,
+        widget=forms.SplitDateTimeWidget(
+            date_attrs={"type": "date"}, time_attrs={"type": "time"}, date_format="%Y-%m-%d", time_format="%H:%M"
+        ),
+        help_text=_("Empty: as long as this kind usually runs."),
     )
     priority = forms.IntegerField(
         label=_("priority"),

@@ -23,6 +23,7 @@ from erp.core.admin import ActionForm, PageLink
 from erp.core.spans import in_words
 from erp.inventory import services
 from erp.inventory.admin import hold_previews
+from erp.inventory.admin.baskets import new_number
 from erp.inventory.admin.forms import HoldForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels
 from erp.inventory.models import Hold, HoldLine, Promise
@@ -150,8 +151,13 @@ class HoldAdmin(OfPlaces):
         """Keep pieces for somebody (取り置き), or note what a customer waits for (客注)."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = HoldForm(request.POST or None)
+        form = HoldForm(request.POST or None, initial={"ref": new_number("K")})
         limit_channels(form, request)
+        offered = form.fields["channel"]
+        assert isinstance(offered, forms.ModelChoiceField)
+        if offered.queryset is not None and len(own := offered.queryset[:2]) == 1:
+            # A shop has its own till only.
+            offered.initial = own[0].pk
 
         def act() -> HttpResponse:
             values = form.cleaned_data

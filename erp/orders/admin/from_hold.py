@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Account
 from customers.services import CustomerData
+from erp.core.clock import business_date
 from erp.core.models import Channel
 from erp.inventory.selectors import held_for, shop_channels_of
+from erp.inventory.selectors.goods import goods_named
 from erp.orders import services
 from erp.orders.models import OrderType, PaymentMethod
 
@@ -78,6 +81,9 @@ def convert(page: OrderAdmin, request: HttpRequest, hold_id: int) -> HttpRespons
     channel = Channel.objects.get(pk=held.channel_id)
     initial = {"external_id": held.ref, "name": held.owner_label, "phone": held.owner_phone}
     form = HoldOrderForm(request.POST or None, initial=initial)
+    prices = services.prices_of_hold(held, account_code="", on=business_date(timezone.now()))
+    names = goods_named(sku_id for sku_id, _pieces in held.asked)
+    goods = [(*names[sku_id], pieces, prices.get(sku_id)) for sku_id, pieces in held.asked]
 
     def act() -> HttpResponse:
         outcome = page.serve(
@@ -91,5 +97,11 @@ def convert(page: OrderAdmin, request: HttpRequest, hold_id: int) -> HttpRespons
         return page.done(request, told, "admin:orders_order_change", outcome.order_id)
 
     return page.service_page(
-        request, form=form, title=gettext("Make the hold an order"), act=act, submit=gettext("Place the order")
+        request,
+        form=form,
+        title=gettext("Make the hold an order"),
+        act=act,
+        submit=gettext("Place the order"),
+        template="admin/orders/order/from_hold.html",
+        goods=goods,
     )

@@ -41,7 +41,7 @@ from erp.orders.services.documents import (
     StatedTax,
 )
 from erp.orders.services.exchanges import Exchange, part_exchanges
-from erp.orders.services.from_holds import HoldOrder, order_from_hold
+from erp.orders.services.from_holds import HoldOrder, order_from_hold, prices_of_hold
 from erp.orders.services.holding import assign_sku, hold_order, make_final, resolve_hold
 from erp.orders.services.label_files import find_label_problems, write_label_file
 from erp.orders.services.letters import remind_of_payments
@@ -169,6 +169,7 @@ __all__ = [
     "place_order",
     "place_orders",
     "plan_releases",
+    "prices_of_hold",
     "propose",
     "read_tracking_file",
     "reconsider_lost_reservations",

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from catalog.selectors import price_for, sku_codes
+from catalog.selectors import PriceAnswer, price_for, sku_codes
 from customers.selectors import accounts_by_code
 from customers.services import CustomerData
 from erp.core.actors import Actor
@@ -41,14 +41,7 @@ def order_from_hold(*, channel: str, held: HeldFor, said: HoldOrder, at: dt.date
     """
     if held.is_closed:
         raise NotAllowedNow(_("The hold %(ref)s is closed.") % {"ref": held.ref})
-    account = accounts_by_code([said.account_code]).get(said.account_code) if said.account_code else None
-    prices = price_for(
-        sku_ids=[sku_id for sku_id, _pieces in held.asked],
-        on=business_date(at),
-        channel_id=held.channel_id,
-        price_list_id=account.price_list_id if account else None,
-        wholesale_percent=account.wholesale_percent if account else None,
-    )
+    prices = prices_of_hold(held, account_code=said.account_code, on=business_date(at))
     codes = sku_codes([sku_id for sku_id, _pieces in held.asked])
     if missing := [codes[sku_id] for sku_id, _pieces in held.asked if sku_id not in prices]:
         raise NotAllowedNow(_("Without a price: %(skus)s") % {"skus": ", ".join(missing)})
@@ -72,6 +65,18 @@ def order_from_hold(*, channel: str, held: HeldFor, said: HoldOrder, at: dt.date
     payments: Sequence[PaymentInput] = () if said.account_code else (PaymentInput(said.method, total),)
     charged = replace(order, total=total, payments=tuple(payments))
     return place_order(channel=channel, order=charged, at=at, by=by)
+
+
+def prices_of_hold(held: HeldFor, *, account_code: str, on: dt.date) -> dict[int, PriceAnswer]:
+    """At what prices an order for it would be placed on a day: those of the account, else of the channel. SKUs without a price are missing."""
+    account = accounts_by_code([account_code]).get(account_code) if account_code else None
+    return price_for(
+        sku_ids=[sku_id for sku_id, _pieces in held.asked],
+        on=on,
+        channel_id=held.channel_id,
+        price_list_id=account.price_list_id if account else None,
+        wholesale_percent=account.wholesale_percent if account else None,
+    )
 
 
 def _total(channel: str, order: OrderInput) -> Decimal:
