@@ -249,6 +249,14 @@ def test_pieces_are_kept_extended_and_given_back(admin_client, shelf):
     assert figures(shirt, warehouse) == (5, 3)
 
 
+def test_scanned_codes_alone_are_pieces_to_keep(admin_client, shelf):
+    site, warehouse, shirt = shelf
+    ChannelPolicy.objects.all().delete()
+    keep(admin_client, site, shirt, f"1\n{shirt.code}", "K-9")
+
+    assert (Hold.objects.get(ref="K-9").wanted, figures(shirt, warehouse)) == ([[shirt.pk, 2]], (5, 5))
+
+
 def test_the_form_that_keeps_pieces_proposes_a_number_and_the_only_channel(admin_client, shelf):
     site, _warehouse, _shirt = shelf
 

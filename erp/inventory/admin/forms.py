@@ -33,13 +33,16 @@ from erp.inventory.services import (
 
 
 class LinesField(forms.CharField):
-    """One line per SKU: code, pieces, and where it makes sense a unit cost, parted by comma or tab."""
+    """One line per SKU: code, pieces, and where it makes sense a unit cost, parted by comma or tab.
+
+    ``takes_scans``: a code alone, which is what a scanner types, is one piece.
+    """
 
     widget = forms.Textarea
 
-    def __init__(self, *, needs_cost: bool = False, **options: Any) -> None:
+    def __init__(self, *, needs_cost: bool = False, takes_scans: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        self.needs_cost = needs_cost
+        self.needs_cost, self.takes_scans = needs_cost, takes_scans
 
     def clean(self, value: Any) -> list[tuple[Sku, int, Decimal | None]]:
         text = super().clean(value)
@@ -56,6 +59,8 @@ class LinesField(forms.CharField):
         lines, problems = [], []
         for number, row in enumerate(typed, start=1):
             cells = [cell.strip() for cell in row]
+            if self.takes_scans and len(cells) == 1:
+                cells.append("1")
             try:
                 cost = _cost(cells[2]) if len(cells) > 2 and cells[2] else None
                 lines.append((known[cells[0]], _pieces(cells[1]), cost))
@@ -340,7 +345,11 @@ class HoldForm(forms.Form):
         required=False,
         help_text=_("Customer orders with a smaller number get goods first."),
     )
-    lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
+    lines = LinesField(
+        label=_("lines"),
+        takes_scans=True,
+        help_text=_("One line each: SKU, pieces. A scanned code alone is one piece."),
+    )
 
     def demands(self) -> list[HoldDemand]:
         """In pieces of stock: of a kit those of its components."""
