@@ -8,20 +8,27 @@ from typing import Any
 
 import pytest
 
+from accounting.models import JournalEntry, Period
+from accounting.services import close_period, open_periods
 from erp.core.models import StaffTask
 from erp.core.verify import verify
 from erp.inventory.services import ReceiptLine, receive
 from erp.orders.models import Order, OrderPayment, Shipment, ShipmentLine
 from erp.orders.services import (
     AdjustmentInput,
+    ChannelReturn,
     FeeInput,
+    PaymentInput,
     PaymentNews,
     ReturnedLine,
+    ReturnedUnits,
     ShipRequest,
     accept,
     cancel_by_staff,
+    cancel_order,
     confirm_refund,
     deliver,
+    record_channel_return,
     record_payment_event,
     record_refusal,
     record_return,
@@ -208,3 +215,50 @@ def test_a_fee_that_is_kept_is_all_that_is_to_be_paid_when_its_goods_came_back()
 
     assert (OrderPayment.objects.get().status, short(), owed()) == ("CAPTURED", [], (0, 0))
     assert (figure("sales.shipping_fee"), figure("receivable.card")) == (500, 550)
+
+
+def closed(month: dt.date) -> None:
+    open_periods(through=month, **HOW)
+    for period in Period.objects.filter(starts_on__lte=month).order_by("starts_on"):
+        close_period(period_id=period.pk, **HOW)
+
+
+def test_a_return_that_a_channel_tells_of_a_month_that_is_closed_is_booked_on_the_first_open_day():
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    record = placed(channel, order(line(shirt, 2, 1100, line_id="1"), payments=(card(2200, "CAPTURED"),)))
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk)], ship_date=dt.date(2026, 10, 30), **HOW)
+    closed(dt.date(2026, 10, 1))
+    request = ChannelReturn("R-1", (ReturnedUnits("1", 1),), returned_on=dt.date(2026, 10, 31))
+
+    told = {"channel": channel.code, "external_id": "A-1", "request": request, **HOW}
+    document = record_channel_return(**told).document
+
+    assert document is not None
+    assert document.return_date == dt.date(2026, 11, 1)
+    assert figure("refunds_payable") == 1100
+    again = record_channel_return(**told)
+    assert (again.document, again.is_replay) == (document, True)
+
+
+def test_money_is_booked_on_the_next_open_day_where_somebody_has_closed_the_month_that_runs():
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    closed(dt.date(2026, 11, 1))
+    transfer = PaymentInput("BANK_TRANSFER", Decimal(2200), "PENDING")
+
+    placed(channel, order(line(shirt, 1, 1100), payments=(card(1100, "CAPTURED"),)))
+    placed(channel, order(line(shirt, 2, 1100), payments=(transfer,), external_id="A-2"))
+    for number, kind in enumerate(["PAID", "REFUNDED"]):
+        news = PaymentNews(f"n-{number}", kind, NOON, Decimal(2200))
+        record_payment_event(channel=channel.code, external_id="A-2", event=news, **HOW)
+        if kind == "PAID":
+            cancel_order(channel=channel.code, external_id="A-2", **HOW)
+
+    assert set(JournalEntry.objects.filter(source_type="ORDER").values_list("entry_date", flat=True)) == {
+        dt.date(2026, 12, 1)
+    }
+    assert (figure("deposits"), figure("refunds_payable"), figure("bank")) == (1100, 0, 0)

@@ -493,6 +493,24 @@ def test_goods_sold_of_which_a_person_says_late_what_they_were_are_booked_althou
     assert figures(shirt, place) == (9, 0)
 
 
+@fails_without("orders.open_days.open_day[hold_open_dates()]")
+def test_money_that_comes_in_a_month_that_is_being_closed_is_booked_on_the_next_day(stocked, october):
+    site, _place, shirt = stocked
+    month, moment = october
+    placed(site, order(line(shirt), payments=(PaymentInput("BANK_TRANSFER", Decimal(1100), "PENDING"),)))
+    news = PaymentNews("n-1", "PAID", moment, Decimal(1100))
+    told = {"channel": site.code, "external_id": "A-1", "event": news, "at": moment, "by": DESK}
+
+    outcomes = race(
+        lambda: close_period(period_id=month.pk, **HOW),
+        once_another_waits(lambda: record_payment_event(**told)),
+        names=["books:2026-10"],
+    )
+
+    assert kinds(outcomes) == ["Period", "str"]
+    assert figure("deposits") == 1100
+
+
 # Goods outside
 
 

@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from accounting.selectors import open_items, payment_routes
 from accounting.services import EntryDraft, Party, post_entries
 from erp.core.actors import Actor
-from erp.core.clock import business_date
 from erp.core.errors import NotAllowedNow
 from erp.core.money import ZERO
 from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderPayment, PaymentMethod
 from erp.orders.postings import Dimensions, Document, MoneyPart
 from erp.orders.services.drafting import Draft
+from erp.orders.services.open_days import money_day
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.writing import Written
 
@@ -30,7 +30,7 @@ def post_receipt(order: Order, payment: OrderPayment, amount: Decimal, *, at: dt
         document=Document("ORDER", order.pk, order.number),
         money=MoneyPart(amount, payment.role, counterparty(payment)),
         customer=customer_party(order),
-        on=business_date(at),
+        on=money_day(at),
         dimensions=dimensions_of(order),
     )
     post_entries(drafts=[draft], at=at, by=by)
@@ -55,7 +55,7 @@ def owe_deposits_back(order: Order, *, keep: Decimal = ZERO, at: dt.datetime, by
             document=Document("ORDER", order.pk, order.number),
             deposits=deposits,
             customer=customer,
-            on=business_date(at),
+            on=money_day(at),
             dimensions=dimensions_of(order),
         )
         post_entries(drafts=[draft], at=at, by=by)
@@ -73,7 +73,9 @@ def post_advance_receipts(
     drafts: Sequence[Draft], written: Mapping[int, Written], *, at: dt.datetime, by: Actor
 ) -> None:
     """Deposits of orders whose money was captured when they were placed, or amended: what is not in the books yet."""
-    entries: list[EntryDraft] = []
+    if not any(payment.to_post and payment.role for draft in drafts for payment in draft.payments):
+        return
+    on, entries = money_day(at), list[EntryDraft]()
     for draft in drafts:
         customer = Party("CUSTOMER", draft.customer_record_id or 0, _orderer_label(draft))
         department = draft.account.department_id if draft.account else None
@@ -88,12 +90,11 @@ def post_advance_receipts(
                         document=Document("ORDER", draft.order_id, draft.number),
                         money=MoneyPart(payment.to_post, payment.role, party),
                         customer=customer,
-                        on=business_date(at),
+                        on=on,
                         dimensions=dimensions,
                     )
                 )
-    if entries:
-        post_entries(drafts=entries, at=at, by=by)
+    post_entries(drafts=entries, at=at, by=by)
 
 
 def find_routes(*, order_id: int, at: dt.datetime, by: Actor) -> None:

@@ -13,7 +13,6 @@ from accounting.selectors import OpenItemView, open_items
 from accounting.services import post_entries
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
-from erp.core.clock import business_date
 from erp.core.errors import NotAllowedNow, NotFound
 from erp.core.models import StaffTask
 from erp.core.money import ZERO, written
@@ -22,6 +21,7 @@ from erp.orders import postings, selectors
 from erp.orders.models import Order, OrderEvent, OrderPayment, PaymentEvent, PaymentStatus
 from erp.orders.postings import Document, MoneyPart
 from erp.orders.services import surplus
+from erp.orders.services.open_days import money_day
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.payment_news import PaymentNews
 from erp.orders.services.states import announce, move_states
@@ -34,7 +34,7 @@ def hear_refund(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, b
     """News that money went back, in a transaction that holds the order's lock. What is owed is posted; of the rest a return may have taken as
     much off what the payer owes, with no money of ours; what neither explains is a matter for a person, until it is owed after all."""
     order = Order.objects.get(pk=payment.order_id)
-    posted = pay_refund(payment=payment, amount=event.amount, on=business_date(at), at=at, by=by)
+    posted = pay_refund(payment=payment, amount=event.amount, on=money_day(at), at=at, by=by)
     if event.amount is not None:
         beyond = event.amount - posted
     elif posted:
@@ -72,7 +72,7 @@ def _explain(order: Order, taken_off: Decimal, *, at: dt.datetime, by: Actor) ->
     gap = _gap_of(order) + taken_off
     news = PaymentEvent.objects.filter(order=order, kind=PaymentEvent.Kind.REFUNDED).select_related("payment")
     if gap < 0 and (last := news.order_by("pk").last()) is not None and (wanted := min(-gap, _not_counted(order.pk))):
-        gap += pay_refund(payment=last.payment, amount=wanted, on=business_date(at), at=at, by=by)
+        gap += pay_refund(payment=last.payment, amount=wanted, on=money_day(at), at=at, by=by)
     _keep_gap(order, gap, at=at, by=by)
 
 
@@ -126,7 +126,7 @@ def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
     if payment is None:
         raise NotFound(_("There is no such payment."))
     Order.objects.select_for_update(no_key=True).get(pk=payment.order_id)
-    posted = pay_refund(payment=payment, amount=None, on=business_date(at), at=at, by=by)
+    posted = pay_refund(payment=payment, amount=None, on=money_day(at), at=at, by=by)
     if not posted:
         raise NotAllowedNow(_("Nothing is owed back for this order; cancel it or take the goods back first."))
     detail = _("Refunded %(amount)s") % {"amount": written(posted)}
