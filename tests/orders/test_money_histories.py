@@ -90,9 +90,10 @@ class History:
             told = type(refusal).__name__
         self.done.append(f"{name}: {told}")
 
-    def hear(self, kind: str, amount: int | None) -> None:
+    def hear(self, kind: str, amount: int | None, reference: str = "") -> None:
         self.news += 1
-        event = PaymentNews(f"n-{self.news}", kind, NOON, None if amount is None else Decimal(amount))
+        said = None if amount is None else Decimal(amount)
+        event = PaymentNews(f"n-{self.news}", kind, NOON, said, reference=reference)
         record_payment_event(channel=self.channel.code, external_id="A-1", event=event, **HOW)
 
     def release(self) -> object:
@@ -217,13 +218,18 @@ class Cards(History):
     """Authorised with the order; the provider owes what was captured, less what it has paid back."""
 
     way = PaymentInput("CARD", Decimal(0), "AUTHORIZED")
-    acts: ClassVar[dict[str, int]] = {"capture": 3, "refund": 2, "settle": 2}
+    acts: ClassVar[dict[str, int]] = {"capture": 4, "again": 1, "refund": 2, "settle": 2}
     paid_back = 0
 
-    def capture(self) -> int | None:
-        amount = self.chance.choice([None, self.due(), PRICE])
-        self.hear("CAPTURED", None if self.payment().told_amount else amount)
-        return amount
+    def capture(self) -> tuple[int | None, str]:
+        """All of it, the whole, or a part; of parts some have a name of their own, and some come again under another message."""
+        amount, drawn = self.chance.choice([None, self.due(), PRICE]), random.Random(f"name of {self.news}")
+        name = drawn.choice(["", "", f"txn_{self.news}", "txn_1"]) if amount == PRICE else ""
+        self.hear("CAPTURED", amount, name)
+        return amount, name
+
+    def again(self) -> Decimal:
+        return book_second_transfer(payment_id=self.payment().pk, **HOW)
 
     def refund(self) -> int:
         amount = self.chance.choice([self.due(), PRICE, 300])
@@ -239,10 +245,18 @@ class Cards(History):
     def check(self) -> None:
         super().check()
         payment, gap = self.payment(), Order.objects.get().refund_gap_amount
-        story = (figure("receivable.card"), figure("bank"), self.paid_back, gap, self.tasks(), self.done)
+        came = payment.received_amount + payment.owed_amount
+        story = (figure("receivable.card"), figure("bank"), came, self.paid_back, gap, self.tasks(), self.done)
         assert (gap < 0) == ("REFUND_NOT_OWED" in self.tasks()), story
+        assert figure("receivable.card") + figure("bank") == came - self.paid_back - gap, story
         if payment.told_amount >= payment.amount:
-            assert figure("receivable.card") + figure("bank") == payment.amount - self.paid_back - gap, story
+            assert came >= payment.amount, story
+        asked = payment.not_booked_amount if "PAID_AGAIN" in self.tasks() else 0
+        captured = payment.events.filter(kind="CAPTURED")
+        parts = captured.exclude(amount=None).filter(amount__lt=payment.amount).values_list("amount", flat=True)
+        if len(parts) == captured.count():
+            # Each part that was told stands in the books, is asked about, or came when all was here.
+            assert came + asked >= min(sum(parts), payment.to_be_paid), story
 
 
 class OnDelivery(History):
