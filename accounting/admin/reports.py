@@ -22,6 +22,7 @@ from accounting.selectors import Filter, LedgerPage
 from erp.core import documents
 from erp.core.admin import document_named
 from erp.core.models import Channel, Department
+from erp.core.money import ZERO
 from erp.imports.downloads import table_as_csv
 
 CSV_PAGE = 1_000
@@ -109,7 +110,10 @@ def aging(page: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
     _may_look(page, request)
     form = AgingForm(request.GET if request.GET.get("on") else {"on": timezone.localdate()})
     rows = selectors.aging(on=form.cleaned_data["on"]) if form.is_valid() else []
-    return _render(page, request, "aging", gettext("Aging of receivables"), {"form": form, "rows": rows})
+    names = ("not_due", "days_1_to_30", "days_31_to_60", "days_61_to_90", "older", "total")
+    sums = [sum((getattr(row, name) for row in rows), ZERO) for name in names]
+    context = {"form": form, "rows": rows, "sums": sums if rows else []}
+    return _render(page, request, "aging", gettext("Aging of receivables"), context)
 
 
 def _ledger(

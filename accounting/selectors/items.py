@@ -137,18 +137,25 @@ class AgingRow:
     total: Decimal
 
 
+# What was open on the day is what is open now less what was posted to it since: those postings alone are read, however long the books are.
 _AGING = """
+WITH own AS (SELECT account_id FROM accounting_accountrole WHERE role = ANY(%(roles)s)),
+later AS (
+    SELECT p.open_item_id AS id, sum(CASE p.side WHEN 'DEBIT' THEN p.amount ELSE -p.amount END) AS amount
+    FROM accounting_posting p
+    WHERE p.account_id IN (SELECT account_id FROM own) AND p.entry_date > %(on)s AND p.open_item_id IS NOT NULL GROUP BY p.open_item_id),
+open AS (
+    SELECT i.party_kind, i.party_id, i.party_label, %(on)s::date - coalesce(i.due_date, i.item_date) AS late,
+           CASE i.side WHEN 'DEBIT' THEN i.remaining_amount ELSE -i.remaining_amount END - coalesce(later.amount, 0) AS amount
+    FROM accounting_openitem i LEFT JOIN later ON later.id = i.id
+    WHERE i.id IN (SELECT id FROM accounting_openitem WHERE settled_amount <> amount UNION SELECT id FROM later)
+      AND i.currency = %(currency)s AND i.account_id IN (SELECT account_id FROM own))
 SELECT party_kind, party_id, max(party_label),
        coalesce(sum(amount) FILTER (WHERE late <= 0), 0), coalesce(sum(amount) FILTER (WHERE late BETWEEN 1 AND 30), 0),
        coalesce(sum(amount) FILTER (WHERE late BETWEEN 31 AND 60), 0),
        coalesce(sum(amount) FILTER (WHERE late BETWEEN 61 AND 90), 0), coalesce(sum(amount) FILTER (WHERE late > 90), 0),
        sum(amount)
-FROM (SELECT i.party_kind, i.party_id, i.party_label, %(on)s::date - coalesce(i.due_date, i.item_date) AS late,
-             CASE i.side WHEN 'DEBIT' THEN i.remaining_amount ELSE -i.remaining_amount END AS amount
-      FROM accounting_openitem i
-      WHERE i.settled_amount <> i.amount AND i.currency = %(currency)s
-        AND i.account_id IN (SELECT account_id FROM accounting_accountrole WHERE role = ANY(%(roles)s))) AS open
-GROUP BY party_kind, party_id HAVING sum(amount) <> 0 ORDER BY max(party_label), party_id
+FROM open WHERE amount <> 0 GROUP BY party_kind, party_id HAVING sum(amount) <> 0 ORDER BY max(party_label), party_id
 """
 RECEIVABLE_ROLES = (
     "receivable.account", "receivable.card", "receivable.cod", "receivable.mall", "receivable.deferred", "receivable.agent",
@@ -156,7 +163,7 @@ RECEIVABLE_ROLES = (
 
 
 def aging(*, on: date, roles: Sequence[str] = RECEIVABLE_ROLES, currency: str = COMPANY_CURRENCY) -> list[AgingRow]:
-    """売掛金年齢表: the items open now, per party, by how late they are on a date."""
+    """売掛金年齢表: what was open at the end of a day, per party, by how late it was then. Adds up to the balances of the accounts on that day."""
     with connection.cursor() as cursor:
         cursor.execute(_AGING, {"on": on, "roles": list(roles), "currency": currency})
         return [AgingRow(*[Party(*row[:3]), *row[3:]]) for row in cursor.fetchall()]

@@ -2,6 +2,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -209,3 +210,32 @@ def test_aging_by_days_past_due():
         100_000,
         111_107,
     )
+
+
+def test_aging_of_a_past_day_is_what_was_open_then_and_adds_up_to_the_books(admin_client):
+    debtor = bill_to()
+    paid = post(
+        debit("receivable.account", 100, opens=new_item(debtor, 1, date(2026, 10, 20))),
+        credit("sales.ec", 100),
+        on=date(2026, 10, 5),
+    )
+    post(
+        debit("receivable.account", 30, opens=new_item(debtor, 2, date(2026, 12, 31))),
+        credit("sales.ec", 30),
+        on=date(2026, 11, 9),
+    )
+    post(debit("bank", 60), settle("CREDIT", paid.item_ids[0], 60), on=date(2026, 10, 31))
+    post(debit("bank", 40), settle("CREDIT", paid.item_ids[0], 40), on=date(2026, 11, 10))
+
+    def open_on(day):
+        rows = [(row.not_due, row.days_1_to_30, row.total) for row in selectors.aging(on=day)]
+        booked = sum(selectors.balance_of(role, day) for role in ("receivable.account",))
+        assert sum(total for *_parts, total in rows) == booked
+        return rows
+
+    assert open_on(date(2026, 10, 30)) == [(0, 100, 100)]
+    assert open_on(date(2026, 10, 31)) == [(0, 40, 40)]
+    assert open_on(date(2026, 11, 9)) == [(30, 40, 70)]
+    assert open_on(date(2026, 11, 30)) == [(30, 0, 30)]
+    page = admin_client.get(reverse("admin:accounting_aging"), {"on": "2026-11-09"})
+    assert page.context["sums"] == [30, 40, 0, 0, 0, 70]
