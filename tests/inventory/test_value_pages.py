@@ -77,6 +77,15 @@ def test_each_report_shows_its_figures_and_leads_on(desk, shirts):
         page(desk, name)
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("name", ["stock_value", "stock_flow", "dead_stock", "turnover", "sell_through", "valuation"])
+def test_a_day_that_nobody_lives_to_see_is_refused_in_words(desk, shirts, name, day):
+    item, _warehouse = shirts
+    asked = {"day": day, "first": day, "last": day, "since": day, "skus": item.code}
+
+    assert "日付が範囲外です。" in page(desk, name, **asked).content.decode()
+
+
 def test_files_hold_numbers_and_nothing_that_runs(desk, shirts):
     excel = page(desk, "stock_value", by="category", format="xlsx")
     shift_jis = page(desk, "stock_value", by="category", format="cp932")

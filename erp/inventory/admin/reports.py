@@ -10,9 +10,11 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Category, Sku
+from erp.core.clock import FIRST_MOMENT, LAST_MOMENT
 from erp.core.money import ZERO
 from erp.inventory.models import CostPool
 from erp.inventory.selectors import valuation as methods
@@ -56,7 +58,19 @@ class SkusField(forms.CharField):
         return found
 
 
-class ValuationForm(forms.Form):
+class DaysForm(forms.Form):
+    """A report asks for days of our time: at both ends of the calendar there is no day before, or none behind."""
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        for name in [name for name, field in self.fields.items() if isinstance(field, forms.DateField)]:
+            day = given.get(name)
+            if day is not None and not FIRST_MOMENT.date() <= day < LAST_MOMENT.date():
+                self.add_error(name, gettext("This is no date of our time."))
+        return given
+
+
+class ValuationForm(DaysForm):
     first = forms.DateField(label=_("from"), widget=forms.DateInput(attrs={"type": "date"}))
     last = forms.DateField(label=_("to"), widget=forms.DateInput(attrs={"type": "date"}))
     cost_pool = forms.ModelChoiceField(label=_("cost pool"), queryset=CostPool.objects.order_by("code"))

@@ -21,7 +21,7 @@ from erp.core.admin.paging import page_number
 from erp.core.errors import InvalidInput
 from erp.core.money import written
 from erp.imports.downloads import table_as_file
-from erp.inventory.admin.reports import SkusField
+from erp.inventory.admin.reports import DaysForm, SkusField
 from erp.inventory.models import CostPool, Location
 from erp.inventory.selectors.stock_value import By, Scope
 
@@ -70,7 +70,7 @@ class Sheet:
     context: dict[str, Any] = field(default_factory=dict)
 
 
-class ScopeForm(forms.Form):
+class ScopeForm(DaysForm):
     """What a report is narrowed to."""
 
     location = forms.ModelChoiceField(label=_("location"), queryset=Location.objects.order_by("code"), required=False)

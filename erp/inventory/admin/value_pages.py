@@ -21,6 +21,7 @@ from accounting import selectors as accounting
 from erp.core import documents
 from erp.core.admin import PageLink, ReadOnlyAdmin
 from erp.core.money import ZERO
+from erp.inventory.admin.reports import DaysForm
 from erp.inventory.admin.sheets import (
     BY_TITLES,
     Row,
@@ -62,7 +63,7 @@ class StockFlowForm(ScopeForm):
         return given
 
 
-class DayForm(forms.Form):
+class DayForm(DaysForm):
     day = forms.DateField(label=_("as of the end of"), widget=DAY)
 
 
