@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
@@ -44,6 +45,16 @@ class OtherHold(Conflict):
     """The reference of a hold came again with other lines."""
 
     code = "idempotency_conflict"
+
+
+class NeedsTwoPeople(DomainError):
+    """One person would lose or find more than the limit of the place. Nothing was booked. ``value`` is for those only who may know costs."""
+
+    code = "needs_two_people"
+
+    def __init__(self, detail: str, *, location_id: int, sku_ids: Sequence[int], pieces: int, value: Decimal) -> None:
+        self.location_id, self.sku_ids, self.pieces, self.value = location_id, tuple(sku_ids), pieces, value
+        super().__init__(detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ class Hand:
     def __init__(self, number: int, *, seed: int, life: int, stage: Stage, begun: dt.datetime, diary: Diary) -> None:
         self.number, self.stage, self.begun, self.diary, self.seed = number, stage, begun, diary, seed
         self.random = random.Random(f"{seed}:{number}:{life}")  # noqa: S311 - drawn again from its seed
-        self.by = Actor.staff(f"hand-{number}", "prove_no_oversell")
+        # No person: what one of the staff may adjust alone has a limit.
+        self.by = Actor.command(f"hand-{number}", "prove_no_oversell")
 
     def work(self, *, until: float) -> None:
         """Act until ``time.monotonic()`` reaches ``until``; first of all what was under way when the last life ended."""

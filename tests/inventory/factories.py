@@ -37,6 +37,8 @@ def pool(code: str = "MAIN", role: str = "inventory.goods") -> CostPool:
 def location(kind: str = "WAREHOUSE", **fields: Any) -> Location:
     number = next(_numbers)
     fields.setdefault("cost_pool", pool())
+    # One person may book any difference, unless the test is about that.
+    fields.setdefault("count_value_limit", None)
     return Location.objects.create(code=f"L{number}", name=f"Place {number}", kind=kind, **fields)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.models import Supplier
 from erp.inventory import services
-from erp.inventory.models import StockDocument
+from erp.inventory.models import StockBalance, StockDocument
 from erp.inventory.services import (
     ExpectedLine,
     InspectedLine,
@@ -17,7 +17,7 @@ from erp.inventory.services import (
     PurchaseBooks,
     ReceiptLine,
 )
-from tests.inventory.factories import CLERK, NOON, figures, location, pool, sku
+from tests.inventory.factories import CLERK, NOON, figures, location, pool, sku, stock
 from tests.racing import race
 from tests.unlocked import fails_without
 
@@ -92,3 +92,22 @@ def test_two_who_count_one_delivery_do_not_both_receive_it():
 
     assert kinds(outcomes) == ["InvalidInput", "list"]
     assert figures(shirt, place) == (6, 0)
+
+
+@fails_without("inventory.alone.queue[differences alone:]")
+def test_two_slips_of_one_person_at_once_come_to_no_more_than_one_may_book_alone():
+    """Of different goods: no balance makes them wait for each other."""
+    place = location(count_value_limit=1000)
+    goods = [sku(), sku()]
+    for item in goods:
+        stock(item, place, 10)
+
+    def losing(item):
+        return lambda: services.adjust(
+            external_id=f"A-{item.pk}", location_id=place.pk, lines=[services.AdjustmentLine(1, item.pk, -6)], reason_code="LOSS",
+            occurred_at=NOON, **HOW,
+        )  # fmt: skip
+
+    outcomes = race(*map(losing, goods), hold=StockBalance.objects.all())
+
+    assert kinds(outcomes) == ["Booked", "NeedsTwoPeople"]

@@ -6,15 +6,18 @@ import datetime as dt
 import random
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 
 from ec_gateway.management.demo.company import MALL_HELD, SHOPS, WAREHOUSE, WHOLESALE
 from ec_gateway.management.demo.plan import moment
 from ec_gateway.management.demo.sources import dice
 from ec_gateway.management.demo.stage import BUYER, FLOOR, SHOP, Stage, chunks
 from ec_gateway.management.demo.supply import INSPECTED, INVOICED_LATER, Delivery, Move
+from erp.core.clock import business_date
 from erp.core.retries import retried
 from erp.inventory.selectors import available_to_promise, stock_as_of
 from erp.inventory.selectors.documents import lines_of_document, stock_documents
+from erp.inventory.selectors.worth import unit_worth
 from erp.inventory.services import (
     AdjustmentLine,
     Count,
@@ -42,6 +45,8 @@ from erp.inventory.services import (
 )
 
 MOST_RECEIPT_LINES = 1_000
+# Yen that one person loses or finds on a day, well below the limit of a place.
+ALONE = 8_000
 
 
 def stock_opening(stage: Stage) -> None:
@@ -222,9 +227,12 @@ def _count(stage: Stage, name: str, place: int, at: dt.datetime, chance: random.
     """Some SKUs are one short, a few one over."""
     if stock_documents(source_type="COUNT", external_ids=[name]):
         return
+    shelf = shelf_of(stage, place, at)[::4]
+    wrong = {sku_id: chance.choices((0, -1, 1), (94, 4, 2))[0] for sku_id, _pieces in shelf}
+    booked = _within_limit(place, wrong, at)
     counts = [
-        Count(number, sku_id, max(pieces + chance.choices((0, -1, 1), (94, 4, 2))[0], 0))
-        for number, (sku_id, pieces) in enumerate(shelf_of(stage, place, at)[::4], 1)
+        Count(number, sku_id, max(pieces + booked.get(sku_id, 0), 0))
+        for number, (sku_id, pieces) in enumerate(shelf, 1)
     ]
     if counts:
         retried(
@@ -246,14 +254,28 @@ def _damage(stage: Stage, name: str, at: dt.datetime, chance: random.Random) -> 
 def _adjust(stage: Stage, name: str, reason: str, note: str, at: dt.datetime, chance: random.Random) -> None:
     free = free_skus(stage, at)
     if free and not stock_documents(source_type="ADJUSTMENT", external_ids=[name]):
+        wanted = dict.fromkeys(chance.sample(free, min(3, len(free))), -1)
         lines = [
-            AdjustmentLine(number, sku_id, -1)
-            for number, sku_id in enumerate(chance.sample(free, min(3, len(free))), 1)
+            AdjustmentLine(number, sku_id, pieces)
+            for number, (sku_id, pieces) in enumerate(_within_limit(stage.places.warehouse, wanted, at).items(), 1)
         ]
+        if not lines:
+            return
         retried(
             adjust, external_id=name, location_id=stage.places.warehouse, lines=lines, reason_code=reason, note=note, occurred_at=at, at=at,
             by=BUYER,
         )  # fmt: skip
+
+
+def _within_limit(place: int, wrong: Mapping[int, int], at: dt.datetime) -> dict[int, int]:
+    """Of what differs, as much as one person books alone; stocktakes that somebody approves are in ``halfway``."""
+    worth = unit_worth(location_id=place, sku_ids=wrong, on=business_date(at))
+    found, left = {}, Fraction(ALONE)
+    for sku_id, pieces in wrong.items():
+        if pieces and worth[sku_id] <= left:
+            found[sku_id] = pieces
+            left -= worth[sku_id]
+    return found
 
 
 def free_skus(stage: Stage, at: dt.datetime) -> list[int]:

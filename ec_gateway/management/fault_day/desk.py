@@ -50,7 +50,8 @@ class Desk:
 
     def __init__(self, name: str, channels: Sequence[str], diary: Diary, stopped: threading.Event) -> None:
         self._name, self._channels, self._diary, self._stopped = name, channels, diary, stopped
-        self._by = Actor.staff(name, "fault day")
+        # No person: what one of the staff may adjust alone has a limit.
+        self._by = Actor.command(name, "fault day")
         self._counter = 0
         self._holds: list[tuple[int, str]] = []
 

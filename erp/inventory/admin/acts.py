@@ -25,6 +25,7 @@ from erp.inventory.admin.forms import (
     WriteDownForm,
 )
 from erp.inventory.admin.handling import handle_page, sort_page
+from erp.inventory.admin.offers import StocktakeOffer, offers_stocktake
 from erp.inventory.admin.places import OfPlaces, limit_places
 from erp.inventory.admin.purchase_forms import SupplierInvoiceForm, SupplierReturnForm
 from erp.inventory.services import Booked
@@ -173,12 +174,15 @@ class StockActs(OfPlaces):
         form = form_class(request.POST or None, initial={"occurred_at": now, "receipt": request.GET.get("receipt")})
         limit_places(form, request)
 
+        offers: list[StocktakeOffer] = []
+
         def act() -> HttpResponse:
             values = form.cleaned_data
-            booked = self.serve(
-                request, service(form), external_id=values["external_id"], occurred_at=values["occurred_at"]
-            )
+            with offers_stocktake(self, request, offers):
+                booked = self.serve(
+                    request, service(form), external_id=values["external_id"], occurred_at=values["occurred_at"]
+                )
             told = gettext("Booked before, nothing changed.") if booked.is_replay else gettext("Booked.")
             return self.done(request, told, "admin:inventory_stockdocument_change", booked.document_id)
 
-        return self.service_page(request, form=form, title=str(link.title), act=act, **context)
+        return self.service_page(request, form=form, title=str(link.title), act=act, offers=offers, **context)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 
 from erp.inventory import services
 from erp.inventory.admin.baskets import Basket, BasketRow, new_number, plain, read_basket
+from erp.inventory.admin.offers import StocktakeOffer, offers_stocktake
 from erp.inventory.models import Location, Reason, StockBalance
 from erp.inventory.selectors.goods import OF_GOODS, goods_name
 from erp.inventory.selectors.staff import places_of
@@ -56,12 +57,13 @@ def handle_page(page: StockActs, request: HttpRequest) -> HttpResponse:
     basket = read_basket(request, place.pk if place else None)
     foreseen = [Foreseen(row, row.pieces.get("pieces", 0) * (1 if is_more else -1)) for row in basket.rows]
     told, kind = basket.told, basket.kind
+    offers: list[StocktakeOffer] = []
     if request.POST.get("act") and not plain(request.POST.get("code", "")):
         fault = _fault(basket, place, reason, [each.change for each in foreseen])
         if fault:
             told, kind = fault, "bad"
         elif place is not None and reason is not None:
-            done = _adjust(page, request, place, reason, foreseen)
+            done = _adjust(page, request, place, reason, foreseen, offers)
             if done is not None:
                 return done
     return _page(
@@ -75,6 +77,7 @@ def handle_page(page: StockActs, request: HttpRequest) -> HttpResponse:
         reason=reason,
         sign=request.POST.get("sign", "less"),
         foreseen=foreseen,
+        offers=offers,
         told=told,
         told_kind=kind,
         number=plain(request.POST.get("number", "")) or new_number("A"),
@@ -93,7 +96,12 @@ def _fault(basket: Basket, place: Location | None, reason: Reason | None, change
 
 
 def _adjust(
-    page: StockActs, request: HttpRequest, place: Location, reason: Reason, foreseen: list[Foreseen]
+    page: StockActs,
+    request: HttpRequest,
+    place: Location,
+    reason: Reason,
+    foreseen: list[Foreseen],
+    offers: list[StocktakeOffer],
 ) -> HttpResponse | None:
     lines = [
         services.AdjustmentLine(number, each.row.sku_id, each.change)
@@ -101,7 +109,7 @@ def _adjust(
         if each.change
     ]
     booked: list[services.Booked] = []
-    with page.refusals_as_messages(request):
+    with page.refusals_as_messages(request), offers_stocktake(page, request, offers):
         booked.append(
             page.serve(
                 request,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from catalog.models import Product
+from catalog.selectors import skus_scanned
+from erp.core.clock import business_date
 from erp.inventory.models import Location, StockCount
 from erp.inventory.services import CountScope
 
@@ -31,6 +34,9 @@ class StocktakeForm(forms.Form):
     styles = forms.CharField(
         label=_("styles"), required=False, help_text=_("For some styles: their codes, parted by spaces.")
     )
+    skus = forms.CharField(
+        label=_("SKU"), required=False, help_text=_("For some SKUs: their codes or JAN, parted by spaces.")
+    )
     first_shelf = forms.CharField(label=_("first shelf"), max_length=30, required=False)
     last_shelf = forms.CharField(
         label=_("last shelf"), max_length=30, required=False, help_text=_("For a range of shelves.")
@@ -52,12 +58,20 @@ class StocktakeForm(forms.Form):
             raise forms.ValidationError(_("No such style: %(codes)s."), params={"codes": ", ".join(unknown)})
         return sorted(known.values())
 
+    def clean_skus(self) -> list[int]:
+        wanted = set(self.cleaned_data["skus"].replace(",", " ").split())
+        known = skus_scanned(sorted(wanted), on=business_date(timezone.now()))
+        if unknown := sorted(wanted - set(known)):
+            raise forms.ValidationError(_("No such SKU: %(sku)s."), params={"sku": ", ".join(unknown)})
+        return sorted(set(known.values()))
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         needed = {
             Scope.PRODUCTS.value: ("styles",),
             Scope.SHELVES.value: ("first_shelf", "last_shelf"),
             Scope.SAMPLE.value: ("sample",),
+            Scope.SKUS.value: ("skus",),
         }
         for name in needed.get(cleaned.get("scope", ""), ()):
             if name not in self.errors and not cleaned.get(name):
@@ -72,6 +86,7 @@ class StocktakeForm(forms.Form):
             first_shelf=values["first_shelf"],
             last_shelf=values["last_shelf"],
             sample=values["sample"] or 0,
+            sku_ids=tuple(values["skus"]),
         )
 
 

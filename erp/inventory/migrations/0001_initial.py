@@ -512,6 +512,11 @@ class Migration(migrations.Migration):
                         name="stock_document_by_kind",
                     ),
                     django.contrib.postgres.indexes.BrinIndex(fields=["recorded_at"], name="stock_document_by_record"),
+                    models.Index(
+                        condition=models.Q(("kind", "ADJUSTMENT")),
+                        fields=["actor", "recorded_at"],
+                        name="adjustment_by_actor",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
@@ -1697,6 +1702,7 @@ class Migration(migrations.Migration):
                             ("PRODUCTS", "Some styles"),
                             ("SHELVES", "A range of shelves"),
                             ("SAMPLE", "A random sample"),
+                            ("SKUS", "Some SKUs"),
                         ],
                         max_length=10,
                         verbose_name="what is counted",

@@ -145,6 +145,8 @@ class StockDocument(models.Model):
             models.Index(Folded("external_id"), condition=Q(external_id__gt=""), name="stock_document_by_paper"),
             models.Index(fields=["kind", "id"], condition=~Q(kind="ISSUE"), name="stock_document_by_kind"),
             BrinIndex(fields=["recorded_at"], name="stock_document_by_record"),
+            # What one person has adjusted on a day.
+            models.Index(fields=["actor", "recorded_at"], condition=Q(kind="ADJUSTMENT"), name="adjustment_by_actor"),
         ]
 
     def __str__(self) -> str:

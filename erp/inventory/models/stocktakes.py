@@ -31,6 +31,7 @@ class StockCount(models.Model):
         PRODUCTS = "PRODUCTS", pgettext_lazy("stocktake", "Some styles")
         SHELVES = "SHELVES", pgettext_lazy("stocktake", "A range of shelves")
         SAMPLE = "SAMPLE", pgettext_lazy("stocktake", "A random sample")
+        SKUS = "SKUS", pgettext_lazy("stocktake", "Some SKUs")
 
     class Uncounted(models.TextChoices):
         LEAVE = "LEAVE", pgettext_lazy("stocktake", "Left as the books say")

@@ -23,7 +23,7 @@ from erp.inventory import postings
 from erp.inventory.models import Reason, StockDocument
 from erp.inventory.postings import Sums
 from erp.inventory.selectors.worth import unit_worth
-from erp.inventory.services import documents, movements
+from erp.inventory.services import alone, documents, movements
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.explaining import Left, explain_counts, explain_losses
@@ -63,11 +63,13 @@ def adjust(
     Raises:
         InvalidInput: names every line without pieces or against the reason's direction.
         InsufficientStock: names every SKU of which fewer pieces are free.
+        NeedsTwoPeople: more than one of the staff may lose or find there on a day (``alone``).
         Conflict, PeriodClosed: as for ``receive``.
     """
     content = [location_id, reason_code, occurred_at, [asdict(line) for line in lines]]
     if earlier := documents.replay(source_type=ADJUSTMENT, external_id=external_id, content=content):
         return earlier
+    alone.queue(location_id, by=by)
     occurred_at = occurred_at or at
     reason = Reason.objects.filter(code=reason_code, is_active=True).first()
     if reason is None:
@@ -117,6 +119,8 @@ def adjust(
         sums.credit(reason.account_role, value)
     explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
+    adjusted = [line.sku_id for line in lines]
+    alone.refuse_beyond_limit(location_id=location_id, sku_ids=adjusted, worth=costs, at=at, by=by)
     description = _("Adjustment %(id)s: %(reason)s") % {"id": external_id, "reason": reason.name}
     post(sums.lines(), on=on, description=description, source=(ADJUSTMENT, document_id), at=at, by=by)
     return documents.booked(document_id)

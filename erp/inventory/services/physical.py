@@ -1,4 +1,5 @@
-"""What happened to the goods, whatever the books say: a shop sale, damage, a count. A physical fact is never refused.
+"""What happened to the goods, whatever the books say: a shop sale, damage, a count. A physical fact is never refused; only what one of the staff
+counted alone and exceeds a limit waits for the stocktake that a second person approves.
 
 Pieces that others had claimed are taken from the claim that matters least, pieces beyond the books come in provisionally first. So ``allocated``
 never exceeds ``on_hand``, stock is never negative, and the truth still gets in.
@@ -22,7 +23,7 @@ from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import CountRecord, Reason, StockBalance, StockDocument
-from erp.inventory.services import documents, provisional
+from erp.inventory.services import alone, documents, provisional
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.facts import FOUND, STOCKTAKE, Fact, Touched
 from erp.inventory.services.figures import faults_of_kits, faults_of_pieces
@@ -183,6 +184,7 @@ def record_count(
 
     Raises:
         InvalidInput: a negative count, or pieces of a kit.
+        NeedsTwoPeople: it differs by more than one of the staff may book there on a day (``alone``).
         Conflict: ``external_id`` was booked with other content.
     """
     _refuse_senseless([count.counted for count in counts], at_least=0)
@@ -190,6 +192,7 @@ def record_count(
     content = [location_id, occurred_at, [asdict(count) for count in counts]]
     if earlier := documents.replay(source_type=COUNT, external_id=external_id, content=content):
         return earlier
+    alone.queue(location_id, by=by)
     document_id = documents.new_document(
         kind=StockDocument.Kind.ADJUSTMENT,
         source_type=COUNT,
@@ -221,6 +224,7 @@ def record_count(
     fact.bring(booking, found, reasons[FOUND])
     settle(seen, location_id=location_id)
     booking.write()
+    alone.refuse_beyond_limit(location_id=location_id, sku_ids=[count.sku_id for count in counts], at=at, by=by)
     fact.file()
     keep_on_record(seen, document_id=document_id, location_id=location_id, at=at, by=by)
     return documents.booked(document_id)

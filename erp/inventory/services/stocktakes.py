@@ -32,13 +32,15 @@ SKUS_AT_ONCE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class CountScope:
-    """What is on the list: everything that lies there, all SKUs of some styles, shelves from one to another, or so many SKUs drawn by lot."""
+    """What is on the list: everything that lies there, all SKUs of some styles, shelves from one to another, so many SKUs drawn by lot, or
+    just these SKUs."""
 
     kind: str = Scope.WHOLE.value
     product_ids: tuple[int, ...] = ()
     first_shelf: str = ""
     last_shelf: str = ""
     sample: int = 0
+    sku_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def _faults_of_scope(external_id: str, scope: CountScope) -> list[Problem]:
     if scope.kind == Scope.SAMPLE and not 0 < scope.sample <= MOST_SAMPLED:
         told = _("A sample has from 1 to %(most)d SKUs.") % {"most": MOST_SAMPLED}
         problems.append(Problem("/sample", "invalid", told))
+    if scope.kind == Scope.SKUS and not scope.sku_ids:
+        problems.append(Problem("/skus", "required", _("Name the SKUs that are to be counted.")))
     return problems
 
 
@@ -108,6 +112,8 @@ def _asked(scope: CountScope) -> dict[str, Any]:
         return {"products": sorted(set(scope.product_ids))}
     if scope.kind == Scope.SHELVES:
         return {"first": scope.first_shelf, "last": scope.last_shelf}
+    if scope.kind == Scope.SKUS:
+        return {"skus": sorted(set(scope.sku_ids))}
     return {"sample": scope.sample} if scope.kind == Scope.SAMPLE else {}
 
 
@@ -133,6 +139,7 @@ _LISTED = {
     Scope.SHELVES.value: """SELECT sku_id FROM inventory_shelf WHERE location_id = %(location)s AND sku_id > %(last)s
         AND upper(code) BETWEEN upper(%(first)s) AND upper(%(until)s)
         AND NOT EXISTS (SELECT FROM catalog_sku kit WHERE kit.id = sku_id AND kit.is_kit)""",
+    Scope.SKUS.value: "SELECT id AS sku_id FROM catalog_sku WHERE id = ANY(%(skus)s) AND id > %(last)s AND NOT is_kit",
     Scope.SAMPLE.value: f"{_LYING} ORDER BY random() LIMIT %(sample)s",
 }
 
