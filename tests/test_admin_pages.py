@@ -48,6 +48,7 @@ OWN_PAGES = [
     "admin:inventory_adjust",
     "admin:inventory_transfer",
     "admin:inventory_arrive",
+    "admin:inventory_redirect",
     "admin:inventory_count",
     "admin:accounting_exportrun_add",
     "admin:catalog_product_import",

@@ -49,6 +49,7 @@ class InventoryConfig(AppConfig):
             ("STANDARD_COST", _("Revaluation at standard cost")),
             ("TRANSFER", _("Transfer")),
             ("TRANSFER_ARRIVAL", _("Arrival of a transfer")),
+            ("TRANSFER_REDIRECT", _("Another destination of a transfer")),
             ("TRANSFER_LOSS", _("Loss on the road")),
             ("SORTING", _("Inspection of goods")),
             ("STOCK", _("Stock document")),

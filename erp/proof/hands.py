@@ -314,6 +314,7 @@ class Hand:
             external_id=ref,
             from_location_id=self.stage.places[origin],
             to_location_id=self.stage.places[ROAD],
+            destination_id=self.stage.places[SHOP],
             lines=[line],
             occurred_at=at,
             at=at,

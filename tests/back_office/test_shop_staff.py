@@ -190,9 +190,14 @@ def test_a_shop_sends_nothing_to_what_others_hold_for_us(client, aoi, town):
     mall, road = location("MALL_HELD", holder_channel=town.site), Location.objects.get(code="TRANSIT")
 
     refused = client.post(reverse("admin:inventory_transfer"), transfer(town, town.ginza, mall))
-    over_the_road = client.post(reverse("admin:inventory_transfer"), transfer(town, town.ginza, road))
+    by_road = {**transfer(town, town.ginza, road), "destination": mall.pk}
+    by_road_to_mall = client.post(reverse("admin:inventory_transfer"), by_road)
+    over_the_road = client.post(
+        reverse("admin:inventory_transfer"), {**by_road, "destination": town.shibuya.pk}
+    )  # fmt: skip
 
     assert refused.context["form"].errors.keys() == {"to_location"}
+    assert by_road_to_mall.context["form"].errors.keys() == {"destination"}
     assert over_the_road.status_code == 302
 
 

@@ -156,6 +156,7 @@ def test_a_transfer_moves_pieces_at_cost_and_posts_only_between_accounts(shelf):
             external_id=external_id,
             from_location_id=warehouse.pk,
             to_location_id=target.pk,
+            destination_id=shop.pk if target == road else None,
             lines=[TransferLine(1, shirt.pk, 3)],
             occurred_at=NOON,
             at=NOON,

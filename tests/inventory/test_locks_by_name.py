@@ -9,16 +9,17 @@ import pytest
 
 from catalog.models import Supplier
 from erp.inventory import services
-from erp.inventory.models import StockBalance, StockDocument
+from erp.inventory.models import Location, StockBalance, StockDocument
 from erp.inventory.services import (
     ExpectedLine,
     InspectedLine,
     InvoicedAmount,
     PurchaseBooks,
     ReceiptLine,
+    TransferLine,
 )
 from tests.inventory.factories import CLERK, NOON, figures, location, pool, sku, stock
-from tests.racing import race
+from tests.racing import once_another_waits, race
 from tests.unlocked import fails_without
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,3 +112,29 @@ def test_two_slips_of_one_person_at_once_come_to_no_more_than_one_may_book_alone
     outcomes = race(*map(losing, goods), hold=StockBalance.objects.all())
 
     assert kinds(outcomes) == ["Booked", "NeedsTwoPeople"]
+
+
+@fails_without(
+    "inventory.transfers.arrive[road of transfer:]", "inventory.transfers.redirect_transfer[road of transfer:]"
+)
+def test_goods_that_arrive_while_somebody_sends_them_elsewhere_do_one_of_both():
+    warehouse, ginza, shibuya, shirt = location(), location("SHOP"), location("SHOP"), sku()
+    stock(shirt, warehouse, 4)
+    lines = [TransferLine(1, shirt.pk, 4)]
+    road = Location.objects.get(code="TRANSIT")
+    sent = services.transfer(
+        external_id="T-1", from_location_id=warehouse.pk, to_location_id=road.pk, destination_id=ginza.pk, lines=lines,
+        occurred_at=NOON, **HOW,
+    ).document_id  # fmt: skip
+
+    def arriving():
+        return services.arrive(
+            external_id="A-1", transfer_id=sent, to_location_id=ginza.pk, lines=lines, occurred_at=NOON, **HOW
+        )  # fmt: skip
+
+    def redirecting():
+        return services.redirect_transfer(transfer_id=sent, destination_id=shibuya.pk, reason="sold out", **HOW)
+
+    outcomes = race(arriving, once_another_waits(redirecting), hold=StockBalance.objects.all())
+
+    assert kinds(outcomes) == ["Booked", "NotAllowedNow"]

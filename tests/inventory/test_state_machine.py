@@ -56,7 +56,7 @@ class Stock(RuleBasedStateMachine):
         self.owner: dict[int, int] = {}
         self.documents: list[int] = []
         self.holds: list[str] = []
-        self.sent: list[tuple[int, int, int]] = []
+        self.sent: list[tuple[int, int, int, int]] = []
         self.issued: list[Issued] = []
         # What each count of a balance found beyond its books, and nothing has explained yet: (moment, pieces), signed.
         self.found: dict[tuple[int, int], list[list[Any]]] = {}
@@ -244,25 +244,29 @@ class Stock(RuleBasedStateMachine):
         item, origin = self.goods[index], self.places[place]
         free = sum(row.unclaimed for row in StockBalance.objects.filter(sku=item, location=origin))
         lines = [services.TransferLine(1, item.pk, pieces)]
-        where = {"from_location_id": origin.pk, "to_location_id": self.road.pk}
+        where = {
+            "from_location_id": origin.pk,
+            "to_location_id": self.road.pk,
+            "destination_id": self.places[1 - place].pk,
+        }
         try:
             sent = services.transfer(**self.document(), **where, lines=lines)
         except InsufficientStock:
             assert free < pieces
         else:
             assert free >= pieces
-            self.sent.append((sent.document_id, item.pk, pieces))
+            self.sent.append((sent.document_id, 1 - place, item.pk, pieces))
 
     @precondition(lambda self: self.sent)
-    @rule(place=st.integers(0, 1), data=st.data())
-    def arrive(self, place: int, data: st.DataObject) -> None:
-        document, item, pieces = self.sent.pop()
+    @rule(data=st.data())
+    def arrive(self, data: st.DataObject) -> None:
+        document, place, item, pieces = self.sent.pop()
         came = data.draw(st.integers(1, pieces))
         lines = [services.TransferLine(1, item, came)]
         to = self.places[place].pk
         services.arrive(**self.document(), transfer_id=document, to_location_id=to, lines=lines)
         if came < pieces:
-            self.sent.append((document, item, pieces - came))
+            self.sent.append((document, place, item, pieces - came))
 
     @rule(index=SKU, place=st.integers(0, 1), counted=st.integers(0, 5))
     def count(self, index: int, place: int, counted: int) -> None:

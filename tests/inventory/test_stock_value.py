@@ -50,7 +50,7 @@ class History:
         self.skus = [sku() for _number in range(3)]
         self.supplier = Supplier.objects.create(code="S1", name="S1", registration_number="T7123456789012")
         self.receipts: list[int] = []
-        self.sent: list[tuple[int, int, int]] = []
+        self.sent: list[tuple[int, int, int, int]] = []
         self.number = 0
 
     def day(self, today: dt.date) -> dict[str, int]:
@@ -118,19 +118,21 @@ class History:
 
     def send(self, how: dict) -> None:
         name, place, item, pieces = self.any()
+        target = next(each.pk for each in self.places if each.pk != place)
         booked = services.transfer(
             external_id=name,
             from_location_id=place,
             to_location_id=self.road.pk,
+            destination_id=target,
             lines=[TransferLine(1, item, pieces)],
             **how,
         )
-        self.sent.append((booked.document_id, item, pieces))
+        self.sent.append((booked.document_id, target, item, pieces))
 
     def arrive(self, how: dict) -> None:
-        name, place, _item, _pieces = self.any()
+        name, _place, _item, _pieces = self.any()
         if self.sent:
-            document, item, pieces = self.dice.choice(self.sent)
+            document, place, item, pieces = self.dice.choice(self.sent)
             line = TransferLine(1, item, self.dice.randint(1, pieces))
             services.arrive(external_id=name, transfer_id=document, to_location_id=place, lines=[line], **how)
 

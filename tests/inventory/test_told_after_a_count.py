@@ -383,8 +383,8 @@ def by_the_road(place, item):
     origin, road = location(), location("IN_TRANSIT")
     receive(origin, item, 5, when=NOON)
     sent = services.transfer(
-        external_id="T", from_location_id=origin.pk, to_location_id=road.pk, lines=[TransferLine(1, item.pk, 5)],
-        occurred_at=NOON, at=NOON, by=CLERK,
+        external_id="T", from_location_id=origin.pk, to_location_id=road.pk, destination_id=place.pk,
+        lines=[TransferLine(1, item.pk, 5)], occurred_at=NOON, at=NOON, by=CLERK,
     )  # fmt: skip
     for number, pieces in enumerate((2, 3)):
         services.arrive(

@@ -165,11 +165,12 @@ def _send(stage: Stage, move: Move, at: dt.datetime) -> None:
         for number, (sku_id, pieces) in enumerate(wanted.items(), 1)
         if free[sku_id].available > 0
     ]
-    target = stage.places.road if move.place in SHOPS else stage.places.mall
+    shop = stage.places.shops[SHOPS.index(move.place)] if move.place in SHOPS else None
+    target = stage.places.mall if shop is None else stage.places.road
     if lines and not stock_documents(source_type="TRANSFER", external_ids=[move.number]):
         retried(
-            transfer, external_id=move.number, from_location_id=stage.places.warehouse, to_location_id=target, lines=lines,
-            note=move.place, occurred_at=at, at=at, by=FLOOR,
+            transfer, external_id=move.number, from_location_id=stage.places.warehouse, to_location_id=target,
+            destination_id=shop, lines=lines, note=move.place, occurred_at=at, at=at, by=FLOOR,
         )  # fmt: skip
 
 

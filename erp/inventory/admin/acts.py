@@ -21,6 +21,7 @@ from erp.inventory.admin.forms import (
     CountForm,
     LateCostForm,
     ReceiptForm,
+    RedirectForm,
     TransferForm,
     WriteDownForm,
 )
@@ -28,6 +29,8 @@ from erp.inventory.admin.handling import handle_page, sort_page
 from erp.inventory.admin.offers import StocktakeOffer, offers_stocktake
 from erp.inventory.admin.places import OfPlaces, limit_places
 from erp.inventory.admin.purchase_forms import SupplierInvoiceForm, SupplierReturnForm
+from erp.inventory.selectors.staff import places_of
+from erp.inventory.selectors.transfers import on_the_road
 from erp.inventory.services import Booked
 
 
@@ -40,6 +43,7 @@ class StockActs(OfPlaces):
         PageLink("admin:inventory_adjust", _("Adjust stock"), "inventory.adjust_stock"),
         PageLink("admin:inventory_transfer", _("Transfer stock"), "inventory.transfer_stock"),
         PageLink("admin:inventory_arrive", _("Record the arrival of a transfer"), "inventory.transfer_stock"),
+        PageLink("admin:inventory_redirect", _("Change where a transfer goes"), "inventory.transfer_stock"),
         PageLink("admin:inventory_count", _("Record a stock count"), "inventory.count_stock"),
         PageLink("admin:inventory_write_down", _("Write stock down"), "inventory.write_down_stock"),
         PageLink("admin:inventory_late_cost", _("Add a late cost"), "inventory.add_late_cost"),
@@ -65,6 +69,7 @@ class StockActs(OfPlaces):
         scanned = [
             path("handle/", view(self.handle), name="inventory_handle"),
             path("sort/", view(self.sort), name="inventory_sort"),
+            path("redirect/", view(self.redirect), name="inventory_redirect"),
         ]
         return [*scanned, *own, *super().get_urls()]
 
@@ -97,6 +102,7 @@ class StockActs(OfPlaces):
             services.transfer,
             from_location_id=form.cleaned_data["from_location"].pk,
             to_location_id=form.cleaned_data["to_location"].pk,
+            destination_id=form.cleaned_data["destination"] and form.cleaned_data["destination"].pk,
             lines=form.transfer_lines(),
             note=form.cleaned_data["note"],
         ))  # fmt: skip
@@ -109,6 +115,26 @@ class StockActs(OfPlaces):
             lines=form.transfer_lines(),
             note=form.cleaned_data["note"],
         ))  # fmt: skip
+
+    def redirect(self, request: HttpRequest) -> HttpResponse:
+        """Goods on the road go elsewhere, with a reason: an act of whoever may send from where they left."""
+        if not request.user.has_perm("inventory.transfer_stock"):
+            raise PermissionDenied
+        form = RedirectForm(request.POST or None, initial={"transfer": request.GET.get("transfer")})
+        limit_places(form, request)
+        form.name_only(on_the_road(of=places_of(request.user)))
+
+        def act() -> HttpResponse:
+            values = form.cleaned_data
+            done = self.serve(
+                request, services.redirect_transfer, transfer_id=values["transfer"].pk, destination_id=values["destination"].pk,
+                reason=values["reason"],
+            )  # fmt: skip
+            told = gettext("It goes to %(place)s from now on.") % {"place": values["destination"].name}
+            return self.done(request, told, "admin:inventory_stockdocument_change", done)
+
+        title = gettext("Change where a transfer goes")
+        return self.service_page(request, form=form, title=title, act=act, submit=gettext("Change the destination"))
 
     def count(self, request: HttpRequest) -> HttpResponse:
         return self._book(request, "count", CountForm, lambda form: partial(
@@ -173,7 +199,8 @@ class StockActs(OfPlaces):
         now = timezone.localtime().replace(second=0, microsecond=0)
         form = form_class(request.POST or None, initial={"occurred_at": now, "receipt": request.GET.get("receipt")})
         limit_places(form, request)
-
+        if isinstance(form, ArrivalForm):
+            form.name_only(on_the_road(to=places_of(request.user)))
         offers: list[StocktakeOffer] = []
 
         def act() -> HttpResponse:

@@ -9,10 +9,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.text import Truncator
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Sku, Supplier
@@ -210,14 +210,28 @@ class ShelvesForm(forms.Form):
 
 class TransferForm(forms.Form):
     own_places = ("from_location",)
-    sent_to = ("to_location",)
+    sent_to = ("to_location", "destination")
 
     external_id = forms.CharField(label=_("slip number"), max_length=100)
     from_location = place_field(_("moved from"))
     to_location = place_field(_("moved to"))
+    destination = forms.ModelChoiceField(
+        label=pgettext_lazy("transfer", "destination"),
+        queryset=Location.objects.filter(is_active=True).exclude(kind=Location.Kind.IN_TRANSIT).order_by("code"),
+        required=False,
+        help_text=_("Over the road: where the goods go. Only there their arrival is noted."),
+    )
     occurred_at = forms.SplitDateTimeField(label=_("left at"))
     lines = LinesField(label=_("lines"), help_text=_("One line each: SKU, pieces"))
     note = forms.CharField(label=_("note"), max_length=200, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        road = cleaned.get("to_location")
+        is_on_road = road is not None and road.kind == Location.Kind.IN_TRANSIT
+        if is_on_road and not cleaned.get("destination") and "destination" not in self.errors:
+            self.add_error("destination", _("Say where the goods go: only there their arrival is noted."))
+        return cleaned
 
     def transfer_lines(self) -> list[TransferLine]:
         return [
@@ -226,7 +240,17 @@ class TransferForm(forms.Form):
         ]
 
 
-class ArrivalForm(forms.Form):
+class RoadForm(forms.Form):
+    """A transfer over the road, named by its number."""
+
+    def name_only(self, transfers: QuerySet[StockDocument]) -> None:
+        """Who works with some places only names transfers that concern these."""
+        field = self.fields["transfer"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = transfers
+
+
+class ArrivalForm(RoadForm):
     """Pieces of a transfer that was sent over the road. A SKU that stands on several lines of it fills them one after the other."""
 
     own_places = ("to_location",)
@@ -258,6 +282,24 @@ class ArrivalForm(forms.Form):
                     found.append(TransferLine(line_no, sku.pk, part))
                 pieces -= part
         return found
+
+
+class RedirectForm(RoadForm):
+    """Where goods go that are on the road already."""
+
+    own_places = ()
+    sent_to = ("destination",)
+
+    transfer = forms.ModelChoiceField(
+        label=_("stock document no. of the transfer"),
+        queryset=StockDocument.objects.filter(source_type="TRANSFER"),
+        widget=forms.NumberInput,
+    )
+    destination = forms.ModelChoiceField(
+        label=_("new destination"),
+        queryset=Location.objects.filter(is_active=True).exclude(kind=Location.Kind.IN_TRANSIT).order_by("code"),
+    )
+    reason = forms.CharField(label=_("reason"), max_length=200)
 
 
 class CountForm(forms.Form):

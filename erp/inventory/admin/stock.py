@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -17,7 +17,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Product, Sku
@@ -32,11 +32,12 @@ from erp.inventory.admin.forms import AvailabilityForm
 from erp.inventory.admin.past import BALANCE, StockThenForm, TermsForm, moment_form
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels, limit_places
 from erp.inventory.admin.reports import ValuationForm, this_moment
-from erp.inventory.models import CostBalance, StockBalance, StockDocument, StockMovement
+from erp.inventory.models import CostBalance, Location, StockBalance, StockDocument, StockMovement
 from erp.inventory.selectors import Availability, ProductStock, TermKind
 from erp.inventory.selectors.counted import not_counted_since
 from erp.inventory.selectors.product_stock import ChannelStock
 from erp.inventory.selectors.staff import places_of
+from erp.inventory.selectors.transfers import current_destinations
 
 # So many claims and movements are listed; the lists they lead to have all.
 LAST_OF_BALANCE, LAST_OF_STYLE = 50, 20
@@ -305,9 +306,9 @@ class UninvoicedFilter(admin.SimpleListFilter):
 class StockDocumentAdmin(OfPlaces):
     list_display = ["id", "kind", "source", "external_id", "supplier", "occurred_at", "actor"]
     fields = [
-        "kind", "source", "external_id", "supplier", "awaits_invoice", "note", "occurred_at", "recorded_at", "actor",
+        "kind", "source", "external_id", "supplier", "awaits_invoice", "going_to", "note", "occurred_at", "recorded_at", "actor",
     ]  # fmt: skip
-    readonly_fields = ["source"]
+    readonly_fields = ["source", "going_to"]
     list_select_related = ["supplier"]
     list_filter = ["kind", UninvoicedFilter]
     search_fields = ["external_id__folded", "source_id__exact"]
@@ -315,12 +316,22 @@ class StockDocumentAdmin(OfPlaces):
     inlines = [StockMovementInline]
 
     def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
-        return rows.filter(Exists(StockMovement.objects.filter(document=OuterRef("pk"), location__in=places)))
+        """What moved there, and what is on its way there."""
+        moved = Exists(StockMovement.objects.filter(document=OuterRef("pk"), location__in=places))
+        return rows.filter(moved | Q(destination__in=places))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         named: QuerySet[Any] = rows.annotate(source_number=documents.number_of("source_type", "source_id"))
         return named
+
+    @admin.display(description=pgettext_lazy("transfer", "destination"))
+    def going_to(self, document: Any) -> str:
+        """Where it goes by now; the change of where a transfer goes shows the place that it named."""
+        if document.destination_id is None:
+            return "-"
+        current = current_destinations([document.pk]).get(document.pk)
+        return str(Location.objects.get(pk=current.location_id if current else document.destination_id))
 
     @admin.display(description=_("source document"))
     def source(self, document: Any) -> str:

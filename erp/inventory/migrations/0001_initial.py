@@ -461,6 +461,18 @@ class Migration(migrations.Migration):
                 ("external_id", models.CharField(blank=True, max_length=100, verbose_name="external id")),
                 ("fingerprint", models.CharField(blank=True, max_length=64, verbose_name="fingerprint")),
                 (
+                    "destination",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.location",
+                        verbose_name="destination",
+                    ),
+                ),
+                (
                     "awaits_invoice",
                     models.BooleanField(db_default=False, default=False, verbose_name="received before its invoice"),
                 ),

@@ -109,6 +109,16 @@ class StockDocument(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
+    # Where a transfer over the road is to arrive; a change of it is a document of its own (TRANSFER_REDIRECT).
+    destination = models.ForeignKey(
+        Location,
+        verbose_name=pgettext_lazy("transfer", "destination"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
     awaits_invoice = models.BooleanField(_("received before its invoice"), default=False, db_default=False)
     note = models.CharField(_("note"), max_length=200, blank=True)
     occurred_at = models.DateTimeField(_("occurred at"))

@@ -108,7 +108,7 @@ from erp.inventory.services.transfer_orders import (
     ship_transfer,
     write_off_missing,
 )
-from erp.inventory.services.transfers import TransferLine, arrive, transfer
+from erp.inventory.services.transfers import TransferLine, arrive, redirect_transfer, transfer
 from erp.inventory.services.write_downs import (
     discard_write_down,
     edit_write_down,
@@ -217,6 +217,7 @@ __all__ = [
     "receive_transfer",
     "record_count",
     "record_physical_fact",
+    "redirect_transfer",
     "release",
     "release_hold",
     "reopen_count",

@@ -98,8 +98,8 @@ def gather_documents(
 # A document that stock owns is its own source.
 _NEW_DOCUMENT = """
 INSERT INTO inventory_stockdocument
-    (id, source_id, supplier_id, awaits_invoice, kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor)
-SELECT new.id, coalesce(%s::bigint, new.id), %s::bigint, %s::boolean, %s::text, %s::text, %s::text, %s::text, %s::text,
+    (id, source_id, supplier_id, destination_id, awaits_invoice, kind, source_type, external_id, fingerprint, note, occurred_at, recorded_at, actor)
+SELECT new.id, coalesce(%s::bigint, new.id), %s::bigint, %s::bigint, %s::boolean, %s::text, %s::text, %s::text, %s::text, %s::text,
        %s::timestamptz, %s::timestamptz, %s::text
 FROM (SELECT nextval(pg_get_serial_sequence('inventory_stockdocument', 'id')) AS id) AS new
 RETURNING id
@@ -130,6 +130,7 @@ def new_document(
     by: Actor,
     source_id: int | None = None,
     supplier_id: int | None = None,
+    destination_id: int | None = None,
     awaits_invoice: bool = False,
     note: str = "",
 ) -> int:
@@ -142,6 +143,7 @@ def new_document(
             [
                 source_id,
                 supplier_id,
+                destination_id,
                 awaits_invoice,
                 kind,
                 source_type,

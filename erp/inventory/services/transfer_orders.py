@@ -276,6 +276,7 @@ def ship_transfer(
         source_type=TRANSFER,
         external_id=f"{order.external_id}/out",
         content=[order.pk, sorted(leaving.items()), occurred_at],
+        destination_id=order.to_location_id,
         note=order.note,
         occurred_at=occurred_at,
         at=at,

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from erp.core import locks
 from erp.core.actors import Actor
 from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
@@ -20,6 +21,7 @@ from erp.core.money import share_of_next
 from erp.core.use_case import use_case
 from erp.inventory.models import Location, StockDocument, StockMovement, TransferOrder
 from erp.inventory.postings import Sums
+from erp.inventory.selectors.transfers import REDIRECT, current_destinations
 from erp.inventory.services import documents, movements, provisional
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.explaining import Left, open_for_leaving, settle_arrivals
@@ -42,13 +44,15 @@ def transfer(
     external_id: str,
     from_location_id: int,
     to_location_id: int,
+    destination_id: int | None = None,
     lines: Sequence[TransferLine],
     note: str = "",
     occurred_at: dt.datetime,
     at: dt.datetime,
     by: Actor,
 ) -> Booked:
-    """Move free pieces at moving average. With an in-transit location as ``to_location_id``, ``arrive`` takes them on from there.
+    """Move free pieces at moving average. With an in-transit location as ``to_location_id``, ``arrive`` takes them on from there to
+    ``destination_id`` and to no other place.
 
     Posts only where the places keep their value on different accounts. Repeatable by ``external_id``.
 
@@ -56,15 +60,17 @@ def transfer(
         InsufficientStock: names every SKU of which fewer pieces are free.
         InvalidInput, Conflict, PeriodClosed: as for ``receive``.
     """
-    content = [from_location_id, to_location_id, occurred_at, [asdict(line) for line in lines]]
+    content = [from_location_id, to_location_id, destination_id, occurred_at, [asdict(line) for line in lines]]
     if earlier := documents.replay(source_type=TRANSFER, external_id=external_id, content=content):
         return earlier
     _refuse_senseless(lines, from_location_id, to_location_id)
+    _refuse_no_destination(from_location_id, to_location_id, destination_id)
     document_id = documents.new_document(
         kind=StockDocument.Kind.TRANSFER,
         source_type=TRANSFER,
         external_id=external_id,
         content=content,
+        destination_id=destination_id,
         note=note,
         occurred_at=occurred_at,
         at=at,
@@ -105,12 +111,19 @@ def arrive(
 
     Raises:
         InvalidInput: names every line of which less is on the road; what went straight to its place never was.
-        NotAllowedNow: a transfer order (移動) asked for it.
+        NotAllowedNow: a transfer order (移動) asked for it, or it goes to another place.
         NotFound, Conflict, PeriodClosed.
     """
-    if asked_for := TransferOrder.objects.filter(document=transfer_id).first():
+    content = _content_of_arrival(transfer_id, to_location_id, occurred_at, lines)
+    if earlier := documents.replay(source_type=ARRIVAL, external_id=external_id, content=content):
+        return earlier
+    locks.hold(f"road of transfer:{transfer_id}")
+    _refuse_asked_for(transfer_id)
+    destination = _sent_to(transfer_id)
+    if destination.pk != to_location_id:
         raise NotAllowedNow(
-            _("It is received on the page of its transfer: %(number)s.") % {"number": asked_for.external_id}
+            _("This transfer goes to %(place)s. Whoever sent it may change where it goes.")
+            % {"place": destination.name}
         )
     return take_off_the_road(
         external_id=external_id,
@@ -136,7 +149,7 @@ def take_off_the_road(
     by: Actor,
 ) -> Booked:
     """``arrive``, also of what was asked for. For use-cases of this room."""
-    content = [transfer_id, to_location_id, occurred_at, [asdict(line) for line in lines]]
+    content = _content_of_arrival(transfer_id, to_location_id, occurred_at, lines)
     if earlier := documents.replay(source_type=ARRIVAL, external_id=external_id, content=content):
         return earlier
     occurred_at = occurred_at or at
@@ -182,6 +195,86 @@ def take_off_the_road(
     booking.write()
     _post(sums, ARRIVAL, document_id, external_id, occurred_at, at=at, by=by)
     return documents.booked(document_id)
+
+
+@use_case
+def redirect_transfer(*, transfer_id: int, destination_id: int, reason: str, at: dt.datetime, by: Actor) -> int:
+    """Let what is still on the road of a transfer arrive at another place from now on. A document of its own without pieces, which keeps the
+    reason and who decided it; the same destination again changes nothing. Returns the document that says where it goes.
+
+    Raises:
+        InvalidInput: no reason, or a place where nothing arrives.
+        NotAllowedNow: nothing is on the road any more, or a transfer order (移動) asked for it.
+        NotFound: there is no such transfer over the road.
+    """
+    locks.hold(f"road of transfer:{transfer_id}")
+    _refuse_asked_for(transfer_id)
+    if _sent_to(transfer_id).pk == destination_id:
+        return current_destinations([transfer_id])[transfer_id].document_id
+    if not reason.strip():
+        raise InvalidInput([Problem("/reason", "required", _("Say why it goes elsewhere."))])
+    sent = documents.booked(transfer_id).lines
+    origin = next(line.location_id for line in sent if line.quantity < 0)
+    _refuse_no_destination(origin, next(line.location_id for line in sent if line.quantity > 0), destination_id)
+    arrived = arrived_before(transfer_id)
+    if all(arrived.get(line.line_no, 0) >= line.quantity for line in sent if line.quantity > 0):
+        raise NotAllowedNow(_("All of it has arrived."))
+    return documents.new_document(
+        kind=StockDocument.Kind.TRANSFER,
+        source_type=REDIRECT,
+        source_id=transfer_id,
+        external_id="",
+        content=[transfer_id, destination_id, reason],
+        destination_id=destination_id,
+        note=reason,
+        occurred_at=at,
+        at=at,
+        by=by,
+    )
+
+
+def _content_of_arrival(
+    transfer_id: int, to_location_id: int, occurred_at: dt.datetime | None, lines: Sequence[TransferLine]
+) -> list[object]:
+    return [transfer_id, to_location_id, occurred_at, [asdict(line) for line in lines]]
+
+
+def _refuse_asked_for(transfer_id: int) -> None:
+    if asked_for := TransferOrder.objects.filter(document=transfer_id).first():
+        raise NotAllowedNow(
+            _("It is received on the page of its transfer: %(number)s.") % {"number": asked_for.external_id}
+        )
+
+
+def _sent_to(transfer_id: int) -> Location:
+    """Asked behind the lock of the transfer's road."""
+    current = current_destinations([transfer_id]).get(transfer_id)
+    if current is None:
+        raise NotFound(_("There is no transfer %(id)s over the road.") % {"id": transfer_id})
+    return Location.objects.get(pk=current.location_id)
+
+
+def _refuse_no_destination(from_location_id: int, to_location_id: int, destination_id: int | None) -> None:
+    """Goods that take to the road say where they go; what is there at once has arrived."""
+    over_the_road = Location.objects.filter(pk=to_location_id, kind=Location.Kind.IN_TRANSIT).exists()
+    if not over_the_road and destination_id is None:
+        return
+    told = ""
+    if not over_the_road:
+        told = _("Only a transfer over the road has a destination besides.")
+    elif destination_id is None:
+        told = _("Say where the goods go: only there their arrival is noted.")
+    elif destination_id == from_location_id:
+        told = _("The pieces are there already.")
+    elif not _may_receive(destination_id):
+        told = _("Goods arrive at an open place that is no road.")
+    if told:
+        raise InvalidInput([Problem("/destination", "invalid", told)])
+
+
+def _may_receive(location_id: int) -> bool:
+    found = Location.objects.filter(pk=location_id, is_active=True)
+    return found.exclude(kind=Location.Kind.IN_TRANSIT).exists()
 
 
 def _post(
