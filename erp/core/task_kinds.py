@@ -50,6 +50,11 @@ def others_than_of(user: Any) -> list[str]:
     return sorted(kind for kind, permissions in _worked_by.items() if not any(map(user.has_perm, permissions)))
 
 
+def is_work_of(user: Any, kind: str) -> bool:
+    """Whether this is the desk whose work it is: who else sees it does not say that it is done."""
+    return not is_any_of(kind, others_than_of(user))
+
+
 def register_decisions(permissions: Mapping[str, str]) -> None:
     """Kinds whose closing is a decision that lets something happen: who makes it needs this permission, and says why."""
     _decided_with.update(permissions)

@@ -6,8 +6,9 @@ import re
 from copy import copy
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 
+from erp.back_office.roles import ROLES
 from erp.core import task_kinds, work_queues
 from erp.core.models import StaffTask
 from erp.runtime.installation import PROJECT
@@ -70,3 +71,55 @@ def test_nothing_counts_a_task_that_tells_amounts_for_who_may_not_know_them(clie
 
     user.user_permissions.add(Permission.objects.get(codename="see_amounts"))
     assert tile.rows(User.objects.get(pk=user.pk)).count() == 3
+
+
+CLOSING = {"action": "close", "resolution": "looked at it"}
+
+
+def of_role(client, role):
+    user = User.objects.create_user(f"of-{role}", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client.force_login(user)
+
+
+@pytest.mark.django_db
+def test_a_task_is_closed_by_the_desk_whose_work_it_is_and_seen_by_others(client):
+    told = {"subject_type": "ORDER", "detail": "x", "opened_at": NOON, "opened_by": "test"}
+    own, other, verified = (
+        StaffTask.objects.create(kind=kind, subject_id=number, subject_label=kind, **told)
+        for number, kind in enumerate(("STOCKTAKE", "OVERSOLD", "VERIFY_P1"))
+    )
+    page = "/admin/core/stafftask/"
+
+    of_role(client, "倉庫")
+    shown = client.get(page)
+    answer = client.post(page, {**CLOSING, "_selected_action": [own.pk, other.pk, verified.pk]}, follow=True)
+
+    boxes = re.findall(r'name="_selected_action" value="(\d+)"', shown.content.decode())
+    assert {task.pk for task in shown.context["cl"].result_list} == {own.pk, other.pk, verified.pk}
+    assert boxes == [str(own.pk)]
+    assert [str(message) for message in answer.context["messages"]] == [
+        "OVERSOLD: 「売り越し」を完了にできるのは担当の部門だけです。",
+        "VERIFY_P1: 「整合性検査 P1」を完了にできるのは担当の部門だけです。",
+        "1 件の要対応を完了にしました。",
+    ]
+    assert list(StaffTask.objects.filter(closed_at=None).order_by("pk")) == [other, verified]
+
+    of_role(client, "受注担当")
+    client.post(page, {**CLOSING, "_selected_action": [other.pk, verified.pk]})
+    assert list(StaffTask.objects.filter(closed_at=None)) == [verified]
+    client.force_login(User.objects.create_superuser("mika"))
+    client.post(page, {**CLOSING, "_selected_action": [verified.pk]})
+    assert not StaffTask.objects.filter(closed_at=None).exists()
+
+
+@pytest.mark.django_db
+def test_every_kind_of_task_has_a_role_that_may_close_it(client):
+    nobody = set(task_kinds.registered())
+    for role in ROLES:
+        user = User.objects.create_user(f"of-{role.login}", is_staff=True)
+        user.groups.add(Group.objects.get(name=role.name))
+        if user.has_perm("core.change_stafftask"):
+            nobody -= {kind for kind in nobody if task_kinds.is_work_of(user, kind)}
+
+    assert nobody == set()

@@ -7,11 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -87,7 +88,13 @@ class StaffTaskAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffTask]:
         found: QuerySet[StaffTask] = super().get_queryset(request)
         hidden = task_kinds.hidden_from(request.user)
-        return found.exclude(task_kinds.any_of(hidden)) if hidden else found
+        others = task_kinds.others_than_of(request.user)
+        own = ExpressionWrapper(~task_kinds.any_of(others), BooleanField()) if others else Value(True)
+        return (found.exclude(task_kinds.any_of(hidden)) if hidden else found).annotate(is_own=own)
+
+    def action_checkbox(self, task: Any) -> SafeString:
+        """A task of another desk is looked at only."""
+        return super().action_checkbox(task) if task.is_own else SafeString("")
 
     @admin.display(description=_("kind"), ordering="kind")
     def kind_name(self, task: StaffTask) -> str:
@@ -111,7 +118,9 @@ class StaffTaskAdmin(ReadOnlyAdmin):
         self.message_user(request, ngettext("%d task closed.", "%d tasks closed.", done) % done, level)
 
     def _not_decided(self, request: HttpRequest, kind: str, resolution: str) -> str:
-        """Why a task whose closing lets something happen stays open."""
+        """Why a task stays open: it is another desk's, or its closing lets something happen."""
+        if not task_kinds.is_work_of(request.user, kind):
+            return gettext("“%(kind)s” is closed by the desk whose work it is.") % {"kind": task_kinds.label_of(kind)}
         needed = task_kinds.decided_with(kind)
         if needed and not request.user.has_perm(needed):
             return gettext("“%(kind)s” is closed by whoever decides about it.") % {"kind": task_kinds.label_of(kind)}
