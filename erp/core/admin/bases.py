@@ -13,7 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.utils import flatten_fieldsets, unquote
-from django.contrib.admin.views.main import SEARCH_VAR
+from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db import Error, connection, transaction
 from django.db.models import Model, QuerySet
@@ -204,6 +204,8 @@ class ServiceAdmin(ThemedAdmin):
         asked = request.GET.copy()
         chosen = asked.pop(saved_filters.CHOSEN, [""])[-1]
         asked.pop(saved_filters.NONE, None)
+        # Left behind by a filter that could not be read. The next one is told like that one, not as a fault of the database.
+        asked.pop(ERROR_FLAG, None)
         if places := asked.get(saved_filters.ORDER, ""):
             asked[saved_filters.ORDER] = self._sorted_as_possible(request, places)
         request.GET = asked  # type: ignore[assignment]
@@ -224,6 +226,12 @@ class ServiceAdmin(ThemedAdmin):
             if saved is None:
                 raise
         else:
+            is_unread = request.method == "GET" and getattr(answer, "url", "") == f"{request.path}?{ERROR_FLAG}=1"
+            if is_unread and saved is None:
+                told = gettext(
+                    "The list is shown without the filter of the address: it asks for something that cannot be."
+                )
+                self.message_user(request, told, messages.WARNING)
             if saved is None or not isinstance(answer, HttpResponseRedirect) or request.method != "GET":
                 kept.give_back(request, (getattr(answer, "context_data", None) or {}).get("action_form"))
                 return answer

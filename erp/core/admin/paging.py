@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import structlog
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import FieldError, ValidationError
 from django.core.paginator import Paginator
-from django.db import connection
+from django.db import DataError, NotSupportedError, ProgrammingError, connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
@@ -18,17 +23,51 @@ else:
     from unfold.views import ChangeList
 
 
+log = structlog.get_logger(__name__)
+
+
 def page_number(request: HttpRequest) -> int:
     """From 1; what is no number is the first page."""
     text = request.GET.get("p", "1")
     return max(int(text), 1) if text.isdecimal() and len(text) < 7 else 1
 
 
+# What a lookup that somebody typed into an address meets: a value that its field cannot have, in Python or in PostgreSQL.
+UNREADABLE = (
+    DataError, ProgrammingError, NotSupportedError, FieldError, ValidationError, ValueError, TypeError, ArithmeticError, LookupError,
+)  # fmt: skip
+
+
 class KeysFirst(ChangeList):
     """The rows of a list that is filtered or searched are found by their keys alone, in their order; what a page shows of them and of others is
-    read for its own rows then, not for all that the filter finds."""
+    read for its own rows then, not for all that the filter finds.
+
+    A filter that cannot be read is told as Django tells it, also where only the rows show it: it looks no further than to the statement."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
+        with self._readable(request):
+            found: QuerySet[Any] = super().get_queryset(request, *args, **options)
+        return found
 
     def get_results(self, request: HttpRequest) -> None:
+        with self._readable(request):
+            self._get_results(request)
+
+    @contextmanager
+    def _readable(self, request: HttpRequest) -> Iterator[None]:
+        """What fails without a wish in the address is a fault of ours and stays one.
+
+        Raises IncorrectLookupParameters.
+        """
+        try:
+            yield
+        except UNREADABLE as fault:
+            if not self.filter_params:
+                raise
+            log.warning("a filter that cannot be read", page=request.path, exc_info=True)
+            raise IncorrectLookupParameters(str(fault)) from fault
+
+    def _get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         rows: Any = self.result_list
         if isinstance(self.paginator, FastPaginator) and rows.query.where:
