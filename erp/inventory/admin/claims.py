@@ -8,21 +8,20 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.core.exceptions import PermissionDenied
 from django.db.models import F, Model, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, pgettext_lazy
 
 from erp.core import documents
 from erp.core.admin import PageLink, ReadOnlyInline, document_link
 from erp.core.clock import business_date
 from erp.inventory import services
 from erp.inventory.admin import arrivals
-from erp.inventory.admin.forms import ExpectedForm
-from erp.inventory.admin.places import OfPlaces, limit_places
+from erp.inventory.admin.expecting import expect_page
+from erp.inventory.admin.places import OfPlaces
 from erp.inventory.models import ExpectedReceipt, Promise, ProvisionalReceipt, Reservation
 
 
@@ -168,25 +167,7 @@ class ExpectedReceiptAdmin(OfPlaces):
         return request.user.has_perm("inventory.add_expectedreceipt")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Note what should arrive; the same slip number again brings what was noted up to date."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = ExpectedForm(request.POST or None, initial={"expected_date": business_date(timezone.now())})
-        limit_places(form, request)
-
-        def act() -> HttpResponse:
-            values = form.cleaned_data
-            self.serve(
-                request,
-                services.expect_receipt,
-                external_id=values["external_id"],
-                location_id=values["location"].pk,
-                supplier_id=values["supplier"] and values["supplier"].pk,
-                lines=form.expected_lines(),
-            )
-            return self.done(request, gettext("Noted."), "admin:inventory_expectedreceipt_changelist")
-
-        return self.service_page(request, form=form, title=gettext("Expect stock"), act=act)
+        return expect_page(self, request)
 
     @admin.action(description=_("Nothing more will come of the orders of the selected lines"), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[ExpectedReceipt]) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from catalog.models import Supplier
@@ -18,6 +17,7 @@ from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import ExpectedReceipt
+from erp.inventory.selectors.expectations import lines_taken
 from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 
 
@@ -52,12 +52,14 @@ def expect_receipt(
     location_id: int,
     lines: Sequence[ExpectedLine],
     supplier_id: int | None = None,
+    ends: Collection[int] = (),
     at: dt.datetime,
     by: Actor,
 ) -> list[int]:
     """Note what an order to a supplier will bring, or bring what was noted up to date. Returns the expectations' ids in line order.
 
-    What was received already stays received, and so does what is not named. A SKU that stands on another line than before is the same goods.
+    What was received already stays received. What is not named stays expected, but for ``ends``: expectations of this order of which nothing more
+    will come. Who was promised of them is promised others, as far as there are any. A SKU that stands on another line than before is the same goods.
     Repeatable: the same content changes nothing. Raises InvalidInput.
     """
     problems = [
@@ -74,7 +76,7 @@ def expect_receipt(
         raise InvalidInput(problems)
     locks.hold(f"expected:{external_id}")
     rows.ask(_LOCK, [external_id]).all()
-    numbers = _numbers(external_id, lines)
+    numbers = lines_taken(external_id, [(line.line_no, line.sku_id) for line in lines])
     with connection.cursor() as cursor:
         cursor.execute(
             _EXPECT,
@@ -91,24 +93,9 @@ def expect_receipt(
         )
     found = ExpectedReceipt.objects.filter(external_id=external_id).values_list("sku_id", "line_no", "pk")
     ids = {(sku_id, number): key for sku_id, number, key in found}
+    named = {ids[line.sku_id, number] for line, number in zip(lines, numbers, strict=True)}
+    _open(external_id).filter(pk__in=set(ends) - named).update(cancelled_at=at, version=F("version") + 1)
     return [ids[line.sku_id, number] for line, number in zip(lines, numbers, strict=True)]
-
-
-def _numbers(external_id: str, lines: Sequence[ExpectedLine]) -> list[int]:
-    """The line of each under which its SKU is expected already: its own one, else one that no other takes. Typed again in another order, or without
-    one that came before, goods would else be expected twice."""
-    left: dict[int, list[int]] = defaultdict(list)
-    known = ExpectedReceipt.objects.filter(external_id=external_id).order_by("line_no")
-    for sku_id, number in known.values_list("sku_id", "line_no"):
-        left[sku_id].append(number)
-    own = [line.line_no in left[line.sku_id] for line in lines]
-    for line, is_there in zip(lines, own, strict=True):
-        if is_there:
-            left[line.sku_id].remove(line.line_no)
-    return [
-        line.line_no if is_there or not left[line.sku_id] else left[line.sku_id].pop(0)
-        for line, is_there in zip(lines, own, strict=True)
-    ]
 
 
 @use_case
@@ -136,6 +123,10 @@ def cancel_expected(*, external_id: str, at: dt.datetime, by: Actor) -> int:
     """Nothing more will come of this order. Returns how many expectations ended; again, there are none."""
     locks.hold(f"expected:{external_id}")
     rows.ask(_LOCK, [external_id]).all()
+    return _open(external_id).update(cancelled_at=at)
+
+
+def _open(external_id: str) -> QuerySet[ExpectedReceipt]:
     return ExpectedReceipt.objects.filter(
         external_id=external_id, cancelled_at__isnull=True, received_quantity__lt=F("quantity")
-    ).update(cancelled_at=at)
+    )
