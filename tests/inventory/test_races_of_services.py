@@ -585,6 +585,27 @@ def test_a_variance_of_a_month_that_is_being_closed_is_booked_on_the_next_day(oc
     assert kinds(outcomes) == ["Period", "list"]
 
 
+@fails_without("inventory.write_downs._take_back[hold_open_dates()]")
+def test_what_is_taken_back_in_a_month_that_is_being_closed_is_booked_on_the_next_day():
+    WriteDownRule.objects.create(months=0, percent=50)
+    CostPool.objects.filter(pk=pool().pk).update(write_downs_reverse=True)
+    stock(sku(), location(), 10, unit_value=1000, at=NOON - dt.timedelta(days=200))
+    review = services.propose_write_down(cost_pool_id=pool().pk, valued_on=dt.date(2026, 9, 30), **HOW).pk
+    services.post_write_down(review_id=review, **HOW)
+    open_periods(through=dt.date(2026, 10, 31), **HOW)
+    *before, month = Period.objects.order_by("starts_on")
+    for each in before:
+        close_period(period_id=each.pk, **HOW)
+
+    outcomes = race(
+        lambda: close_period(period_id=month.pk, **HOW),
+        once_another_waits(lambda: services.take_back_write_down(review_id=review, **HOW)),
+        names=["books:2026-10"],
+    )
+
+    assert kinds(outcomes) == ["Period", "WriteDownReview"]
+
+
 @pytest.fixture
 def proposal():
     WriteDownRule.objects.create(months=0, percent=50)
@@ -618,7 +639,7 @@ def test_a_write_down_is_not_edited_while_it_is_posted(proposal):
     assert WriteDownLine.objects.get().proposed_value == 5000
 
 
-@fails_without("inventory.write_downs.take_back_write_down[write-down:]")
+@fails_without("inventory.write_downs._take_back[write-down:]")
 def test_a_write_down_that_two_take_back_at_once_is_taken_back_once(proposal):
     line = WriteDownLine.objects.get().pk
     services.edit_write_down(review_id=proposal, proposed={line: Decimal(5000)}, reverses=True, **HOW)

@@ -7,13 +7,16 @@ from decimal import Decimal
 
 import pytest
 
+from accounting.models import JournalEntry, Period
+from accounting.services import close_period, open_periods
 from erp.core import checks
 from erp.core.actors import Actor
+from erp.core.clock import business_date
 from erp.core.errors import InvalidInput, NotAllowedNow
 from erp.inventory import services
-from erp.inventory.models import CostPool, WriteDownReview, WriteDownRule
+from erp.inventory.models import CostPool, StockDocument, WriteDownReview, WriteDownRule
 from erp.inventory.selectors.stock_age import dead_stock, sell_through, turnover
-from erp.inventory.selectors.stock_value import By
+from erp.inventory.selectors.stock_value import By, values_on
 from erp.inventory.services import AdjustmentLine, Count, PutBack, ReceiptLine
 from tests.inventory.factories import CLERK, channel, entries, location, pool, sku, worth
 from tests.inventory.test_valuation import sell
@@ -111,6 +114,41 @@ def test_taken_back_at_the_start_of_the_next_month_by_what_is_still_there(autumn
     }
     assert (taken, services.take_back_due_write_downs(at=noon("2026-11-03"), by=CHIEF)) == (1, 0)
     assert worth(coat) == (6, 6_006)
+    assert no_faults() == []
+
+
+def close_through(day):
+    """Every month up to this day is closed."""
+    open_periods(through=day, at=noon("2027-03-01"), by=CHIEF)
+    for month in Period.objects.filter(state="OPEN", ends_on__lte=day).order_by("starts_on"):
+        close_period(period_id=month.pk, at=noon("2027-03-01"), by=CHIEF)
+
+
+def test_what_falls_into_a_month_that_was_closed_is_taken_back_on_the_first_open_day_and_says_so(autumn):
+    _place, coat, _shirt = autumn
+    CostPool.objects.filter(pk=pool().pk).update(write_downs_reverse=True)
+    review = propose()
+    services.post_write_down(review_id=review.pk, at=noon("2026-10-31"), by=CLERK)
+    before = [(row.key, row.value) for row in values_on(dt.date(2026, 11, 30), by=By.SKU)]
+    close_through(dt.date(2026, 11, 30))
+
+    with pytest.raises(NotAllowedNow):
+        services.take_back_write_down(review_id=review.pk, at=noon("2026-11-30"), by=CHIEF)
+    waiting = services.take_back_due_write_downs(at=noon("2026-11-30"), by=CHIEF)
+    taken = services.take_back_due_write_downs(at=noon("2026-12-05"), by=CHIEF)
+    again = services.take_back_write_down(review_id=review.pk, at=noon("2026-12-06"), by=CHIEF)
+
+    assert (waiting, taken) == (0, 1)
+    document = StockDocument.objects.get(pk=again.reversal_id)
+    assert (business_date(document.occurred_at), document.note) == (
+        dt.date(2026, 12, 1), "本来の日付は2026/11/01ですが、その月は締め済みでした。",
+    )  # fmt: skip
+    entry = JournalEntry.objects.get(source_type="WRITE_DOWN_BACK")
+    assert entry.entry_date == dt.date(2026, 12, 1)
+    assert entry.description.endswith(document.note)
+    # What the closed month showed stays as it was.
+    assert [(row.key, row.value) for row in values_on(dt.date(2026, 11, 30), by=By.SKU)] == before
+    assert worth(coat) == (10, 10_010)
     assert no_faults() == []
 
 

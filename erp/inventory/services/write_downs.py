@@ -1,7 +1,7 @@
 """評価損 at a closing: a proposal by rules, edited by people, posted once for many SKUs, and taken back at the start of the next month (洗替法)
 or not (切放法).
 
-Takes these levels of the house's lock order: the proposal by name, balances by primary key, cost rows by SKU.
+Takes these levels of the house's lock order: the proposal by name, months of the books, balances by primary key, cost rows by SKU.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from accounting import selectors as accounting
+from accounting.services import hold_open_dates
 from erp.core import locks
 from erp.core.actors import Actor
-from erp.core.clock import TOKYO, business_date
+from erp.core.clock import TOKYO, business_date, written_day
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
 from erp.core.money import ZERO, is_amount, round_fraction
 from erp.core.use_case import use_case
@@ -195,25 +195,38 @@ def post_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownR
 def take_back_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> WriteDownReview:
     """洗替法: take a posted write-down back on the first day of the next month. What was sold since gives its share to cost of sales.
 
+    Where that month was closed meanwhile, on the first day after it that is open, and it says so: what a closed month showed stays as it was.
     Again: the same answer.
 
-    Raises:
-        NotAllowedNow: not posted, kept for good (切放法), or the next month has not begun.
-        PeriodClosed: that month is closed.
+    Raises NotAllowedNow: not posted, kept for good (切放法), or that day has not come.
     """
+    if not _take_back(review_id=review_id, at=at, by=by):
+        raise NotAllowedNow(_("This write-down is not to be taken back."))
+    return _review(review_id)
+
+
+@use_case
+def _take_back(*, review_id: int, at: dt.datetime, by: Actor) -> bool:
+    """Whether it is taken back by now."""
     locks.hold(f"write-down:{review_id}")
     review = _review(review_id)
     if review.reversal_id is not None:
-        return review
-    on = _next_month(review.valued_on)
-    if review.document_id is None or not review.reverses or on > business_date(at):
-        raise NotAllowedNow(_("This write-down is not to be taken back."))
+        return True
+    if review.document_id is None or not review.reverses:
+        return False
+    due_on = _next_month(review.valued_on)
+    [on] = hold_open_dates([due_on]).values()
+    if on > business_date(at):
+        return False
+    reason = ""
+    if on != due_on:
+        reason = _("It was due on %(day)s, in a month that was closed by then.") % {"day": written_day(due_on)}
     occurred_at = _moment_of(on, at)
     written = [line for line in documents.booked(review.document_id).lines if line.value < 0]
     pieces = _written_down(review)
     document_id = documents.new_document(
         kind=StockDocument.Kind.REVALUATION, source_type=REVERSAL, external_id=f"WD-{review.pk}", content=[review.pk],
-        occurred_at=occurred_at, at=at, by=by,
+        note=reason, occurred_at=occurred_at, at=at, by=by,
     )  # fmt: skip
     booking = movements.open_booking(
         [(line.sku_id, line.location_id) for line in written], occurred_at=occurred_at, at=at
@@ -229,23 +242,22 @@ def take_back_write_down(*, review_id: int, at: dt.datetime, by: Actor) -> Write
         sums.debit(postings.COST_OF_SALES, -line.value - stays)
         sums.credit(postings.WRITE_DOWN, -line.value)
     booking.write()
-    description = _("Write-down %(id)s taken back") % {"id": f"WD-{review.pk}"}
+    description = " ".join([_("Write-down %(id)s taken back") % {"id": f"WD-{review.pk}"}, reason]).strip()
     post(sums.lines(), on=on, description=description, source=(REVERSAL, document_id), at=at, by=by)
     review.reversal_id = document_id
     review.version += 1
     review.save(update_fields=["reversal_id", "version"])
-    return review
+    return True
 
 
 def take_back_due_write_downs(*, at: dt.datetime, by: Actor) -> int:
-    """For a job of every day: 洗替法, each posted write-down of an ended month. Returns how many; again, none. Closed months wait."""
+    """For a job of every day: 洗替法, each posted write-down of an ended month. Returns how many; again, none. What falls into a closed month is
+    taken back on the first open day; where none has come yet, it waits."""
     this_month = business_date(at).replace(day=1)
     due = WriteDownReview.objects.filter(state=State.POSTED, reverses=True, reversal_id__isnull=True)
     taken = 0
-    for review in due.filter(valued_on__lt=this_month).order_by("valued_on", "pk"):
-        if accounting.closed_at(_next_month(review.valued_on)) is None:
-            take_back_write_down(review_id=review.pk, at=at, by=by)
-            taken += 1
+    for review_id in due.filter(valued_on__lt=this_month).order_by("valued_on", "pk").values_list("pk", flat=True):
+        taken += _take_back(review_id=review_id, at=at, by=by)
     return taken
 
 
