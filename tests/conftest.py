@@ -25,7 +25,7 @@ NO_TIMEOUTS = "-c transaction_timeout=0 -c idle_in_transaction_session_timeout=0
 
 
 # They take longest, in whichever order; begun last they would leave the other worker with nothing to do.
-FIRST_GROUPS = ("make run", "demo", "gateway processes", "faults", "practice site")
+FIRST_GROUPS = ("fresh clone", "make run", "demo", "gateway processes", "faults", "practice site")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ from erp.runtime import leash, quarters
 from erp.runtime.installation import PROJECT
 from tests.runtime.families import commands_of, family_of, wait_until, wait_until_gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh clone")]
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 
