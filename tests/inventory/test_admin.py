@@ -307,7 +307,9 @@ def test_a_kit_is_kept_by_its_pieces_and_remembered_as_a_kit(admin_client, shelf
     assert keep(admin_client, site, pair, 1).status_code == 302
     held = Hold.objects.get(ref="K-1")
     assert (held.wanted, held.kits, figures(shirt, warehouse)) == ([[shirt.pk, 2]], [[pair.pk, 1]], (5, 5))
-    assert levels(keep(admin_client, site, pair, 1, "K-2")) == ["success", "error"]
+    told = admin_client.get(reverse("admin:inventory_hold_change", args=[held.pk])).content.decode()
+    assert f"<div>{pair.code} × 1</div>" in told
+    assert levels(keep(admin_client, site, pair, 1, "K-2")) == ["error"]
 
 
 def test_more_than_may_be_sold_is_not_kept(admin_client, shelf):

@@ -15,10 +15,11 @@ from django.db.models import Min, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from catalog.selectors import sku_codes
 from erp.core.admin import ActionForm, PageLink
 from erp.core.spans import in_words
 from erp.inventory import services
@@ -27,7 +28,7 @@ from erp.inventory.admin.baskets import new_number
 from erp.inventory.admin.forms import HoldForm
 from erp.inventory.admin.places import OfPlaces, OfPlacesInline, limit_channels
 from erp.inventory.models import Hold, HoldLine, Promise
-from erp.inventory.selectors.holds import HoldView
+from erp.inventory.selectors.holds import HoldView, held_for
 from erp.inventory.selectors.queues import ending_holds
 from erp.inventory.selectors.staff import holds_at
 
@@ -100,9 +101,9 @@ class HoldAdmin(OfPlaces):
     actions = ["preview_extend", "preview_extend_by_kind", "preview_release", "extend", "extend_by_kind", "release"]
 
     object_links = (PageLink("admin:orders_order_from_hold", _("Make it an order"), "orders.change_order"),)
-    readonly_fields = ["standing", "pieces", "time_left", "arrives"]
+    readonly_fields = ["standing", "asked", "pieces", "time_left", "arrives"]
     fields = [
-        "ref", "channel", "kind", "owner_label", "owner_phone", "standing", "pieces", "arrives", "time_left", "expires_at", "priority",
+        "ref", "channel", "kind", "owner_label", "owner_phone", "standing", "asked", "pieces", "arrives", "time_left", "expires_at", "priority",
         "created_at", "filled_at", "closed_at", "actor",
     ]  # fmt: skip
 
@@ -131,6 +132,14 @@ class HoldAdmin(OfPlaces):
     def pieces(self, hold: Any) -> str:
         is_over = hold.closed_at is not None or hold.expires_at <= timezone.now()
         return f"{0 if is_over else hold.kept or 0} / {_wanted(hold)}"
+
+    @admin.display(description=pgettext_lazy("of a hold", "asked for"))
+    def asked(self, hold: Hold) -> str:
+        """Kits as kits; what is kept for them stands in the lines."""
+        held = held_for(hold.pk)
+        wanted = held.asked if held is not None else ()
+        codes = sku_codes(sku_id for sku_id, _pieces in wanted)
+        return format_html_join("", "<div>{} × {}</div>", ((codes[sku_id], pieces) for sku_id, pieces in wanted)) or "–"
 
     @admin.display(description=_("expected arrival"))
     def arrives(self, hold: Any) -> str:
