@@ -107,7 +107,8 @@ def test_a_refund_takes_no_money_of_who_paid_the_discount():
     confirm_refund(payment_id=OrderPayment.objects.get(order=record, method="CARD").pk, **HOW)
 
     assert left_of("COUNTERPARTY", MAKER) == [("DEBIT", 1000)]
-    assert figure("bank") == before - 1100
+    assert left_of("COUNTERPARTY", "クレジットカード決済") == [("CREDIT", 1100)]
+    assert figure("bank") == before
 
 
 def test_returns_of_one_call_follow_one_another():

@@ -4,10 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from accounting.models import Counterparty, OpenItem
+from accounting.services import Settling, record_payout
 from erp.core import staff_tasks
 from erp.core.errors import NotAllowedNow
 from erp.core.models import StaffTask
-from erp.orders.models import OrderPayment, Shipment
+from erp.orders.models import OrderPayment, Shipment, ShipmentLine
 from erp.orders.services import (
     PaymentInput,
     PaymentNews,
@@ -24,9 +26,11 @@ from erp.orders.services import (
     ship,
 )
 from tests.inventory.factories import sku, stock
-from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, shop
+from tests.orders.factories import DESK, NOON, TODAY, card, figure, line, order, placed, shipped, shop
 
 pytestmark = pytest.mark.django_db
+
+HOW = {"at": NOON, "by": DESK}
 
 
 @pytest.fixture
@@ -209,3 +213,52 @@ def test_what_nobody_is_paid_back_for_explains_no_refund():
     told(channel, 1100)
 
     assert not_owed() == ["1,100"]
+
+
+def test_what_a_card_company_pays_back_behind_its_payout_is_taken_off_its_next_one():
+    """It pays the shopper, not we: our bank has as much as before, and the next payout is so much less."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    first = placed(channel, order(line(shirt, 2), payments=(card(2200, "CAPTURED"),)))
+    shipped(first)
+    record_payout(
+        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference="P-1", paid_on=TODAY,
+        items=[Settling(OpenItem.objects.get(side="DEBIT", remaining_amount__gt=0).pk)], bank_amount=Decimal(2200), **HOW,
+    )  # fmt: skip
+    parcel_line = ShipmentLine.objects.get()
+    record_return(order_id=first.pk, external_id="R-1", lines=[ReturnedLine(parcel_line.pk, 1)], **HOW)
+
+    news = PaymentNews("r-1", "REFUNDED", NOON, Decimal(1100))
+    record_payment_event(channel=channel.code, external_id="A-1", event=news, **HOW)
+
+    assert (figure("bank"), figure("receivable.card"), figure("refunds_payable")) == (2200, -1100, 0)
+    shipped(placed(channel, order(line(shirt, 3), external_id="A-2", payments=(card(3300, "CAPTURED"),))))
+    items = OpenItem.objects.filter(remaining_amount__gt=0).exclude(party_kind="CUSTOMER").order_by("pk")
+    assert [item.side for item in items] == ["CREDIT", "DEBIT"]
+    record_payout(
+        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference="P-2", paid_on=TODAY,
+        items=[Settling(item.pk) for item in items], bank_amount=Decimal(2200), **HOW,
+    )  # fmt: skip
+    assert (figure("bank"), figure("receivable.card")) == (4400, 0)
+
+
+def test_a_second_refund_is_no_debt_that_the_card_company_would_pay():
+    """What it is to take off its next payout is nothing that it owes: the second refund is taken off too."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    record = placed(channel, order(line(shirt, 2), payments=(card(2200, "CAPTURED"),)))
+    shipped(record)
+    record_payout(
+        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference="P-1", paid_on=TODAY,
+        items=[Settling(OpenItem.objects.get(side="DEBIT", remaining_amount__gt=0).pk)], bank_amount=Decimal(2200), **HOW,
+    )  # fmt: skip
+    for number in (1, 2):
+        lines = [ReturnedLine(ShipmentLine.objects.get().pk, 1)]
+        record_return(order_id=record.pk, external_id=f"R-{number}", lines=lines, **HOW)
+        confirm_refund(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+    assert (figure("bank"), figure("receivable.card"), figure("refunds_payable")) == (2200, -2200, 0)
+    left = OpenItem.objects.filter(remaining_amount__gt=0).values_list("side", "remaining_amount")
+    assert sorted(left) == [("CREDIT", 1100), ("CREDIT", 1100)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounting.selectors import OpenItemView, open_items
-from accounting.services import post_entries
+from accounting.services import Party, post_entries
 from erp.core import rows, staff_tasks
 from erp.core.actors import Actor
 from erp.core.errors import NotAllowedNow, NotFound
@@ -24,6 +24,7 @@ from erp.orders.services import surplus
 from erp.orders.services.open_days import money_day
 from erp.orders.services.parties import counterparty, customer_party, dimensions_of
 from erp.orders.services.payment_news import PaymentNews
+from erp.orders.services.return_money import PAID_THROUGH
 from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
@@ -137,7 +138,7 @@ def confirm_refund(*, payment_id: int, at: dt.datetime, by: Actor) -> Decimal:
 
 
 def pay_refund(*, payment: OrderPayment, amount: Decimal | None, on: dt.date, at: dt.datetime, by: Actor) -> Decimal:
-    """Post that refunds owed for the payment's order were paid: through the provider's receivable while it still owes, else from the bank.
+    """Post that refunds owed for the payment's order were paid: by the provider that the shopper paid, who pays out so much less, else from the bank.
 
     What was received beyond what is to be paid is owed as soon as it goes back. Returns what was posted; what went back beyond that is told
     to staff by whoever calls.
@@ -161,7 +162,7 @@ def pay_refund(*, payment: OrderPayment, amount: Decimal | None, on: dt.date, at
     draft = postings.refund(
         document=Document("ORDER", order.pk, order.number),
         payables=payables,
-        sources=_refund_sources(order, wanted, first=[*(item.payment.pk for item in taken), payment.pk]),
+        sources=_refund_sources(order, wanted, taken={item.payment.pk: item.amount for item in taken}, told=payment.pk),
         on=on,
         dimensions=dimensions_of(order),
     )
@@ -199,26 +200,37 @@ def _count(payment: OrderPayment, posted: Decimal) -> None:
     )
 
 
-def _refund_sources(order: Order, amount: Decimal, *, first: Sequence[int]) -> list[MoneyPart]:
-    """Money goes back the way it came: beginning with the payments ``first``, whose providers pay out so much less."""
+def _refund_sources(order: Order, amount: Decimal, *, taken: Mapping[int, Decimal], told: int) -> list[MoneyPart]:
+    """Money goes back the way it came: beginning with the payments of which a surplus was ``taken``, and with that of which the refund was ``told``.
+
+    Who pays the shopper back (card, wallet, mall …) pays out so much less: of what it still owes, else of what it will. The rest leaves our bank.
+    """
     documents = {"ORDER": [order.pk], "SHIPMENT": list(order.shipments.values_list("pk", flat=True))}
-    left, parts, taken = amount, [], set[int]()
+    first, left, parts, used = [*taken, told], amount, list[MoneyPart](), set[int]()
     payments = sorted(
         order.payments.order_by("line_no"), key=lambda one: first.index(one.pk) if one.pk in first else len(first)
     )
+    through = list[tuple[OrderPayment, Party]]()
     for payment in payments:
         party = counterparty(payment)
         if party is None or not payment.role or payment.is_of_funder:
             continue
+        if payment.method in PAID_THROUGH:
+            through.append((payment, party))
         for kind, ids in documents.items():
             for item in open_items(document_type=kind, document_ids=ids, roles=[payment.role]) if ids else []:
                 # Two payments of one way share the receivables of that way; others may owe on the same account.
-                is_theirs = (item.party.kind, item.party.id) == (party.kind, party.id) and item.id not in taken
-                part = min(left, item.remaining) if is_theirs else ZERO
+                is_theirs = (item.party.kind, item.party.id) == (party.kind, party.id) and item.id not in used
+                part = min(left, item.remaining) if is_theirs and item.side == "DEBIT" else ZERO
                 if part:
                     parts.append(MoneyPart(part, payment.role, party, settles=item.id))
-                    taken.add(item.id)
+                    used.add(item.id)
                     left -= part
+    for payment, party in through:
+        came = payment.received_amount + payment.owed_amount - payment.refunded_amount + taken.get(payment.pk, ZERO)
+        if (part := min(left, came)) > 0:
+            parts.append(MoneyPart(part, payment.role, party))
+            left -= part
     if left:
         # What was paid in cash over a counter goes back over it.
         is_cash = any(payment.role == "cash" for payment in payments)
