@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from django.db.models import F, Sum
 
+from customers.models import CreditGroup
 from erp.core.errors import DomainError
-from erp.core.models import StaffTask
+from erp.core.models import Channel, StaffTask
 from erp.core.verify import verify
+from erp.inventory.models import Location
 from erp.inventory.services import ReceiptLine, receive
 from erp.orders.models import Order, OrderLine, OrderPayment, PaymentEvent, Shipment, ShipmentLine
 from erp.orders.selectors import still_to_be_sold
@@ -24,6 +26,7 @@ from erp.orders.services import (
     PaymentNews,
     ReturnedLine,
     ShipRequest,
+    accept,
     book_second_transfer,
     cancel_by_staff,
     cancel_order,
@@ -37,6 +40,7 @@ from erp.orders.services import (
     release_orders,
     ship,
 )
+from tests.customers.factories import account, bill_to, credit_group
 from tests.inventory.factories import sku
 from tests.orders.factories import DESK, NOON, TODAY, figure, line, order, placed, shop
 
@@ -54,13 +58,21 @@ class History:
 
     way: ClassVar[PaymentInput]
     acts: ClassVar[dict[str, int]]
+    coupons: ClassVar[list[int]] = [0, 0, 1000]
+
+    def open_shop(self, revenue_basis: str) -> tuple[Channel, Location]:
+        return shop(revenue_basis=revenue_basis)
+
+    def said(self) -> dict[str, Any]:
+        """What the order says beside its goods and its payment."""
+        return {}
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.channel, place = shop(revenue_basis=self.chance.choice(["SHIPMENT", "DELIVERY"]))
+        self.channel, place = self.open_shop(self.chance.choice(["SHIPMENT", "DELIVERY"]))
         # Drawn apart, so that the acts of a seed are the same with and without them.
         terms = random.Random(f"terms of {seed}")
-        self.fee, self.coupon = terms.choice([0, 0, 550]), terms.choice([0, 0, 1000])
+        self.fee, self.coupon = terms.choice([0, 0, 550]), terms.choice(self.coupons)
         self.shirt = sku()
         lines = [ReceiptLine(1, self.shirt.pk, 20, Decimal(100))]
         receive(external_id="opening", location_id=place.pk, lines=lines, occurred_at=NOON, **HOW)
@@ -78,7 +90,7 @@ class History:
         coupons = (AdjustmentInput("COUPON", "MAKER", Decimal(self.coupon)),) if self.coupon else ()
         return order(
             line(self.shirt, pieces, PRICE), payments=(paid,), fees=fees, adjustments=coupons, total=PRICE * pieces + self.fee,
-            amount_due=due, revision=revision,
+            amount_due=due, revision=revision, **self.said(),
         )  # fmt: skip
 
     def act(self) -> None:
@@ -167,7 +179,9 @@ class History:
             return
         assert deposits == 0 or "REFUND_OF_DIFFERENCE" in tasks, (deposits, story)
         if record.cancelled_at is None:
-            kept = sum(map(figure, ("sales.ec", "sales.shipping_fee", "output_tax"))) - figure("sales.returns")
+            kept = sum(map(figure, ("sales.ec", "sales.wholesale", "sales.shipping_fee", "output_tax"))) - figure(
+                "sales.returns"
+            )
             assert figure("receivable.agent") == min(self.coupon, kept), (kept, story)
 
     def finish(self) -> None:
@@ -302,7 +316,33 @@ class OnDelivery(History):
             assert asked <= due, story
 
 
-@pytest.mark.parametrize("way", [Transfers, Cards, OnDelivery])
+class OnAccount(History):
+    """Sold to a shop on account: its credit is used up by what it owes and by what it is still to be sold, whatever happens to the goods."""
+
+    way = PaymentInput("ON_ACCOUNT", Decimal(0), "PENDING")
+    acts: ClassVar[dict[str, int]] = {"accept": 2, "amend": 2}
+    coupons: ClassVar[list[int]] = [0]
+
+    def open_shop(self, revenue_basis: str) -> tuple[Channel, Location]:
+        account("AC1", bill_to=bill_to("B1", credit_group=credit_group()))
+        return shop(kind="WHOLESALE", revenue_basis=revenue_basis)
+
+    def said(self) -> dict[str, Any]:
+        return {"account_code": "AC1"}
+
+    def accept(self) -> object:
+        parcel = Shipment.objects.filter(state="DELIVERED").first()
+        return parcel and accept(shipment_ids=[parcel.pk], accepted_date=TODAY, **HOW)
+
+    def check(self) -> None:
+        super().check()
+        used, owed = CreditGroup.objects.get().exposure, figure("receivable.account")
+        ahead = still_to_be_sold(self.record.pk)
+        story = (used, owed, ahead, self.fee, self.channel.revenue_basis, self.tasks(), self.done)
+        assert used == owed + ahead, story
+
+
+@pytest.mark.parametrize("way", [Transfers, Cards, OnDelivery, OnAccount])
 @pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 12))])
 def test_what_came_is_in_the_books_or_a_task_tells_of_it(way, seed):
     history = way(seed)
