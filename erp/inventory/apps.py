@@ -43,6 +43,7 @@ class InventoryConfig(AppConfig):
             ("COUNT", _("Stock count")),
             ("COUNT_EXPLAINED", _("Found by a count before its receipt")),
             ("COUNT_LACKED", _("Missing in a count before its paper")),
+            ("SOLD_AGAIN", _("Sold again before its return")),
             ("WRITE_DOWN", _("Write-down")),
             ("LATE_COST", _("Late cost")),
             ("WRITE_DOWN_BACK", _("Write-down taken back")),

@@ -440,3 +440,57 @@ def test_every_way_in_which_goods_come_knows_of_counts(shelf, come):
     promises = ("P1", "P2") if come in (by_return, by_return_from_outside) else ("P1", "P2", "P6")
     assert [fault for fault in faults() if fault.promise in promises] == []
     assert open_tasks() == []
+
+
+# A return that is typed after its piece was sold again
+
+
+def pieces_add_up():
+    return not [fault for check in checks.registered() if check.promise in ("P1", "P2") for fault in check.find()]
+
+
+def come_back(place, item, pieces, *, when, at):
+    services.put_back(
+        source_type="RETURN", source_id=next(NUMBERS), lines=[PutBack(1, item.pk, pieces, place.pk, Decimal(1000 * pieces))],
+        channel_id=None, occurred_at=when, at=at, by=CLERK,
+    )  # fmt: skip
+
+
+def test_a_return_that_is_typed_after_its_piece_was_sold_again_explains_that_sale():
+    place, item = location(), sku()
+    take(place, item, 1, when=after(2))
+
+    come_back(place, item, 1, when=after(1), at=after(5))
+
+    assert figures(item, place) == (0, 0)
+    row = ProvisionalReceipt.objects.get()
+    assert (row.quantity, row.settled_quantity) == (1, 1)
+    again = StockMovement.objects.get(document__source_type="SOLD_AGAIN")
+    assert (again.quantity, again.value, again.occurred_at) == (-1, -1000, after(1))
+    # The receipt that the sale waited for, as everybody thought, comes in as a whole.
+    receive(place, item, 3, when=after(6))
+    assert figures(item, place) == (3, 0)
+    assert pieces_add_up()
+
+
+def test_a_piece_that_came_back_on_a_later_day_was_another_one():
+    place, item = location(), sku()
+    take(place, item, 1, when=after(2))
+    tomorrow = after(2) + dt.timedelta(days=1)
+
+    come_back(place, item, 2, when=tomorrow, at=tomorrow)
+
+    assert figures(item, place) == (2, 0)
+    assert ProvisionalReceipt.objects.get().settled_quantity == 0
+    assert pieces_add_up()
+
+
+def test_of_several_that_came_back_as_many_stay_as_were_not_sold():
+    place, item = location(), sku()
+    take(place, item, 1, when=after(2))
+
+    come_back(place, item, 3, when=after(1), at=after(5))
+
+    assert figures(item, place) == (2, 0)
+    assert worth(item) == (2, 2000)
+    assert pieces_add_up()

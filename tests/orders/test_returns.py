@@ -8,8 +8,10 @@ import pytest
 
 from accounting.selectors import open_items
 from catalog.services import define_kit
+from erp.core import checks
 from erp.core.errors import Conflict
 from erp.inventory.models import CostPool, Location
+from erp.inventory.services import PhysicalLine, ReceiptLine, receive, record_physical_fact
 from erp.orders.exceptions import NotReturnable
 from erp.orders.models import Order, Return, Shipment, ShipmentLine
 from erp.orders.services import (
@@ -105,6 +107,27 @@ def test_a_refund_without_goods_moves_no_stock():
     assert figures(shirt, place) == (3, 0)
     assert figure("cost_of_sales") == 840
     assert figure("receivable.card") == 1100
+
+
+def test_a_return_whose_piece_was_sold_again_before_it_was_typed_leaves_nothing_there_and_the_books_right():
+    channel, place = shop()
+    shirt = sku()
+    receive(
+        external_id="R-0", location_id=place.pk, lines=[ReceiptLine(1, shirt.pk, 1, Decimal(420))], occurred_at=NOON, **HOW
+    )  # fmt: skip
+    record, [parcel_line] = sold(channel, line(shirt, 1, 1100))
+    record_physical_fact(
+        source_type="GONE", external_id="G-1", location_id=place.pk, lines=[PhysicalLine(1, shirt.pk, 1)], reason_code="SAMPLE",
+        occurred_at=NOON, **HOW,
+    )  # fmt: skip
+
+    document = take_back(record, "R-1", ReturnedLine(parcel_line.pk, 1))
+
+    assert document.cost_amount == 420
+    assert figures(shirt, place) == (0, 0)
+    assert worth(shirt) == (0, 0)
+    faults = [fault for check in checks.registered() if check.promise in ("P1", "P2", "P6") for fault in check.find()]
+    assert faults == []
 
 
 def test_names_everything_that_cannot_come_back_and_moves_nothing():

@@ -31,6 +31,7 @@ from erp.inventory.services.posting import post_facts
 from erp.inventory.services.provisional import PROVISIONAL
 
 COUNT_EXPLAINED, COUNT_LACKED = "COUNT_EXPLAINED", "COUNT_LACKED"
+SOLD_AGAIN = "SOLD_AGAIN"
 
 # Each moment at which these SKUs were counted since, and what its count found more than the books had, signed: a count posts it as found or lost,
 # what left before and was told after it put pieces back at that moment, and what explained a part took that back. What staff adjusted is no count.
@@ -143,6 +144,36 @@ def settle_arrivals(
 ) -> None:
     """What was found by a count of the pieces that this booking brings in, or had left beyond the books before anybody noted that they came, is not
     there once more. All that it brings in comes under one document."""
+    received = _unexplained(booking, occurred_at=occurred_at, at=at, by=by)
+    provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
+
+
+def settle_returns(booking: Booking, *, occurred_at: dt.datetime, at: dt.datetime, by: Actor) -> None:
+    """The same of pieces that came back. What left beyond the books on that day or later may have been they, sold again before anybody typed their
+    return. Often only the day is known: it errs to fewer pieces, and the receipt that the sale waited for comes in as a whole.
+
+    Posts by itself, under a document beside the return: what a return brings is counted by its own.
+    """
+    received = _unexplained(booking, occurred_at=occurred_at, at=at, by=by)
+    since = business_date(occurred_at)
+    sold_again = {(row.sku_id, row.location_id) for row in provisional.open_provisionals(received, since=since)}
+    lines = [(line.document_id, occurred_at) for line in booking.came if line.key in sold_again]
+    if not lines:
+        return
+    document_id = _documents_beside(SOLD_AGAIN, lines[:1], at=at, by=by)[lines[0][0]]
+    sums = Sums()
+    booking.happened(occurred_at)
+    provisional.settle_with_receipt(
+        {key: received[key] for key in sold_again}, booking, sums, document_id=document_id, since=since
+    )
+    told = _("What came back had been sold again")
+    post_facts({(document_id, since): sums}, description=told, at=at, by=by)
+
+
+def _unexplained(
+    booking: Booking, *, occurred_at: dt.datetime, at: dt.datetime, by: Actor
+) -> dict[BalanceKey, list[Decimal]]:
+    """Pieces and cost per balance that came in, without those that counts had found."""
     received: dict[BalanceKey, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for line in booking.came:
         received[line.key][0] += line.pieces
@@ -150,7 +181,7 @@ def settle_arrivals(
     for key, (pieces, worth) in explain_counts(booking, occurred_at=occurred_at, at=at, by=by).items():
         received[key][0] -= pieces
         received[key][1] -= worth
-    provisional.settle_with_receipt(received, booking, sums, document_id=document_id)
+    return {key: of for key, of in received.items() if of[0]}
 
 
 def open_for_leaving(

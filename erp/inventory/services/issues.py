@@ -26,7 +26,7 @@ from erp.inventory.models import StockDocument
 from erp.inventory.postings import Sums
 from erp.inventory.services import balances, documents, movements
 from erp.inventory.services.balances import Balance, BalanceKey, Cost, CostKey
-from erp.inventory.services.explaining import Left, explain_counts, explain_losses
+from erp.inventory.services.explaining import Left, explain_losses, settle_returns
 from erp.inventory.services.movements import Booking
 from erp.inventory.services.posting import post_facts
 
@@ -357,7 +357,8 @@ def put_back(
     at: dt.datetime,
     by: Actor,
 ) -> None:
-    """Return pieces to stock at the value they were issued with (zero for a piece that is worth nothing any more). Posts nothing."""
+    """Return pieces to stock at the value they were issued with (zero for a piece that is worth nothing any more). Posts nothing but what of it
+    had left beyond the books before the return was typed."""
     put_back_all(
         source_type=source_type,
         lines={source_id: lines},
@@ -403,7 +404,7 @@ def put_back_all(
                 document_id=headers[source_id],
                 document_line=line.source_line,
             )
-    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
+    settle_returns(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
 
 
@@ -457,6 +458,6 @@ def bring_back(
             place = (headers[source_id], line.source_line)
             more = outside.leave((line.sku_id, line.from_location_id), line.quantity, line.value, *place)
             outside.arrive((line.sku_id, line.to_location_id), line.quantity, line.worth, more, *place)
-    explain_counts(booking, occurred_at=occurred_at, at=at, by=by)
+    settle_returns(booking, occurred_at=occurred_at, at=at, by=by)
     booking.write()
     outside.post(at=at, by=by)

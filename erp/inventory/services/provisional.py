@@ -13,6 +13,7 @@ from fractions import Fraction
 from django.db.models import F
 
 from erp.core import rows
+from erp.core.clock import begin_of
 from erp.core.money import round_fraction, share_of_next
 from erp.inventory import postings
 from erp.inventory.models import ProvisionalReceipt, Reason
@@ -28,23 +29,30 @@ def reason() -> Reason:
     return Reason.objects.get(code=PROVISIONAL)
 
 
-def open_provisionals(keys: Collection[BalanceKey]) -> list[ProvisionalReceipt]:
-    """What is not explained yet on balances that are locked, oldest first."""
+def open_provisionals(keys: Collection[BalanceKey], *, since: dt.date | None = None) -> list[ProvisionalReceipt]:
+    """What is not explained yet on balances that are locked, oldest first. ``since``: of what left on that day or later."""
     skus, locations = {sku for sku, _loc in keys}, {loc for _sku, loc in keys}
     found = ProvisionalReceipt.objects.filter(
         sku_id__in=skus, location_id__in=locations, settled_quantity__lt=F("quantity")
     ).order_by("id")
+    if since is not None:
+        found = found.filter(occurred_at__gte=begin_of(since))
     return [row for row in found if (row.sku_id, row.location_id) in keys]
 
 
 def settle_with_receipt(
-    received: Mapping[BalanceKey, Sequence[Decimal]], booking: Booking, sums: Sums, *, document_id: int
+    received: Mapping[BalanceKey, Sequence[Decimal]],
+    booking: Booking,
+    sums: Sums,
+    *,
+    document_id: int,
+    since: dt.date | None = None,
 ) -> None:
     """The goods that had left before their receipt was booked leave the receipt again, at what they really cost.
 
     ``received`` says pieces and cost per balance. What the provisional value missed goes to cost of sales, where the goods went.
     """
-    pending = open_provisionals(received)
+    pending = open_provisionals(received, since=since)
     if not pending:
         return
     why = reason()
