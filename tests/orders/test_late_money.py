@@ -10,10 +10,13 @@ import pytest
 
 from accounting.models import JournalEntry, Period
 from accounting.services import close_period, open_periods
+from erp.core.clock import TOKYO, business_date
 from erp.core.models import StaffTask
 from erp.core.verify import verify
-from erp.inventory.services import ReceiptLine, receive
-from erp.orders.models import Order, OrderPayment, Shipment, ShipmentLine
+from erp.inventory.models import StockBalance, StockMovement
+from erp.inventory.services import Count, ReceiptLine, receive, record_count
+from erp.orders.exceptions import NotReturnable
+from erp.orders.models import Order, OrderPayment, Return, Shipment, ShipmentLine
 from erp.orders.services import (
     AdjustmentInput,
     ChannelReturn,
@@ -48,10 +51,10 @@ def _everything_adds_up():
     assert [fault for result in verify() for fault in result.faults] == []
 
 
-def stock(goods, place, pieces: int) -> None:
+def stock(goods, place, pieces: int, when: dt.datetime = NOON) -> None:
     receive(
         external_id=f"opening {goods.code}", location_id=place.pk, lines=[ReceiptLine(1, goods.pk, pieces, Decimal(100))],
-        occurred_at=NOON, **HOW,
+        occurred_at=when, **HOW,
     )  # fmt: skip
 
 
@@ -237,10 +240,67 @@ def test_a_return_that_a_channel_tells_of_a_month_that_is_closed_is_booked_on_th
     document = record_channel_return(**told).document
 
     assert document is not None
-    assert document.return_date == dt.date(2026, 11, 1)
+    assert (document.return_date, document.posted_date) == (dt.date(2026, 10, 31), dt.date(2026, 11, 1))
+    assert JournalEntry.objects.get(source_type="RETURN").entry_date == dt.date(2026, 11, 1)
+    back = StockMovement.objects.get(document__source_type="RETURN")
+    assert business_date(back.document.occurred_at) == dt.date(2026, 10, 31)
     assert figure("refunds_payable") == 1100
     again = record_channel_return(**told)
     assert (again.document, again.is_replay) == (document, True)
+
+
+def test_a_channel_s_return_of_today_is_booked_although_somebody_has_closed_the_month_that_runs():
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    record = placed(channel, order(line(shirt, 2, 1100, line_id="1"), payments=(card(2200, "CAPTURED"),)))
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk)], **HOW)
+    closed(dt.date(2026, 11, 1))
+
+    document = record_channel_return(
+        channel=channel.code, external_id="A-1", request=ChannelReturn("R-1", (ReturnedUnits("1", 1),)), **HOW
+    ).document
+
+    assert document is not None
+    assert (document.return_date, document.posted_date) == (business_date(NOON), dt.date(2026, 12, 1))
+
+
+def test_a_return_before_its_parcel_left_is_none_however_many_months_are_closed():
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    record = placed(channel, order(line(shirt, 2, 1100, line_id="1"), payments=(card(2200, "CAPTURED"),)))
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk)], ship_date=dt.date(2026, 10, 30), **HOW)
+    closed(dt.date(2026, 10, 1))
+    request = ChannelReturn("R-1", (ReturnedUnits("1", 1),), returned_on=dt.date(2026, 10, 5))
+
+    with pytest.raises(NotReturnable) as refused:
+        record_channel_return(channel=channel.code, external_id="A-1", request=request, **HOW)
+
+    assert [problem.code for problem in refused.value.problems] == ["before_it_left"]
+    assert not Return.objects.exists()
+
+
+def test_what_a_count_found_of_a_closed_month_and_its_return_brings_back_is_there_once():
+    """The parcel lay on the shelf when the month was counted; the site tells of it when that month is closed."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10, when=dt.datetime(2026, 10, 1, 12, tzinfo=TOKYO))
+    record = placed(channel, order(line(shirt, 1, 1100, line_id="1"), payments=(card(1100, "CAPTURED"),)))
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk)], ship_date=dt.date(2026, 10, 20), **HOW)
+    counted_at = dt.datetime(2026, 10, 31, 20, tzinfo=TOKYO)
+    record_count(
+        external_id="C-1", location_id=place.pk, counts=[Count(1, shirt.pk, 10)], occurred_at=counted_at, **HOW
+    )
+    closed(dt.date(2026, 10, 1))
+    request = ChannelReturn("R-1", (ReturnedUnits("1", 1),), returned_on=dt.date(2026, 10, 31))
+
+    record_channel_return(channel=channel.code, external_id="A-1", request=request, **HOW)
+
+    assert StockBalance.objects.get(sku=shirt, location=place).on_hand == 10
 
 
 def test_money_is_booked_on_the_next_open_day_where_somebody_has_closed_the_month_that_runs():

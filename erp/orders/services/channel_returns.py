@@ -25,7 +25,6 @@ from erp.orders.exceptions import NotReturnable, OrderConflict
 from erp.orders.models import Order, OrderLine, ParkedMessage, Return, ReturnLine, ShipmentLine
 from erp.orders.selectors.units import GONE
 from erp.orders.services.drafting import Draft
-from erp.orders.services.open_days import open_day
 from erp.orders.services.return_parts import ReturnedLine
 from erp.orders.services.returns import record_return
 
@@ -69,7 +68,7 @@ def record_channel_return(
 ) -> ReturnOutcome:
     """Take back units of the order ``external_id``. The same return again gets the first answer; before its order it is parked.
 
-    What came back in a month that is closed by now is booked on the first open day, as any fact. ``body`` is the raw message, kept as it came.
+    What came back in a month that is closed by now stands in the books on the first open day, as any fact. ``body`` is the raw message as it came.
     Raises:
         InvalidInput: names every malformed field.
         NotReturnable: names every line that is unknown or of which fewer units left than came back.
@@ -97,7 +96,8 @@ def record_channel_return(
             lines=_spread(order.pk, request.lines),
             refund_fees=request.refund_fees,
             reason=request.reason,
-            return_date=open_day(request.returned_on or business_date(at)),
+            return_date=request.returned_on or business_date(at),
+            is_told=True,
             at=at,
             by=by,
         )

@@ -25,6 +25,7 @@ from erp.orders.exceptions import AlreadyTakenBack, OrderNotFound
 from erp.orders.models import Order, OrderEvent, OrderFee, OrderLine, Return, ReturnLine, Shipment, ShipmentLine
 from erp.orders.postings import Document
 from erp.orders.services import collecting, left_in_part, letters, parcel_days, refunds, return_documents, unsold
+from erp.orders.services.open_days import open_day
 from erp.orders.services.return_documents import NewLine, NewReturn
 from erp.orders.services.return_money import billables_of, entries_of
 from erp.orders.services.return_parts import Condition, ReturnedLine, ReturnRequest, Taking, find_parts
@@ -43,6 +44,7 @@ def record_return(
     reason: str = "",
     return_date: dt.date | None = None,
     seen: Mapping[int, int] | None = None,
+    is_told: bool = False,
     at: dt.datetime,
     by: Actor,
 ) -> Return:
@@ -53,11 +55,12 @@ def record_return(
 
     Goods whose sale was not posted yet (着荷・検収基準, consigned) come back from where they are, at the value they left with, and no sale is
     taken back; of consigned ones what the account has not sold comes back first.
+    ``is_told``: a channel tells of it, which no closed month refuses. The goods are back on their day, and the books have it on the first open one.
     Raises OrderNotFound, NotReturnable (more than was shipped), Conflict for other content under the same id.
     """
     request = ReturnRequest(order_id, external_id, tuple(lines), refund_fees, reason)
     on = return_date or business_date(at)
-    return _take_back(Return.Kind.RETURN, [request], ZERO, on, seen=seen, at=at, by=by)[0]
+    return _take_back(Return.Kind.RETURN, [request], ZERO, on, seen=seen, is_told=is_told, at=at, by=by)[0]
 
 
 @use_case
@@ -110,6 +113,7 @@ def _take_back(
     on: dt.date,
     *,
     seen: Mapping[int, int] | None = None,
+    is_told: bool = False,
     at: dt.datetime,
     by: Actor,
 ) -> list[Return]:
@@ -129,18 +133,19 @@ def _take_back(
         # Posting lowers what a bill-to owes; its credit group comes before the balances that restocking locks.
         hold_credit_of([taking.order for taking in fresh], on=on)
         find_parts(fresh, on=on)
-        documents = _documents(kind, fresh, on)
+        posted_on = open_day(on) if is_told else on
+        documents = _documents(kind, fresh, on, posted_on)
         return_documents.write(documents, at=at, by=by)
         _count_returned(fresh)
         outside = unsold.lock_parcels(fresh)
         unsold.end_exposure_of(fresh, outside, at=at, by=by)
         return_documents.restock(documents, channel_id=channel.pk, at=at, by=by)
-        entries = entries_of(kind, fresh, freight, on)
+        entries = entries_of(kind, fresh, freight, posted_on)
         post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
-        entries = unsold.entries_of(kind, fresh, outside, freight, on)
+        entries = unsold.entries_of(kind, fresh, outside, freight, posted_on)
         post_entries(drafts=[entry for entry in entries if entry is not None], at=at, by=by)
         reduced = reduced_codes()
-        billables = [item for taking in fresh for item in billables_of(taking, on, reduced)]
+        billables = [item for taking in fresh for item in billables_of(taking, posted_on, reduced)]
         add_billable_items(items=billables, at=at, by=by)
         events = [
             (t.order.pk, "RETURNED", "", "", f"{t.document.number} {t.request.reason}"[:300], at, str(by))
@@ -151,7 +156,7 @@ def _take_back(
         _match_reported_refunds(fresh, batch, at=at, by=by)
         letters.tell_returned(kind, documents, {t.order.pk: t.order.number for t in fresh}, batch, at=at, by=by)
         batch.run()
-        unsold.sell_kept_fees(unsold.close_empty_parcels(fresh), on=on, at=at, by=by)
+        unsold.sell_kept_fees(unsold.close_empty_parcels(fresh), on=posted_on, at=at, by=by)
         on_delivery = {taking.order.pk for taking in fresh if taking.is_on_delivery}
         if on_delivery and kind == Return.Kind.RETURN:
             collecting.tell(on_delivery, at=at, by=by)
@@ -209,7 +214,7 @@ def _fingerprint(kind: str, request: ReturnRequest, freight: Decimal) -> str:
     return messages.fingerprint(content)
 
 
-def _documents(kind: str, takings: Sequence[Taking], on: dt.date) -> list[NewReturn]:
+def _documents(kind: str, takings: Sequence[Taking], on: dt.date, posted_on: dt.date) -> list[NewReturn]:
     """Number the documents and key their lines."""
     lines = sum(len(taking.parts) + len(taking.all_fees) for taking in takings)
     ids = rows.allocate_ids({Return: len(takings), ReturnLine: lines})
@@ -224,7 +229,7 @@ def _documents(kind: str, takings: Sequence[Taking], on: dt.date) -> list[NewRet
         documents.append(
             NewReturn(
                 taking.document.id, number, kind, order.channel_id, request.external_id, taking.fingerprint, on,
-                order.currency, request.reason, order.pk, order.customer_record_id, _lines(taking),
+                order.currency, request.reason, order.pk, order.customer_record_id, _lines(taking), posted_on,
             )
         )  # fmt: skip
     return documents
