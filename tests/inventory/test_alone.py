@@ -153,6 +153,52 @@ def test_the_stocktake_is_approved_and_the_paper_with_its_reason_goes_on_alone()
     assert (lost.quantity, lost.reason.code) == (-10, "DAMAGE")
 
 
+def stocktake(place, item, pieces, name, *, at=NOON, by=CLERK):
+    """Up to asking for its posting. Returns its id, and whether somebody else has to approve it."""
+    scope = CountScope("SKUS", sku_ids=(item.pk,))
+    count_id = services.open_count(external_id=name, location_id=place.pk, scope=scope, at=at, by=by)
+    services.start_count(count_id=count_id, at=at, by=by)
+    services.enter_counts(count_id=count_id, sheet="A", entries=[CountEntry(name, item.pk, pieces, at)], at=at, by=by)
+    services.close_count(count_id=count_id, uncounted="LEAVE", at=at, by=by)
+    return count_id, services.request_posting(count_id=count_id, at=at, by=by)
+
+
+def test_the_stocktake_that_is_offered_at_the_limit_is_approved_by_another():
+    place, shirt = shelf()
+    adjust(place, shirt, -3, "A-1")
+    count(place, shirt, 15, "C-1")
+    later = NOON + dt.timedelta(minutes=5)
+    with pytest.raises(NeedsTwoPeople):
+        adjust(place, shirt, -1, "A-2", when=later, at=later)
+
+    count_id, is_approved = stocktake(place, shirt, 14, "T-1", at=later)
+
+    assert is_approved
+    assert StockCount.objects.get(pk=count_id).state == "APPROVAL"
+    assert not stocktake(place, shirt, 14, "T-2", at=later, by=ANOTHER)[1]
+
+
+def test_stocktakes_that_nobody_approved_add_up_among_themselves_and_with_slips():
+    place, shirt = shelf()
+    first, is_approved = stocktake(place, shirt, 17, "T-1")
+    later, last, tomorrow = (NOON + dt.timedelta(minutes=minutes) for minutes in (5, 10, 24 * 60))
+    with pytest.raises(NeedsTwoPeople):
+        adjust(place, shirt, -3, "A-1", when=later, at=later)
+    services.post_count_chunk(count_id=first, at=later, by=CLERK)
+
+    with pytest.raises(NeedsTwoPeople) as refusal:
+        adjust(place, shirt, -3, "A-2", when=later, at=later)
+    second, is_second_approved = stocktake(place, shirt, 14, "T-2", at=later)
+    services.approve_count(count_id=second, at=later, by=CHIEF)
+    services.post_count_chunk(count_id=second, at=later, by=CLERK)
+    adjust(place, shirt, -2, "A-3", when=last, at=last)
+    adjust(place, shirt, -5, "A-4", when=tomorrow, at=tomorrow)
+
+    assert (is_approved, is_second_approved) == (False, True)
+    assert (refusal.value.pieces, refusal.value.value) == (6, 6000)
+    assert figures(shirt, place) == (7, 0)
+
+
 def test_a_stocktake_lists_the_skus_that_were_named_and_no_kit():
     place, shirt = shelf()
     coat, cap = sku(), sku()

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.models import Supplier
 from erp.inventory import services
-from erp.inventory.models import Location, StockBalance, StockDocument
+from erp.inventory.models import Location, StockBalance, StockCount, StockDocument
 from erp.inventory.services import (
     ExpectedLine,
     InspectedLine,
@@ -112,6 +112,29 @@ def test_two_slips_of_one_person_at_once_come_to_no_more_than_one_may_book_alone
     outcomes = race(*map(losing, goods), hold=StockBalance.objects.all())
 
     assert kinds(outcomes) == ["Booked", "NeedsTwoPeople"]
+
+
+@fails_without("inventory.alone.queue[differences alone:]")
+def test_of_two_stocktakes_that_one_person_asks_to_post_at_once_one_is_approved_by_another():
+    place = location(count_value_limit=1000)
+    asked = []
+    for number in (1, 2):
+        item = sku()
+        stock(item, place, 10, unit_value=100, at=NOON - dt.timedelta(days=1))
+        scope = services.CountScope("SKUS", sku_ids=(item.pk,))
+        key = services.open_count(external_id=f"T-{number}", location_id=place.pk, scope=scope, **HOW)
+        services.start_count(count_id=key, **HOW)
+        seen = services.CountEntry(f"E-{number}", item.pk, 4, NOON)
+        services.enter_counts(count_id=key, sheet="A", entries=[seen], **HOW)
+        services.close_count(count_id=key, uncounted="LEAVE", **HOW)
+        asked.append(key)
+
+    def asking(key):
+        return lambda: services.request_posting(count_id=key, **HOW)
+
+    outcomes = race(*map(asking, asked), hold=StockCount.objects.all())
+
+    assert sorted(outcomes) == [False, True]
 
 
 @fails_without(

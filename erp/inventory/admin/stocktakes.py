@@ -167,7 +167,10 @@ class StockCountAdmin(OfPlaces):
 
         def request_posting() -> str:
             if self.serve(request, services.request_posting, count_id=count.pk):
-                return gettext("The differences exceed the limit of the location: somebody else has to approve them.")
+                return gettext(
+                    "The differences, with what you have booked there by yourself today, exceed the limit of the location:"
+                    " somebody else has to approve them."
+                )
             return self._post(request, count)
 
         def approve() -> str:

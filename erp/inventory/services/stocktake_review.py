@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -24,6 +23,7 @@ from erp.core.errors import InvalidInput, NotAllowedNow, Problem
 from erp.core.money import ZERO
 from erp.core.use_case import use_case
 from erp.inventory.models import Location, StockCount, StockCountEntry, StockCountLine
+from erp.inventory.services import alone
 from erp.inventory.services.stocktakes import SKUS_AT_ONCE, locked_count, move_on, refuse_unless, start_count
 
 State = StockCount.State
@@ -205,7 +205,7 @@ def reopen_count(*, count_id: int, at: dt.datetime, by: Actor) -> None:
 
 def request_posting(*, count_id: int, at: dt.datetime, by: Actor) -> bool:
     """Compare once more and ask for the differences to be posted. Returns whether somebody else has to approve them: they exceed a limit of
-    the location, in yen or in pieces, more and less added up without their signs.
+    the location, in yen or in pieces, more and less added up without their signs, with what this person has booked there alone on the day.
 
     Nothing is asked for unless all of it was compared; broken off before, it stays REVIEW. Raises NotFound, NotAllowedNow.
     """
@@ -227,7 +227,10 @@ def _ask_for_posting(*, count_id: int, at: dt.datetime, by: Actor) -> bool | Non
         pieces=Sum(Abs("difference")), value=Sum(Abs("value"))
     )
     pieces, value = sums["pieces"] or 0, sums["value"] or ZERO
-    needed = exceeds_limit(Location.objects.get(pk=count.location_id), pieces, value)
+    alone.queue(count.location_id, by=by)
+    booked_pieces, booked_value = alone.booked_alone(location_id=count.location_id, at=at, by=by)
+    place = Location.objects.get(pk=count.location_id)
+    needed = alone.exceeds_limit(place, booked_pieces + pieces, booked_value + value)
     move_on(
         count,
         State.APPROVAL if needed else State.POSTING,
@@ -261,11 +264,6 @@ def send_count_back(*, count_id: int, at: dt.datetime, by: Actor) -> None:
     count = locked_count(count_id)
     refuse_unless(count, State.APPROVAL)
     move_on(count, State.REVIEW, requested_by="")
-
-
-def exceeds_limit(location: Location, pieces: int, value: Decimal) -> bool:
-    by_value, by_pieces = location.count_value_limit, location.count_pieces_limit
-    return (by_value is not None and value > by_value) or (by_pieces is not None and pieces > by_pieces)
 
 
 def _begin(count: StockCount) -> None:
