@@ -192,3 +192,45 @@ def test_only_whoever_may_send_from_there_changes_where_it_goes(client, town):
     assert stolen.context["form"].errors.keys() == {"transfer"}
     assert "到着地を変更しました" in done.content.decode()
     assert current_destinations([document])[document].location_id == shibuya.pk
+
+
+def test_the_document_is_shown_to_the_shop_that_gets_the_goods_by_now_with_what_comes(client, town):
+    warehouse, ginza, shibuya, shirt = town
+    document = send(warehouse, shirt, ginza)
+    changed = redirect(document, shibuya)
+    pages = [reverse("admin:inventory_stockdocument_change", args=[key]) for key in (document, changed)]
+    listed = reverse("admin:inventory_stockdocument_changelist")
+
+    works_at(client, "ginza", ginza)
+    no_longer = [client.get(page).status_code for page in pages]
+    of_ginza = {row.pk for row in client.get(listed).context["cl"].result_list}
+    works_at(client, "shibuya", shibuya)
+    shown = [client.get(page) for page in pages]
+    of_shibuya = {row.pk for row in client.get(listed).context["cl"].result_list}
+
+    assert no_longer == [302, 302]
+    assert [answer.status_code for answer in shown] == [200, 200]
+    assert (of_ginza, of_shibuya) == (set(), {document, changed})
+    [lines] = shown[0].context["inline_admin_formsets"]
+    [line] = [form.instance for form in lines.formset.forms]
+    assert (line.sku, line.location, line.quantity) == (shirt, road(), 4)
+
+
+def test_what_a_transfer_order_sends_is_shown_to_the_shop_that_waits_for_it(client, town):
+    warehouse, ginza, shibuya, shirt = town
+    [asked_for] = services.request_transfers(
+        requests=[TransferRequest("M-1", warehouse.pk, ginza.pk, {shirt.pk: 3})], **HOW
+    )
+    page = reverse(
+        "admin:inventory_stockdocument_change",
+        args=[services.ship_transfer(order_id=asked_for, occurred_at=NOON, **HOW)],
+    )
+
+    works_at(client, "shibuya", shibuya)
+    theirs = client.get(page)
+    works_at(client, "ginza", ginza)
+    own = client.get(page)
+
+    assert (theirs.status_code, own.status_code) == (302, 200)
+    [lines] = own.context["inline_admin_formsets"]
+    assert [(form.instance.location, form.instance.quantity) for form in lines.formset.forms] == [(road(), 3)]

@@ -33,7 +33,10 @@ class OfPlacesInline(ReadOnlyInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         places = places_of(request.user)
-        return rows if places is None else rows.filter(location__in=places)
+        return rows if places is None else self.at(rows, places)
+
+    def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
+        return rows.filter(location__in=places)
 
 
 def limit_channels(form: forms.BaseForm, request: HttpRequest) -> None:

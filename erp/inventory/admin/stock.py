@@ -37,7 +37,7 @@ from erp.inventory.selectors import Availability, ProductStock, TermKind
 from erp.inventory.selectors.counted import not_counted_since
 from erp.inventory.selectors.product_stock import ChannelStock
 from erp.inventory.selectors.staff import places_of
-from erp.inventory.selectors.transfers import current_destinations
+from erp.inventory.selectors.transfers import current_destinations, goes_to
 
 # So many claims and movements are listed; the lists they lead to have all.
 LAST_OF_BALANCE, LAST_OF_STYLE = 50, 20
@@ -281,6 +281,8 @@ class CostBalanceAdmin(AgePages):
 
 
 class StockMovementInline(OfPlacesInline):
+    """Who waits for goods sees what is on the road, not what is left where they came from."""
+
     model = StockMovement
     costs = ("value",)
     fields = ["document_line", "sku", "location", "quantity", "on_hand_after", "value", "reason", "channel"]
@@ -289,6 +291,11 @@ class StockMovementInline(OfPlacesInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.select_related("sku", "location", "reason", "channel")
+
+    def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
+        coming = StockDocument.objects.filter(goes_to(places))
+        on_its_way = Q(location__kind=Location.Kind.IN_TRANSIT, document__in=coming.values("pk"))
+        return rows.filter(Q(location__in=places) | on_its_way)
 
 
 class UninvoicedFilter(admin.SimpleListFilter):
@@ -318,7 +325,7 @@ class StockDocumentAdmin(OfPlaces):
     def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
         """What moved there, and what is on its way there."""
         moved = Exists(StockMovement.objects.filter(document=OuterRef("pk"), location__in=places))
-        return rows.filter(moved | Q(destination__in=places))
+        return rows.filter(moved | goes_to(places))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)

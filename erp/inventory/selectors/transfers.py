@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, F, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from erp.inventory.models import StockDocument, StockMovement
@@ -35,11 +35,23 @@ def on_the_road(*, to: Collection[int] | None = None, of: Collection[int] | None
     """Transfers over the road, also those that have arrived, that go to these places, or that these places have sent; None: any."""
     rows = _with_current(StockDocument.objects.all())
     if to is not None:
-        rows = rows.filter(now_to__in=to)
+        # What ever named one of these places is found by an index.
+        renamed = StockDocument.objects.filter(source_type=REDIRECT, destination__in=to)
+        rows = rows.filter(Q(destination__in=to) | Q(pk__in=renamed.values("source_id")), now_to__in=to)
     if of is not None:
         sent = StockMovement.objects.filter(document=OuterRef("pk"), quantity__lt=0, location__in=of)
         rows = rows.filter(Exists(sent))
     return rows
+
+
+def goes_to(places: Collection[int]) -> Q:
+    """Documents of goods that go to these places by now, with what changed where they go; what a transfer order sent goes where that says."""
+    transfers = on_the_road(to=places).values("pk")
+    return (
+        Q(pk__in=transfers)
+        | Q(source_type=REDIRECT, source_id__in=transfers)
+        | Q(destination__in=places) & ~Q(source_type__in=[TRANSFER, REDIRECT])
+    )
 
 
 def _with_current(rows: QuerySet[Any]) -> QuerySet[Any]:
