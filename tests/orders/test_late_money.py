@@ -220,6 +220,17 @@ def test_a_fee_that_is_kept_is_all_that_is_to_be_paid_when_its_goods_came_back()
     assert (figure("sales.shipping_fee"), figure("receivable.card")) == (500, 550)
 
 
+def two_left(on: dt.date) -> Order:
+    """An order of two that are paid, and have left on that day."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    record = placed(channel, order(line(shirt, 2, 1100, line_id="1"), payments=(card(2200, "CAPTURED"),)))
+    [parcel] = released(record)
+    ship(requests=[ShipRequest(parcel.pk)], ship_date=on, **HOW)
+    return record
+
+
 def closed(month: dt.date) -> None:
     open_periods(through=month, **HOW)
     for period in Period.objects.filter(starts_on__lte=month).order_by("starts_on"):
@@ -227,12 +238,7 @@ def closed(month: dt.date) -> None:
 
 
 def test_a_return_that_a_channel_tells_of_a_month_that_is_closed_is_booked_on_the_first_open_day():
-    channel, place = shop()
-    shirt = sku()
-    stock(shirt, place, 10)
-    record = placed(channel, order(line(shirt, 2, 1100, line_id="1"), payments=(card(2200, "CAPTURED"),)))
-    [parcel] = released(record)
-    ship(requests=[ShipRequest(parcel.pk)], ship_date=dt.date(2026, 10, 30), **HOW)
+    channel = two_left(dt.date(2026, 10, 30)).channel
     closed(dt.date(2026, 10, 1))
     request = ChannelReturn("R-1", (ReturnedUnits("1", 1),), returned_on=dt.date(2026, 10, 31))
 
@@ -250,12 +256,7 @@ def test_a_return_that_a_channel_tells_of_a_month_that_is_closed_is_booked_on_th
 
 
 def test_a_channel_s_return_of_today_is_booked_although_somebody_has_closed_the_month_that_runs():
-    channel, place = shop()
-    shirt = sku()
-    stock(shirt, place, 10)
-    record = placed(channel, order(line(shirt, 2, 1100, line_id="1"), payments=(card(2200, "CAPTURED"),)))
-    [parcel] = released(record)
-    ship(requests=[ShipRequest(parcel.pk)], **HOW)
+    channel = two_left(business_date(NOON)).channel
     closed(dt.date(2026, 11, 1))
 
     document = record_channel_return(
@@ -267,12 +268,7 @@ def test_a_channel_s_return_of_today_is_booked_although_somebody_has_closed_the_
 
 
 def test_a_return_before_its_parcel_left_is_none_however_many_months_are_closed():
-    channel, place = shop()
-    shirt = sku()
-    stock(shirt, place, 10)
-    record = placed(channel, order(line(shirt, 2, 1100, line_id="1"), payments=(card(2200, "CAPTURED"),)))
-    [parcel] = released(record)
-    ship(requests=[ShipRequest(parcel.pk)], ship_date=dt.date(2026, 10, 30), **HOW)
+    channel = two_left(dt.date(2026, 10, 30)).channel
     closed(dt.date(2026, 10, 1))
     request = ChannelReturn("R-1", (ReturnedUnits("1", 1),), returned_on=dt.date(2026, 10, 5))
 
