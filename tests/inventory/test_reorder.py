@@ -126,6 +126,47 @@ def test_what_came_and_waits_for_inspection_is_still_to_come(shirt):
         requests=[services.TransferRequest("M-1", warehouse.pk, waiting_room.pk, {item.pk: 5})], **how
     )
     assert positions() == [[(12, 5, 15)], [(12, 5, 0)]]
+    # What was looked at and is asked for elsewhere is to come once.
+    [onwards] = services.request_transfers(
+        requests=[services.TransferRequest("M-2", waiting_room.pk, warehouse.pk, {item.pk: 10})], **how
+    )
+    assert positions() == [[(12, 5, 15)], [(12, 5, 10)]]
+    services.ship_transfer(order_id=onwards, occurred_at=None, **how)
+    assert positions() == [[(12, 5, 15)], [(12, 5, 10)]]
+
+
+def test_what_is_on_the_road_without_a_transfer_order_is_still_ours_and_to_come_where_it_goes_by_now(shirt):
+    item, warehouse, _site, supplier = shirt
+    ginza, shibuya = location("SHOP"), location("SHOP")
+    road = location("IN_TRANSIT", cost_pool=pool("ROAD", "inventory.in_transit"))
+
+    def positions():
+        scopes = [
+            Scope(supplier_id=supplier.pk),
+            *(Scope(location_id=place.pk) for place in (warehouse, ginza, shibuya)),
+        ]
+        found = [candidates(TODAY, scope=scope, only_due=False) for scope in scopes]
+        return [sum(one.position for one in of_scope) for of_scope in found]
+
+    how = {"occurred_at": noon("2026-11-23"), "at": noon("2026-11-23"), "by": CLERK}
+    lines = [services.TransferLine(1, item.pk, 5)]
+    sent = services.transfer(
+        external_id="T-1", from_location_id=warehouse.pk, to_location_id=road.pk, destination_id=ginza.pk, lines=lines, **how
+    ).document_id  # fmt: skip
+    on_the_way = positions()
+    services.arrive(
+        external_id="A-1", transfer_id=sent, to_location_id=ginza.pk, lines=[services.TransferLine(1, item.pk, 2)], **how
+    )  # fmt: skip
+    in_parts = positions()
+    services.redirect_transfer(transfer_id=sent, destination_id=shibuya.pk, reason="sold out", at=how["at"], by=CLERK)
+    elsewhere = positions()
+    services.arrive(
+        external_id="A-2", transfer_id=sent, to_location_id=shibuya.pk, lines=[services.TransferLine(1, item.pk, 3)], **how
+    )  # fmt: skip
+
+    assert [on_the_way, in_parts, elsewhere, positions()] == [
+        [12, 7, 5, 0], [12, 7, 5, 0], [12, 7, 2, 3], [12, 7, 2, 3],
+    ]  # fmt: skip
 
 
 def test_a_place_sells_what_leaves_it_for_the_road_and_what_goes_back_to_a_supplier_is_no_sale(shirt):

@@ -1,9 +1,10 @@
 """発注候補: how fast each SKU sells, what is there and still to come, and what to buy so that it lasts.
 
 Position = on hand − claims + still to come − what orders and customer orders (客注) want and nothing is kept for. What goes from one place to another
-is claimed where it leaves and still to come where it goes; what waits for inspection (検品待ち) is still to come for the company, since nobody has
-said where it will go. At the reorder point or below it a SKU is bought again, up to the point and so many days of sales more, in whole lots. The
-point is set by hand, or it is the sales of the lead time and a safety stock.
+is claimed where it leaves and still to come where it goes, also what went to the road without a transfer order; what waits for inspection (検品待ち)
+is still to come for the company, since nobody has said where it will go, less what is claimed there. At the reorder point or below it a SKU is bought
+again, up to the point and so many days of sales more, in whole lots. The point is set by hand, or it is the sales of the lead time and a
+safety stock.
 """
 
 from __future__ import annotations
@@ -112,19 +113,35 @@ coming AS (
     SELECT sku_id, sum(quantity - received_quantity) AS pieces, min(expected_date) AS soonest FROM inventory_expectedreceipt
     WHERE cancelled_at IS NULL AND received_quantity < quantity AND (%(location)s::bigint IS NULL OR location_id = %(location)s)
     GROUP BY sku_id),
-moving AS (
-    SELECT line.sku_id,
-           sum(CASE WHEN o.state = 'SHIPPED' THEN line.shipped - line.received - line.lost ELSE coalesce(claim.quantity, 0) END) AS pieces
+under_way AS (
+    SELECT line.sku_id, o.to_location_id AS goal_id,
+           CASE WHEN o.state = 'SHIPPED' THEN line.shipped - line.received - line.lost ELSE coalesce(claim.quantity, 0) END AS pieces
     FROM inventory_transferorder o JOIN inventory_transferorderline line ON line.order_id = o.id
-    JOIN inventory_location goal ON goal.id = o.to_location_id
     LEFT JOIN inventory_reservation claim ON claim.sku_id = line.sku_id AND claim.location_id = o.from_location_id
         AND claim.document_type = 'TRANSFER_ORDER' AND claim.document_id = o.id AND claim.document_line = line.id
-    WHERE o.state IN ('REQUESTED', 'SHIPPED') AND goal.is_active AND CASE WHEN %(location)s::bigint IS NULL
+    WHERE o.state IN ('REQUESTED', 'SHIPPED')
+    UNION ALL
+    SELECT sent.sku_id,
+           coalesce((SELECT r.destination_id FROM inventory_stockdocument r
+                     WHERE r.source_type = 'TRANSFER_REDIRECT' AND r.source_id = d.id ORDER BY r.id DESC LIMIT 1), d.destination_id),
+           sent.quantity - coalesce((
+               SELECT -sum(off.quantity) FROM inventory_stockdocument done JOIN inventory_stockmovement off ON off.document_id = done.id
+               LEFT JOIN inventory_reason why ON why.id = off.reason_id
+               WHERE done.source_type IN ('TRANSFER_ARRIVAL', 'TRANSFER_LOSS') AND done.source_id = d.id AND off.quantity < 0
+                 AND off.document_line = sent.document_line AND why.code IS DISTINCT FROM 'PROVISIONAL'), 0)
+    FROM inventory_stockdocument d JOIN inventory_stockmovement sent ON sent.document_id = d.id
+    JOIN inventory_location road ON road.id = sent.location_id
+    JOIN inventory_stockbalance b ON b.sku_id = sent.sku_id AND b.location_id = sent.location_id AND b.on_hand > 0
+    WHERE d.source_type = 'TRANSFER' AND d.destination_id IS NOT NULL AND sent.quantity > 0 AND sent.reason_id IS NULL AND road.kind = 'IN_TRANSIT'
+      AND NOT EXISTS (SELECT FROM inventory_transferorder o WHERE o.document_id = d.id)),
+moving AS (
+    SELECT under_way.sku_id, sum(under_way.pieces) AS pieces FROM under_way JOIN inventory_location goal ON goal.id = under_way.goal_id
+    WHERE under_way.pieces > 0 AND goal.is_active AND CASE WHEN %(location)s::bigint IS NULL
           THEN goal.kind = 'INSPECTION' OR goal.kind <> ALL (%(not_for_sale)s)
           ELSE goal.id = %(location)s AND goal.kind <> ALL (%(not_for_sale)s) END
-    GROUP BY line.sku_id),
+    GROUP BY under_way.sku_id),
 looked_at AS (
-    SELECT b.sku_id, sum(b.on_hand) AS pieces FROM inventory_stockbalance b JOIN inventory_location place ON place.id = b.location_id
+    SELECT b.sku_id, sum(b.on_hand - b.allocated) AS pieces FROM inventory_stockbalance b JOIN inventory_location place ON place.id = b.location_id
     WHERE place.kind = 'INSPECTION' AND b.on_hand > 0 AND %(location)s::bigint IS NULL GROUP BY b.sku_id),
 kept AS (SELECT sku_id, sum(quantity) AS pieces FROM inventory_reservation WHERE document_type = 'ORDER' AND quantity > 0 GROUP BY sku_id),
 wanted AS (SELECT * FROM unnest(%(wanted_skus)s::bigint[], %(wanted_pieces)s::bigint[]) AS w (sku_id, pieces)),
