@@ -312,6 +312,20 @@ def test_a_kit_is_kept_by_its_pieces_and_remembered_as_a_kit(admin_client, shelf
     assert levels(keep(admin_client, site, pair, 1, "K-2")) == ["error"]
 
 
+def test_a_kit_without_components_is_not_kept_beside_something_else(admin_client, shelf):
+    site, _warehouse, shirt = shelf
+    empty = sku()
+    Sku.objects.filter(pk=empty.pk).update(is_kit=True)
+    asked = {"channel": site.pk, "ref": "K-1", "kind": "KEEP", "owner_label": "佐藤", "priority": "50"}
+
+    answer = admin_client.post(
+        reverse("admin:inventory_hold_add"), {**asked, "lines": f"{shirt.code},1\n{empty.code},1"}
+    )
+
+    assert f"構成品のないセットは取り置けません: {empty.code}。" in answer.content.decode()
+    assert not Hold.objects.filter(ref="K-1").exists()
+
+
 def test_more_than_may_be_sold_is_not_kept(admin_client, shelf):
     site, warehouse, shirt = shelf
 

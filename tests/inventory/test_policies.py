@@ -15,7 +15,7 @@ from catalog.models import Category, KitComponent, Product, Sku
 from erp.core.errors import InvalidInput
 from erp.core.models import ChangeRow
 from erp.inventory import selectors, services
-from erp.inventory.exceptions import InsufficientStock
+from erp.inventory.exceptions import InsufficientStock, OtherHold
 from erp.inventory.models import ChannelPolicy, ChannelQuota
 from erp.inventory.selectors import TermKind, WantedPieces
 from erp.inventory.services import Demand, HoldDemand
@@ -338,6 +338,20 @@ def test_rules_of_a_kit_act_on_what_its_components_make(shop, shirt):
         {"COMPONENTS": 45, "BUFFER": -2, "LAST_PIECES": -43},
         True,
     )
+
+
+def test_a_hold_is_another_one_when_its_pieces_are_for_other_kits(shirt):
+    """Kits decide the price, so that the same pieces are not the same content."""
+    place, pair = location(), kit_of(shirt, 2)
+    site = channel(place)
+    stock(shirt, place, 5)
+    asked = {"channel_id": site.pk, "ref": "h", "lines": [services.HoldDemand(shirt.pk, 4)], **WHEN}
+    services.place_hold(**asked, kits={pair.pk: 1})
+
+    assert services.place_hold(**asked, kits={pair.pk: 1}).is_replay
+    for kits in ({}, {pair.pk: 2}):
+        with pytest.raises(OtherHold):
+            services.place_hold(**asked, kits=kits)
 
 
 def test_kits_that_lost_pieces_are_kept_longer_only_as_far_as_they_are_shown(shirt):

@@ -287,6 +287,24 @@ def test_a_hold_of_a_kit_becomes_an_order_of_the_kit_at_its_own_price(there, adm
     assert (figures(shirt, place), waits(record)) == ((3, 3), [])
 
 
+@pytest.mark.parametrize("in_one", [1, 3])
+def test_a_hold_of_a_kit_that_is_made_of_other_pieces_by_now_becomes_an_order_of_its_pieces(there, in_one):
+    """Never of the kit and of pieces that were kept for it besides."""
+    channel, _place, shirt = there
+    pair = sku()
+    Sku.objects.filter(pk=pair.pk).update(is_kit=True)
+    made_of = KitComponent.objects.create(kit=pair, component=shirt, quantity=2)
+    kept = place_hold(
+        channel_id=channel.pk, ref="T-2", lines=[HoldDemand(shirt.pk, 3)], kits={pair.pk: 1}, kind="QUOTE", at=NOON, by=DESK
+    )  # fmt: skip
+    assert held_for(kept.id).asked == ((pair.pk, 1), (shirt.pk, 1))
+
+    made_of.quantity = in_one
+    made_of.save()
+
+    assert held_for(kept.id).asked == ((shirt.pk, 3),)
+
+
 def test_a_revision_keeps_what_an_order_has_once_its_day_has_come_though_it_lacks_some(there):
     channel, place, shirt = there
     AllocationRule.objects.create(channel=channel, mode="BEFORE_WISHED_DATE", days_before=5)

@@ -19,7 +19,7 @@ from ec_gateway.models import ApiKey
 from erp.core.errors import InvalidInput, Problem
 from erp.inventory import selectors
 from erp.inventory.selectors import HoldView
-from erp.inventory.services import HoldDemand, extend_hold, place_hold, release_hold
+from erp.inventory.services import HoldDemand, demanded, extend_hold, place_hold, release_hold
 
 LONGEST_S = 90 * 24 * 3600
 MOST_LINES = 500
@@ -260,15 +260,7 @@ def _read(body: dict[str, Any]) -> tuple[str, str, int | None, list[HoldDemand],
     ]
     if problems:
         raise InvalidInput(problems)
-    demands = [
-        HoldDemand(component, pieces * quantity)
-        for sku, quantity in asked
-        for component, pieces in known[sku].components
-    ]
-    kits: dict[int, int] = {}
-    for sku, quantity in asked:
-        if known[sku].is_kit:
-            kits[known[sku].sku_id] = kits.get(known[sku].sku_id, 0) + quantity
+    demands, kits = demanded((known[sku], quantity) for sku, quantity in asked)
     return ref, kind, expires_in, demands, kits
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -29,6 +28,7 @@ from erp.inventory.services import (
     ReceiptLine,
     TransferLine,
     WriteDownLine,
+    demanded,
 )
 
 
@@ -393,20 +393,11 @@ class HoldForm(forms.Form):
         help_text=_("One line each: SKU, pieces. A scanned code alone is one piece."),
     )
 
-    def demands(self) -> list[HoldDemand]:
-        """In pieces of stock: of a kit those of its components."""
+    def demands(self) -> tuple[list[HoldDemand], dict[int, int]]:
+        """Pieces of stock, and the kits that they are for."""
         lines = [(sku.pk, pieces) for sku, pieces, _cost in self.cleaned_data["lines"]]
         facts = sku_facts_by_id(key for key, _pieces in lines)
-        return [
-            HoldDemand(part, pieces * per_unit) for key, pieces in lines for part, per_unit in facts[key].components
-        ]
-
-    def kits(self) -> dict[int, int]:
-        found: Counter[int] = Counter()
-        for sku, pieces, _cost in self.cleaned_data["lines"]:
-            if sku.is_kit:
-                found[sku.pk] += pieces
-        return dict(found)
+        return demanded((facts[key], pieces) for key, pieces in lines)
 
 
 class ExpectedForm(forms.Form):

@@ -170,13 +170,14 @@ class HoldAdmin(OfPlaces):
 
         def act() -> HttpResponse:
             values = form.cleaned_data
+            lines, kits = form.demands()
             held = self.serve(
                 request,
                 services.place_hold,
                 channel_id=values["channel"].pk,
                 ref=values["ref"],
-                lines=form.demands(),
-                kits=form.kits(),
+                lines=lines,
+                kits=kits,
                 expires_at=values["expires_at"],
                 kind=values["kind"],
                 owner_label=values["owner_label"],

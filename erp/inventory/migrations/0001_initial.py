@@ -1227,6 +1227,15 @@ class Migration(migrations.Migration):
                         verbose_name="wanted kits",
                     ),
                 ),
+                (
+                    "kit_parts",
+                    models.JSONField(
+                        db_default=[],
+                        default=list,
+                        help_text="Triples of kit, SKU and pieces in one kit, as they were kept.",
+                        verbose_name="pieces of the kits",
+                    ),
+                ),
                 ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed at")),
                 ("filled_at", models.DateTimeField(blank=True, null=True, verbose_name="all pieces there at")),
                 (

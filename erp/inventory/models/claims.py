@@ -86,6 +86,13 @@ class Hold(models.Model):
     kits = models.JSONField(
         _("wanted kits"), default=list, db_default=[], help_text=_("Pairs of kit and number, of what was asked for.")
     )
+    # A kit may be made of other pieces by the time it is sold.
+    kit_parts = models.JSONField(
+        _("pieces of the kits"),
+        default=list,
+        db_default=[],
+        help_text=_("Triples of kit, SKU and pieces in one kit, as they were kept."),
+    )
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
     # When a customer order had all its pieces for the first time: from then on the customer has so many days to fetch them.
     filled_at = models.DateTimeField(_("all pieces there at"), null=True, blank=True)

@@ -20,7 +20,7 @@ from erp.inventory.selectors.availability import (
     question_of_code,
 )
 from erp.inventory.selectors.expectations import Incoming, incoming
-from erp.inventory.selectors.holds import HeldFor, HeldSku, HoldView, held_for, hold, holds_of
+from erp.inventory.selectors.holds import HeldFor, HeldSku, HoldView, held_for, hold, holds_of, kit_parts
 from erp.inventory.selectors.ledger import (
     IssuedPart,
     ReservedPart,
@@ -103,6 +103,7 @@ __all__ = [
     "is_uninvoiced",
     "issued_since",
     "issued_values",
+    "kit_parts",
     "location_id_of",
     "place_names",
     "place_names_of",

@@ -38,7 +38,8 @@ class HoldView:
 
 @dataclass(frozen=True, slots=True)
 class HeldFor:
-    """A hold with its owner; ``asked`` are pairs of SKU and number as they were asked for: kits as kits, and the pieces beside them."""
+    """A hold with its owner; ``asked`` are pairs of SKU and number as they were asked for: kits as kits, and the pieces beside them. A kit that is
+    made of other pieces by now is told by the pieces that are kept of it."""
 
     channel_id: int
     ref: str
@@ -54,9 +55,12 @@ def held_for(hold_id: int) -> HeldFor | None:
     found = Hold.objects.filter(pk=hold_id).first()
     if found is None:
         return None
-    beside, kits = Counter(dict(found.wanted)), dict(found.kits)
+    beside, kits, parts = Counter(dict(found.wanted)), dict(found.kits), kit_parts(found)
     for kit_id, facts in sku_facts_by_id(kits).items():
-        beside.subtract({sku_id: kits[kit_id] * pieces for sku_id, pieces in facts.components})
+        if sorted(facts.components) == sorted(parts[kit_id]):
+            beside.subtract({sku_id: kits[kit_id] * pieces for sku_id, pieces in parts[kit_id]})
+        else:
+            del kits[kit_id]
     asked = (*sorted(kits.items()), *((sku_id, pieces) for sku_id, pieces in sorted(beside.items()) if pieces > 0))
     return HeldFor(
         found.channel_id,
@@ -67,6 +71,14 @@ def held_for(hold_id: int) -> HeldFor | None:
         found.closed_at is not None,
         asked,
     )
+
+
+def kit_parts(held: Hold) -> dict[int, list[tuple[int, int]]]:
+    """By kit, the pieces (SKU, number) of one when it was kept."""
+    parts: dict[int, list[tuple[int, int]]] = {kit_id: [] for kit_id, _number in held.kits}
+    for kit_id, sku_id, pieces in held.kit_parts:
+        parts[kit_id].append((sku_id, pieces))
+    return parts
 
 
 def hold(*, channel_id: int, ref: str) -> HoldView:

@@ -13,6 +13,7 @@ from erp.inventory.services.documents import Booked, BookedLine
 from erp.inventory.services.expectations import ExpectedLine, cancel_expected, expect_purchases, expect_receipt
 from erp.inventory.services.holds import (
     HoldDemand,
+    demanded,
     extend_hold,
     lifetime_of,
     place_hold,
@@ -174,6 +175,7 @@ __all__ = [
     "compare_count",
     "confirm_distribution",
     "cut_snapshots",
+    "demanded",
     "discard_write_down",
     "draft_distribution",
     "edit_write_down",

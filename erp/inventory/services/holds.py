@@ -17,7 +17,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from catalog.models import Sku
-from catalog.selectors import sku_codes, sku_facts_by_id
+from catalog.selectors import SkuFacts, sku_codes, sku_facts_by_id
 from erp.core import changes, locks, messages, rows
 from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound, Problem
@@ -40,6 +40,16 @@ NO_KITS: Mapping[int, int] = MappingProxyType({})
 class HoldDemand:
     sku_id: int
     quantity: int
+
+
+def demanded(asked: Iterable[tuple[SkuFacts, int]]) -> tuple[list[HoldDemand], dict[int, int]]:
+    """SKUs as somebody asks for them, in pieces of stock: of a kit those of its components; and how many kits they are for."""
+    lines, kits = [], Counter[int]()
+    for sku, number in asked:
+        lines += [HoldDemand(part, number * pieces) for part, pieces in sku.components]
+        if sku.is_kit:
+            kits[sku.sku_id] += number
+    return lines, dict(kits)
 
 
 def lifetime_of(kind: str) -> dt.timedelta:
@@ -70,24 +80,26 @@ def place_hold(
 
     Without an expiry the hold runs as long as its kind does (``settings.HOLD_LIFETIMES``). A customer order (客注) keeps what is there now and
     waits for the rest. Again with the same lines it answers with the hold as it stands, whatever became of it; extend it to get lost pieces
-    back. ``lifetime`` is what a caller asked for who counts from now: it must be the same again too.
+    back. ``lifetime`` and ``kits`` are what a caller asked for, and must be the same again too.
 
     Raises:
         InsufficientStock: names every short SKU with what is left.
-        OtherHold: the reference was used for other lines, or another lifetime.
-        InvalidInput: no pieces, or an expiry that has passed.
+        OtherHold: the reference was used for other lines, other kits, or another lifetime.
+        InvalidInput: no pieces, a kit of nothing, or an expiry that has passed.
     """
     wanted = _total(lines)
     expires_at = expires_at or at + lifetime_of(kind)
     _refuse_senseless(lines, wanted, expires_at, at=at)
     lasting = [] if lifetime is None else [lifetime.total_seconds()]
-    fingerprint = messages.fingerprint([kind, sorted(wanted.items()), *lasting])
+    as_kits = [sorted(kits.items())] if kits else []
+    fingerprint = messages.fingerprint([kind, sorted(wanted.items()), *lasting, *as_kits])
     locks.hold(lock_name(channel_id, ref))
     if existing := Hold.objects.filter(channel_id=channel_id, ref=ref).first():
         if existing.fingerprint != fingerprint:
             raise OtherHold(_("The hold %(ref)s was placed with other content.") % {"ref": ref})
         return replace(selectors.hold(channel_id=channel_id, ref=ref), is_replay=True)
 
+    parts = _parts_of(kits)
     if kits and kind != Hold.Kind.CUSTOMER_ORDER:
         _refuse_hidden_kits(channel_id, kits, Counter(), at=at)
     hold = Hold.objects.create(
@@ -103,6 +115,7 @@ def place_hold(
         fingerprint=fingerprint,
         wanted=sorted(wanted.items()),
         kits=sorted(kits.items()),
+        kit_parts=[(kit_id, sku_id, pieces) for kit_id in sorted(parts) for sku_id, pieces in parts[kit_id]],
     )
     acquire(hold, wanted, at=at)
     return selectors.hold(channel_id=channel_id, ref=ref)
@@ -281,7 +294,7 @@ def _refuse_lost_kits(hold: Hold, *, at: dt.datetime) -> None:
     Where a piece was wanted beside the kits too, those beside them are the first ones lost.
     """
     kits, wanted = dict(hold.kits), Counter(dict(hold.wanted))
-    parts = {kit_id: fact.components for kit_id, fact in sku_facts_by_id(kits).items()}
+    parts = selectors.kit_parts(hold)
     missing = wanted.copy()
     running = HoldLine.objects.filter(hold=hold, released_at__isnull=True, expires_at__gt=at)
     missing.subtract(dict(running.values_list("sku_id").annotate(Sum("quantity"))))
@@ -293,6 +306,15 @@ def _refuse_lost_kits(hold: Hold, *, at: dt.datetime) -> None:
     again = {kit_id: count for kit_id, count in lost.items() if count > 0}
     if again:
         _refuse_hidden_kits(hold.channel_id, again, _pieces(again, parts) - +missing, at=at)
+
+
+def _parts_of(kits: Mapping[int, int]) -> dict[int, tuple[tuple[int, int], ...]]:
+    """What each of the kits is made of today."""
+    facts = sku_facts_by_id(kits)
+    if empty := sorted(fact.code for fact in facts.values() if not fact.components):
+        told = _("Nothing can be kept of a kit without components: %(skus)s.")
+        raise InvalidInput([Problem("/lines", "unknown_sku", told % {"skus": ", ".join(empty)})])
+    return {kit_id: fact.components for kit_id, fact in facts.items()}
 
 
 def _pieces(kits: Mapping[int, int], parts: Mapping[int, Sequence[tuple[int, int]]]) -> Counter[int]:
