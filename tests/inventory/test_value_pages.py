@@ -86,6 +86,32 @@ def test_a_day_that_nobody_lives_to_see_is_refused_in_words(desk, shirts, name, 
     assert "日付が範囲外です。" in page(desk, name, **asked).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        ("0001-01-01", "日付が範囲外です。"),
+        ("9999-12-31", "日付が範囲外です。"),
+        ("2126-01-01", "まだ来ていない日付です。"),
+    ],
+)
+def test_a_write_down_is_proposed_of_a_day_of_ours_that_has_come(desk, shirts, day, told):
+    WriteDownRule.objects.create(months=6, percent=50)
+    asked = {"cost_pool": shirts[1].cost_pool_id, "valued_on": day}
+
+    answer = desk.post(reverse("admin:inventory_propose_write_down"), asked)
+
+    assert told in answer.content.decode()
+    assert not WriteDownReview.objects.exists()
+
+
+def test_the_turnover_is_told_of_five_years_at_most(desk, shirts):
+    """It is asked for the stock of each month's end."""
+    told = "5年以内の期間を指定してください。"
+
+    assert told in page(desk, "turnover", first="2021-03-31", last="2026-04-01").content.decode()
+    assert told not in page(desk, "turnover", first="2021-04-01", last="2026-03-31").content.decode()
+
+
 def test_files_hold_numbers_and_nothing_that_runs(desk, shirts):
     excel = page(desk, "stock_value", by="category", format="xlsx")
     shift_jis = page(desk, "stock_value", by="category", format="cp932")

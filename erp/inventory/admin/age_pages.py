@@ -54,6 +54,18 @@ class StandardForm(forms.Form):
     )
 
 
+class TurnoverForm(StockFlowForm):
+    """The stock of each month's end within is asked for."""
+
+    MOST_DAYS = 5 * 365 + 2
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        if given.get("first") and given.get("last") and (given["last"] - given["first"]).days >= self.MOST_DAYS:
+            self.add_error("last", gettext("Ask for five years at most."))
+        return given
+
+
 class AgePages(ValuePages):
     list_links: ClassVar[Sequence[PageLink]] = (
         *ValuePages.list_links,
@@ -104,7 +116,7 @@ class AgePages(ValuePages):
     def turnover(self, request: HttpRequest) -> Any:
         self.may_look(request)
         today = timezone.localdate()
-        form = asked(StockFlowForm, request, first=today - dt.timedelta(days=89), last=today, by=By.CATEGORY)
+        form = asked(TurnoverForm, request, first=today - dt.timedelta(days=89), last=today, by=By.CATEGORY)
         sheet = None
         if form.is_valid():
             given = form.cleaned_data

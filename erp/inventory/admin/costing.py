@@ -29,6 +29,7 @@ from erp.core.money import ZERO
 from erp.imports.lists import Exchange
 from erp.inventory import services
 from erp.inventory.admin import reorder
+from erp.inventory.admin.reports import DaysForm
 from erp.inventory.admin.sheets import FORMS, Row, Sheet, column_sum, file_of
 from erp.inventory.models import (
     CostPool,
@@ -93,7 +94,7 @@ class ReorderRuleAdmin(RuleAdmin):
         return [path("suggestions/", view, name="inventory_reorder"), *super().get_urls()]
 
 
-class ProposalForm(forms.Form):
+class ProposalForm(DaysForm):
     cost_pool = forms.ModelChoiceField(
         label=_("cost pool"),
         queryset=CostPool.objects.exclude(costing_method=CostPool.CostingMethod.STANDARD).order_by("code"),

@@ -60,8 +60,11 @@ def propose_write_down(
     """Propose what stock of a pool is worth less on a day, by the rules of age (収益性の低下). Nothing is posted yet.
 
     Raises:
+        InvalidInput: the day has not come yet.
         NotAllowedNow: no rule is set, the pool is kept at standard cost, or no stock is that old.
     """
+    if valued_on > business_date(at):
+        raise InvalidInput([Problem("/valued_on", "invalid", _("This day has not come yet."))])
     pool = CostPool.objects.get(pk=cost_pool_id)
     _refuse_at_standard(pool)
     rules = list(WriteDownRule.objects.all())
