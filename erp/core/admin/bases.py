@@ -226,12 +226,14 @@ class ServiceAdmin(ThemedAdmin):
             if saved is None:
                 raise
         else:
-            is_unread = request.method == "GET" and getattr(answer, "url", "") == f"{request.path}?{ERROR_FLAG}=1"
-            if is_unread and saved is None:
+            is_unread = getattr(answer, "url", "") == f"{request.path}?{ERROR_FLAG}=1"
+            if is_unread and (saved is None or request.method != "GET"):
                 told = gettext(
                     "The list is shown without the filter of the address: it asks for something that cannot be."
                 )
                 self.message_user(request, told, messages.WARNING)
+            if is_unread and request.method != "GET":
+                self.message_user(request, gettext("Nothing was done with its rows."), messages.WARNING)
             if saved is None or not isinstance(answer, HttpResponseRedirect) or request.method != "GET":
                 kept.give_back(request, (getattr(answer, "context_data", None) or {}).get("action_form"))
                 return answer
