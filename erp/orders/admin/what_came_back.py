@@ -11,6 +11,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 
 from erp.core.admin import ActionForm
+from erp.core.keys import key_in, number_in
 from erp.orders import selectors
 from erp.orders.admin.channels import OfChannels
 
@@ -46,8 +47,5 @@ def token(said: Mapping[str, str]) -> str:
 def seen(said: Mapping[str, str]) -> dict[int, int]:
     """Units by parcel. Of what the list did not show, nothing had come back as far as anybody saw."""
     pairs = (pair.partition(":") for pair in said.get("back", "").split())
-    return {int(key): int(units) for key, _colon, units in pairs if _is_number(key) and _is_number(units)}
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
+    read = ((key_in(key), number_in(units)) for key, _colon, units in pairs)
+    return {key: units for key, units in read if key and units is not None}
