@@ -14,7 +14,7 @@ from catalog.models import SkuCost
 from erp.core.actors import Actor
 from erp.inventory import services
 from erp.inventory.exceptions import NeedsTwoPeople
-from erp.inventory.models import CountRecord, Reason, StockCount, StockDocument, StockMovement
+from erp.inventory.models import CountRecord, Reason, ShopStaff, StockCount, StockDocument, StockMovement
 from erp.inventory.services import AdjustmentLine, Count, CountEntry, CountScope
 from tests.inventory.factories import CLERK, NOON, figures, location, sku, stock
 
@@ -251,6 +251,7 @@ def test_the_page_says_so_without_costs_and_opens_the_stocktake_by_one_press(cli
 
     assert "一人で記帳できる限度" in text
     assert "この商品の棚卸を開く" in text
+    assert "破損した商品は、すぐに不良品置場へ移せます" in text
     assert "6,000" not in text
     assert "5,000" not in text
     made = StockCount.objects.get()
@@ -265,3 +266,16 @@ def test_who_may_know_costs_is_told_the_figures(admin_client):
     answer = admin_client.post(reverse("admin:inventory_adjust"), typed(place, shirt, -6))
 
     assert "本日の合計(この伝票を含む): 6,000円" in answer.content.decode()
+
+
+def test_a_shop_that_sends_nothing_to_where_defects_lie_is_not_told_to(client):
+    place, shirt = location("SHOP", count_value_limit=5000), sku()
+    stock(shirt, place, 20, unit_value=1000, at=NOON - dt.timedelta(days=2))
+    signed_in(client, "店舗")
+    ShopStaff.objects.create(user=User.objects.get(username="person-店舗"), location=place)
+
+    answer = client.post(reverse("admin:inventory_adjust"), typed(place, shirt, -6))
+
+    [offer] = answer.context["offers"]
+    assert (offer.may_count, offer.may_set_aside) == (True, False)
+    assert "不良品置場" not in answer.content.decode()

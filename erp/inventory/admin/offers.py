@@ -17,19 +17,28 @@ from erp.core.money import written
 from erp.core.permissions import SEE_COSTS
 from erp.inventory.exceptions import NeedsTwoPeople
 from erp.inventory.models import Location
+from erp.inventory.selectors.staff import transfers_to
 
-COUNTS = "inventory.count_stock"
+COUNTS, TRANSFERS = "inventory.count_stock", "inventory.transfer_stock"
 
 
 @dataclass(frozen=True, slots=True)
 class StocktakeOffer:
-    """What the form that opens the stocktake is filled with; ``figures`` only for who may know costs."""
+    """What the form that opens the stocktake is filled with; ``figures`` only for who may know costs, ``may_set_aside``: they may move
+    damaged pieces to a place of defective goods meanwhile."""
 
     number: str
     location_id: int
     skus: str
     figures: str
     may_count: bool
+    may_set_aside: bool
+
+
+def _may_set_aside(request: HttpRequest) -> bool:
+    """Whoever may move damaged pieces to where nothing is sold from, which no limit forbids."""
+    kind = Location.Kind.DEFECT
+    return request.user.has_perm(TRANSFERS) and transfers_to(request.user).filter(kind=kind).exists()
 
 
 @contextmanager
@@ -55,4 +64,5 @@ def _offer(request: HttpRequest, refusal: NeedsTwoPeople) -> StocktakeOffer:
         skus=" ".join(codes),
         figures=figures,
         may_count=request.user.has_perm(COUNTS),
+        may_set_aside=_may_set_aside(request),
     )
