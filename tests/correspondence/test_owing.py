@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from accounting.models import PaymentRoute
 from erp.correspondence import selectors
 from erp.correspondence.models import Mail, MailEvent, MailKind, MailRule
 from erp.orders import services
+from erp.orders.models import Shipment
 from erp.orders.services import PaymentInput, PaymentNews, place_order
 from tests.correspondence.factories import told, writes
 from tests.inventory.factories import sku, stock
@@ -120,6 +122,24 @@ def test_money_in_advance_is_thanked_for_once_when_it_is_whole():
     assert told() == [("PAYMENT_RECEIVED", "WAITING")]
     written = selectors.as_it_goes_out(Mail.objects.get())
     assert "ご入金額: 2,200円\n" in written.text.body
+
+
+def test_the_thanks_for_money_name_what_came_for_goods_that_had_left_too():
+    channel, warehouse = shop()
+    writes(channel, "EC", PAYMENT_RECEIVED="MAMORI")
+    PaymentRoute.objects.filter(method="BANK_TRANSFER").update(must_be_paid_first=False)
+    goods = sku()
+    stock(goods, warehouse, 5)
+    record = placed(channel, order(line(goods, 3), payments=(transfer(3300),)))
+    services.release_orders(order_ids=[record.pk], at=NOON, by=DESK)
+    parcel = Shipment.objects.get()
+    services.ship(requests=[services.ShipRequest(parcel.pk, {record.lines.get().pk: 1})], at=NOON, by=DESK)
+
+    news = PaymentNews("e1", "PAID", amount=None, occurred_at=NOON)
+    services.record_payment_event(channel=channel.code, external_id="A-1", event=news, at=NOON, by=DESK)
+
+    written = selectors.as_it_goes_out(Mail.objects.get(kind="PAYMENT_RECEIVED"))
+    assert "ご入金額: 3,300円\n" in written.text.body
 
 
 def test_shortage_is_taken_back_when_the_pieces_turn_up():

@@ -32,7 +32,7 @@ from tests.correspondence.factories import writes
 from tests.customers.factories import account, bill_to
 from tests.inventory.factories import figures, sku, stock
 from tests.orders.desk import changes, of_role, press
-from tests.orders.factories import DESK, NOON, figure, line, order, placed, released, shop
+from tests.orders.factories import DESK, NOON, card, figure, line, order, placed, released, shipped, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -1031,6 +1031,38 @@ def test_news_of_money_for_what_is_sold_on_account_becomes_a_task():
 
     assert "掛売" in StaffTask.objects.get(kind="MONEY_NOT_BOOKED").detail
     assert (OrderPayment.objects.get().received_amount, JournalEntry.objects.count()) == (0, 0)
+
+
+def test_what_is_owed_since_a_sale_is_not_taken_off_the_prepaid_money_that_goes_back(desk):
+    """One of three left on credit, then all was captured: the prepaid money of the other two goes back."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 5)
+    record = placed(channel, order(line(shirt, 3, 1100), payments=(card(3300),)))
+    services.release_orders(order_ids=[record.pk], **HOW)
+    services.ship(requests=[services.ShipRequest(Shipment.objects.get().pk, {record.lines.get().pk: 1})], **HOW)
+    news = PaymentNews("P-1", "CAPTURED", NOON)
+    services.record_payment_event(channel=channel.code, external_id="A-1", event=news, **HOW)
+
+    [found] = shown(choose(desk, "order", "cancel", record, reason="お客様都合"))
+
+    assert found["返金する前受金"] == "2,200"
+
+
+def test_a_refund_of_what_was_captured_beyond_what_had_left_is_offered_on_the_page(client):
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 3)
+    record = placed(channel, order(line(shirt, 2, 1100), payments=(card(2200),)))
+    shipped(record)
+    news = PaymentNews("P-1", "CAPTURED", NOON, Decimal(2500))
+    services.record_payment_event(channel=channel.code, external_id="A-1", event=news, **HOW)
+    task = StaffTask.objects.get(kind="REFUND_OF_DIFFERENCE")
+    books = of_role(client, "経理")
+    page = reverse("admin:orders_order_change", args=[record.pk])
+
+    assert "confirm_refund" in books.get(page).content.decode()
+    assert task.detail.endswith("入金 300、支払額 0、返金する差額 300。")
 
 
 def test_a_refund_is_offered_on_the_page_where_one_is_owed(client):

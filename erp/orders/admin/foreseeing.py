@@ -335,7 +335,11 @@ def _payments(sheet: selectors.OrderSheet) -> Told:
         )
         parts = [str(row.get_status_display()), *(words % {"amount": _money(sum_)} for sum_, words in sums if sum_)]
         told[f"{row.line_no}. {row.get_method_display()} {_money(row.amount)}"] = _listed(parts)
-    kept = sum((row.received_amount - row.applied_amount - row.refunded_amount for row in sheet.payments), ZERO)
+    # What sales took and had not come is no prepaid money: it is owed since.
+    kept = sum(
+        (row.received_amount - (row.applied_amount - row.owed_amount) - row.refunded_amount for row in sheet.payments),
+        ZERO,
+    )
     is_cancelled = sheet.order.cancelled_at is not None
     back = max(kept - selectors.still_to_be_sold(sheet.order.pk), ZERO) if is_cancelled and kept > 0 else ZERO
     told[gettext("prepaid money to give back")] = _money(back)

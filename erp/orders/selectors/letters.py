@@ -213,7 +213,8 @@ def _payment(order: Order, topic: Topic) -> dict[str, str]:
     news = PaymentEvent.objects.filter(payment=payment, kind__in=[PaymentEvent.Kind.PAID, PaymentEvent.Kind.CAPTURED])
     latest = news.order_by("-pk").first()
     # The same money may be told twice; the books have it once.
-    amount = payment.attached_amount or min(payment.told_amount, payment.amount)
+    came_for_sold = min(max(payment.told_amount - payment.attached_amount, ZERO), payment.owed_amount)
+    amount = payment.attached_amount + came_for_sold or min(payment.told_amount, payment.amount)
     return {"入金額": _money(amount, order.currency), "入金日": _day(latest.occurred_at) if latest else ""}
 
 

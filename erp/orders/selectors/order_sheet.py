@@ -231,7 +231,7 @@ def items_of(sheet: OrderSheet) -> list[SheetItem]:
 def refund_is_owed(sheet: OrderSheet) -> bool:
     """Whether money of the order is to go back to the customer: owed by a cancellation or a return, or more than is to be paid."""
     items = [item for item in books.items_of_documents(sheet.documents) if item.remaining]
-    is_too_much = any(row.received_amount > row.amount + row.surplus_refunded_amount for row in sheet.payments)
+    is_too_much = any(row.beyond_amount for row in sheet.payments)
     if is_too_much and sheet.order.cancelled_at is None and any(item.role == "deposits" for item in items):
         return True
     return any(item.role == "refunds_payable" and item.party.kind == "CUSTOMER" for item in items)

@@ -72,7 +72,7 @@ def tell(order_id: int, *, at: dt.datetime, by: Actor) -> None:
         % {
             "method": f"{item.payment.get_method_display()} {item.payment.provider}".strip(),
             "received": f"{item.payment.attached_amount:,.0f}",
-            "amount": f"{item.payment.amount:,.0f}",
+            "amount": f"{max(item.payment.amount - item.payment.owed_amount, ZERO):,.0f}",
             "surplus": f"{item.amount:,.0f}",
         }
         for item in found
