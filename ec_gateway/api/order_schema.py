@@ -223,4 +223,4 @@ class PaymentEventSerializer(Described):
     occurred_at = moment(required=True)
     amount = money(required=False, allow_null=True, help_text="Without one: all that is left of the payment.")
     payment = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=10_000)
-    reference = text()
+    reference = text(help_text="What the provider calls this one movement of money, not the charge or the order.")

@@ -96,6 +96,18 @@ def test_an_amendment_in_yen_brings_it_and_its_money_into_the_books(stocked):
     assert faults() == []
 
 
+def test_money_that_was_kept_as_news_is_booked_when_it_is_told_again_after_the_revision(stocked):
+    channel, _place, shirt = stocked
+    placed(channel, dollars(shirt, payments=(card(20),)))
+    told = {"channel": channel.code, "external_id": "A-1", **HOW}
+    record_payment_event(event=PaymentNews("E-1", "CAPTURED", NOON, Decimal(1100), reference="txn_1"), **told)
+    place_it(channel, order(line(shirt, 2, 1100), payments=(card(2200),), revision=2))
+
+    record_payment_event(event=PaymentNews("E-2", "CAPTURED", NOON, Decimal(1100), reference="txn_1"), **told)
+
+    assert figure("deposits") == 1100
+
+
 def test_news_of_its_money_is_kept_and_told_not_booked(stocked):
     channel, _place, shirt = stocked
     news = PaymentNews("E-1", "CAPTURED", NOON)

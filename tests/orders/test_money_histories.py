@@ -271,6 +271,8 @@ class Cards(History):
         if len(parts) == captured.count():
             # Each part that was told stands in the books, is asked about, or came when all was here.
             assert came + asked >= min(sum(parts), payment.to_be_paid), story
+        # No more than all of it, or than its parts add up to.
+        assert came <= max(payment.amount, sum(parts)), story
 
 
 class OnDelivery(History):

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from accounting.models import PaymentRoute
+from catalog.models import Sku
 from erp.core import staff_tasks
 from erp.core.errors import InvalidInput, NotAllowedNow, NotFound
 from erp.core.models import MessageLog, StaffTask
@@ -358,6 +359,17 @@ def test_what_the_desk_saw_and_the_channel_tells_too_is_one_transfer():
     assert (figure("bank"), tasks()) == (2200, [])
 
 
+def test_what_the_desk_saw_and_the_channel_tells_in_equal_parts_is_one_transfer():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(transfer(2200),)))
+    confirm_payment(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+    for number in (1, 2):
+        news(channel, "PAID", 1100, event_id=f"p-{number}")
+
+    assert (figure("bank"), tasks()) == (2200, [])
+
+
 @pytest.mark.parametrize(("method", "kind"), [("CONVENIENCE_STORE", "PAID"), ("CARD", "CAPTURED")])
 def test_one_payment_that_a_shop_or_a_card_company_tells_of_twice_is_one(method, kind):
     channel, shirt = stocked_shop()
@@ -497,15 +509,25 @@ def half_paid(payment: PaymentInput, reference=""):
     return channel, kind
 
 
-@pytest.mark.parametrize("hours", [0, 300])
-def test_what_the_provider_calls_by_one_name_is_one_movement_of_money_whatever_its_message_is_called(hours):
+def test_what_the_provider_calls_by_one_name_is_one_movement_of_money_whatever_its_message_is_called():
     channel, kind = half_paid(AUTHORISED, reference="txn_1")
 
-    news(channel, kind, 1100, event_id="n-2", when=NOON + hours * HOUR, reference="txn_1")
+    news(channel, kind, 1100, event_id="n-2", reference="txn_1")
 
     assert (figure("deposits"), tasks(), PaymentEvent.objects.count()) == (1100, ["PAYMENT_SHORT"], 1)
     again = PaymentNews("n-3", kind, NOON, Decimal(1100), reference="txn_1")
     assert hear_payment_news(channel=channel.code, external_id="A-1", event=again, **HOW).is_replay
+
+
+def test_a_second_equal_capture_by_one_name_is_asked_about_however_late_since_the_name_may_be_of_the_charge():
+    """The order did not say what the provider calls the charge."""
+    channel, kind = half_paid(replace(AUTHORISED, reference=""), reference="ch_1")
+
+    news(channel, kind, 1100, event_id="n-2", when=NOON + 300 * HOUR, reference="ch_1")
+
+    assert (figure("deposits"), tasks(), PaymentEvent.objects.count()) == (1100, ["PAID_AGAIN", "PAYMENT_SHORT"], 2)
+    assert book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW) == 1100
+    assert (figure("deposits"), tasks()) == (2200, [])
 
 
 @pytest.mark.parametrize("payment", [AUTHORISED, transfer(2200), konbini(2200)], ids=lambda one: one.method)
@@ -519,6 +541,51 @@ def test_the_same_part_again_shortly_after_is_asked_about_and_not_booked(payment
     assert book_second_transfer(payment_id=record.pk, **HOW) == 1100
     record.refresh_from_db()
     assert (record.status, figure("deposits"), tasks()) == (kind, 2200, [])
+
+
+def all_is_here(channel, kind: str, payment: PaymentInput, how: str) -> None:
+    if how == "desk":
+        confirm_payment(payment_id=OrderPayment.objects.get().pk, **HOW)
+    elif how == "news":
+        news(channel, kind, event_id="n-3", when=NOON + 2 * HOUR)
+    else:
+        said = replace(payment, status=kind)
+        document = order(line(Sku.objects.get(), 2, 1100), payments=(said,), revision=2)
+        place_order(channel=channel.code, order=document, **HOW)
+
+
+@pytest.mark.parametrize(
+    ("payment", "how"),
+    [
+        (AUTHORISED, "news"),
+        (AUTHORISED, "revision"),
+        (transfer(2200), "desk"),
+        (transfer(2200), "news"),
+        (transfer(2200), "revision"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else one.method,
+)
+def test_what_is_asked_about_and_comes_into_the_books_another_way_is_not_booked_again(payment, how):
+    channel, kind = half_paid(payment)
+    news(channel, kind, 1100, event_id="n-2", when=NOON + HOUR)
+    assert tasks() == ["PAID_AGAIN", "PAYMENT_SHORT"]
+
+    all_is_here(channel, kind, payment, how)
+
+    assert (figure("deposits"), tasks(), OrderPayment.objects.get().not_booked_amount) == (2200, [], 0)
+    with pytest.raises(NotAllowedNow):
+        book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+
+def test_of_a_second_transfer_what_is_more_than_was_missing_stays_asked_about_when_the_desk_says_that_all_is_here():
+    channel, shirt = stocked_shop()
+    payment = short_and_told_again(channel, shirt, 2)
+    news(channel, "PAID", 1100, event_id="p-3")
+
+    confirm_payment(payment_id=payment.pk, **HOW)
+
+    assert (figure("bank"), tasks()) == (2200, ["PAID_AGAIN"])
+    assert book_second_transfer(payment_id=payment.pk, **HOW) == 1100
 
 
 @pytest.mark.parametrize(
@@ -566,6 +633,18 @@ def test_a_refund_that_is_told_again_by_its_name_is_paid_once():
         news(channel, "REFUNDED", 1100, event_id=f"r-{number}", reference="re_1")
 
     assert OrderPayment.objects.get().refunded_amount == 1100
+
+
+def test_a_second_equal_refund_by_one_name_days_later_is_asked_about_and_not_booked():
+    channel, shirt = stocked_shop()
+    placed(channel, order(line(shirt, 2, 1100), payments=(card(2200, "CAPTURED"),)))
+    cancel_order(channel=channel.code, external_id="A-1", **HOW)
+    for number in (0, 1):
+        news(channel, "REFUNDED", 1100, event_id=f"r-{number}", when=NOON + number * 48 * HOUR, reference="ch_1")
+
+    assert (PaymentEvent.objects.count(), figure("refunds_payable")) == (2, 1100)
+    assert "ch_1" in StaffTask.objects.get(kind="MONEY_NOT_BOOKED", closed_at=None).detail
+    assert confirm_refund(payment_id=OrderPayment.objects.get().pk, **HOW) == 1100
 
 
 def test_what_the_desk_books_of_a_card_for_goods_that_have_left_is_owed_since_their_sale():
@@ -621,3 +700,56 @@ def test_deposits_of_goods_to_come_are_not_too_much_beside_what_is_owed_since_a_
     surplus.tell(record.pk, **HOW)
 
     assert (figure("deposits"), surplus.find(record.pk), tasks()) == (2200, [], [])
+
+
+@pytest.mark.parametrize("days", [1, 4])
+def test_a_transfer_for_goods_that_left_unpaid_pays_them_also_beside_a_deposit(days):
+    """1,100 of 3,300 came and went with the first parcel; the second left unpaid. The next 1,100 are for it."""
+    PaymentRoute.objects.filter(method="BANK_TRANSFER").update(must_be_paid_first=False)
+    channel, shirt = stocked_shop()
+    record = placed(channel, order(line(shirt, 3, 1100), payments=(transfer(3300),)))
+    news(channel, "PAID", 1100, event_id="p-1")
+    for _parcel in (1, 2):
+        release_orders(order_ids=[record.pk], **HOW)
+        parcel = Shipment.objects.get(state="INSTRUCTED")
+        ship(requests=[ShipRequest(parcel.pk, {record.lines.get().pk: 1})], **HOW)
+
+    news(channel, "PAID", 1100, event_id="p-2", when=NOON + days * 24 * HOUR)
+    if days == 1:
+        book_second_transfer(payment_id=OrderPayment.objects.get().pk, **HOW)
+
+    assert (figure("bank"), figure("deposits"), tasks()) == (2200, 0, ["PAYMENT_SHORT"])
+
+
+def two_transfers():
+    """Paid in two transfers, each of which is told twice."""
+    channel, shirt = stocked_shop()
+    payments = tuple(replace(transfer(2200), reference=name) for name in ("山田", "鈴木"))
+    placed(channel, order(line(shirt, 4, 1100), payments=payments))
+    for number in (1, 2):
+        news(channel, "PAID", 2200, event_id=f"p-{number}", line_no=1)
+    return channel
+
+
+def test_two_payments_of_an_order_are_each_asked_about_until_each_is_booked():
+    channel = two_transfers()
+    for number in (3, 4):
+        news(channel, "PAID", 2200, event_id=f"p-{number}", line_no=2)
+    first, second = OrderPayment.objects.order_by("line_no")
+
+    assert book_second_transfer(payment_id=first.pk, **HOW) == 2200
+    assert "PAID_AGAIN" in tasks()
+    assert book_second_transfer(payment_id=second.pk, **HOW) == 2200
+
+    assert (figure("bank"), tasks()) == (8800, ["REFUND_OF_DIFFERENCE"])
+
+
+def test_what_staff_have_decided_of_one_payment_is_not_asked_again_with_another():
+    channel = two_transfers()
+    staff_tasks.close_task(task_id=StaffTask.objects.get(closed_at=None).pk, resolution="同じ入金", **HOW)
+    for number in (3, 4):
+        news(channel, "PAID", 2200, event_id=f"p-{number}", line_no=2)
+
+    with pytest.raises(NotAllowedNow):
+        book_second_transfer(payment_id=OrderPayment.objects.get(line_no=1).pk, **HOW)
+    assert figure("bank") == 4400

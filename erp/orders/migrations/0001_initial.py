@@ -1632,6 +1632,10 @@ class Migration(migrations.Migration):
                     "reference",
                     models.CharField(blank=True, db_default="", default="", max_length=300, verbose_name="reference"),
                 ),
+                (
+                    "is_news_only",
+                    models.BooleanField(db_default=False, default=False, verbose_name="kept as news, not booked"),
+                ),
                 ("recorded_at", models.DateTimeField(verbose_name="recorded at")),
                 ("actor", models.CharField(max_length=100, verbose_name="actor")),
                 (

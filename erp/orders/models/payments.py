@@ -94,7 +94,7 @@ class OrderPayment(models.Model):
     told_amount = FiniteDecimalField(
         _("told as received"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
     )
-    # Of transfers: what was told and is not in the books, as long as somebody is asked whether it came.
+    # What was told and is not in the books, as long as somebody is asked whether it came (``PAID_AGAIN`` is open for the order).
     not_booked_amount = FiniteDecimalField(
         _("told and not booked"), max_digits=16, decimal_places=2, default=0, db_default=0, editable=False
     )
@@ -164,6 +164,8 @@ class PaymentEvent(models.Model):
     occurred_at = models.DateTimeField(_("occurred at"))
     # What the provider calls this one movement of money, where the news says it.
     reference = models.CharField(_("reference"), max_length=300, blank=True, default="", db_default="")
+    # Money that was not booked when it was told: told again it is no replay, since a revision may have made room for it.
+    is_news_only = models.BooleanField(_("kept as news, not booked"), default=False, db_default=False)
     recorded_at = models.DateTimeField(_("recorded at"))
     actor = models.CharField(_("actor"), max_length=100)
 

@@ -83,7 +83,7 @@ def amend(draft: Draft, *, order_id: int, at: dt.datetime, by: Actor) -> OrderOu
     )
     release(document_type="ORDER", document_ids=[order.pk], at=at, by=by)
     _clear(order)
-    carrying.write(order, draft)
+    carrying.write(order, draft, at=at, by=by)
     written = write_children([draft], ask_keys([draft.order])())
     granted = reserve(
         channel_id=draft.channel.pk,

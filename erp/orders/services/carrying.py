@@ -15,8 +15,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from erp.core import rows
+from erp.core.actors import Actor
 from erp.core.money import ZERO
 from erp.orders.models import Order, OrderHold, OrderPayment, PaymentMethod, PaymentStatus
+from erp.orders.services import second_transfers
 from erp.orders.services.documents import PaymentInput
 from erp.orders.services.drafting import Draft, PaymentDraft, Reason
 from erp.orders.services.parties import counterparty
@@ -181,7 +183,7 @@ _COLUMNS = (
 _OUT_OF_THE_WAY = 1_000_000
 
 
-def write(order: Order, draft: Draft) -> None:
+def write(order: Order, draft: Draft, *, at: dt.datetime, by: Actor) -> None:
     """Write the payments that go on, set aside those that the revision does not name any more, forget what was only planned.
 
     The new ones follow with the other rows of the draft.
@@ -205,6 +207,11 @@ def write(order: Order, draft: Draft) -> None:
         if item.goes_on is not None
     ]
     rows.update(OrderPayment, "id", _COLUMNS, changed)
+    for item in draft.payments:
+        # What somebody is asked about may be what the revision says is here.
+        if item.goes_on is not None and (booked := item.received - item.here):
+            asked = max(item.goes_on.not_booked_amount - booked, ZERO)
+            second_transfers.set_asked(item.goes_on, asked, at=at, by=by)
 
 
 def _numbers_aside(payments: Sequence[OrderPayment]) -> dict[int, int]:

@@ -25,6 +25,12 @@ def deposit_of(payment: OrderPayment, *, told: Decimal) -> Decimal:
     return min(max(told - here - owed, ZERO), max(payment.amount - owed - here, ZERO))
 
 
+def settled_of(payment: OrderPayment, *, told: Decimal, received: Decimal = ZERO) -> Decimal:
+    """How much of what is owed since sales has come, once ``told`` was told as received in all, and ``received`` of it is a deposit beside those that
+    are here."""
+    return min(max(told - payment.attached_amount - received, ZERO), payment.owed_amount)
+
+
 def take_up(order_id: int, *, at: dt.datetime, by: Actor) -> None:
     """All of a payment is about to be here: an order whose reservation was given up gets its stock again. Comes before the money is posted, since
     balances are the earlier level."""

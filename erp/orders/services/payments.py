@@ -147,6 +147,7 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         raise NotFound(_("The order has no payment %(number)s.") % {"number": event.line_no})
     if retold.is_known(payment, event):
         return False
+    why_not_booked = _why_not_booked(payment, event)
     PaymentEvent.objects.create(
         order_id=order_id,
         event_id=event.event_id,
@@ -156,21 +157,23 @@ def apply_event(*, order_id: int, event: PaymentNews, at: dt.datetime, by: Actor
         amount=event.amount,
         occurred_at=event.occurred_at,
         reference=event.reference[:300],
+        is_news_only=bool(why_not_booked),
         recorded_at=at,
         actor=str(by),
     )
     detail = f"{PaymentEvent.Kind(event.kind).label} {event.reference}".strip()
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order_id, "PAYMENT", "", "", detail[:300], at, str(by))])
-    _take_in(payment, event, at=at, by=by)
+    if why_not_booked:
+        _ask_about_money(order_id, event, why_not_booked, at=at, by=by)
+    else:
+        _take_in(payment, event, at=at, by=by)
     announce(selectors.order_heads([order_id]), topic="payment")
     return True
 
 
 def _take_in(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
     """What news does that are recorded."""
-    if event.kind in _MONEY and (words := _why_not_booked(payment, event)):
-        _ask_about_money(payment.order_id, event, words, at=at, by=by)
-    elif event.kind in paid.RECEIVED and retold.may_be_known(payment, event):
+    if event.kind in paid.RECEIVED and retold.may_be_known(payment, event):
         second_transfers.ask_about_a_part(payment, event, at=at, by=by)
     elif event.kind in paid.RECEIVED:
         if _settles(payment, event):
@@ -190,13 +193,19 @@ def _why_not_booked(payment: OrderPayment, event: PaymentNews) -> str:
     """Words of the task about money that is kept as news only; nothing for money that is booked.
 
     In a currency that the books do not keep, the amended order has to state its payments. What is sold on account is owed by the bill-to and
-    paid against its bill: accounting matches it there.
+    paid against its bill: accounting matches it there. Of a refund by a name that was heard before nobody knows whether it is another one.
     """
+    if event.kind not in _MONEY:
+        return ""
     if _waits_for_currency(payment.order_id):
         return _("%(kind)s %(amount)s %(currency)s is not booked: the order waits for its currency. %(reference)s")
     if event.kind in paid.RECEIVED and payment.method == PaymentMethod.ON_ACCOUNT:
         return _(
             "%(kind)s %(amount)s %(currency)s is not booked: sold on account, match it with the bill. %(reference)s"
+        )
+    if event.kind == PaymentEvent.Kind.REFUNDED and retold.is_named_as_before(payment, event):
+        return _(
+            "%(kind)s %(amount)s %(currency)s is not booked: as much was reported by this name before. Look at the statement. %(reference)s"
         )
     return ""
 
@@ -250,14 +259,17 @@ def _receive(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: 
         told_amount=told,
     )
     post_receipt(order, payment, received, at=at, by=by)
+    missing = payment.to_be_paid - max(told, here + received)
+    settled_before = paid.settled_of(payment, told=payment.told_amount)
+    booked = received + paid.settled_of(payment, told=told, received=received) - settled_before
+    second_transfers.lower_asked(payment, event, booked=booked, missing=missing, at=at, by=by)
     if is_whole:
         paid.go_on(order, payment, at=at, by=by)
     if received:
         second_transfers.send_on(order, is_too_much=beyond > 0, at=at, by=by)
-    if event.kind == PaymentEvent.Kind.PAID:
-        of_shipped = min(told, payment.owed_amount) - min(payment.told_amount, payment.owed_amount)
+    if event.kind == PaymentEvent.Kind.PAID and not (event.amount is None and booked):
         heard = payment.amount if event.amount is None else event.amount
-        second_transfers.ask(payment, event, amount=heard - received - of_shipped, at=at, by=by)
+        second_transfers.ask(payment, event, amount=heard - booked, at=at, by=by)
 
 
 def _beyond(payment: OrderPayment, event: PaymentNews) -> Decimal:

@@ -81,7 +81,7 @@ def _not_counted(order_id: int) -> Decimal:
     """What was reported beyond all that was paid back, by news or by the desk: news of what the desk has paid may be late, and is no reason to take
     what becomes owed next for paid."""
     payments = OrderPayment.objects.filter(order=order_id).in_bulk()
-    news = PaymentEvent.objects.filter(order=order_id, kind=PaymentEvent.Kind.REFUNDED)
+    news = PaymentEvent.objects.filter(order=order_id, kind=PaymentEvent.Kind.REFUNDED, is_news_only=False)
     reported = ZERO
     for amount, payment_id in news.values_list("amount", "payment"):
         payment = payments[payment_id]

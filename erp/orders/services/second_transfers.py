@@ -46,18 +46,52 @@ def ask(payment: OrderPayment, event: PaymentNews, *, amount: Decimal, at: dt.da
 
 
 def ask_about_a_part(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
-    """As much was told of the payment shortly before, and may be the same money under another message: it is not booked until somebody has looked."""
-    if event.amount is None:
-        raise AssertionError("news without an amount is of the whole payment")
+    """As much was told of the payment before, and may be the same money under another message: it is not booked until somebody has looked."""
+    amount = payment.to_be_paid - payment.told_amount if event.amount is None else event.amount
     said = _(
         "%(amount)s was reported again, and may be what is in the books already. Look at the account, or ask who reports it. %(reference)s"
     )
-    _ask(payment, event, said, amount=event.amount, at=at, by=by)
+    _ask(payment, event, said, amount=amount, at=at, by=by)
+
+
+def lower_asked(
+    payment: OrderPayment, event: PaymentNews, *, booked: Decimal, missing: Decimal, at: dt.datetime, by: Actor
+) -> None:
+    """News of money are in the books with so much, and so much is ``missing`` now: what somebody is asked about may have come with them. Who says
+    without an amount that all is here speaks of that, too. Of a card or a shop nothing comes beyond what is missing; each further transfer may be
+    money."""
+    asked = payment.not_booked_amount
+    if payment.method != PaymentMethod.BANK_TRANSFER:
+        asked = min(asked, max(missing, ZERO))
+    elif event.amount is None:
+        asked = max(asked - booked, ZERO)
+    set_asked(payment, asked, at=at, by=by)
+
+
+def set_asked(payment: OrderPayment, amount: Decimal, *, resolution: str = "", at: dt.datetime, by: Actor) -> None:
+    """The books hold what was asked about, but for ``amount``: without any the task is done, unless another payment of the order is asked about."""
+    if payment.not_booked_amount == amount:
+        return
+    payment.not_booked_amount = amount
+    OrderPayment.objects.filter(pk=payment.pk).update(not_booked_amount=amount)
+    if not OrderPayment.objects.filter(order=payment.order_id, not_booked_amount__gt=0).exists():
+        staff_tasks.close_open(
+            kind=PAID_AGAIN,
+            subject_type="ORDER",
+            subject_ids=[payment.order_id],
+            resolution=resolution or _("It is in the books now."),
+            at=at,
+            by=by,
+        )
 
 
 def _ask(payment: OrderPayment, event: PaymentNews, said: str, *, amount: Decimal, at: dt.datetime, by: Actor) -> None:
     order = payment.order
-    amount += payment.not_booked_amount if selectors.is_paid_again(order.pk) else ZERO
+    if selectors.is_paid_again(order.pk):
+        amount += payment.not_booked_amount
+    else:
+        # What was asked about before, of whichever payment, somebody has decided.
+        OrderPayment.objects.filter(order=order, not_booked_amount__gt=0).update(not_booked_amount=ZERO)
     OrderPayment.objects.filter(pk=payment.pk).update(not_booked_amount=amount)
     words = said % {"amount": written(amount), "reference": event.reference or event.event_id}
     staff_tasks.open_tasks(
@@ -90,7 +124,6 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
         paid.take_up(order.pk, at=at, by=by)
     OrderPayment.objects.filter(pk=payment.pk).update(
         received_amount=payment.received_amount + came,
-        not_booked_amount=ZERO,
         told_amount=told,
         status=_status_of(payment) if is_paid_now else payment.status,
     )
@@ -101,15 +134,8 @@ def book_second_transfer(*, payment_id: int, at: dt.datetime, by: Actor) -> Deci
     elif was_short:
         paid.tell_short(order, payment, paid=max(here, told), at=at, by=by)
     send_on(order, is_too_much=True, at=at, by=by)
-    staff_tasks.close_open(
-        kind=PAID_AGAIN,
-        subject_type="ORDER",
-        subject_ids=[order.pk],
-        resolution=_("Booked as a deposit."),
-        at=at,
-        by=by,
-    )
-    detail = _("Transferred again: %(amount)s") % {"amount": written(amount)}
+    set_asked(payment, ZERO, resolution=_("Booked as a deposit."), at=at, by=by)
+    detail = _("Booked of what was reported again: %(amount)s") % {"amount": written(amount)}
     rows.insert(OrderEvent, EVENT_COLUMNS, [(order.pk, "PAYMENT", "", "", detail, at, str(by))])
     move_states(order_ids=[order.pk], at=at, by=by)
     announce(selectors.order_heads([order.pk]), topic="payment")
@@ -120,9 +146,10 @@ def _came(payment: OrderPayment, amount: Decimal) -> tuple[Decimal, Decimal]:
     """What becomes a deposit of money that came beside what is in the books, and what is told as received with it. Of a transfer it is all; for
     goods that have left a provider owes since their sale."""
     if payment.method == PaymentMethod.BANK_TRANSFER:
-        of_shipped = min(amount, max(payment.owed_amount - payment.told_amount, ZERO))
+        here, settled = payment.attached_amount, paid.settled_of(payment, told=payment.told_amount)
+        of_shipped = min(amount, payment.owed_amount - settled)
         came = amount - of_shipped
-        return came, max(payment.told_amount + of_shipped, payment.attached_amount + came)
+        return came, max(payment.told_amount + of_shipped, here + came + settled + of_shipped)
     told = payment.told_amount + amount
     beyond = min(max(told - payment.amount, ZERO), amount)
     return paid.deposit_of(payment, told=told) + beyond, told
