@@ -262,3 +262,38 @@ def test_a_second_refund_is_no_debt_that_the_card_company_would_pay():
     assert (figure("bank"), figure("receivable.card"), figure("refunds_payable")) == (2200, -2200, 0)
     left = OpenItem.objects.filter(remaining_amount__gt=0).values_list("side", "remaining_amount")
     assert sorted(left) == [("CREDIT", 1100), ("CREDIT", 1100)]
+
+
+def paid_two_ways():
+    """Three shirts, of which a card paid two and a transfer one."""
+    channel, place = shop()
+    shirt = sku()
+    stock(shirt, place, 10)
+    transfer = PaymentInput("BANK_TRANSFER", Decimal(1100), "PAID")
+    return placed(channel, order(line(shirt, 3), payments=(card(2200, "CAPTURED"), transfer)))
+
+
+@pytest.mark.parametrize("confirmed", ["CARD", "BANK_TRANSFER"])
+def test_no_more_is_taken_off_a_card_company_than_came_through_it(confirmed):
+    """Cancelled before the card's payout: the card company gives back its two, and our bank the one that it got."""
+    record = paid_two_ways()
+    cancel_by_staff(order_id=record.pk, reason="changed mind", **HOW)
+
+    assert confirm_refund(payment_id=OrderPayment.objects.get(method=confirmed).pk, **HOW) == 3300
+
+    assert (figure("bank"), figure("receivable.card"), figure("refunds_payable")) == (0, 0, 0)
+    assert not OpenItem.objects.filter(remaining_amount__gt=0).exists()
+
+
+def test_what_is_paid_back_from_our_bank_is_not_taken_off_a_card_company():
+    record = paid_two_ways()
+    shipped(record)
+    record_payout(
+        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference="P-1", paid_on=TODAY,
+        items=[Settling(OpenItem.objects.get(side="DEBIT", remaining_amount__gt=0).pk)], bank_amount=Decimal(2200), **HOW,
+    )  # fmt: skip
+    record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(ShipmentLine.objects.get().pk, 1)], **HOW)
+
+    confirm_refund(payment_id=OrderPayment.objects.get(method="BANK_TRANSFER").pk, **HOW)
+
+    assert (figure("bank"), figure("receivable.card"), figure("refunds_payable")) == (2200, 0, 0)

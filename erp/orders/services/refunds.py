@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from django.db.models import QuerySet
@@ -29,6 +30,10 @@ from erp.orders.services.states import announce, move_states
 from erp.orders.services.writing import EVENT_COLUMNS
 
 NOT_OWED = "REFUND_NOT_OWED"
+# Where money of ours lies: what came there goes back from there.
+OUR_OWN = ("bank", "cash")
+# Who owes us, on which account: role, kind and id of the party.
+_Owing = tuple[str, str, int]
 
 
 def hear_refund(payment: OrderPayment, event: PaymentNews, *, at: dt.datetime, by: Actor) -> None:
@@ -203,36 +208,51 @@ def _count(payment: OrderPayment, posted: Decimal) -> None:
 def _refund_sources(order: Order, amount: Decimal, *, taken: Mapping[int, Decimal], told: int) -> list[MoneyPart]:
     """Money goes back the way it came: beginning with the payments of which a surplus was ``taken``, and with that of which the refund was ``told``.
 
-    Who pays the shopper back (card, wallet, mall …) pays out so much less: of what it still owes, else of what it will. The rest leaves our bank.
+    Who pays the shopper back (card, wallet, mall …) pays out so much less: of what it still owes, else of what it will, and no more than came
+    through it. What is told of a payment into our bank leaves it, and so does the rest.
     """
-    documents = {"ORDER": [order.pk], "SHIPMENT": list(order.shipments.values_list("pk", flat=True))}
-    first, left, parts, used = [*taken, told], amount, list[MoneyPart](), set[int]()
+    first, left, parts = [*taken, told], amount, list[MoneyPart]()
     payments = sorted(
         order.payments.order_by("line_no"), key=lambda one: first.index(one.pk) if one.pk in first else len(first)
     )
-    through = list[tuple[OrderPayment, Party]]()
+    ours: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    for payment in payments:
+        if payment.pk in first and payment.role in OUR_OWN and (part := min(left, _kept(payment, taken))) > 0:
+            ours[payment.role] += part
+            left -= part
+    parties: dict[_Owing, Party] = {}
+    came: defaultdict[_Owing, Decimal] = defaultdict(lambda: ZERO)
     for payment in payments:
         party = counterparty(payment)
-        if party is None or not payment.role or payment.is_of_funder:
-            continue
-        if payment.method in PAID_THROUGH:
-            through.append((payment, party))
-        for kind, ids in documents.items():
-            for item in open_items(document_type=kind, document_ids=ids, roles=[payment.role]) if ids else []:
-                # Two payments of one way share the receivables of that way; others may owe on the same account.
-                is_theirs = (item.party.kind, item.party.id) == (party.kind, party.id) and item.id not in used
-                part = min(left, item.remaining) if is_theirs and item.side == "DEBIT" else ZERO
-                if part:
-                    parts.append(MoneyPart(part, payment.role, party, settles=item.id))
-                    used.add(item.id)
-                    left -= part
-    for payment, party in through:
-        came = payment.received_amount + payment.owed_amount - payment.refunded_amount + taken.get(payment.pk, ZERO)
-        if (part := min(left, came)) > 0:
-            parts.append(MoneyPart(part, payment.role, party))
+        if party is not None and payment.role and not payment.is_of_funder:
+            owing = payment.role, party.kind, party.id
+            parties.setdefault(owing, party)
+            came[owing] += _kept(payment, taken) if payment.method in PAID_THROUGH else ZERO
+    for owing, item in _receivables(order, parties):
+        if part := min(left, item.remaining):
+            parts.append(MoneyPart(part, owing[0], parties[owing], settles=item.id))
+            came[owing] -= part
+            left -= part
+    for owing, party in parties.items():
+        if (part := min(left, came[owing])) > 0:
+            parts.append(MoneyPart(part, owing[0], party))
             left -= part
     if left:
         # What was paid in cash over a counter goes back over it.
-        is_cash = any(payment.role == "cash" for payment in payments)
-        parts.append(MoneyPart(left, "cash" if is_cash else "bank"))
-    return parts
+        ours["cash" if any(payment.role == "cash" for payment in payments) else "bank"] += left
+    return [*parts, *(MoneyPart(part, role) for role, part in ours.items())]
+
+
+def _receivables(order: Order, owing: Iterable[_Owing]) -> Iterator[tuple[_Owing, OpenItemView]]:
+    """What they still owe us for the order. Two payments of one way share the receivables of that way; others may owe on the same account."""
+    documents = {"ORDER": [order.pk], "SHIPMENT": list(order.shipments.values_list("pk", flat=True))}
+    for role, *party in owing:
+        for kind, ids in documents.items():
+            for item in open_items(document_type=kind, document_ids=ids, roles=[role]) if ids else []:
+                if [item.party.kind, item.party.id] == party and item.side == "DEBIT":
+                    yield (role, item.party.kind, item.party.id), item
+
+
+def _kept(payment: OrderPayment, taken: Mapping[int, Decimal]) -> Decimal:
+    """What came by it and did not go back, with what of it is going back now as too much."""
+    return payment.received_amount + payment.owed_amount - payment.refunded_amount + taken.get(payment.pk, ZERO)
