@@ -293,9 +293,8 @@ class StockMovementInline(OfPlacesInline):
         return rows.select_related("sku", "location", "reason", "channel")
 
     def at(self, rows: QuerySet[Any], places: list[int]) -> QuerySet[Any]:
-        coming = StockDocument.objects.filter(goes_to(places))
-        on_its_way = Q(location__kind=Location.Kind.IN_TRANSIT, document__in=coming.values("pk"))
-        return rows.filter(Q(location__in=places) | on_its_way)
+        is_coming = Exists(StockDocument.objects.filter(goes_to(places), pk=OuterRef("document")))
+        return rows.filter(Q(location__in=places) | Q(location__kind=Location.Kind.IN_TRANSIT) & is_coming)
 
 
 class UninvoicedFilter(admin.SimpleListFilter):

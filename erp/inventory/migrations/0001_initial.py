@@ -529,6 +529,11 @@ class Migration(migrations.Migration):
                         fields=["actor", "recorded_at"],
                         name="adjustment_by_actor",
                     ),
+                    models.Index(
+                        condition=models.Q(("destination__isnull", False)),
+                        fields=["destination", "id"],
+                        name="transfer_by_destination",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(

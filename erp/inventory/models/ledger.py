@@ -157,6 +157,9 @@ class StockDocument(models.Model):
             BrinIndex(fields=["recorded_at"], name="stock_document_by_record"),
             # What one person has adjusted on a day.
             models.Index(fields=["actor", "recorded_at"], condition=Q(kind="ADJUSTMENT"), name="adjustment_by_actor"),
+            models.Index(
+                fields=["destination", "id"], condition=Q(destination__isnull=False), name="transfer_by_destination"
+            ),
         ]
 
     def __str__(self) -> str:

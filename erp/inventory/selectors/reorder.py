@@ -26,6 +26,8 @@ from erp.inventory.selectors.stock_value import OF_STYLES, Scope, rows_of
 WEEKS = (4, 8, 13)
 # Where neither a rule nor the supplier says how long it takes.
 LEAD_TIME_DAYS = 14
+# What went to the road without a transfer order and has not come by then is waited for no more; nor are the transfers of years read again each day.
+LOST_ON_THE_ROAD = dt.timedelta(days=180)
 
 _demands: list[Callable[[], dict[int, int]]] = []
 
@@ -132,7 +134,8 @@ under_way AS (
     FROM inventory_stockdocument d JOIN inventory_stockmovement sent ON sent.document_id = d.id
     JOIN inventory_location road ON road.id = sent.location_id
     JOIN inventory_stockbalance b ON b.sku_id = sent.sku_id AND b.location_id = sent.location_id AND b.on_hand > 0
-    WHERE d.source_type = 'TRANSFER' AND d.destination_id IS NOT NULL AND sent.quantity > 0 AND sent.reason_id IS NULL AND road.kind = 'IN_TRANSIT'
+    WHERE sent.occurred_at >= %(lost)s
+      AND d.source_type = 'TRANSFER' AND d.destination_id IS NOT NULL AND sent.quantity > 0 AND sent.reason_id IS NULL AND road.kind = 'IN_TRANSIT'
       AND NOT EXISTS (SELECT FROM inventory_transferorder o WHERE o.document_id = d.id)),
 moving AS (
     SELECT under_way.sku_id, sum(under_way.pieces) AS pieces FROM under_way JOIN inventory_location goal ON goal.id = under_way.goal_id
@@ -183,7 +186,8 @@ def candidates(day: dt.date, *, weeks: int = 8, scope: Scope, only_due: bool = T
     for want in waiting_customer_orders(at=end_of(day)) if scope.location_id is None else ():
         awaited[want.sku_id] = awaited.get(want.sku_id, 0) + want.quantity
     limits = {
-        "first": ends[0], "second": ends[1], "third": ends[2], "end": end_of(day), "not_for_sale": list(NOT_FOR_SALE),
+        "first": ends[0], "second": ends[1], "third": ends[2], "end": end_of(day), "lost": end_of(day - LOST_ON_THE_ROAD),
+        "not_for_sale": list(NOT_FOR_SALE),
         "wanted_skus": list(wanted), "wanted_pieces": list(wanted.values()),
         "awaited_skus": list(awaited), "awaited_pieces": list(awaited.values()),
     }  # fmt: skip
