@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from accounting.models import Period
 from accounting.services import close_period, open_periods
 from erp.core import locks
+from erp.core.actors import Actor
 from erp.inventory import services
 from erp.inventory.models import (
     ChannelPolicy,
@@ -180,9 +181,10 @@ def test_two_adjustments_that_are_told_at_once_after_a_count_explain_what_it_lac
     counted_at(place, shirt, 3, NOON)()
 
     def scrapping(pieces, name):
+        # By two people: slips of one wait for each other anyway.
         return lambda: services.adjust(
             external_id=name, location_id=place.pk, lines=[services.AdjustmentLine(1, shirt.pk, -pieces)], reason_code="DAMAGE",
-            occurred_at=NOON, **HOW,
+            occurred_at=NOON, at=NOON, by=Actor.staff(name),
         )  # fmt: skip
 
     outcomes = race(scrapping(4, "A-1"), scrapping(4, "A-2"), hold=StockBalance.objects.all())
