@@ -215,6 +215,14 @@ def test_what_nobody_is_paid_back_for_explains_no_refund():
     assert not_owed() == ["1,100"]
 
 
+def paid_out(reference, items) -> None:
+    """The card company pays 2,200, for one open item or several."""
+    record_payout(
+        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference=reference, paid_on=TODAY,
+        items=[Settling(item.pk) for item in items], bank_amount=Decimal(2200), **HOW,
+    )  # fmt: skip
+
+
 def test_what_a_card_company_pays_back_behind_its_payout_is_taken_off_its_next_one():
     """It pays the shopper, not we: our bank has as much as before, and the next payout is so much less."""
     channel, place = shop()
@@ -222,10 +230,7 @@ def test_what_a_card_company_pays_back_behind_its_payout_is_taken_off_its_next_o
     stock(shirt, place, 10)
     first = placed(channel, order(line(shirt, 2), payments=(card(2200, "CAPTURED"),)))
     shipped(first)
-    record_payout(
-        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference="P-1", paid_on=TODAY,
-        items=[Settling(OpenItem.objects.get(side="DEBIT", remaining_amount__gt=0).pk)], bank_amount=Decimal(2200), **HOW,
-    )  # fmt: skip
+    paid_out("P-1", OpenItem.objects.filter(side="DEBIT", remaining_amount__gt=0))
     parcel_line = ShipmentLine.objects.get()
     record_return(order_id=first.pk, external_id="R-1", lines=[ReturnedLine(parcel_line.pk, 1)], **HOW)
 
@@ -236,10 +241,7 @@ def test_what_a_card_company_pays_back_behind_its_payout_is_taken_off_its_next_o
     shipped(placed(channel, order(line(shirt, 3), external_id="A-2", payments=(card(3300, "CAPTURED"),))))
     items = OpenItem.objects.filter(remaining_amount__gt=0).exclude(party_kind="CUSTOMER").order_by("pk")
     assert [item.side for item in items] == ["CREDIT", "DEBIT"]
-    record_payout(
-        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference="P-2", paid_on=TODAY,
-        items=[Settling(item.pk) for item in items], bank_amount=Decimal(2200), **HOW,
-    )  # fmt: skip
+    paid_out("P-2", items)
     assert (figure("bank"), figure("receivable.card")) == (4400, 0)
 
 
@@ -250,10 +252,7 @@ def test_a_second_refund_is_no_debt_that_the_card_company_would_pay():
     stock(shirt, place, 10)
     record = placed(channel, order(line(shirt, 2), payments=(card(2200, "CAPTURED"),)))
     shipped(record)
-    record_payout(
-        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference="P-1", paid_on=TODAY,
-        items=[Settling(OpenItem.objects.get(side="DEBIT", remaining_amount__gt=0).pk)], bank_amount=Decimal(2200), **HOW,
-    )  # fmt: skip
+    paid_out("P-1", OpenItem.objects.filter(side="DEBIT", remaining_amount__gt=0))
     for number in (1, 2):
         lines = [ReturnedLine(ShipmentLine.objects.get().pk, 1)]
         record_return(order_id=record.pk, external_id=f"R-{number}", lines=lines, **HOW)
@@ -288,10 +287,7 @@ def test_no_more_is_taken_off_a_card_company_than_came_through_it(confirmed):
 def test_what_is_paid_back_from_our_bank_is_not_taken_off_a_card_company():
     record = paid_two_ways()
     shipped(record)
-    record_payout(
-        counterparty_id=Counterparty.objects.get(code="CARD").pk, reference="P-1", paid_on=TODAY,
-        items=[Settling(OpenItem.objects.get(side="DEBIT", remaining_amount__gt=0).pk)], bank_amount=Decimal(2200), **HOW,
-    )  # fmt: skip
+    paid_out("P-1", OpenItem.objects.filter(side="DEBIT", remaining_amount__gt=0))
     record_return(order_id=record.pk, external_id="R-1", lines=[ReturnedLine(ShipmentLine.objects.get().pk, 1)], **HOW)
 
     confirm_refund(payment_id=OrderPayment.objects.get(method="BANK_TRANSFER").pk, **HOW)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from erp.inventory.models import ExpectedReceipt, Promise
 
@@ -52,6 +52,13 @@ def lines_taken(external_id: str, named: Sequence[tuple[int, int]]) -> list[int]
     ]
 
 
+def still_open(external_id: str) -> QuerySet[ExpectedReceipt]:
+    """Lines of a purchase of which more is to come."""
+    return ExpectedReceipt.objects.filter(
+        external_id=external_id, cancelled_at__isnull=True, received_quantity__lt=F("quantity")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """What a purchase still brings and is not named any more, and who was promised pieces of it: (document type, document, pieces)."""
@@ -66,11 +73,10 @@ class LeftOut:
 def left_out(external_id: str, named: Sequence[tuple[int, int]]) -> list[LeftOut]:
     """Of a purchase that is typed again with these (line, SKU): open lines that none of them takes, in the order of their lines."""
     taken = {(sku_id, number) for (_line, sku_id), number in zip(named, lines_taken(external_id, named), strict=True)}
-    open_ones = ExpectedReceipt.objects.filter(
-        external_id=external_id, cancelled_at__isnull=True, received_quantity__lt=F("quantity")
-    )
-    rows = open_ones.order_by("line_no", "pk").values_list(
-        "pk", "sku_id", "line_no", "sku__code", F("quantity") - F("received_quantity"), "expected_date"
+    rows = (
+        still_open(external_id)
+        .order_by("line_no", "pk")
+        .values_list("pk", "sku_id", "line_no", "sku__code", F("quantity") - F("received_quantity"), "expected_date")
     )
     found = {pk: LeftOut(pk, *rest) for pk, sku_id, number, *rest in rows if (sku_id, number) not in taken}
     promised = Promise.objects.filter(expected_receipt__in=found, quantity__gt=0).order_by("priority", "pk")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from catalog.models import Supplier
@@ -17,7 +17,7 @@ from erp.core.actors import Actor
 from erp.core.errors import InvalidInput, Problem
 from erp.core.use_case import use_case
 from erp.inventory.models import ExpectedReceipt
-from erp.inventory.selectors.expectations import lines_taken
+from erp.inventory.selectors.expectations import lines_taken, still_open
 from erp.inventory.services.figures import faults_of_cost, faults_of_pieces
 
 
@@ -94,7 +94,7 @@ def expect_receipt(
     found = ExpectedReceipt.objects.filter(external_id=external_id).values_list("sku_id", "line_no", "pk")
     ids = {(sku_id, number): key for sku_id, number, key in found}
     named = {ids[line.sku_id, number] for line, number in zip(lines, numbers, strict=True)}
-    _open(external_id).filter(pk__in=set(ends) - named).update(cancelled_at=at, version=F("version") + 1)
+    still_open(external_id).filter(pk__in=set(ends) - named).update(cancelled_at=at, version=F("version") + 1)
     return [ids[line.sku_id, number] for line, number in zip(lines, numbers, strict=True)]
 
 
@@ -123,10 +123,4 @@ def cancel_expected(*, external_id: str, at: dt.datetime, by: Actor) -> int:
     """Nothing more will come of this order. Returns how many expectations ended; again, there are none."""
     locks.hold(f"expected:{external_id}")
     rows.ask(_LOCK, [external_id]).all()
-    return _open(external_id).update(cancelled_at=at)
-
-
-def _open(external_id: str) -> QuerySet[ExpectedReceipt]:
-    return ExpectedReceipt.objects.filter(
-        external_id=external_id, cancelled_at__isnull=True, received_quantity__lt=F("quantity")
-    )
+    return still_open(external_id).update(cancelled_at=at)
