@@ -23,6 +23,7 @@ from erp.inventory.models import Reason, Reservation, StockDocument, TransferOrd
 from erp.inventory.postings import Sums
 from erp.inventory.selectors.places import transit_location_id
 from erp.inventory.selectors.transfer_orders import claimed_pieces
+from erp.inventory.selectors.transfers import TRANSFER
 from erp.inventory.services import documents, movements, promises
 from erp.inventory.services.balances import BalanceKey
 from erp.inventory.services.claims import RESERVATION_LOST
@@ -31,7 +32,6 @@ from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 from erp.inventory.services.transfers import (
     ARRIVAL,
-    TRANSFER,
     TRANSFER_LOSS,
     TransferLine,
     arrived_before,

@@ -21,14 +21,14 @@ from erp.core.money import share_of_next
 from erp.core.use_case import use_case
 from erp.inventory.models import Location, StockDocument, StockMovement, TransferOrder
 from erp.inventory.postings import Sums
-from erp.inventory.selectors.transfers import REDIRECT, current_destinations
+from erp.inventory.selectors.transfers import REDIRECT, TRANSFER, current_destinations
 from erp.inventory.services import documents, movements, provisional
 from erp.inventory.services.documents import Booked
 from erp.inventory.services.explaining import Left, open_for_leaving, settle_arrivals
 from erp.inventory.services.figures import faults_of_pieces
 from erp.inventory.services.posting import post
 
-TRANSFER, ARRIVAL, TRANSFER_LOSS = "TRANSFER", "TRANSFER_ARRIVAL", "TRANSFER_LOSS"
+ARRIVAL, TRANSFER_LOSS = "TRANSFER_ARRIVAL", "TRANSFER_LOSS"
 
 
 @dataclass(frozen=True, slots=True)
